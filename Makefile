@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# mod_chat. Sources are found by wildcard, so a new file needs no line here.
+#
+#   make            build everything under build/
+#   make run        the chat on SQLite with sample people (PORT, PUSH_PORT, …)
+#   make check      every test: unit, fuzz corpora, site, browser, drift
+#   make asan       unit and site tests under AddressSanitizer and UBSan
+#   make tsan       chat-push's tests under ThreadSanitizer
+#   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each)
+#   make install    DESTDIR= and --prefix are honoured
+#
+# B is the build directory; SANITIZE a list for -fsanitize, so that
+# `make B=build/asan SANITIZE=address,undefined unit` stands beside the rest.
+
+B ?= build
+
+# Nothing but these needs config.mk.
+ifeq ($(filter clean distclean help,$(MAKECMDGOALS)),)
+ifeq ($(wildcard config.mk),)
+$(error run ./configure first (./configure --install-deps installs what is missing))
+endif
+include config.mk
+endif
+
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+SAN = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+HARDEN = $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) -fPIC -fvisibility=hidden -pthread $(SAN) \
+    -D_GNU_SOURCE $(DEP_CFLAGS) -Icommon -MMD -MP
+ALL_LDFLAGS = $(LDFLAGS) -pthread $(SAN) -Wl,-z,relro,-z,now
+
+COMMON_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard common/*.c)) $(B)/gen/statements.o $(B)/gen/scripts.o
+PUSH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out push/main.c,$(wildcard push/*.c)))
+MOD_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/*.c))
+# Files of mod_chat that know nothing of httpd's functions: unit tests link them.
+MOD_PURE = $(patsubst %.c,$(B)/%.o,$(wildcard $(shell cat mod_chat/pure.txt 2>/dev/null)))
+UNIT = $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/test_*.c))
+FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
+
+all: $(B)/mod_chat.so $(B)/chat-push $(B)/ws-echo $(B)/htdocs/.done
+
+.PHONY: all run check unit fuzz-replay fuzz site web drift asan tsan bench install clean distclean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# --- C ------------------------------------------------------------------------
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Ipush -c -o $@ $<
+
+$(B)/mod_chat/%.o: mod_chat/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(HTTPD_CFLAGS) -c -o $@ $<
+
+$(B)/common/%.o: common/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(B)/gen/%.o: $(B)/gen/%.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Statements by label, and whole scripts (schemas), as C strings.
+$(B)/gen/statements.c: $(wildcard sql/statements/*.sql) sql/statements.awk
+	@mkdir -p $(@D)
+	awk -f sql/statements.awk $(sort $(wildcard sql/statements/*.sql)) >$@
+
+$(B)/gen/scripts.c: $(wildcard sql/*.sql) sql/scripts.awk
+	@mkdir -p $(@D)
+	awk -f sql/scripts.awk $(sort $(wildcard sql/*.sql)) >$@
+
+$(B)/libchat.a: $(COMMON_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/libpush.a: $(PUSH_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/chat-push: $(B)/push/main.o $(B)/libpush.a $(B)/libchat.a
+	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
+
+$(B)/mod_chat.so: $(MOD_OBJ) $(B)/libchat.a
+	$(CC) -shared -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
+
+# Test only: the frame code as an echo server, for conformance suites.
+$(B)/ws-echo: $(B)/test/ws-echo.o $(B)/libpush.a $(B)/libchat.a
+	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
+
+# --- the pages, with the libraries they use ---------------------------------------
+$(B)/htdocs/.done: $(shell find htdocs -type f 2>/dev/null) package-lock.json
+	@test -d node_modules/pusher-js || { echo "make: the npm packages are not installed: run npm ci --ignore-scripts" >&2; exit 1; }
+	@rm -rf $(B)/htdocs && mkdir -p $(B)/htdocs/lib/directives
+	cp -R htdocs/. $(B)/htdocs/
+	cp node_modules/pusher-js/dist/web/pusher.min.js $(B)/htdocs/lib/
+	cp node_modules/lit-html/lit-html.js node_modules/lit-html/directive.js \
+	    node_modules/lit-html/directive-helpers.js $(B)/htdocs/lib/
+	cp node_modules/lit-html/directives/repeat.js $(B)/htdocs/lib/directives/
+	@touch $@
+
+# --- tests --------------------------------------------------------------------
+$(B)/unit/%: test/unit/%.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Ipush -Imod_chat -o $@ $< $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
+
+unit: $(UNIT)
+	@for t in $^; do echo "== $$t"; $$t || exit 1; done
+
+# The corpora, replayed by an ordinary program; an empty corpus is a failure.
+$(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Ipush -Imod_chat -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
+
+fuzz-replay: $(FUZZ)
+	@for f in $^; do $$f test/fuzz/corpus/$$(basename $$f | sed 's/^fuzz_//') || exit 1; done
+
+# Search for new inputs; needs clang and its runtime (packages clang and libclang-rt-14-dev).
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -pthread \
+    $(DEP_CFLAGS) -Icommon -Ipush -Imod_chat
+FUZZ_SRC = $(wildcard common/*.c) $(filter-out push/main.c,$(wildcard push/*.c)) $(wildcard $(shell cat mod_chat/pure.txt 2>/dev/null)) $(B)/gen/statements.c $(B)/gen/scripts.c
+fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
+	@command -v clang >/dev/null || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
+	@mkdir -p $(B)/libfuzzer
+	@for f in $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c)); do \
+	    echo "== fuzz $$f ($(FUZZ_SECONDS) s)"; \
+	    clang $(FUZZ_FLAGS) -o $(B)/libfuzzer/$$f test/fuzz/fuzz_$$f.c $(FUZZ_SRC) $(DEP_LIBS) || exit 1; \
+	    mkdir -p $(B)/libfuzzer/corpus/$$f; \
+	    $(B)/libfuzzer/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -verbosity=0 -print_final_stats=1 \
+	        -artifact_prefix=$(B)/libfuzzer/$$f- $(B)/libfuzzer/corpus/$$f test/fuzz/corpus/$$f || exit 1; \
+	done
+
+# Each test file starts its own httpd and chat-push on free ports. SITE picks files.
+SITE ?= $(wildcard test/site/*.test.mjs)
+WEB ?= $(wildcard test/web/*.test.mjs)
+NODE_TEST = CHAT_BUILD=$(abspath $(B)) CHAT_SANITIZE=$(SANITIZE) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) \
+    CHAT_CHROMIUM=$(CHROMIUM) $(NODE) --test
+site: all
+	$(NODE_TEST) $(SITE)
+
+web: all
+	$(NODE_TEST) $(WEB)
+
+drift: all
+	$(NODE_TEST) $(wildcard test/check/*.test.mjs)
+
+check: all
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory fuzz-replay
+	@$(MAKE) --no-print-directory drift
+	@$(MAKE) --no-print-directory site
+	@$(MAKE) --no-print-directory web
+
+asan:
+	@$(MAKE) --no-print-directory B=build/asan SANITIZE=address,undefined unit fuzz-replay site
+
+tsan:
+	@$(MAKE) --no-print-directory B=build/tsan SANITIZE=thread unit site
+
+# --- run, install ---------------------------------------------------------------
+run: all
+	@CHAT_BUILD=$(abspath $(B)) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) exec $(NODE) dev/run.mjs
+
+MODULE_DIR = $(HTTPD_MODULES)
+install: all
+	install -d $(DESTDIR)$(MODULE_DIR) $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/mod_chat/conf $(DESTDIR)$(PREFIX)/share/mod_chat/sql
+	install -m 644 $(B)/mod_chat.so $(DESTDIR)$(MODULE_DIR)/
+	install -m 755 $(B)/chat-push $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 conf/chat.conf conf/chat-push.json $(DESTDIR)$(PREFIX)/share/mod_chat/conf/
+	install -m 644 sql/*.sql $(DESTDIR)$(PREFIX)/share/mod_chat/sql/
+	cp -R $(B)/htdocs $(DESTDIR)$(PREFIX)/share/mod_chat/
+	rm -f $(DESTDIR)$(PREFIX)/share/mod_chat/htdocs/.done
+
+clean:
+	rm -rf $(B)
+
+distclean: clean
+	rm -rf config.mk node_modules
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * app.h - the apps: one JSON file that chat-push and mod_chat both read.
+ *
+ * The keys are Soketi's, nested ({"appManager":{"array":{"apps":[…]}}}) or
+ * dotted ("appManager.array.apps": […]), so that a Soketi file works as it is.
+ * This file reads the apps only; chat-push's other settings are push/conf.h,
+ * which uses chat_conf_find() for the same two spellings.
+ *
+ * Limits a file does not give have the values the Pusher documents name. All
+ * sizes are bytes here, whatever unit the key has (maxEventPayloadInKb: kB).
+ * Everything lives in the pool given and is read-only after loading.
+ */
+#ifndef CHAT_APP_H
+#define CHAT_APP_H
+
+#include <apr_pools.h>
+#include <apr_errno.h>
+#include <jansson.h>
+
+/* One receiver of webhooks (webhooks[] of an app). */
+typedef struct {
+    const char *url;            /* http:// or https:// */
+    const char *const *events;  /* event_types, NULL-terminated */
+    const char *prefix;         /* filter.channel_name_starts_with or NULL */
+    const char *suffix;         /* filter.channel_name_ends_with or NULL */
+} chat_webhook_t;
+
+typedef struct {
+    const char *id;      /* in HTTP API paths */
+    const char *key;     /* in /app/{key}; public */
+    const char *const *secrets; /* NULL-terminated, first one signs: rotation */
+    int enabled;         /* 0: connections refused with 4003 */
+    int client_events;   /* enableClientMessages */
+    int user_authentication; /* enableUserAuthentication: must sign in */
+    int subscription_count;  /* enableSubscriptionCount: count events sent */
+    int watchlist;           /* enableWatchlist */
+    int deflate;             /* perMessageDeflate */
+    const char *const *origins; /* allowedOrigins, NULL-terminated; NULL: any */
+    const char *auth_endpoint;  /* authEndpoint, or NULL: no `private.` names */
+    apr_int64_t max_connections;       /* -1: no limit */
+    apr_int64_t max_backend_events;    /* per second, -1: no limit */
+    apr_int64_t max_client_events;     /* per second and socket, -1: no limit */
+    apr_int64_t max_read_requests;     /* per second, -1: no limit */
+    apr_size_t max_channel_name;       /* bytes; 164 */
+    apr_size_t max_event_name;         /* bytes; 200 */
+    apr_size_t max_event_payload;      /* bytes; 10,240 */
+    apr_size_t max_event_channels;     /* channels a trigger may name; 100 */
+    apr_size_t max_event_batch;        /* items of a batch; 10 */
+    apr_size_t max_presence_members;   /* users of one channel; 100 */
+    apr_size_t max_presence_member;    /* bytes of one's user_info; 1,024 */
+    apr_size_t max_channels;           /* channels per socket; 1,000 */
+    const chat_webhook_t *webhooks;    /* nwebhooks of them */
+    int nwebhooks;
+} chat_app_t;
+
+typedef struct {
+    const chat_app_t *list;
+    int n;
+} chat_apps_t;
+
+/**
+ * A setting by its dotted name, spelled either way in the file.
+ * @return borrowed; NULL when the file has no such key
+ */
+json_t *chat_conf_find(const json_t *root, const char *dotted);
+
+/**
+ * Read the apps of a parsed file.
+ * @param why  names the key and what is wrong with it when not APR_SUCCESS
+ */
+apr_status_t chat_apps_read(chat_apps_t *apps, const json_t *root,
+                            const char **why, apr_pool_t *p);
+
+/**
+ * Add the default app from the environment, as Soketi does: SOKETI_DEFAULT_APP_ID,
+ * …_KEY, …_SECRET, …_ENABLE_CLIENT_MESSAGES, …_MAX_CONNS and the others
+ * (also PUSHER_APP_ID, PUSHER_APP_KEY, PUSHER_APP_SECRET).
+ * @param env   looks a name up; getenv in life, a table in tests
+ * @return APR_SUCCESS also when the environment names no app
+ */
+apr_status_t chat_apps_env(chat_apps_t *apps, const char *(*env)(const char *),
+                           const char **why, apr_pool_t *p);
+
+/** Load and parse a JSON file of at most 1 MB. @param why as above */
+apr_status_t chat_conf_load(json_t **root, const char *path, const char **why,
+                            apr_pool_t *p);
+
+const chat_app_t *chat_app_by_key(const chat_apps_t *apps, const char *key,
+                                  apr_size_t len);
+const chat_app_t *chat_app_by_id(const chat_apps_t *apps, const char *id,
+                                 apr_size_t len);
+
+#endif
