@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `make run`: the whole chat in the foreground, on SQLite with sample people.
+//
+//   PORT=8080 PUSH_PORT=6001 METRICS_PORT=9601 RUN_DIR=build/run DB=sqlite
+//
+// Prints the addresses and accounts, writes $RUN_DIR/run.json once everything
+// answers, then prints `ready`. Ctrl-C or SIGTERM ends everything it started. A
+// program that dies is started again, as systemd would. SIGUSR1 holds chat-push
+// down until the next SIGUSR1. What a person can put right is said in one
+// sentence, with exit status 1.
+
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import {
+  Site, SiteError, closedFolder, portFree, root, runUser, samplePeople, sleep, tmpName, tokenFor,
+} from './site.mjs';
+
+function portOf(variable, usual) {
+  const text = process.env[variable] || String(usual);
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port < 1 || port > 65535) {
+    throw new SiteError(`${variable}=${text} is no port: 1 to 65535`);
+  }
+  return port;
+}
+
+/** Where to run. Only the default place may be replaced by another. */
+function chooseDir(build) {
+  if (process.env.RUN_DIR) {
+    return path.resolve(process.env.RUN_DIR);
+  }
+  const usual = path.join(build, 'run');
+  const user = runUser();
+  const closed = closedFolder(usual, user);
+  if (!closed) {
+    return usual;
+  }
+  const tag = createHash('sha256').update(usual).digest('hex').slice(0, 8);
+  const other = tmpName(`mod_chat-run-${tag}`);
+  if (fs.existsSync(other) && ![0, user.uid].includes(fs.lstatSync(other).uid)) {
+    throw new SiteError(`${other} belongs to somebody else: choose a directory with RUN_DIR=…`);
+  }
+  console.log(`${user.name} cannot enter ${closed}, so this run lies in ${other}`);
+  return other;
+}
+
+/** What other programs read to find this run; replaced in one step. */
+function writeRunJson(site, accounts, conversations) {
+  const file = site.path('run.json');
+  const run = {
+    url: site.url,
+    push: {
+      host: '127.0.0.1', port: site.o.pushPort,
+      app_id: site.app.id, key: site.app.key, secret: site.app.secret,
+    },
+    metrics: site.metrics,
+    db: `sqlite:${site.dbFile}`,
+    accounts,
+    conversations,
+    pids: {
+      run: process.pid,
+      httpd: site.httpd ? site.httpd.pid : null,
+      chat_push: site.push ? site.push.pid : null,
+    },
+  };
+  fs.writeFileSync(file + '.new', JSON.stringify(run, null, 2) + '\n', { mode: 0o600 });
+  fs.renameSync(file + '.new', file);
+}
+
+function show(site, accounts) {
+  const wide = Math.max(...accounts.map((a) => a.email.length));
+  console.log(`
+  the chat        ${site.url}/chat
+  chat-push       ws://127.0.0.1:${site.o.pushPort}  app ${site.app.id}  key ${site.app.key}  secret ${site.app.secret}
+  metrics         ${site.metrics}
+  database        ${site.dbFile}
+  logs            ${site.path('logs')}
+
+  sample accounts, password "password", with a bearer token each:`);
+  for (const a of accounts) {
+    console.log(`    ${a.email.padEnd(wide)}  ${a.role.padEnd(8)} ${a.token}  ${a.name}`);
+  }
+  console.log('\n  Ctrl-C ends everything.\n');
+}
+
+async function main() {
+  const db = process.env.DB || 'sqlite';
+  if (db !== 'sqlite') {
+    throw new SiteError(`DB=${db}: make run knows only DB=sqlite`);
+  }
+  const build = process.env.CHAT_BUILD || path.join(root, 'build');
+  const site = new Site({
+    dir: chooseDir(build),
+    build,
+    port: portOf('PORT', 8080),
+    pushPort: portOf('PUSH_PORT', 6001),
+    metricsPort: portOf('METRICS_PORT', 9601),
+  });
+  await portFree(site.o.port, 'PORT');
+  await portFree(site.o.pushPort, 'PUSH_PORT');
+  await portFree(site.o.metricsPort, 'METRICS_PORT');
+
+  let ending = false; // we are going down
+  let held = false; // chat-push is kept down by SIGUSR1
+  let people = null; // accounts and conversations once everything answers
+
+  const finish = async (status) => {
+    if (ending) {
+      return;
+    }
+    ending = true;
+    await site.stop();
+    fs.rmSync(site.path('run.json'), { force: true });
+    process.exit(status);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => finish(0));
+  }
+  // make may be killed without passing the signal on: then our parent changes.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && finish(0), 500).unref();
+
+  const announce = () => people && writeRunJson(site, people.accounts, people.conversations);
+
+  /* One program up again after it died, more slowly each time in a row. */
+  const revive = async (name, child, code, signal) => {
+    const mine = name === 'httpd' ? site.httpd : site.push;
+    if (ending || child !== mine || !people) {
+      return;
+    }
+    console.log(`${name} (pid ${child.pid}) ended by ${signal || `exit status ${code}`}; starting it again`);
+    for (let pause = 100; !ending && !(name === 'chat-push' && held); pause = Math.min(pause * 2, 5000)) {
+      try {
+        await site.end(child, 1000);
+        await (name === 'httpd' ? site.startHttpd() : site.startPush());
+        announce();
+        return;
+      } catch (e) {
+        console.log(e.message);
+        await sleep(pause);
+      }
+    }
+  };
+  site.onExit = revive;
+
+  let turn = Promise.resolve(); // one SIGUSR1 after the other
+  process.on('SIGUSR1', () => {
+    turn = turn.then(async () => {
+      if (!people || ending) {
+        return;
+      }
+      held = !held;
+      if (held) {
+        await site.stopPush();
+      } else {
+        await site.startPush();
+      }
+      announce();
+      console.log(held ? 'chat-push is held down; SIGUSR1 again starts it' : 'chat-push is up again');
+    }).catch((e) => console.log(e.message));
+  });
+
+  try {
+    site.prepare();
+    await site.start();
+    const sample = samplePeople(site);
+    site.sqlite("DELETE FROM personal_access_tokens WHERE name = 'make run';");
+    for (const a of sample.accounts) {
+      a.password = 'password';
+      a.token = await tokenFor(site, a.email, a.password, 'make run');
+    }
+    people = {
+      accounts: sample.accounts.map(({ name, email, password, role, user_id, token }) =>
+        ({ name, email, password, role, user_id, token })),
+      conversations: sample.conversations,
+    };
+    announce();
+    show(site, people.accounts);
+    console.log('ready');
+  } catch (e) {
+    await site.stop();
+    throw e;
+  }
+}
+
+main().catch((e) => {
+  console.error(e instanceof SiteError ? `make run: ${e.message}` : e);
+  process.exit(1);
+});

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A private site: one httpd with mod_chat, one chat-push, one SQLite database,
+// all in a directory of its own. `make run` (run.mjs) starts one for people, the
+// site tests start many.
+//
+// Who owns what: everything lies in `dir`. Started as root, httpd's children and
+// chat-push run as an unprivileged user (www-data), and `dir` is given to it;
+// pages and programs are copied there, because a checkout under a closed home
+// cannot be entered by that user. Both programs get a process group of their
+// own, so that Ctrl-C on a terminal reaches only us and we end them in order;
+// the kernel ends them when we die without a chance to (setpriv --pdeathsig).
+
+import { spawn, execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+/** A reason a person can act on; printed without a stack. */
+export class SiteError extends Error {}
+
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** The user that httpd's children and chat-push run as, or null: ourselves. */
+export function runUser() {
+  if (process.getuid() !== 0) {
+    return null;
+  }
+  for (const name of ['www-data', 'apache', 'nobody']) {
+    try {
+      const id = (flag) => Number(execFileSync('id', [flag, name], { stdio: 'pipe' }));
+      return { name, uid: id('-u'), gid: id('-g') };
+    } catch {
+      // the next name
+    }
+  }
+  throw new SiteError('started as root, but there is no user www-data, apache or nobody to run as');
+}
+
+/** The first directory on the way to `dir` that `user` cannot enter, or null. */
+export function closedFolder(dir, user) {
+  if (!user) {
+    return null;
+  }
+  for (let at = path.dirname(dir); ; at = path.dirname(at)) {
+    if (fs.existsSync(at)) {
+      const st = fs.statSync(at);
+      const bit = st.uid === user.uid ? 0o100 : st.gid === user.gid ? 0o010 : 0o001;
+      if (!(st.mode & bit)) {
+        return at;
+      }
+    }
+    if (at === path.dirname(at)) {
+      return null;
+    }
+  }
+}
+
+/** Resolves when nothing listens on a port of 127.0.0.1, else rejects. */
+export function portFree(port, variable) {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once('error', (e) => {
+      const why = e.code === 'EADDRINUSE' ? 'is in use' : e.code === 'EACCES' ? 'needs root' : e.code;
+      reject(new SiteError(`port ${port} of 127.0.0.1 ${why}: choose another with ${variable}=…`));
+    });
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
+  });
+}
+
+/** A port nothing listens on right now. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+const modules = [
+  'mpm_@MPM@', 'authz_core', 'authz_host', 'authn_core', 'mime', 'dir', 'alias', 'headers', 'status',
+  'setenvif', 'reqtimeout', 'proxy', 'proxy_http', 'proxy_wstunnel', 'log_config', 'unixd',
+];
+
+export class Site {
+  /**
+   * @param {object} o
+   * @param {string} o.dir         everything lies here; made when missing
+   * @param {string} o.build       directory of mod_chat.so, chat-push, htdocs
+   * @param {number} o.port        httpd
+   * @param {number} o.pushPort    chat-push
+   * @param {number} o.metricsPort chat-push's metrics
+   * @param {string} [o.mpm]       event, worker or prefork
+   * @param {string} [o.extraConf] more lines for httpd.conf
+   * @param {object} [o.pushConf]  more keys for chat-push.json
+   * @param {object} [o.appConf]   more keys for the app in chat-push.json
+   * @param {string} [o.sanitize]  address,undefined | thread
+   */
+  constructor(o) {
+    this.o = { mpm: 'event', extraConf: '', pushConf: {}, appConf: {}, sanitize: '', ...o };
+    this.dir = o.dir;
+    this.user = runUser();
+    this.httpd = null; // child process, or null
+    this.push = null;
+    this.url = `http://127.0.0.1:${o.port}`;
+    this.metrics = `http://127.0.0.1:${o.metricsPort}/metrics`;
+    this.dbFile = path.join(this.dir, 'db', 'chat.db');
+    this.onExit = () => {}; // (name, code, signal): a program ended by itself
+  }
+
+  path(...parts) {
+    return path.join(this.dir, ...parts);
+  }
+
+  // --- files ---------------------------------------------------------------------
+  /** Make the directory, the database and both configurations. */
+  prepare() {
+    const closed = closedFolder(this.dir, this.user);
+    if (closed) {
+      throw new SiteError(`httpd's children run as ${this.user.name}, which cannot enter ${closed}: ` +
+        'choose another directory with RUN_DIR=…');
+    }
+    try {
+      for (const d of ['', 'bin', 'conf', 'db', 'logs', 'run']) {
+        fs.mkdirSync(this.path(d), { recursive: true });
+      }
+      this.copyPrograms();
+      this.writePushConf();
+      fs.writeFileSync(this.path('conf', 'httpd.conf'), this.httpdConf());
+      if (this.user) {
+        this.give(this.dir);
+      }
+      this.makeDatabase();
+    } catch (e) {
+      if (e.code === 'EACCES' || e.code === 'EROFS' || e.code === 'EPERM') {
+        throw new SiteError(`cannot write in ${this.dir}: ${e.message.split(',')[0]}`);
+      }
+      if (e.code === 'ENOTDIR' || e.code === 'EEXIST') {
+        throw new SiteError(`${this.dir} is no directory`);
+      }
+      throw e;
+    }
+  }
+
+  copyPrograms() {
+    const { build } = this.o;
+    fs.rmSync(this.path('htdocs'), { recursive: true, force: true });
+    fs.cpSync(path.join(build, 'htdocs'), this.path('htdocs'), { recursive: true });
+    for (const name of ['chat-push', 'mod_chat.so']) {
+      fs.rmSync(this.path('bin', name), { force: true });
+      fs.copyFileSync(path.join(build, name), this.path('bin', name));
+    }
+    fs.chmodSync(this.path('bin', 'chat-push'), 0o755);
+  }
+
+  /** Key and secret in one place: chat-push and mod_chat read this file. */
+  writePushConf() {
+    const file = this.path('conf', 'chat-push.json');
+    let secret;
+    try {
+      secret = JSON.parse(fs.readFileSync(file)).appManager.array.apps[0].secret;
+    } catch {
+      secret = randomBytes(16).toString('hex');
+    }
+    this.app = { id: 'askapp', key: 'askkey', secret };
+    const conf = {
+      host: '127.0.0.1',
+      port: this.o.pushPort,
+      metrics: { enabled: true, host: '127.0.0.1', port: this.o.metricsPort },
+      database: {
+        url: `sqlite:${this.dbFile}`,
+        wake: this.path('run', 'wake.sock'),
+        state: this.path('run', 'relay.state'),
+      },
+      appManager: {
+        array: {
+          apps: [{ ...this.app, enableClientMessages: true, ...this.o.appConf }],
+        },
+      },
+      ...this.o.pushConf,
+    };
+    fs.writeFileSync(file, JSON.stringify(conf, null, 2) + '\n', { mode: 0o600 });
+  }
+
+  httpdConf() {
+    const dir = process.env.CHAT_HTTPD_MODULES || '/usr/lib/apache2/modules';
+    const load = modules
+      .map((m) => m.replace('@MPM@', this.o.mpm))
+      .filter((m) => fs.existsSync(path.join(dir, `mod_${m}.so`)))
+      .map((m) => `LoadModule ${m}_module ${dir}/mod_${m}.so`);
+    return `# Written at start; a change here is lost. The chat's own part: chat.conf.
+ServerRoot "${this.dir}"
+ServerName 127.0.0.1
+Listen 127.0.0.1:${this.o.port}
+PidFile run/httpd.pid
+DefaultRuntimeDir run
+${this.user ? `User ${this.user.name}\nGroup #${this.user.gid}\n` : ''}${load.join('\n')}
+LoadModule chat_module "${this.path('bin', 'mod_chat.so')}"
+
+# Each WebSocket through mod_proxy holds one thread, and a restart needs slots for
+# the old children: ServerLimit is well above MaxRequestWorkers / ThreadsPerChild.
+<IfModule !prefork.c>
+  ServerLimit 16
+  StartServers 1
+  ThreadsPerChild 64
+  MaxRequestWorkers 512
+  MinSpareThreads 32
+  MaxSpareThreads 512
+</IfModule>
+<IfModule prefork.c>
+  StartServers 4
+  MaxRequestWorkers 64
+</IfModule>
+
+ErrorLog logs/error.log
+LogLevel warn chat:info
+LogFormat "%h %l %u %t \\"%m %U %H\\" %>s %b %D" chat
+CustomLog logs/access.log chat
+TypesConfig /dev/null
+AddType text/html .html
+AddType text/css .css
+AddType text/javascript .js .mjs
+AddType image/svg+xml .svg
+AddType application/json .json .webmanifest
+ExtendedStatus On
+<Location "/server-status">
+  SetHandler server-status
+  Require local
+</Location>
+DocumentRoot "${this.path('htdocs')}"
+<Directory "/">
+  Require all denied
+  AllowOverride None
+</Directory>
+
+Define CHAT_HTDOCS "${this.path('htdocs')}"
+Define CHAT_DATABASE "sqlite:${this.dbFile}"
+Define CHAT_PUSH_CONFIG "${this.path('conf', 'chat-push.json')}"
+Define CHAT_PUSH_HOST 127.0.0.1
+Define CHAT_PUSH_PORT ${this.o.pushPort}
+Include "${path.join(root, 'conf', 'chat.conf')}"
+${this.o.extraConf}
+`;
+  }
+
+  give(at) {
+    fs.lchownSync(at, this.user.uid, this.user.gid);
+    if (fs.lstatSync(at).isDirectory()) {
+      for (const name of fs.readdirSync(at)) {
+        this.give(path.join(at, name));
+      }
+    }
+  }
+
+  makeDatabase() {
+    if (fs.existsSync(this.dbFile) && fs.statSync(this.dbFile).size > 0) {
+      return;
+    }
+    const sql = (name) => fs.readFileSync(path.join(root, 'sql', name), 'utf8');
+    this.sqlite(sql('schema.sqlite.sql'));
+    if (this.o.sample !== false) {
+      this.sqlite(sql('sample.sqlite.sql'));
+    }
+  }
+
+  /** Run SQL with the sqlite3 shell, as any other program of the site could. */
+  sqlite(sql) {
+    return execFileSync('sqlite3', ['-bail', '-cmd', '.timeout 5000', this.dbFile], {
+      input: sql,
+      encoding: 'utf8',
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(this.user && { uid: this.user.uid, gid: this.user.gid }),
+    });
+  }
+
+  // --- programs ----------------------------------------------------------------
+  /** Start a program in a group of its own; its output goes to logs/<name>.log. */
+  launch(name, file, args, { env = {}, user = null, log }) {
+    const out = fs.openSync(this.path('logs', log), 'a');
+    const pre = ['--pdeathsig', 'TERM'];
+    if (user) {
+      pre.push('--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups');
+    }
+    const child = spawn('setpriv', [...pre, '--', file, ...args], {
+      cwd: this.dir,
+      detached: true,
+      stdio: ['ignore', out, out],
+      env: { PATH: process.env.PATH, HOME: this.dir, TZ: process.env.TZ || 'UTC', ...env },
+    });
+    fs.closeSync(out);
+    child.gone = new Promise((resolve) => {
+      child.once('error', (e) => resolve({ error: e }));
+      child.once('exit', (code, signal) => {
+        child.ended = true;
+        resolve({ code, signal });
+        this.onExit(name, child, code, signal);
+      });
+    });
+    return child;
+  }
+
+  sanitizerEnv(preload) {
+    const s = this.o.sanitize;
+    if (!s) {
+      return {};
+    }
+    const env = {
+      ASAN_OPTIONS: `log_path=${this.path('logs', 'asan')}:detect_leaks=${preload ? 0 : 1}:abort_on_error=0:verify_asan_link_order=0`,
+      UBSAN_OPTIONS: `log_path=${this.path('logs', 'ubsan')}:print_stacktrace=1`,
+      TSAN_OPTIONS: `log_path=${this.path('logs', 'tsan')}:halt_on_error=0`,
+      LSAN_OPTIONS: 'exitcode=23',
+    };
+    if (preload && s.includes('address')) {
+      env.LD_PRELOAD = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
+    }
+    return env;
+  }
+
+  async startPush() {
+    this.push = this.launch('chat-push', this.path('bin', 'chat-push'),
+      ['--config', this.path('conf', 'chat-push.json')],
+      { user: this.user, log: 'chat-push.log', env: { ...this.sanitizerEnv(false), ...this.o.pushEnv } });
+    await this.answers(`http://127.0.0.1:${this.o.pushPort}/`, this.push, 'chat-push', 'chat-push.log');
+  }
+
+  async startHttpd() {
+    const httpd = process.env.CHAT_HTTPD || '/usr/sbin/apache2';
+    fs.rmSync(this.path('run', 'httpd.pid'), { force: true });
+    this.httpd = this.launch('httpd', httpd, ['-D', 'FOREGROUND', '-f', this.path('conf', 'httpd.conf')],
+      { log: 'httpd.out', env: this.sanitizerEnv(true) });
+    await this.answers(`${this.url}/chat/login`, this.httpd, 'httpd', 'httpd.out', 'error.log');
+  }
+
+  /** Wait until an address answers, or say why the program behind it ended. */
+  async answers(url, child, name, ...logs) {
+    const until = Date.now() + (this.o.sanitize ? 60000 : 20000);
+    while (Date.now() < until) {
+      if (child.ended || child.exitCode !== null) {
+        throw new SiteError(`${name} did not start: ${this.lastWords(logs)}`);
+      }
+      try {
+        const r = await fetch(url, { signal: AbortSignal.timeout(2000) });
+        await r.arrayBuffer();
+        if (r.status < 500) {
+          return;
+        }
+      } catch {
+        // not yet
+      }
+      await sleep(25);
+    }
+    throw new SiteError(`${name} did not answer at ${url}: ${this.lastWords(logs)}`);
+  }
+
+  lastWords(logs) {
+    for (const log of logs) {
+      try {
+        const lines = fs.readFileSync(this.path('logs', log), 'utf8').trim().split('\n');
+        if (lines[0]) {
+          return lines.slice(-3).join('\n');
+        }
+      } catch {
+        // the next log
+      }
+    }
+    return `see ${this.path('logs')}`;
+  }
+
+  async start() {
+    await this.startPush();
+    await this.startHttpd();
+  }
+
+  /** End a program: politely, then by force, with all its children. */
+  async end(child, ms) {
+    if (!child || child.ended) {
+      return;
+    }
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), ms);
+    await child.gone;
+    clearTimeout(timer);
+    try {
+      process.kill(-child.pid, 'SIGKILL'); // what httpd may have left of its children
+    } catch {
+      // nothing was left
+    }
+  }
+
+  async stopPush() {
+    const child = this.push;
+    this.push = null;
+    await this.end(child, 10000);
+  }
+
+  async stopHttpd() {
+    const child = this.httpd;
+    this.httpd = null;
+    await this.end(child, 15000);
+  }
+
+  async stop() {
+    await Promise.all([this.stopHttpd(), this.stopPush()]);
+  }
+}
+
+/** The sample people, in the order of their accounts, with their ids. */
+export function samplePeople(site) {
+  const rows = (sql) => JSON.parse(execFileSync('sqlite3', ['-json', site.dbFile, sql], {
+    encoding: 'utf8',
+    ...(site.user && { uid: site.user.uid, gid: site.user.gid }),
+  }) || '[]');
+  return {
+    accounts: rows('SELECT id AS user_id, name, email, role FROM chat_users ORDER BY id'),
+    conversations: rows(
+      `SELECT c.id, max(CASE m.role WHEN 'patient' THEN m.user_id END) AS patient,
+              max(CASE m.role WHEN 'doctor' THEN m.user_id END) AS doctor
+       FROM chat_conversations c JOIN chat_members m ON m.conversation_id = c.id
+       GROUP BY c.id ORDER BY c.id`),
+  };
+}
+
+/** Log an account in as a phone does. @return its bearer token */
+export async function tokenFor(site, email, password, device) {
+  const r = await fetch(`${site.url}/chat/token`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+    body: JSON.stringify({ email, password, device_name: device }),
+  });
+  const body = await r.json();
+  if (!body.token) {
+    throw new SiteError(`${email} gets no token: ${JSON.stringify(body)}`);
+  }
+  return body.token;
+}
+
+export const tmpName = (name) => path.join(os.tmpdir(), name);
