@@ -13,6 +13,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { watchParent } from './parent.mjs';
 import {
   Site, SiteError, closedFolder, portFree, root, runUser, samplePeople, sleep, tmpName, tokenFor,
 } from './site.mjs';
@@ -118,10 +119,6 @@ async function main() {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => finish(0));
   }
-  // make may be killed without passing the signal on: then our parent changes.
-  const parent = process.ppid;
-  setInterval(() => process.ppid !== parent && finish(0), 500).unref();
-
   const announce = () => people && writeRunJson(site, people.accounts, people.conversations);
 
   /* One program up again after it died, more slowly each time in a row. */
@@ -146,7 +143,7 @@ async function main() {
   site.onExit = revive;
 
   let turn = Promise.resolve(); // one SIGUSR1 after the other
-  process.on('SIGUSR1', () => {
+  watchParent(() => finish(0), () => {
     turn = turn.then(async () => {
       if (!people || ending) {
         return;
