@@ -44,12 +44,16 @@ typedef struct {
     const char *target; /* "sqlite:/path/file.db" or "postgresql://…" */
     int max;            /* connections of this process at most; default 8 */
     apr_interval_time_t wait; /* µs to wait for a free one; default 2 s */
-    apr_interval_time_t busy; /* µs SQLite waits for a lock; default 5 s */
+    apr_interval_time_t busy; /* µs to wait for another's lock; default 5 s */
+    int create; /* SQLite: make the file when there is none; default 0 */
+    int normal; /* SQLite: synchronous=NORMAL, which may lose the last commits
+                   when the power fails; default 0: FULL */
 } chat_db_conf_t;
 
 typedef enum { CHAT_DB_NULL, CHAT_DB_TEXT, CHAT_DB_INT } chat_db_type_t;
 
-/* A value to bind; make it with the three functions below. */
+/* A value to bind; make it with the three functions below. Texts stay the
+ * caller's and must live until the call that binds them returns. */
 typedef struct {
     chat_db_type_t type;
     const char *text; /* CHAT_DB_TEXT: UTF-8, terminated, the caller's */
@@ -61,7 +65,10 @@ chat_db_value_t chat_db_text(const char *s); /* NULL gives SQL NULL */
 chat_db_value_t chat_db_int(apr_int64_t n);
 
 /**
- * Prepare a pool of connections; none is opened yet.
+ * Prepare a pool of connections; none is opened yet, so this may run before a
+ * fork. Everything is closed when p is cleared; connections still out then (a
+ * process that is torn down around its threads) are left alone.
+ * @param conf  zero in a field means its default
  * @param why  a sentence naming what is wrong with the target, from p
  * @return APR_EINVAL for a target of unknown form, APR_EDSOOPEN when apr-util's
  *         driver for it is not installed
@@ -73,8 +80,10 @@ chat_db_engine_t chat_db_engine(const chat_db_t *db);
 
 /**
  * Take a connection, opening one when the pool has none idle.
+ * @param conn  NULL when not APR_SUCCESS; chat_db_error(NULL) says why
  * @return CHAT_DB_EBUSY when none became free in time, CHAT_DB_EAWAY when the
- *         database cannot be opened
+ *         database cannot be opened (a SQLite file that does not exist is not
+ *         made, unless conf->create)
  */
 apr_status_t chat_db_acquire(chat_db_conn_t **conn, chat_db_t *db);
 
@@ -84,8 +93,10 @@ void chat_db_release(chat_db_conn_t *conn);
 /**
  * Run a statement and keep its rows.
  * @param res    may be NULL when no rows are wanted; lives in p
- * @param label  a label of sql/statements.sql
- * @param args   values for $1, $2 …; n of them
+ * @param label  a label of sql/statements/
+ * @param args   values for $1, $2 …; n of them, as many as the statement has
+ * @return after a failure in the same transaction that failure's status, and
+ *         nothing was run
  */
 apr_status_t chat_db_run(chat_db_result_t **res, chat_db_conn_t *conn,
                          const char *label, const chat_db_value_t *args, int n,
@@ -98,25 +109,34 @@ apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
 
 /**
  * A transaction that will write (BEGIN IMMEDIATE on SQLite). Ended by commit,
- * rollback or release, whichever comes first.
+ * rollback or release, whichever comes first. Transactions do not nest.
  */
 apr_status_t chat_db_begin(chat_db_conn_t *conn);
 apr_status_t chat_db_commit(chat_db_conn_t *conn);
 void chat_db_rollback(chat_db_conn_t *conn);
 
 /**
- * Run a script of several statements without values (schema, migration).
+ * Run a script of several statements without values (schema, migration). A
+ * transaction the script opens and does not end is rolled back.
  */
 apr_status_t chat_db_script(chat_db_conn_t *conn, const char *sql);
 
+/** The text of a file of sql/ by its name; NULL when there is none. */
+const char *chat_db_script_text(const char *name);
+
 /**
- * A number that differs after another connection or process committed (SQLite:
- * PRAGMA data_version). Cheap: reads no table.
+ * A number that differs from this connection's previous answer when another
+ * connection or process has committed since (SQLite: PRAGMA data_version).
+ * Numbers of two connections mean nothing to each other. Reads no table.
  * @return CHAT_DB_EINPUT on an engine that has no such number
  */
 apr_status_t chat_db_data_version(chat_db_conn_t *conn, apr_int64_t *version);
 
-/** What the last failure on this connection said; for the log, not for users. */
+/**
+ * What the last failure on this connection said; for the log, not for users.
+ * NULL asks for the calling thread's last failure, also when its connection is
+ * gone or never came to be (chat_db_acquire, chat_db_query).
+ */
 const char *chat_db_error(const chat_db_conn_t *conn);
 
 /** A status of ours or of APR as a short sentence for the log. */
