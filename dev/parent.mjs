@@ -23,7 +23,7 @@ function look(pid) {
     return {
       name: field('Name'),
       switches: Number(field('voluntary_ctxt_switches')),
-      ending: [SIGHUP, SIGINT].some((s) => !(caught >> BigInt(s - 1) & 1n)),
+      caught: [SIGHUP, SIGINT].filter((s) => caught >> BigInt(s - 1) & 1n),
     };
   } catch {
     return null;
@@ -38,7 +38,7 @@ function look(pid) {
 export function watchParent(onEnd, onSignal) {
   const pid = process.ppid;
   const first = look(pid);
-  const isMake = first !== null && /^g?make$/.test(first.name) && !first.ending;
+  const isMake = first !== null && /^g?make$/.test(first.name);
   let seen = first ? first.switches : 0;
   let direct = 0; // when SIGUSR1 last reached us, ms
   let settle = Date.now() + 300; // switches before this time mean nothing
@@ -52,7 +52,8 @@ export function watchParent(onEnd, onSignal) {
   });
   setInterval(() => {
     const now = look(pid);
-    if (process.ppid !== pid || now === null || (isMake && now.ending)) {
+    if (process.ppid !== pid || now === null ||
+        (isMake && now.caught.length < first.caught.length)) {
       onEnd();
       return;
     }
