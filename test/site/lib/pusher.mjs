@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The unmodified clients from npm, pointed at a site: pusher-js and laravel-echo
+// through httpd or straight at chat-push, and the `pusher` server SDK.
+
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+export const Pusher = require('pusher-js');
+export const PusherServer = require('pusher');
+
+/** How a page at `url` reaches the socket; authorized as `client`. */
+export function pusherOptions(site, client, { direct = false } = {}) {
+  const port = direct ? site.o.pushPort : site.o.port;
+  return {
+    cluster: 'mt1',
+    wsHost: '127.0.0.1',
+    wsPort: port,
+    wssPort: port,
+    forceTLS: false,
+    enabledTransports: ['ws', 'wss'],
+    disableStats: true,
+    channelAuthorization: {
+      transport: 'ajax',
+      endpoint: `${site.url}/broadcasting/auth`,
+      headers: {
+        Accept: 'application/json',
+        ...(client.token ? { Authorization: `Bearer ${client.token}` } : {}),
+        ...(client.cookie ? { Cookie: client.cookie, 'X-CSRF-TOKEN': client.csrf } : {}),
+      },
+    },
+  };
+}
+
+export function connect(site, client, options) {
+  return new Pusher(site.app.key, pusherOptions(site, client, options));
+}
+
+/** Subscribe and wait for the answer. */
+export function subscribed(pusher, name) {
+  return new Promise((resolve, reject) => {
+    const channel = pusher.subscribe(name);
+    channel.bind('pusher:subscription_succeeded', () => resolve(channel));
+    channel.bind('pusher:subscription_error', (e) => reject(Object.assign(new Error(`${name}: ${JSON.stringify(e)}`), e)));
+  });
+}
+
+/** Every event of a name on a channel, as an array that grows. */
+export function collect(channel, event) {
+  const seen = [];
+  channel.bind(event, (data) => seen.push(data));
+  return seen;
+}
+
+export function server(site) {
+  return new PusherServer({
+    appId: site.app.id,
+    key: site.app.key,
+    secret: site.app.secret,
+    host: '127.0.0.1',
+    port: String(site.o.pushPort),
+    useTLS: false,
+  });
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The world of a site test: a real httpd and chat-push on free ports with the
+// sample people, gone when the test file ends. Afterwards both error logs are
+// read: a warning that the test did not announce with site.expectLog() fails it.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after } from 'node:test';
+import { Site, freePort, root, samplePeople, sleep, tmpName } from '../../../dev/site.mjs';
+import { Client } from './client.mjs';
+
+export { sleep };
+
+export const build = process.env.CHAT_BUILD || path.join(root, 'build');
+export const sanitize = process.env.CHAT_SANITIZE || '';
+
+class TestSite extends Site {
+  /** Regular expressions of log lines that may come. */
+  expected = [];
+
+  /** A log line the test will cause. */
+  expectLog(pattern) {
+    this.expected.push(pattern);
+  }
+
+  people() {
+    return samplePeople(this);
+  }
+
+  /** A browser that logged in: session cookie and CSRF token. */
+  async browser(email = 'patient@example.com', password = 'password') {
+    const client = new Client(this.url);
+    await client.login(email, password);
+    return client;
+  }
+
+  /** A phone: a bearer token and nothing else. */
+  async phone(email = 'patient@example.com', password = 'password') {
+    const client = new Client(this.url);
+    const r = await client.post('/chat/token', { email, password, device_name: 'test' });
+    assert.ok(r.json.token, `no token for ${email}: ${r.status} ${r.text}`);
+    return new Client(this.url, { token: r.json.token });
+  }
+
+  /** Lines of both logs that are neither information nor announced. */
+  unexpectedLog() {
+    const bad = [];
+    for (const [file, trouble] of [
+      ['error.log', /\[[a-z0-9_]*:(warn|error|crit|alert|emerg)\]/],
+      ['httpd.out', /./],
+      ['chat-push.log', /\b(warn|error|crit)\b/i],
+    ]) {
+      const at = this.path('logs', file);
+      if (fs.existsSync(at)) {
+        bad.push(...fs.readFileSync(at, 'utf8').split('\n')
+          .filter((line) => trouble.test(line) && !this.expected.some((e) => e.test(line)))
+          .map((line) => `${file}: ${line}`));
+      }
+    }
+    for (const name of fs.readdirSync(this.path('logs'))) {
+      if (/^(asan|ubsan|tsan)\./.test(name)) {
+        bad.push(`${name}:\n${fs.readFileSync(this.path('logs', name), 'utf8')}`);
+      }
+    }
+    return bad;
+  }
+}
+
+/** A directory of the test's own that httpd's children can enter. */
+export function testDir(name) {
+  return fs.mkdtempSync(tmpName(`mod_chat-${name}-`));
+}
+
+/**
+ * Start a site for this test file.
+ * @param {object} [options]  Site's options; `logs: false` leaves the logs unread
+ */
+export async function startSite(options = {}) {
+  const dir = testDir('site');
+  const site = new TestSite({
+    dir,
+    build,
+    sanitize,
+    port: await freePort(),
+    pushPort: await freePort(),
+    metricsPort: await freePort(),
+    ...options,
+  });
+  after(async () => {
+    await site.stop();
+    const bad = options.logs === false ? [] : site.unexpectedLog();
+    if (process.env.KEEP) {
+      console.log(`kept: ${dir}`);
+    } else {
+      fs.rmSync(dir, { recursive: true, force: true });
+    }
+    assert.deepEqual(bad, [], 'the logs hold lines that no test announced');
+  });
+  site.prepare();
+  await site.start();
+  return site;
+}
+
+/** Wait until `probe` gives something true, and return it. */
+export async function eventually(probe, what = 'it', ms = sanitize ? 40000 : 15000) {
+  const until = Date.now() + ms;
+  for (;;) {
+    const got = await probe();
+    if (got) {
+      return got;
+    }
+    if (Date.now() > until) {
+      assert.fail(`${what} did not happen within ${ms} ms`);
+    }
+    await sleep(20);
+  }
+}
