@@ -41,7 +41,8 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/ws-echo $(B)/htdocs/.done
 
-.PHONY: all run check unit fuzz-replay fuzz site web drift asan tsan bench install clean distclean help
+
+.PHONY: all run check unit fuzz-replay fuzz site web drift run-test asan tsan bench install clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -142,6 +143,9 @@ site: all
 web: all
 	$(NODE_TEST) $(WEB)
 
+run-test: all
+	$(NODE_TEST) $(wildcard test/run/*.test.mjs)
+
 drift: all
 	$(NODE_TEST) $(wildcard test/check/*.test.mjs)
 
@@ -150,6 +154,7 @@ check: all
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory drift
 	@$(MAKE) --no-print-directory site
+	@$(MAKE) --no-print-directory run-test
 	@$(MAKE) --no-print-directory web
 
 asan:

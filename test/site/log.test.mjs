@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The event log: rows written by other programs are announced, and nothing is
+// lost or doubled while chat-push is away.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { collect, connect, subscribed } from './lib/pusher.mjs';
+import { eventually, sleep, startSite } from './lib/site.mjs';
+
+const site = await startSite();
+const conv = site.people().conversations[0];
+const patient = await site.phone('patient@example.com');
+const doctor = await site.phone('doctor@example.com');
+const channelName = `private-conversation.${conv.id}`;
+
+const insert = (body) => site.sqlite(
+  `INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+   VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, '${body}', 'text', datetime('now'), datetime('now'));`);
+
+async function listen() {
+  const pusher = connect(site, doctor);
+  const seen = collect(await subscribed(pusher, channelName), 'MessageSent');
+  return { pusher, seen };
+}
+
+const contents = (events) => events.map((e) => e.message.content);
+
+test('a row written by the sqlite3 shell is pushed and is in sync', async () => {
+  const { pusher, seen } = await listen();
+  try {
+    const start = await doctor.get('/chat/sync');
+    assert.deepEqual(start.json.events, []);
+    assert.equal(start.json.status, 'complete');
+    insert('written by another program');
+    await eventually(() => seen.length, 'the foreign row');
+    assert.deepEqual(contents(seen), ['written by another program']);
+    assert.match(seen[0].message.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    const sync = await doctor.get(`/chat/sync?since=${encodeURIComponent(start.json.cursor)}`);
+    assert.equal(sync.json.events.length, 1);
+    assert.deepEqual(sync.json.events[0],
+      { id: seen[0].id, channel: channelName, event: 'MessageSent', data: sync.json.events[0].data });
+    assert.deepEqual(sync.json.events[0].data.message, seen[0].message);
+    const after = await doctor.get(`/chat/sync?since=${encodeURIComponent(seen[0].cursor)}`);
+    assert.deepEqual(after.json.events, [], 'a pushed cursor includes its own event');
+  } finally {
+    pusher.disconnect();
+  }
+});
+
+test('a foreign row without a consultation disturbs nobody', async () => {
+  site.sqlite(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+    VALUES (${conv.patient}, ${conv.doctor}, NULL, 'a direct message', 'text', datetime('now'), datetime('now'));`);
+});
+
+test('rows of a transaction that is rolled back are never announced', async () => {
+  const { pusher, seen } = await listen();
+  try {
+    site.sqlite(`BEGIN; INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+      VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, 'never happened', 'text', datetime('now'), datetime('now')); ROLLBACK;`);
+    insert('happened');
+    await eventually(() => seen.length, 'the committed row');
+    assert.deepEqual(contents(seen), ['happened']);
+  } finally {
+    pusher.disconnect();
+  }
+});
+
+for (const [how, signal] of [['stopped', 'SIGTERM'], ['killed', 'SIGKILL']]) {
+  test(`while chat-push is ${how} messages are taken, and arrive once when it is back`, async () => {
+    const { pusher, seen } = await listen();
+    try {
+      await patient.post(`/chat/conversation/${conv.id}/message`, { content: 'before' });
+      await eventually(() => seen.length === 1, 'the message before');
+      const cursor = seen[0].cursor;
+      const child = site.push;
+      child.kill(signal);
+      await child.gone;
+      const wanted = [];
+      for (let i = 1; i <= 3; i++) {
+        const content = `${how} ${i}`;
+        const r = await patient.post(`/chat/conversation/${conv.id}/message`, { content });
+        assert.equal(r.status, 201, r.text);
+        wanted.push(content);
+      }
+      insert(`${how} foreign`);
+      wanted.push(`${how} foreign`);
+      await site.startPush();
+      await eventually(() => seen.length >= 5, 'what was missed', 60000);
+      await patient.post(`/chat/conversation/${conv.id}/message`, { content: 'after' });
+      await eventually(() => seen.length >= 6, 'the message after');
+      await sleep(300);
+      assert.deepEqual(contents(seen), ['before', ...wanted, 'after']);
+      const ids = seen.map((e) => e.id);
+      assert.deepEqual(ids, [...new Set(ids)].sort((a, b) => a - b));
+      const sync = await doctor.get(`/chat/sync?since=${encodeURIComponent(cursor)}`);
+      assert.deepEqual(sync.json.events.filter((e) => e.event === 'MessageSent').map((e) => e.data.message.content),
+        [...wanted, 'after']);
+      assert.equal(sync.json.status, 'complete');
+    } finally {
+      pusher.disconnect();
+    }
+  });
+}
+
+test('a long absence is told in pages that join without a gap', async () => {
+  const start = (await doctor.get('/chat/sync')).json.cursor;
+  site.sqlite(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1234)
+    INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+    SELECT ${conv.patient}, ${conv.doctor}, ${conv.id}, 'n' || i, 'text', datetime('now'), datetime('now') FROM n;`);
+  const got = [];
+  let cursor = start;
+  let pages = 0;
+  for (;;) {
+    const { json } = await doctor.get(`/chat/sync?since=${encodeURIComponent(cursor)}`);
+    got.push(...json.events.filter((e) => e.event === 'MessageSent').map((e) => e.data.message.content));
+    cursor = json.cursor;
+    pages++;
+    if (json.status === 'complete') {
+      break;
+    }
+    assert.equal(json.status, 'more');
+  }
+  assert.ok(pages > 1);
+  assert.deepEqual(got, Array.from({ length: 1234 }, (_, i) => `n${i + 1}`));
+});
+
+test('sync tells a person only of their own conversations', async () => {
+  const other = site.people().conversations.find((c) => c.patient !== conv.patient && c.doctor !== conv.doctor);
+  const mine = (await patient.get('/chat/sync')).json.cursor;
+  site.sqlite(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+    VALUES (${other.patient}, ${other.doctor}, ${other.id}, 'not yours', 'text', datetime('now'), datetime('now'));`);
+  const admin = await site.phone('admin@example.com');
+  assert.deepEqual((await patient.get(`/chat/sync?since=${mine}`)).json.events, []);
+  assert.equal((await admin.get(`/chat/sync?since=${mine}`)).json.events.length, 1);
+});
+
+test('a cursor that cannot be served says reset, and a broken one is refused', async () => {
+  const { cursor } = (await doctor.get('/chat/sync')).json;
+  const beyond = cursor.replace(/.$/, '9') + '99999';
+  const r = await doctor.get(`/chat/sync?since=${encodeURIComponent(beyond)}`);
+  assert.equal(r.status, 200, r.text);
+  assert.equal(r.json.status, 'reset');
+  assert.deepEqual(r.json.events, []);
+  assert.equal((await doctor.get(`/chat/sync?since=${encodeURIComponent(r.json.cursor)}`)).json.status, 'complete');
+  for (const bad of ['%00', 'x', '1.2.3', '-1', 'a'.repeat(500), '%F0%9F']) {
+    assert.equal((await doctor.get(`/chat/sync?since=${bad}`)).status, 422, bad);
+  }
+});
