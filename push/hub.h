@@ -6,23 +6,36 @@
  * One directory, shared by all loops, knows for every occupied channel how many
  * subscribers each loop has, the presence members, and the last event of a
  * cache channel. It is sharded by hash, each shard with a mutex held for a few
- * lines at subscribe and unsubscribe, never while sending. Whether a loop has
- * subscribers for a channel is an atomic counter table by hash, so that a
- * publish asks without the mutex (a false yes costs one look-up there).
+ * lines when a loop's first subscriber comes or its last one leaves, never
+ * while sending. Whether a loop has subscribers for a channel is an atomic
+ * counter table by hash, so that a publish asks without the mutex (a false yes
+ * costs one look-up there).
  *
  * A subscription is an entry in the channel's array and an entry in the
  * client's; each names the other's index, so leaving swaps the last one in:
- * O(1) in both. A client's first subscription lies inside the client.
+ * O(1) in both. A client's first subscription lies inside the client; the
+ * others in a small hash table, so that a client of a thousand channels finds
+ * one as fast as a client of two.
  *
- * push_hub_publish() may be called from any thread: it posts one task to each
- * loop that has subscribers. Events of one caller for one channel arrive in
- * order.
+ * Publishing may be done from any thread: the caller's own loop is served at
+ * once, each other loop that has subscribers gets one task. Events of one
+ * caller for one channel arrive in order.
+ *
+ * Events about which a new subscriber is told in another way (members, the
+ * cached event) carry a number, given under the shard's mutex together with
+ * the state they change. A subscription remembers the number its snapshot had,
+ * so it sees every change exactly once although tasks are still under way.
+ *
+ * `private.user.7` and `private-user.7` are one channel when identities are
+ * known (push_hubs_create, aliases): it is kept under the `private-` name and
+ * each subscription remembers the name it used.
  */
 #ifndef PUSH_HUB_H
 #define PUSH_HUB_H
 
-#include "app.h"
+#include "apps.h"
 #include "conn.h"
+#include "presence.h"
 
 typedef struct push_hubs_t push_hubs_t; /* all loops' hubs and the directory */
 typedef struct push_hub_t push_hub_t;   /* one loop's */
@@ -31,16 +44,171 @@ typedef struct push_channel_t push_channel_t;
 /* One subscription as its client holds it. */
 typedef struct {
     push_channel_t *channel; /* NULL: empty */
+    push_member_t *member;   /* who the client is there; presence only */
     apr_uint32_t index;      /* ours in the channel's array */
-    apr_uint32_t after;      /* presence events up to this number are known */
+    apr_uint32_t after;      /* numbered events up to this one are known */
 } push_subscription_t;
 
 /* The subscriptions of a client; embedded in it, all zero is none. */
 typedef struct {
-    push_subscription_t one;   /* the first */
-    push_subscription_t *more; /* the others, malloc'ed */
+    push_subscription_t one;   /* any one of them, NULL channel: none */
+    push_subscription_t *more; /* the others: open addressing by channel */
     apr_uint32_t n;            /* in all */
-    apr_uint32_t room;         /* of `more` */
+    apr_uint32_t room;         /* slots of `more`, a power of two or 0 */
 } push_subscriptions_t;
+
+/* A client as the hub sees it: the first part of the protocol's struct. */
+typedef struct {
+    push_subscriptions_t subs;
+    apr_uint64_t number; /* unique in the process; second half of socket_id */
+} push_subscriber_t;
+
+/* A channel's name with what is asked of it again and again. */
+typedef struct {
+    push_app_t *app;
+    const char *name; /* as the caller spelled it, len bytes */
+    apr_size_t len;
+    apr_uint32_t hash; /* of app and canonical name */
+    int alias;         /* spelled `private.`, kept as `private-` */
+} push_name_t;
+
+/* What a publish hands over. */
+typedef struct {
+    push_frame_t *frame;  /* ready for the wire; the caller keeps its reference */
+    apr_uint32_t name_at; /* where in frame->data the channel's name stands */
+    apr_uint32_t data_at; /* where the JSON of "data" stands, for the cache */
+    apr_uint32_t data_len;
+    apr_uint64_t except;  /* number of the subscriber left out; 0: nobody */
+    int cache;            /* keep it as the channel's last event */
+} push_event_t;
+
+/* What is known of a channel over all loops. */
+typedef struct {
+    apr_uint32_t subscriptions;
+    apr_uint32_t users;       /* presence members */
+    push_frame_t *cached;     /* a reference for the caller, or NULL */
+    apr_uint32_t cached_at;   /* data_at and data_len of it */
+    apr_uint32_t cached_len;
+    apr_uint32_t cached_ttl;  /* seconds it is kept from now */
+} push_channel_info_t;
+
+typedef enum {
+    PUSH_JOIN_OK,
+    PUSH_JOIN_AGAIN, /* was subscribed already; nothing changed */
+    PUSH_JOIN_FULL   /* the presence channel has its most users */
+} push_join_t;
+
+/**
+ * The directory and a hub for each loop.
+ * @param loops      n of them, not yet running
+ * @param cache_ttl  seconds a cached event is kept
+ * @param aliases    whether `private.` names are `private-` channels
+ */
+apr_status_t push_hubs_create(push_hubs_t **hubs, push_loop_t *const *loops,
+                              int n, apr_uint32_t cache_ttl, int aliases,
+                              apr_pool_t *p);
+
+push_hub_t *push_hub_of(push_hubs_t *hubs, int loop);
+int push_hubs_loops(const push_hubs_t *hubs);
+
+/** Name a channel; `name` stays the caller's. */
+void push_name_set(push_name_t *out, const push_hubs_t *hubs, push_app_t *app,
+                   const char *name, apr_size_t len);
+
+/**
+ * Deliver an event to a channel's subscribers. Any thread.
+ * @param here  the caller's own hub, served at once; NULL on other threads
+ */
+void push_hub_publish(push_hubs_t *hubs, push_hub_t *here,
+                      const push_name_t *name, const push_event_t *event);
+
+/**
+ * The same from its parts: build the message {"event","channel","data"} and
+ * publish it. Any thread; for the relay and other senders of the server's own.
+ * @param event  the event's name, UTF-8
+ * @param data   UTF-8 text that becomes the message's data string
+ */
+void push_hub_event(push_hubs_t *hubs, push_app_t *app, const char *channel,
+                    const char *event, const char *data, apr_size_t len);
+
+/**
+ * Events that happened while chat-push was away: whoever joins the channel
+ * within the first `seconds` gets them after subscription_succeeded, in the
+ * order of these calls. Only before the loops run.
+ */
+void push_hub_backlog(push_hubs_t *hubs, push_app_t *app, const char *channel,
+                      const char *event, const char *data, apr_size_t len,
+                      apr_uint32_t seconds);
+
+/* The rest is for a hub's own loop. */
+
+/**
+ * Subscribe.
+ * @param user       presence: who joins; NULL on other channels
+ * @param max_users  presence: most users of the channel
+ * @param sub        the subscription; valid until the client's next join or
+ *                   leave
+ */
+push_join_t push_hub_join(push_hub_t *hub, const push_name_t *name,
+                          push_subscriber_t *client, const push_user_t *user,
+                          apr_size_t max_users, push_subscription_t **sub);
+
+/** The client's subscription to a channel, NULL when it has none. */
+push_subscription_t *push_hub_find(push_hub_t *hub, const push_name_t *name,
+                                   push_subscriber_t *client);
+
+/** Unsubscribe; 0 when there was no subscription. */
+int push_hub_leave(push_hub_t *hub, const push_name_t *name,
+                   push_subscriber_t *client);
+
+/** Unsubscribe from everything: the connection has ended. */
+void push_hub_leave_all(push_hub_t *hub, push_subscriber_t *client);
+
+/**
+ * The members of a presence channel the client has just joined, as the JSON
+ * the protocol wants ({"presence":{…}}), as of the join.
+ * @return from p; NULL when it is no presence channel
+ */
+char *push_hub_members(push_hub_t *hub, push_subscription_t *sub,
+                       apr_size_t *len, apr_pool_t *p);
+
+/** Send a new subscriber the cached event. @return 0 when there is none */
+int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
+                         push_subscriber_t *client);
+
+/** Send a new subscriber what is in the backlog for it. */
+void push_hub_send_backlog(push_hub_t *hub, const push_name_t *name,
+                           push_subscriber_t *client);
+
+/**
+ * Call fn on every loop for each subscriber of a channel there. Any thread; fn
+ * runs on the subscriber's loop. Used to end all connections of a user.
+ */
+void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
+                   void (*fn)(push_subscriber_t *client));
+
+/* Asking, from any thread. */
+
+/** What is known of a channel; all zero when it is not occupied. */
+void push_hub_info(push_hubs_t *hubs, const push_name_t *name,
+                   push_channel_info_t *info);
+
+/**
+ * Step over the occupied channels of an app. fn is called with the shard
+ * locked: it must not call the hub.
+ */
+void push_hub_channels(push_hubs_t *hubs, push_app_t *app,
+                       void (*fn)(void *baton, const char *name,
+                                  apr_size_t len, apr_uint32_t subscriptions,
+                                  apr_uint32_t users),
+                       void *baton);
+
+/** Step over the users of a presence channel; as above. */
+void push_hub_users(push_hubs_t *hubs, const push_name_t *name,
+                    void (*fn)(void *baton, const push_member_t *m),
+                    void *baton);
+
+/** Occupied channels over all loops, server-only ones left out. */
+apr_uint32_t push_hubs_count(push_hubs_t *hubs);
 
 #endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * apps.h - the apps while chat-push runs: settings plus what is counted.
+ *
+ * common/app.h reads the settings, which never change; this adds what every
+ * loop needs beside them: signers (one per secret and loop, because a signer
+ * serves one thread), connection and rate counters, and traffic counters.
+ *
+ * A loop writes only its own row of counters, so counting takes no lock;
+ * metrics adds the rows up. What all loops share is atomic.
+ */
+#ifndef PUSH_APPS_H
+#define PUSH_APPS_H
+
+#include "app.h"
+#include "signature.h"
+
+typedef struct push_apps_t push_apps_t;
+
+/* Traffic of one app on one loop since the start; written by the loop only. */
+typedef struct {
+    apr_uint64_t opened;         /* WebSockets that reached the app */
+    apr_uint64_t closed;
+    apr_uint64_t messages_in;    /* WebSocket messages received */
+    apr_uint64_t messages_out;   /* WebSocket messages handed to sockets */
+    apr_uint64_t bytes_in;       /* payload bytes of messages_in */
+    apr_uint64_t bytes_out;      /* frame bytes of messages_out */
+    apr_uint64_t http_calls;     /* HTTP API requests */
+    apr_uint64_t http_in;        /* body bytes of those */
+    apr_uint64_t http_out;       /* body bytes of the answers */
+    apr_uint64_t published;      /* events taken, once per channel */
+} push_traffic_t;
+
+/* A budget of so much a second, shared by all loops; all zero is full. */
+typedef struct {
+    apr_uint64_t window; /* atomic: second in the upper half, spent below */
+} push_budget_t;
+
+typedef struct {
+    const chat_app_t *conf;
+    push_apps_t *all;
+    apr_uint32_t number;      /* 0..n-1, its row in tables */
+    apr_int32_t connections;  /* atomic: open WebSockets */
+    push_budget_t publishes;  /* max_backend_events */
+    push_budget_t reads;      /* max_read_requests */
+} push_app_t;
+
+/**
+ * Make the apps ready for `loops` loops.
+ * @param conf  outlives the answer
+ */
+apr_status_t push_apps_create(push_apps_t **apps, const chat_apps_t *conf,
+                              int loops, apr_pool_t *p);
+
+int push_apps_count(const push_apps_t *apps);
+push_app_t *push_apps_at(push_apps_t *apps, int number);
+
+/** By id as in HTTP API paths, or by key as in /app/{key}; NULL if unknown. */
+push_app_t *push_app_by_id(push_apps_t *apps, const char *id, apr_size_t len);
+push_app_t *push_app_by_key(push_apps_t *apps, const char *key,
+                            apr_size_t len);
+
+/** The counters a loop writes for an app. */
+push_traffic_t *push_app_traffic(push_app_t *app, int loop);
+
+/** The counters of all loops added up. Any thread. */
+void push_app_traffic_sum(push_traffic_t *sum, push_app_t *app);
+
+/** Whether `hex` signs the pieces with any secret of the app. */
+int push_app_signed(push_app_t *app, int loop, const char *hex, apr_size_t len,
+                    const chat_piece_t *pieces, int n);
+
+/** As above for an `auth` of the form key:hex, as clients send it. */
+int push_app_auth(push_app_t *app, int loop, const char *auth, apr_size_t len,
+                  const chat_piece_t *pieces, int n);
+
+/**
+ * Spend from a budget.
+ * @param limit  per second; negative: none
+ * @param now    monotonic seconds
+ * @return 0 when this second's budget does not hold `cost` any more
+ */
+int push_budget_spend(push_budget_t *b, apr_int64_t limit, apr_uint32_t cost,
+                      apr_uint32_t now);
+
+#endif
