@@ -163,6 +163,10 @@ asan:
 tsan:
 	@$(MAKE) --no-print-directory B=build/tsan SANITIZE=thread unit site
 
+# Figures, not tests: nothing here passes or fails.
+bench: all
+	$(subst --test,,$(NODE_TEST)) test/bench/latency.mjs
+
 # --- run, install ---------------------------------------------------------------
 run: all
 	@CHAT_BUILD=$(abspath $(B)) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) exec $(NODE) dev/run.mjs
