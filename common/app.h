@@ -20,37 +20,37 @@
 
 /* One receiver of webhooks (webhooks[] of an app). */
 typedef struct {
-    const char *url;            /* http:// or https:// */
-    const char *const *events;  /* event_types, NULL-terminated */
-    const char *prefix;         /* filter.channel_name_starts_with or NULL */
-    const char *suffix;         /* filter.channel_name_ends_with or NULL */
+    const char *url;           /* http:// or https:// */
+    const char *const *events; /* event_types, NULL-terminated */
+    const char *prefix;        /* filter.channel_name_starts_with or NULL */
+    const char *suffix;        /* filter.channel_name_ends_with or NULL */
 } chat_webhook_t;
 
 typedef struct {
-    const char *id;      /* in HTTP API paths */
-    const char *key;     /* in /app/{key}; public */
+    const char *id;             /* in HTTP API paths */
+    const char *key;            /* in /app/{key}; public */
     const char *const *secrets; /* NULL-terminated, first one signs: rotation */
-    int enabled;         /* 0: connections refused with 4003 */
-    int client_events;   /* enableClientMessages */
-    int user_authentication; /* enableUserAuthentication: must sign in */
-    int subscription_count;  /* enableSubscriptionCount: count events sent */
-    int watchlist;           /* enableWatchlist */
-    int deflate;             /* perMessageDeflate */
+    int enabled;                /* 0: connections refused with 4003 */
+    int client_events;          /* enableClientMessages */
+    int user_authentication;    /* enableUserAuthentication: must sign in */
+    int subscription_count;     /* enableSubscriptionCount: count events sent */
+    int watchlist;              /* enableWatchlist */
+    int deflate;                /* perMessageDeflate */
     const char *const *origins; /* allowedOrigins, NULL-terminated; NULL: any */
     const char *auth_endpoint;  /* authEndpoint, or NULL: no `private.` names */
-    apr_int64_t max_connections;       /* -1: no limit */
-    apr_int64_t max_backend_events;    /* per second, -1: no limit */
-    apr_int64_t max_client_events;     /* per second and socket, -1: no limit */
-    apr_int64_t max_read_requests;     /* per second, -1: no limit */
-    apr_size_t max_channel_name;       /* bytes; 164 */
-    apr_size_t max_event_name;         /* bytes; 200 */
-    apr_size_t max_event_payload;      /* bytes; 10,240 */
-    apr_size_t max_event_channels;     /* channels a trigger may name; 100 */
-    apr_size_t max_event_batch;        /* items of a batch; 10 */
-    apr_size_t max_presence_members;   /* users of one channel; 100 */
-    apr_size_t max_presence_member;    /* bytes of one's user_info; 1,024 */
-    apr_size_t max_channels;           /* channels per socket; 1,000 */
-    const chat_webhook_t *webhooks;    /* nwebhooks of them */
+    apr_int64_t max_connections;    /* -1: no limit */
+    apr_int64_t max_backend_events; /* per second, -1: no limit */
+    apr_int64_t max_client_events; /* per second and socket; 10; -1: no limit */
+    apr_int64_t max_read_requests; /* per second, -1: no limit */
+    apr_size_t max_channel_name;   /* bytes; 164 */
+    apr_size_t max_event_name;     /* bytes; 200 */
+    apr_size_t max_event_payload;  /* bytes; 10,240 */
+    apr_size_t max_event_channels; /* channels a trigger may name; 100 */
+    apr_size_t max_event_batch;    /* items of a batch; 10 */
+    apr_size_t max_presence_members; /* users of one channel; 100 */
+    apr_size_t max_presence_member;  /* bytes of one's user_info; 1,024 */
+    apr_size_t max_channels;         /* channels per socket; 1,000 */
+    const chat_webhook_t *webhooks;  /* nwebhooks of them */
     int nwebhooks;
 } chat_app_t;
 
@@ -59,6 +59,11 @@ typedef struct {
     int n;
 } chat_apps_t;
 
+/* What nobody configured and everybody knows: Soketi's default app. */
+#define CHAT_APP_DEFAULT_ID "app-id"
+#define CHAT_APP_DEFAULT_KEY "app-key"
+#define CHAT_APP_DEFAULT_SECRET "app-secret"
+
 /**
  * A setting by its dotted name, spelled either way in the file.
  * @return borrowed; NULL when the file has no such key
@@ -66,23 +71,26 @@ typedef struct {
 json_t *chat_conf_find(const json_t *root, const char *dotted);
 
 /**
- * Read the apps of a parsed file.
- * @param why  names the key and what is wrong with it when not APR_SUCCESS
+ * Read the apps of a parsed file: appManager.array.apps, with the limits that
+ * eventLimits, channelLimits and presence set for all of them. Numbers may be
+ * strings, as in files made from an environment.
+ * @param apps  n is 0 when the file names none
+ * @param why   names the key and what is wrong with it when not APR_SUCCESS
  */
 apr_status_t chat_apps_read(chat_apps_t *apps, const json_t *root,
                             const char **why, apr_pool_t *p);
 
-/**
- * Add the default app from the environment, as Soketi does: SOKETI_DEFAULT_APP_ID,
- * …_KEY, …_SECRET, …_ENABLE_CLIENT_MESSAGES, …_MAX_CONNS and the others
- * (also PUSHER_APP_ID, PUSHER_APP_KEY, PUSHER_APP_SECRET).
- * @param env   looks a name up; getenv in life, a table in tests
- * @return APR_SUCCESS also when the environment names no app
- */
-apr_status_t chat_apps_env(chat_apps_t *apps, const char *(*env)(const char *),
-                           const char **why, apr_pool_t *p);
+/** Whether an app may have a key of this name (else it is a mistake). */
+int chat_app_knows(const char *key);
 
-/** Load and parse a JSON file of at most 1 MB. @param why as above */
+/** Whether a dotted name is a limit read for all apps. */
+int chat_app_global(const char *dotted);
+
+/**
+ * Load and parse a JSON file of at most 1 MB.
+ * @param root  a new reference (json_decref)
+ * @param why   as above
+ */
 apr_status_t chat_conf_load(json_t **root, const char *path, const char **why,
                             apr_pool_t *p);
 

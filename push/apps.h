@@ -19,16 +19,16 @@ typedef struct push_apps_t push_apps_t;
 
 /* Traffic of one app on one loop since the start; written by the loop only. */
 typedef struct {
-    apr_uint64_t opened;         /* WebSockets that reached the app */
+    apr_uint64_t opened; /* WebSockets that reached the app */
     apr_uint64_t closed;
-    apr_uint64_t messages_in;    /* WebSocket messages received */
-    apr_uint64_t messages_out;   /* WebSocket messages handed to sockets */
-    apr_uint64_t bytes_in;       /* payload bytes of messages_in */
-    apr_uint64_t bytes_out;      /* frame bytes of messages_out */
-    apr_uint64_t http_calls;     /* HTTP API requests */
-    apr_uint64_t http_in;        /* body bytes of those */
-    apr_uint64_t http_out;       /* body bytes of the answers */
-    apr_uint64_t published;      /* events taken, once per channel */
+    apr_uint64_t messages_in;  /* WebSocket messages received */
+    apr_uint64_t messages_out; /* WebSocket messages handed to sockets */
+    apr_uint64_t bytes_in;     /* payload bytes of messages_in */
+    apr_uint64_t bytes_out;    /* frame bytes of messages_out */
+    apr_uint64_t http_calls;   /* HTTP API requests */
+    apr_uint64_t http_in;      /* body bytes of those */
+    apr_uint64_t http_out;     /* body bytes of the answers */
+    apr_uint64_t published;    /* events taken, once per channel */
 } push_traffic_t;
 
 /* A budget of so much a second, shared by all loops; all zero is full. */
@@ -39,10 +39,10 @@ typedef struct {
 typedef struct {
     const chat_app_t *conf;
     push_apps_t *all;
-    apr_uint32_t number;      /* 0..n-1, its row in tables */
-    apr_int32_t connections;  /* atomic: open WebSockets */
-    push_budget_t publishes;  /* max_backend_events */
-    push_budget_t reads;      /* max_read_requests */
+    apr_uint32_t number;     /* 0..n-1, its row in tables */
+    apr_int32_t connections; /* atomic: open WebSockets */
+    push_budget_t publishes; /* max_backend_events */
+    push_budget_t reads;     /* max_read_requests */
 } push_app_t;
 
 /**
@@ -57,8 +57,7 @@ push_app_t *push_apps_at(push_apps_t *apps, int number);
 
 /** By id as in HTTP API paths, or by key as in /app/{key}; NULL if unknown. */
 push_app_t *push_app_by_id(push_apps_t *apps, const char *id, apr_size_t len);
-push_app_t *push_app_by_key(push_apps_t *apps, const char *key,
-                            apr_size_t len);
+push_app_t *push_app_by_key(push_apps_t *apps, const char *key, apr_size_t len);
 
 /** The counters a loop writes for an app. */
 push_traffic_t *push_app_traffic(push_app_t *app, int loop);

@@ -74,22 +74,23 @@ typedef struct {
 
 /* What a publish hands over. */
 typedef struct {
-    push_frame_t *frame;  /* ready for the wire; the caller keeps its reference */
+    push_frame_t
+        *frame; /* ready for the wire; the caller keeps its reference */
     apr_uint32_t name_at; /* where in frame->data the channel's name stands */
     apr_uint32_t data_at; /* where the JSON of "data" stands, for the cache */
     apr_uint32_t data_len;
-    apr_uint64_t except;  /* number of the subscriber left out; 0: nobody */
-    int cache;            /* keep it as the channel's last event */
+    apr_uint64_t except; /* number of the subscriber left out; 0: nobody */
+    int cache;           /* keep it as the channel's last event */
 } push_event_t;
 
 /* What is known of a channel over all loops. */
 typedef struct {
     apr_uint32_t subscriptions;
-    apr_uint32_t users;       /* presence members */
-    push_frame_t *cached;     /* a reference for the caller, or NULL */
-    apr_uint32_t cached_at;   /* data_at and data_len of it */
+    apr_uint32_t users;     /* presence members */
+    push_frame_t *cached;   /* a reference for the caller, or NULL */
+    apr_uint32_t cached_at; /* data_at and data_len of it */
     apr_uint32_t cached_len;
-    apr_uint32_t cached_ttl;  /* seconds it is kept from now */
+    apr_uint32_t cached_ttl; /* seconds it is kept from now */
 } push_channel_info_t;
 
 typedef enum {
@@ -198,8 +199,8 @@ void push_hub_info(push_hubs_t *hubs, const push_name_t *name,
  * locked: it must not call the hub.
  */
 void push_hub_channels(push_hubs_t *hubs, push_app_t *app,
-                       void (*fn)(void *baton, const char *name,
-                                  apr_size_t len, apr_uint32_t subscriptions,
+                       void (*fn)(void *baton, const char *name, apr_size_t len,
+                                  apr_uint32_t subscriptions,
                                   apr_uint32_t users),
                        void *baton);
 

@@ -18,7 +18,7 @@
 
 /* Who joins. The texts are the caller's. */
 typedef struct {
-    const char *id;   /* as text for comparing: 7 for both 7 and "7" */
+    const char *id; /* as text for comparing: 7 for both 7 and "7" */
     apr_size_t id_len;
     const char *json; /* the id as JSON, type kept: 7 or "7" */
     apr_size_t json_len;
@@ -29,17 +29,17 @@ typedef struct {
 typedef struct push_member_t {
     struct push_member_t *next; /* in its hash chain */
     apr_uint32_t hash;
-    apr_uint32_t place;         /* in the table's list */
-    apr_uint32_t connections;   /* of this user */
-    push_user_t user;           /* texts lie behind this struct */
+    apr_uint32_t place;       /* in the table's list */
+    apr_uint32_t connections; /* of this user */
+    push_user_t user;         /* texts lie behind this struct */
 } push_member_t;
 
 /* All zero is empty. */
 typedef struct {
-    push_member_t **list;  /* n of them, in no order */
+    push_member_t **list; /* n of them, in no order */
     push_member_t **chains;
     apr_uint32_t n;
-    apr_uint32_t room;     /* of list and chains, a power of two or 0 */
+    apr_uint32_t room; /* of list and chains, a power of two or 0 */
 } push_members_t;
 
 /**
