@@ -3,7 +3,7 @@
  * http.h - HTTP/1.1 requests as bytes (RFC 9110, 9112). No sockets, no
  * allocation: heads are spans into the caller's buffer, chunked bodies are
  * decoded in place. What a proxy and we could read differently is refused
- * (two lengths, length with chunked, obsolete folding, bare CR).
+ * (two lengths, length with chunked, obsolete folding, bare CR or LF).
  */
 #ifndef PUSH_HTTP_H
 #define PUSH_HTTP_H
@@ -46,13 +46,21 @@ typedef struct {
 } http_head_t;
 
 /**
- * Parse the request head at the start of a buffer.
+ * Parse the request head at the start of a buffer. One empty line before it is
+ * skipped (RFC 9112 section 2.2).
  * @param used  bytes of the head with its empty line, on HTTP_DONE
  * @param limit longest head accepted, in bytes
  */
 http_result_t http_head_parse(http_head_t *out, apr_size_t *used,
                               const char *buf, apr_size_t len,
                               apr_size_t limit);
+
+/**
+ * Whether an empty line ends somewhere at or after byte `from`, so that parsing
+ * again can give more than HTTP_MORE: a head that comes in drops is not parsed
+ * for each of them.
+ */
+int http_head_ended(const char *buf, apr_size_t len, apr_size_t from);
 
 /** The first header of a name (ASCII case ignored), or NULL. */
 const http_span_t *http_header(const http_head_t *head, const char *name);
@@ -63,18 +71,31 @@ int http_header_count(const http_head_t *head, const char *name);
 /** Whether a comma-separated header value holds a token (case ignored). */
 int http_has_token(const http_span_t *value, const char *token);
 
+/** Whether a span is exactly this text (case matters). */
+int http_span_is(const http_span_t *span, const char *text);
+
+/* Where the decoding of a chunked body stands; all zero is the start. */
+typedef struct {
+    int state;          /* http.c */
+    int line;           /* bytes of the current size or trailer line */
+    apr_uint64_t chunk; /* bytes of the current chunk still to come */
+    apr_uint64_t total; /* decoded bytes so far */
+    apr_size_t trailer; /* bytes of all trailer lines so far */
+} http_chunked_t;
+
 /**
- * Decode a chunked body in place.
- * @param buf   the bytes after the head; decoded data is moved to its start
+ * Decode the next piece of a chunked body in place (RFC 9112 section 7.1).
+ * Extensions and trailers are skipped, within limits.
+ * @param buf   the next raw bytes; what they decode to is moved to its start
  * @param len   bytes there
- * @param used  on HTTP_DONE: raw bytes the body took, trailer included
- * @param body  on HTTP_DONE: bytes of decoded data at buf
+ * @param used  raw bytes taken: all of them, or up to the body's end
+ * @param body  decoded bytes now at buf
  * @param limit longest decoded body accepted, in bytes
- * Nothing is changed unless HTTP_DONE, so it may be called again from the start
- * with more bytes.
+ * @return HTTP_DONE at the end of the body, HTTP_MORE before it
  */
-http_result_t http_chunked(char *buf, apr_size_t len, apr_size_t *used,
-                           apr_size_t *body, apr_size_t limit);
+http_result_t http_chunked(http_chunked_t *st, char *buf, apr_size_t len,
+                           apr_size_t *used, apr_size_t *body,
+                           apr_size_t limit);
 
 /**
  * The value of a query parameter, still percent-encoded.
@@ -91,5 +112,8 @@ int http_query_next(http_span_t *name, http_span_t *value, http_span_t *rest);
  * @return decoded length, -1 for a bad escape or a decoded NUL
  */
 apr_ssize_t http_decode(char *out, http_span_t in, int form);
+
+/** The reason phrase of a status code, "Unknown" for one we never send. */
+const char *http_reason(int status);
 
 #endif
