@@ -13,7 +13,8 @@
 #include <apr.h>
 
 /* State between two pieces: 0 at a character's end (start with 0),
- * CHAT_UTF8_REJECT once invalid (stays so), anything else inside a character. */
+ * CHAT_UTF8_REJECT once invalid (stays so), anything else inside a character.
+ */
 typedef apr_uint32_t chat_utf8_state_t;
 #define CHAT_UTF8_ACCEPT 0u
 #define CHAT_UTF8_REJECT 1u
