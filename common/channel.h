@@ -15,7 +15,8 @@
 
 #include <apr.h>
 
-/* The longest name the Pusher documents allow, in bytes; a setting may differ. */
+/* The longest name the Pusher documents allow, in bytes; a setting may differ.
+ */
 #define CHAT_CHANNEL_NAME_MAX 164
 
 /* Prefixes of the chat's own channels; an id follows. */
@@ -32,8 +33,8 @@ typedef enum {
 
 typedef struct {
     chat_channel_kind_t kind; /* who may subscribe */
-    int cache;   /* `cache-` follows the kind's prefix: last event is kept */
-    int alias;   /* `private.…`: private by identity, no signature possible */
+    int cache; /* `cache-` follows the kind's prefix: last event is kept */
+    int alias; /* `private.…`: private by identity, no signature possible */
 } chat_channel_t;
 
 typedef enum {
