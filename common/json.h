@@ -13,7 +13,8 @@
 #include <apr_pools.h>
 #include <jansson.h>
 
-#define CHAT_JSON_DEPTH 32 /* containers within containers */
+#define CHAT_JSON_DEPTH 32        /* containers within containers */
+#define CHAT_JSON_SIZE (16 << 20) /* bytes; callers have smaller limits */
 
 typedef enum {
     CHAT_JSON_OK,
@@ -23,15 +24,16 @@ typedef enum {
 
 /**
  * Parse one JSON value that fills all of `len` bytes.
- * @param why  a sentence for the caller when NULL is returned, static or from p
+ * @param why  a sentence for the caller when NULL is returned, static or from
+ *             p; it quotes nothing of the text. NULL when nobody wants to know
  * @return a new reference (json_decref), or NULL
  */
 json_t *chat_json_parse(const char *text, apr_size_t len, const char **why,
                         apr_pool_t *p);
 
 /** As chat_json_parse, and the reference is dropped when p is cleared. */
-json_t *chat_json_parse_pool(const char *text, apr_size_t len,
-                             const char **why, apr_pool_t *p);
+json_t *chat_json_parse_pool(const char *text, apr_size_t len, const char **why,
+                             apr_pool_t *p);
 
 /** A string member; `out` points into the object and lives as long as it. */
 chat_json_result_t chat_json_string(const json_t *obj, const char *key,
@@ -59,5 +61,16 @@ char *chat_json_text(const json_t *value, apr_pool_t *p);
  * UTF-8; `<`, `>` and `&` come as \u escapes so that it may stand in HTML.
  */
 char *chat_json_quote(const char *s, apr_size_t len, apr_pool_t *p);
+
+/**
+ * The same literal for messages that are JSON only, never part of a page: `<`,
+ * `>` and `&` stay as they are. For callers that build a message in one buffer:
+ * ask for the size, then put.
+ * @return the bytes chat_json_put() will write, quotes included, no terminator
+ */
+apr_size_t chat_json_size(const char *s, apr_size_t len);
+
+/** Write the literal at `to`. @return behind its last byte */
+char *chat_json_put(char *to, const char *s, apr_size_t len);
 
 #endif
