@@ -8,6 +8,7 @@
  */
 #include "event.h"
 #include "json.h"
+#include "utf8.h"
 
 #include <string.h>
 #include <apr_strings.h>
@@ -63,9 +64,11 @@ int chat_cursor_parse(chat_cursor_t *out, const char *text, apr_pool_t *p)
 char *chat_event_data(const char *payload, apr_int64_t id, const char *cursor,
                       apr_pool_t *p)
 {
-    apr_size_t len = strlen(payload);
+    apr_size_t len;
     const char *comma;
 
+    payload = chat_utf8_repaired(payload, p);
+    len = strlen(payload);
     if (len < 2 || payload[0] != '{' || payload[len - 1] != '}') {
         return NULL;
     }

@@ -112,3 +112,46 @@ apr_size_t chat_utf8_count(const void *bytes, apr_size_t len)
     }
     return n;
 }
+
+/* How many bytes at `s` are one character; or, with `valid` 0, how many belong
+ * to one broken piece. At least one. */
+static apr_size_t piece_at(const char *s, apr_size_t len, int *valid)
+{
+    chat_utf8_state_t state = CHAT_UTF8_ACCEPT;
+    apr_size_t n;
+
+    for (n = 0; n < len; n++) {
+        state = chat_utf8_feed(state, s + n, 1);
+        if (state == CHAT_UTF8_ACCEPT) {
+            *valid = 1;
+            return n + 1;
+        }
+        if (state == CHAT_UTF8_REJECT) {
+            break; /* this byte may begin the next character */
+        }
+    }
+    *valid = 0;
+    return n > 0 ? n : 1;
+}
+
+const char *chat_utf8_repaired(const char *s, apr_pool_t *p)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    apr_size_t len = strlen(s);
+    apr_size_t n;
+    char *text, *end;
+    int valid;
+
+    if (chat_utf8_valid(s, len)) {
+        return s;
+    }
+    text = apr_palloc(p, len * (sizeof(replacement) - 1) + 1);
+    for (end = text; len > 0; s += n, len -= n) {
+        n = piece_at(s, len, &valid);
+        memcpy(end, valid ? s : replacement,
+               valid ? n : sizeof(replacement) - 1);
+        end += valid ? n : sizeof(replacement) - 1;
+    }
+    *end = '\0';
+    return text;
+}

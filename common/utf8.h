@@ -10,7 +10,7 @@
 #ifndef CHAT_UTF8_H
 #define CHAT_UTF8_H
 
-#include <apr.h>
+#include <apr_pools.h>
 
 /* State between two pieces: 0 at a character's end (start with 0),
  * CHAT_UTF8_REJECT once invalid (stays so), anything else inside a character.
@@ -28,5 +28,13 @@ int chat_utf8_valid(const void *bytes, apr_size_t len);
 
 /** The number of code points of valid UTF-8. */
 apr_size_t chat_utf8_count(const void *bytes, apr_size_t len);
+
+/**
+ * Text that somebody else wrote, made fit to be sent: every piece that is no
+ * character becomes U+FFFD, as browsers do it (Unicode, "substitution of
+ * maximal subparts").
+ * @return `s` itself when it is valid, else from p
+ */
+const char *chat_utf8_repaired(const char *s, apr_pool_t *p);
 
 #endif

@@ -4,11 +4,13 @@
  *
  * The reference decodes each character to its code point and then asks whether
  * that point may be written so, which is how RFC 3629 says it and nothing like
- * how utf8.c does it. The first byte of the input says where to cut.
+ * how utf8.c does it. The first byte of the input says where to cut. Repaired
+ * text is valid, and valid text is not touched.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <apr_general.h>
 
 #include "utf8.h"
 
@@ -58,6 +60,36 @@ static int reference(const uint8_t *s, size_t len, size_t *count)
     return 1;
 }
 
+static apr_pool_t *scratch(void)
+{
+    static apr_pool_t *pool;
+
+    if (pool == NULL && (apr_initialize() != APR_SUCCESS ||
+                         apr_pool_create(&pool, NULL) != APR_SUCCESS)) {
+        abort();
+    }
+    return pool;
+}
+
+static void repair(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1); /* exact size: ASan sees a read past it */
+    const char *repaired;
+
+    if (text == NULL) {
+        abort();
+    }
+    memcpy(text, data, size);
+    text[size] = '\0';
+    repaired = chat_utf8_repaired(text, scratch());
+    if (!chat_utf8_valid(repaired, strlen(repaired)) ||
+        (repaired == text) != chat_utf8_valid(text, strlen(text))) {
+        abort();
+    }
+    free(text);
+    apr_pool_clear(scratch());
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     chat_utf8_state_t whole, piecewise;
@@ -83,5 +115,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (whole == CHAT_UTF8_ACCEPT && chat_utf8_count(data, size) != count) {
         abort();
     }
+    repair(data, size);
     return 0;
 }

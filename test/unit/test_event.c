@@ -102,6 +102,15 @@ static void a_payload_that_is_no_object_is_no_data(void **state)
     assert_null(chat_event_data(" {}", 1, "c", pool));
 }
 
+/* A foreign program stored Latin-1: the sockets of both people must survive. */
+static void data_is_utf8_whatever_the_row_holds(void **state)
+{
+    (void)state;
+    assert_string_equal(chat_event_data("{\"a\":\"caf\xe9\"}", 1, "c", pool),
+                        "{\"a\":\"caf\xef\xbf\xbd\",\"id\":1,"
+                        "\"cursor\":\"c\"}");
+}
+
 static void a_message_carries_its_data_as_a_string(void **state)
 {
     apr_size_t len;
@@ -154,6 +163,7 @@ int main(void)
         cmocka_unit_test(anything_else_is_no_cursor),
         cmocka_unit_test(id_and_cursor_are_the_last_members_of_data),
         cmocka_unit_test(a_payload_that_is_no_object_is_no_data),
+        cmocka_unit_test(data_is_utf8_whatever_the_row_holds),
         cmocka_unit_test(a_message_carries_its_data_as_a_string),
         cmocka_unit_test(data_survives_the_double_encoding),
     };

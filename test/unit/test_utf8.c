@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
+#include <apr_general.h>
 
 #include "utf8.h"
 
@@ -158,6 +159,32 @@ static void characters_are_counted_not_bytes(void **state)
     assert_int_equal(chat_utf8_count("\xf0\x9f\x91\x8b!", 5), 2);
 }
 
+/* Unicode 15, table 3-8 and following: what each broken piece becomes. */
+static void broken_pieces_become_replacement_characters(void **state)
+{
+    /* clang-format off */
+    static const struct { const char *in, *out; } rows[] = {
+        { "a\xff""b",                 "a\xef\xbf\xbd""b" },
+        { "\xc0\xaf",                "\xef\xbf\xbd\xef\xbf\xbd" },
+        { "\xed\xa0\x80",           "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+        { "\xe1\x80\xe2\xf0\x91\x92\xf1\xbf""A",
+          "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd""A" },
+        { "\xd9\x85\xd9",           "\xd9\x85\xef\xbf\xbd" },
+        { "\xe2\x82\xe2\x82\xac",  "\xef\xbf\xbd\xe2\x82\xac" },
+    };
+    /* clang-format on */
+    apr_pool_t *pool;
+    apr_size_t i;
+
+    (void)state;
+    assert_int_equal(apr_pool_create(&pool, NULL), APR_SUCCESS);
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_string_equal(chat_utf8_repaired(rows[i].in, pool), rows[i].out);
+    }
+    assert_ptr_equal(chat_utf8_repaired(rows[0].out, pool), rows[0].out);
+    apr_pool_destroy(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,7 +197,9 @@ int main(void)
         cmocka_unit_test(what_was_rejected_stays_rejected),
         cmocka_unit_test(inside_a_character_is_neither_accepted_nor_rejected),
         cmocka_unit_test(characters_are_counted_not_bytes),
+        cmocka_unit_test(broken_pieces_become_replacement_characters),
     };
 
+    apr_initialize();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
