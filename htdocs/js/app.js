@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// app.js - START HERE. The page's parts, put together: what the server tells
+// (sync.js, live.js) goes through the store (store.js) to the views (view/);
+// what people do comes back as `actions`. One object, one page.
+//
+//   event pushed or synced -> heard() -> store -> draw()
+//   someone writes -> actions.send -> outbox -> POST -> store -> draw()
+//
+// draw() may be called at any time and any number of times; one drawing follows
+// at the end of the current turn.
+
+import { render } from '../lib/lit-html.js';
+import { Api } from './api.js';
+import { readConfig } from './config.js';
+import { startLanguage, t } from './i18n.js';
+import { Keep } from './keep.js';
+import { GRACE, linkState } from './link.js';
+import { Live } from './live.js';
+import { Outbox, isPassing } from './outbox.js';
+import { Receipts } from './receipts.js';
+import * as route from './route.js';
+import * as store from './store.js';
+import { Sync } from './sync.js';
+import { newId } from './text.js';
+import { Typing } from './typing.js';
+import { composerLook, grow } from './view/composer.js';
+import { Scroll } from './view/scroll.js';
+import { shell } from './view/shell.js';
+
+/* How often we ask when nothing else makes us, ms. With a socket it is only a
+ * safety net; staff are no members and hear of most conversations this way. */
+const ASK_LIVE = 60e3;
+const ASK_STAFF = 15e3;
+const ASK_SLOW = 20e3;
+const ASK_FAILED = [2000, 4000, 8000, 15e3, ASK_SLOW];
+
+const TYPING_BELIEVED = 5500; // ms after the last word of it
+const NOTICE_SHOWN = 8000; // ms
+const PER_PAGE = 40; // messages
+const PUSH_LATE = 3000; // ms a pushed event may be behind a sync
+const SUSPECT_AFTER = 10e3; // ms; a younger socket is not suspected
+
+class App {
+  constructor(root) {
+    this.root = root;
+    this.config = readConfig();
+    this.keep = new Keep(this.config.user.id, sessionStorage);
+    this.state = store.createState(this.config.user);
+    this.state.selected = route.keyIn(location.pathname);
+    this.filter = '';
+    this.drafts = this.keep.read('drafts', {}); // key -> text
+    this.notice = null;
+    // What the last drawing showed: conversation, textarea, composerLook();
+    // and the conversation whose "new" line was placed.
+    this.drawn = { key: null, area: null, look: '', opened: null };
+    this.willDraw = false;
+    this.reachable = null; // true, false, or null: not asked yet
+    this.answered = true; // a failing server answers, a missing one does not
+    this.downSince = Date.now(); // ms; no socket since
+    this.failures = 0; // syncs in a row
+    this.leaving = false; // the login is over or the person logs out
+    this.makeParts();
+    this.actions = this.makeActions();
+  }
+
+  makeParts() {
+    const { state } = this;
+    const draw = () => this.draw();
+    this.api = new Api({
+      csrf: this.config.csrf_token,
+      reached: (status) => this.reached(status),
+      ended: () => this.goToLogin(),
+    });
+    this.outbox = new Outbox({
+      send: async (entry) => (await this.api.send(entry.key, entry.content,
+        entry.clientId)).message,
+      sent: (message) => {
+        store.putSent(state, message);
+        draw();
+      },
+      changed: draw,
+      save: (entries) => this.keep.write('outbox', entries),
+      later: (then, ms) => {
+        const timer = setTimeout(then, ms);
+        return () => clearTimeout(timer);
+      },
+    });
+    this.sync = new Sync({
+      ask: (cursor) => this.api.sync(cursor),
+      apply: (events) => this.caughtUp(events),
+      reload: () => this.reload(),
+    });
+    this.live = new Live({
+      Pusher: window.Pusher,
+      config: this.config,
+      location: window.location,
+      authorize: (socketId, name) => this.api.authorize(socketId, name),
+      isPassing,
+      event: (name, data) => this.heard(name, data),
+      changed: () => this.linkChanged(),
+      joined: () => this.ask(),
+    });
+    this.scroll = new Scroll({
+      changed: draw,
+      nearTop: () => this.loadOlder(),
+    });
+    this.receipts = new Receipts({
+      state,
+      report: (key, ids) => this.api.read(key, ids),
+      inView: () => document.visibilityState === 'visible'
+        && document.hasFocus() && this.scroll.settled && this.scroll.atEnd,
+      changed: draw,
+    });
+    this.typing = new Typing({
+      report: (key, typing) => {
+        this.api.typing(key, typing, this.live.socketId).catch(() => {});
+      },
+    });
+  }
+
+  start() {
+    this.outbox.restore(this.keep.read('outbox', []));
+    this.live.start();
+    this.live.watch(this.state.selected);
+    this.listen();
+    this.draw();
+    this.ask();
+    // Times age, and a person who stopped typing is forgotten.
+    setInterval(() => this.draw(), 30e3);
+  }
+
+  listen() {
+    addEventListener('online', () => this.hurry());
+    addEventListener('offline', () => this.draw());
+    addEventListener('focus', () => this.draw());
+    addEventListener('pageshow', (event) => event.persisted && this.hurry());
+    addEventListener('popstate', () => (
+      this.select(route.keyIn(location.pathname))));
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') {
+        this.ask();
+        this.draw();
+      }
+    });
+    addEventListener('beforeunload', (event) => {
+      if (this.outbox.size > 0 && !this.leaving) {
+        event.preventDefault();
+      }
+    });
+  }
+
+  // --- what people do --------------------------------------------------------
+
+  makeActions() {
+    return {
+      open: (key) => {
+        route.show(key);
+        this.select(key);
+        this.focusComposer();
+      },
+      back: () => route.leave(),
+      filter: (text) => {
+        this.filter = text;
+        this.draw();
+      },
+      send: (key, content) => this.send(key, content),
+      draft: (key, text) => this.draft(key, text),
+      stopTyping: () => this.typing.stopped(),
+      retry: (clientId) => this.outbox.retry(clientId),
+      discard: (clientId) => this.outbox.discard(clientId),
+      older: () => this.loadOlder(),
+      toEnd: () => {
+        this.scroll.toEndNext = true;
+        this.draw();
+      },
+      moreConversations: () => this.loadList(this.state.next, true)
+        .catch(() => {}),
+      hurry: () => this.hurry(),
+      logout: () => this.logout(),
+    };
+  }
+
+  select(key) {
+    const { state } = this;
+    if (key === state.selected) {
+      return;
+    }
+    this.typing.stopped();
+    state.selected = key;
+    this.drawn.opened = null;
+    this.live.watch(key);
+    if (key !== null) {
+      this.openAt(key);
+      this.loadThread(key).catch(() => {});
+    }
+    this.draw();
+  }
+
+  /** Once per visit, as soon as its messages are there: where "new" begins. */
+  openAt(key) {
+    const { state } = this;
+    if (this.drawn.opened !== key && state.selected === key
+        && store.threadOf(state, key).loaded) {
+      this.drawn.opened = key;
+      store.placeUnreadLine(state, key);
+    }
+  }
+
+  /** On a phone the keyboard would cover what was just opened. */
+  focusComposer() {
+    if (matchMedia('(pointer: fine)').matches) {
+      queueMicrotask(() => this.root.querySelector('textarea')?.focus());
+    }
+  }
+
+  send(key, content) {
+    this.draft(key, '');
+    this.scroll.toEndNext = true;
+    this.outbox.add({
+      clientId: newId(),
+      key,
+      content,
+      createdAt: new Date().toISOString(),
+    });
+  }
+
+  draft(key, text) {
+    if (text === '') {
+      delete this.drafts[key];
+    } else {
+      this.drafts[key] = text;
+    }
+    this.keep.write('drafts', this.drafts);
+    this.typing.typed(key, text);
+    if (composerLook(text) !== this.drawn.look) {
+      this.draw();
+    }
+  }
+
+  async logout() {
+    const n = this.outbox.size;
+    if (n > 0 && !window.confirm(t('logout.unsent', { n }))) {
+      return;
+    }
+    try {
+      await this.api.logout();
+    } catch (error) {
+      if (error.status !== 401) {
+        this.tell(t('logout.failed'));
+        return;
+      }
+    }
+    this.keep.clear();
+    this.goToLogin();
+  }
+
+  goToLogin() {
+    if (!this.leaving) {
+      this.leaving = true;
+      this.live.stop();
+      location.assign('/chat/login');
+    }
+  }
+
+  // --- what the server tells -------------------------------------------------
+
+  /** Ask what happened since; ask again later, sooner after a failure. */
+  async ask() {
+    clearTimeout(this.askTimer);
+    try {
+      await this.sync.run();
+      this.failures = 0;
+    } catch (error) {
+      this.failures++;
+      if (error.status === 422) {
+        this.sync.drop();
+      }
+    }
+    this.draw();
+    this.askLater();
+  }
+
+  askLater() {
+    clearTimeout(this.askTimer);
+    if (!this.leaving) {
+      this.askTimer = setTimeout(() => this.ask(), this.askWait());
+    }
+  }
+
+  askWait() {
+    const spread = 0.9 + Math.random() * 0.2; // many clients lose one server
+    if (this.failures > 0) {
+      return ASK_FAILED[Math.min(this.failures, ASK_FAILED.length) - 1]
+        * spread;
+    }
+    if (!this.live.ready) {
+      return ASK_SLOW * spread;
+    }
+    return (this.state.me.role === 'admin' ? ASK_STAFF : ASK_LIVE) * spread;
+  }
+
+  /** The network is back, or someone cannot wait. */
+  hurry() {
+    this.live.hurry();
+    this.outbox.wake();
+    this.receipts.pay();
+    this.ask();
+  }
+
+  /** Events of a sync, in order. One that the socket should have brought and
+   *  did not, even a moment later, shows that it is open but dead. */
+  caughtUp(events) {
+    const { live } = this;
+    const trusted = live.ready && Date.now() - live.since > SUSPECT_AFTER;
+    for (const { event, data } of events) {
+      const fresh = this.heard(event, data);
+      if (fresh && trusted && event === 'MessageSent'
+          && this.isOurs(data)) {
+        setTimeout(() => {
+          if (live.ready && !live.pushed.has(data.id)) {
+            live.restart();
+          }
+        }, PUSH_LATE);
+      }
+    }
+  }
+
+  isOurs(data) {
+    return store.isMember(this.state,
+      this.state.conversations.get(store.conversationOf(data)));
+  }
+
+  /** One event, from wherever it came. False when it was known. */
+  heard(name, data) {
+    const { state } = this;
+    if (name === 'UserTyping') {
+      store.setTyping(state, data, Date.now() + TYPING_BELIEVED);
+      setTimeout(() => this.draw(), TYPING_BELIEVED + 50);
+      this.draw();
+      return true;
+    }
+    if (!store.applyEvent(state, name, data)) {
+      return false;
+    }
+    if (name === 'MessageSent' && store.isMine(state, data.message)) {
+      this.outbox.confirm(data.message.client_id);
+    }
+    this.announcePlan(name);
+    if (state.stale) {
+      this.refreshList();
+    }
+    this.draw();
+    return true;
+  }
+
+  announcePlan(name) {
+    const plan = name.match(/^Plan(Submitted|Accepted|Rejected)$/)?.[1];
+    if (plan) {
+      this.tell(t(`plan.${plan.toLowerCase()}`));
+    }
+  }
+
+  tell(words) {
+    this.notice = words;
+    clearTimeout(this.noticeTimer);
+    this.noticeTimer = setTimeout(() => {
+      this.notice = null;
+      this.draw();
+    }, NOTICE_SHOWN);
+    this.draw();
+  }
+
+  // --- loading ---------------------------------------------------------------
+
+  /** Everything anew: at the start, and when the log cannot bridge the gap. */
+  async reload() {
+    const { selected } = this.state;
+    store.forgetEvents(this.state);
+    await Promise.all([
+      this.loadList(),
+      selected === null ? null : this.loadThread(selected),
+    ]);
+  }
+
+  async loadList(next = null, append = false) {
+    try {
+      const { conversations, next: after } = await this.api.list(next);
+      store.putList(this.state, conversations, after, append);
+    } catch (error) {
+      this.state.listFailed = true;
+      throw error;
+    } finally {
+      this.draw();
+    }
+  }
+
+  /** An event the list does not explain; several of them, one request. */
+  refreshList() {
+    clearTimeout(this.refreshTimer);
+    this.refreshTimer = setTimeout(() => {
+      this.loadList().catch(() => {});
+    }, 300);
+  }
+
+  /** The newest messages of a conversation, and the conversation itself when
+   *  the list (which may go on) does not have it. */
+  async loadThread(key) {
+    const { state } = this;
+    const thread = store.threadOf(state, key);
+    thread.failed = null;
+    try {
+      if (state.ready && !state.conversations.has(key)) {
+        const { consultation } = await this.api.conversation(key);
+        store.putConversation(state, consultation);
+      }
+      const answer = await this.api.messages(key, null, PER_PAGE);
+      store.putPage(state, key, answer.data, hasOlder(answer));
+      this.openAt(key);
+    } catch (error) {
+      thread.failed = [403, 404].includes(error.status) ? 'missing' : 'failed';
+      if (thread.failed === 'failed') {
+        throw error;
+      }
+    } finally {
+      this.draw();
+    }
+  }
+
+  async loadOlder() {
+    const { state } = this;
+    const key = state.selected;
+    const thread = key === null ? null : store.threadOf(state, key);
+    if (!thread?.loaded || !thread.hasMore || thread.olderLoading) {
+      return;
+    }
+    thread.olderLoading = true;
+    this.draw();
+    try {
+      const answer = await this.api.messages(key, thread.messages[0].id,
+        PER_PAGE);
+      store.putOlder(state, key, answer.data, hasOlder(answer));
+    } catch {
+      // the button above the oldest message is still there
+    } finally {
+      thread.olderLoading = false;
+      this.draw();
+    }
+  }
+
+  // --- the connection --------------------------------------------------------
+
+  /** How the last request fared. When the server is back, what waits goes. */
+  reached(status) {
+    const was = this.reachable;
+    this.reachable = status > 0 && status < 500;
+    this.answered = status > 0;
+    if (was === false && this.reachable) {
+      this.outbox.wake();
+      this.receipts.pay();
+    }
+    if (was !== this.reachable) {
+      this.draw();
+    }
+  }
+
+  /** The socket came or went. When it went, ask at once: that brings what it
+   *  no longer can, and shows whether the server is there at all. */
+  linkChanged() {
+    const { ready } = this.live;
+    if (ready) {
+      this.downSince = null;
+    } else if (this.downSince === null) {
+      this.downSince = Date.now();
+      setTimeout(() => this.draw(), GRACE + 50);
+      this.ask();
+    }
+    this.draw();
+  }
+
+  link() {
+    return linkState({
+      online: navigator.onLine,
+      socket: this.live.ready,
+      reachable: this.reachable,
+      answered: this.answered,
+      downSince: this.downSince ?? Date.now(),
+      now: Date.now(),
+    });
+  }
+
+  // --- drawing ---------------------------------------------------------------
+
+  draw() {
+    if (this.willDraw) {
+      return;
+    }
+    this.willDraw = true;
+    queueMicrotask(() => {
+      this.willDraw = false;
+      this.drawNow();
+    });
+  }
+
+  drawNow() {
+    const { state } = this;
+    const key = state.selected;
+    this.scroll.before();
+    render(shell({
+      state,
+      outbox: this.outbox,
+      drafts: this.drafts,
+      filter: this.filter,
+      notice: this.notice,
+      link: this.link(),
+      pollSeconds: ASK_SLOW / 1000,
+      now: Date.now(),
+      scroll: this.scroll,
+      actions: this.actions,
+    }), this.root);
+    this.fillComposer(key);
+    this.scroll.after(this.root.querySelector('.log'), key,
+      key === null ? null : store.threadOf(state, key));
+    this.title();
+    this.receipts.look();
+  }
+
+  /** The textarea is one element for all conversations; its text is not. */
+  fillComposer(key) {
+    const area = this.root.querySelector('textarea');
+    const text = this.drafts[key] ?? '';
+    this.drawn.look = composerLook(text);
+    if (area && (this.drawn.key !== key || this.drawn.area !== area)) {
+      area.value = text;
+      grow(area);
+    }
+    this.drawn.key = key;
+    this.drawn.area = area;
+  }
+
+  title() {
+    const { state } = this;
+    const n = store.unreadTotal(state);
+    const open = state.conversations.get(state.selected);
+    const words = [open && store.nameOf(state, open), t('app.name')]
+      .filter(Boolean).join(' · ');
+    document.title = n > 0 ? `(${n}) ${words}` : words;
+  }
+}
+
+/** Both kinds of history answers: pages and keyset. */
+function hasOlder(answer) {
+  return answer.has_more ?? answer.next_page_url != null;
+}
+
+startLanguage();
+new App(document.getElementById('app')).start();

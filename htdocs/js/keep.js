@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// keep.js - what survives a reload of this tab: unsent messages and drafts, per
+// person. sessionStorage and not localStorage: a patient's words do not stay on
+// a shared computer when the tab is closed; logging out removes them at once.
+
+const PREFIX = 'chat.';
+
+export class Keep {
+  constructor(userId, storage) {
+    this.prefix = `${PREFIX}${userId}.`;
+    this.storage = storage;
+  }
+
+  read(name, otherwise) {
+    try {
+      return JSON.parse(this.storage.getItem(this.prefix + name)) ?? otherwise;
+    } catch {
+      return otherwise;
+    }
+  }
+
+  write(name, value) {
+    try {
+      this.storage.setItem(this.prefix + name, JSON.stringify(value));
+    } catch {
+      // full or forbidden: the page works on, without a net
+    }
+  }
+
+  clear() {
+    try {
+      Object.keys(this.storage).filter((key) => key.startsWith(PREFIX))
+        .forEach((key) => this.storage.removeItem(key));
+    } catch {
+      // nothing was kept then
+    }
+  }
+}

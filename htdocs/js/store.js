@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// store.js - what the page knows, and the only functions that change it. Plain
+// data and plain functions: no page, no network, no clock, so node tests drive
+// it directly.
+//
+// Three sources tell the same facts, in any order and more than once: lists and
+// pages (snapshots), events pushed over the socket on up to two channels, and
+// events from /chat/sync. So every function here may be called again with the
+// same thing, or with something older, and the result is the same:
+//   - a message is kept once, by its id; once read it stays read;
+//   - an event is applied once, by its id;
+//   - unread is not a counter that events increment. It is what the last
+//     snapshot said plus the messages known to be newer than that snapshot.
+// Display order is the message id, as in the server's history; what was missed
+// is found by cursor (sync.js), never by message id.
+
+const SEEN_EVENTS = 5000; // far more than lie between two syncs
+const READ_TIMES = 2000;
+
+/**
+ * @param me  {id, name, email, role}: whoever is logged in
+ */
+export function createState(me) {
+  return {
+    me,
+    ready: false, // the list was loaded once
+    listFailed: false,
+    next: null, // where the list goes on, or null
+    stale: false, // an event spoke of something the list does not show
+    conversations: new Map(), // key -> conversation, see putList()
+    threads: new Map(), // key -> thread, see threadOf()
+    selected: null, // key of the open conversation
+    typing: new Map(), // key -> Map(user id -> {name, until})
+    seen: new Set(), // ids of applied events, oldest first
+    readTimes: new Map(), // message id -> read_at, also of messages to come
+  };
+}
+
+/** Ids are numbers or UUIDs, in JSON and in the address: one form as key. */
+export function keyOf(id) {
+  return String(id);
+}
+
+export function sameId(a, b) {
+  return a != null && b != null && String(a) === String(b);
+}
+
+export function isMine(state, message) {
+  return sameId(message.user_id, state.me.id);
+}
+
+/** Members have unread messages and send receipts; staff looking on do not. */
+export function isMember(state, conversation) {
+  const members = conversation?.members ?? [];
+  return members.some((member) => sameId(member.id, state.me.id));
+}
+
+// --- threads -----------------------------------------------------------------
+
+/** The messages of a conversation: made on first use, since a message may
+ *  arrive before anybody looked at its conversation. */
+export function threadOf(state, key) {
+  let thread = state.threads.get(key);
+  if (!thread) {
+    thread = {
+      messages: [], // by id, without gaps once `loaded`
+      loaded: false, // the newest page was fetched
+      loading: false,
+      failed: null, // null, 'missing' or 'failed'
+      hasMore: false, // older messages exist on the server
+      olderLoading: false,
+      firstUnread: null, // id above which the "new" line stands
+    };
+    state.threads.set(key, thread);
+  }
+  return thread;
+}
+
+/** Index of the first message with an id not below `id`. */
+function position(messages, id) {
+  let low = 0;
+  let high = messages.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (messages[middle].id < id) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+/** Insert or merge one message. A snapshot is newer than what we have, an
+ *  event may be older (a replay): then only what was missing is taken. */
+function putMessage(state, thread, message, isSnapshot) {
+  const at = position(thread.messages, message.id);
+  const known = thread.messages[at];
+  const old = known && known.id === message.id ? known : null;
+  const read = message.read_at ?? old?.read_at
+    ?? state.readTimes.get(message.id) ?? null;
+  const merged = isSnapshot ? { ...old, ...message, read_at: read }
+    : { ...message, ...old, read_at: read };
+  thread.messages.splice(at, old ? 1 : 0, merged);
+  return old === null;
+}
+
+/** The newest page of a conversation. What we hold from before its first
+ *  message goes: messages between the two may be missing. What is newer than
+ *  the page stays: events outran the answer. */
+export function putPage(state, key, page, hasMore) {
+  const thread = threadOf(state, key);
+  const oldest = Math.min(...page.map((message) => message.id));
+  thread.messages = thread.messages.filter((m) => m.id >= oldest
+    || page.length === 0);
+  for (const message of page) {
+    putMessage(state, thread, message, true);
+  }
+  thread.loaded = true;
+  thread.failed = null;
+  thread.hasMore = hasMore;
+  noteLast(state, key);
+}
+
+/** A page of older messages, reached by scrolling up. */
+export function putOlder(state, key, page, hasMore) {
+  const thread = threadOf(state, key);
+  for (const message of page) {
+    putMessage(state, thread, message, true);
+  }
+  thread.hasMore = hasMore;
+}
+
+/** A message the server confirmed to us (the answer to a POST). */
+export function putSent(state, message) {
+  const key = keyOf(message.consultation_id);
+  putMessage(state, threadOf(state, key), message, true);
+  noteLast(state, key);
+}
+
+/** Where the "new" line stands is decided when a conversation is opened. */
+export function placeUnreadLine(state, key) {
+  const thread = threadOf(state, key);
+  const first = thread.messages.find((m) => !isMine(state, m) && !m.read_at);
+  thread.firstUnread = isMember(state, state.conversations.get(key)) && first
+    ? first.id : null;
+}
+
+// --- the list ----------------------------------------------------------------
+
+/** The first page of GET /chat (or a later one, `append`). */
+export function putList(state, list, next, append = false) {
+  const listed = new Set();
+  for (const item of list) {
+    putConversation(state, item);
+    listed.add(keyOf(item.id));
+  }
+  // A list that ends here is complete: what it does not name is no longer ours.
+  if (!append && next == null) {
+    for (const key of [...state.conversations.keys()]) {
+      if (!listed.has(key)) {
+        state.conversations.delete(key);
+      }
+    }
+  }
+  // A reload of the first page does not forget how far the list was unrolled.
+  if (append || !state.ready || next == null) {
+    state.next = next ?? null;
+  }
+  state.ready = true;
+  state.listFailed = false;
+  // Events that came before the list may speak of conversations it lacks.
+  state.stale = next == null && [...state.threads].some(([key, thread]) => (
+    thread.messages.length > 0 && !thread.failed
+      && !state.conversations.has(key)));
+}
+
+export function putConversation(state, item) {
+  const key = keyOf(item.id);
+  const old = state.conversations.get(key);
+  const last = item.last_message ?? null;
+  state.conversations.set(key, {
+    ...old,
+    ...item,
+    key,
+    last_message: last,
+    statusEvent: old?.statusEvent ?? 0, // id of the event that set `status`
+    unreadBase: Number(item.unread ?? 0), // as counted by the server …
+    unreadUpTo: last ? last.id : 0, // … up to and including this message
+  });
+  noteLast(state, key);
+}
+
+/** The newest message of a conversation, from list and thread. */
+function noteLast(state, key) {
+  const conversation = state.conversations.get(key);
+  const newest = state.threads.get(key)?.messages.at(-1);
+  if (!conversation || !newest) {
+    return;
+  }
+  const last = conversation.last_message;
+  if (!last || newest.id >= last.id) {
+    conversation.last_message = newest;
+  }
+  if (!(Date.parse(conversation.updated_at) >= Date.parse(newest.created_at))) {
+    conversation.updated_at = newest.created_at;
+  }
+}
+
+/** Unread messages of one conversation: see the top of this file. */
+export function unreadOf(state, key) {
+  const conversation = state.conversations.get(key);
+  if (!conversation) {
+    return 0;
+  }
+  if (!isMember(state, conversation)) {
+    return conversation.unreadBase;
+  }
+  const messages = state.threads.get(key)?.messages ?? [];
+  let n = conversation.unreadBase;
+  for (let i = messages.length - 1; i >= 0; i--) {
+    if (messages[i].id <= conversation.unreadUpTo) {
+      break;
+    }
+    if (!isMine(state, messages[i]) && !messages[i].read_at) {
+      n++;
+    }
+  }
+  return n;
+}
+
+export function unreadTotal(state) {
+  let n = 0;
+  for (const key of state.conversations.keys()) {
+    n += unreadOf(state, key);
+  }
+  return n;
+}
+
+/** The name a conversation goes by: the other person's; for staff looking on,
+ *  everybody's. */
+export function nameOf(state, conversation) {
+  if (conversation.other) {
+    return conversation.other.name;
+  }
+  const others = (conversation.members ?? [])
+    .filter((member) => !sameId(member.id, state.me.id));
+  return others.map((member) => member.name).join(', ')
+    || conversation.title || `#${conversation.id}`;
+}
+
+/** Newest first, optionally only those whose people match a typed name. */
+export function conversationsInOrder(state, filter = '') {
+  const wanted = fold(filter);
+  return [...state.conversations.values()]
+    .filter((c) => wanted === ''
+      || fold(`${nameOf(state, c)} ${c.title ?? ''}`).includes(wanted))
+    .sort((a, b) => (
+      (Date.parse(b.updated_at) || 0) - (Date.parse(a.updated_at) || 0)
+        || (a.key < b.key ? 1 : -1)));
+}
+
+/** Letters as people search for them: no case, no accents, no vowel marks, one
+ *  kind of alef. */
+function fold(text) {
+  return text.trim().toLocaleLowerCase().normalize('NFKD')
+    .replace(/\p{M}/gu, '').replace(/[أإآٱ]/gu, 'ا').replace(/ى/gu, 'ي');
+}
+
+// --- reading -----------------------------------------------------------------
+
+/** Ids of loaded messages that others wrote and we have not read. */
+export function unreadIds(state, key) {
+  return (state.threads.get(key)?.messages ?? [])
+    .filter((m) => !isMine(state, m) && !m.read_at).map((m) => m.id);
+}
+
+/** We have seen the conversation: all of it, as far as we know it. */
+export function markSeen(state, key, at) {
+  const conversation = state.conversations.get(key);
+  for (const id of unreadIds(state, key)) {
+    noteRead(state, key, id, at);
+  }
+  if (conversation) {
+    conversation.unreadBase = 0;
+    conversation.unreadUpTo = newestId(state, key);
+  }
+}
+
+function newestId(state, key) {
+  const last = state.conversations.get(key)?.last_message?.id ?? 0;
+  return Math.max(last, state.threads.get(key)?.messages.at(-1)?.id ?? 0);
+}
+
+function noteRead(state, key, id, at) {
+  remember(state.readTimes, id, at, READ_TIMES);
+  const messages = state.threads.get(key)?.messages ?? [];
+  const index = position(messages, id);
+  const found = messages[index];
+  if (found?.id === id && !found.read_at) {
+    messages[index] = { ...found, read_at: at };
+  }
+  const last = state.conversations.get(key)?.last_message;
+  if (last?.id === id && !last.read_at) {
+    state.conversations.get(key).last_message = { ...last, read_at: at };
+  }
+}
+
+function remember(map, key, value, limit) {
+  map.set(key, value);
+  if (map.size > limit) {
+    map.delete(map.keys().next().value);
+  }
+}
+
+// --- events ------------------------------------------------------------------
+
+/* What each event changes. (state, data, key, event id); Plan events and
+ * anything of a later server only tell that the list is worth a look. */
+const CHANGES = {
+  MessageSent: messageSent,
+  MessageRead: messageRead,
+  ConversationUpdated: conversationUpdated,
+  UserTyping: () => {}, // has a clock, see setTyping()
+};
+
+/**
+ * Apply one event, from the socket or from a sync.
+ * @return false when it was known already
+ */
+export function applyEvent(state, name, data) {
+  const id = data?.id;
+  if (id != null) {
+    if (state.seen.has(id)) {
+      return false;
+    }
+    state.seen.add(id);
+    if (state.seen.size > SEEN_EVENTS) {
+      state.seen.delete(state.seen.values().next().value);
+    }
+  }
+  const change = CHANGES[name];
+  if (!change) {
+    state.stale = true;
+    return true;
+  }
+  change(state, data, conversationOf(data), Number(id ?? 0));
+  return true;
+}
+
+/** The key of the conversation an event belongs to, or null. */
+export function conversationOf(data) {
+  const id = data?.consultation_id ?? data?.message?.consultation_id
+    ?? data?.consultation?.id;
+  return id == null ? null : keyOf(id);
+}
+
+function messageSent(state, data, key, event) {
+  const { message } = data;
+  const thread = threadOf(state, key);
+  const oldest = thread.messages[0];
+  // A row written late with an early id belongs to a page not loaded yet:
+  // inserted now, it would hide the messages between.
+  const beyond = thread.loaded && thread.hasMore && oldest
+    && message.id < oldest.id;
+  if (!beyond) {
+    putMessage(state, thread, message, false);
+  }
+  state.typing.get(key)?.delete(String(message.user_id));
+  if (!state.conversations.has(key)) {
+    state.stale = true;
+    return;
+  }
+  noteLast(state, key);
+  noteStatus(state, key, data.consultation, event);
+}
+
+function messageRead(state, data, key) {
+  const ids = data.message_ids ?? [];
+  for (const id of ids) {
+    noteRead(state, key, id, data.read_at);
+  }
+  const conversation = state.conversations.get(key);
+  if (!conversation || !sameId(data.user_id, state.me.id)) {
+    return;
+  }
+  // We read it elsewhere. Everything: nothing is left. A part: the server
+  // knows how many of those it had counted.
+  if (Math.max(...ids) >= newestFromOthers(state, key)) {
+    conversation.unreadBase = 0;
+    conversation.unreadUpTo = Math.max(conversation.unreadUpTo, ...ids);
+  } else if (conversation.unreadBase > 0) {
+    state.stale = true;
+  }
+}
+
+function newestFromOthers(state, key) {
+  const last = state.conversations.get(key)?.last_message;
+  const newest = last && !isMine(state, last) ? last.id : 0;
+  const messages = state.threads.get(key)?.messages ?? [];
+  const other = messages.findLast((m) => !isMine(state, m));
+  return Math.max(newest, other?.id ?? 0);
+}
+
+function conversationUpdated(state, data, key, event) {
+  if (!state.conversations.has(key)) {
+    state.stale = true;
+    return;
+  }
+  noteStatus(state, key, data.consultation, event);
+}
+
+/** Replays bring old states back; the event's number tells which is newer. */
+function noteStatus(state, key, told, event) {
+  const conversation = state.conversations.get(key);
+  if (told && event > conversation.statusEvent) {
+    conversation.status = told.status ?? conversation.status;
+    conversation.title = told.title ?? conversation.title;
+    conversation.statusEvent = event;
+  }
+}
+
+/** The log was begun anew or cut: nothing we remember of it holds. */
+export function forgetEvents(state) {
+  state.seen.clear();
+  state.readTimes.clear();
+  for (const conversation of state.conversations.values()) {
+    conversation.statusEvent = 0;
+  }
+  for (const thread of state.threads.values()) {
+    thread.messages = [];
+    thread.loaded = false;
+    thread.hasMore = false;
+  }
+}
+
+// --- typing ------------------------------------------------------------------
+
+/** Someone types (or stopped); `until` is when we stop believing it, ms. */
+export function setTyping(state, data, until) {
+  const key = conversationOf(data);
+  const { user } = data;
+  if (key === null || !user || sameId(user.id, state.me.id)) {
+    return;
+  }
+  const people = state.typing.get(key) ?? new Map();
+  if (data.is_typing) {
+    people.set(String(user.id), { name: user.name, until });
+  } else {
+    people.delete(String(user.id));
+  }
+  state.typing.set(key, people);
+}
+
+/** Names of those typing in a conversation. */
+export function typingIn(state, key, now) {
+  return [...(state.typing.get(key)?.values() ?? [])]
+    .filter((person) => person.until > now).map((person) => person.name);
+}

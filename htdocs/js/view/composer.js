@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// view/composer.js - where one writes. Enter sends, Shift+Enter breaks the
+// line; an Enter that only confirms a word of an input method (Japanese,
+// Chinese, some Arabic keyboards) does neither. The text lives in the textarea;
+// the page around it is drawn again only when something else than the text
+// changes: the counter, or whether it may be sent.
+
+import { html, nothing } from '../../lib/lit-html.js';
+import { t } from '../i18n.js';
+import { nameOf } from '../store.js';
+import { characters } from '../text.js';
+import * as icons from './icons.js';
+
+export const LIMIT = 2000; // characters, as the server counts
+const NEAR = 200; // left, when the counter appears
+
+export function composer(ctx, key, conversation) {
+  const { state, drafts, actions } = ctx;
+  const draft = drafts[key] ?? '';
+  const left = LIMIT - characters(draft.trim());
+  const send = (form) => {
+    const area = form.elements.message;
+    const text = area.value.trim();
+    if (text !== '' && characters(text) <= LIMIT) {
+      area.value = '';
+      grow(area);
+      actions.send(key, text);
+    }
+    area.focus();
+  };
+  return html`<form class="composer" autocomplete="off" data-key=${key}
+    @submit=${(event) => {
+      event.preventDefault();
+      send(event.currentTarget);
+    }}>
+    <div class="composer-box">
+      <textarea name="message" rows="1" dir="auto" enterkeyhint="send"
+        placeholder=${t('composer.placeholder')}
+        aria-label=${t('composer.label', {
+          name: conversation ? nameOf(state, conversation) : '',
+        })}
+        title=${t('composer.hint')}
+        @keydown=${(event) => {
+          if (isSend(event)) {
+            event.preventDefault();
+            send(event.currentTarget.form);
+          }
+        }}
+        @input=${(event) => {
+          grow(event.currentTarget);
+          actions.draft(key, event.currentTarget.value);
+        }}
+        @blur=${actions.stopTyping}></textarea>
+      ${counter(left)}
+    </div>
+    <button class="send" title=${t('composer.send')}
+      ?disabled=${draft.trim() === '' || left < 0}
+      @pointerdown=${keepFocus}>${icons.send()}<span class="sr-only"
+      >${t('composer.send')}</span></button>
+  </form>`;
+}
+
+/** A tap on the button must not fold the phone's keyboard. */
+function keepFocus(event) {
+  event.preventDefault();
+}
+
+function isSend(event) {
+  return event.key === 'Enter' && !event.shiftKey && !event.isComposing
+    && event.keyCode !== 229;
+}
+
+function counter(left) {
+  if (left > NEAR) {
+    return nothing;
+  }
+  return html`<span class="counter ${left < 0 ? 'over' : ''}" role="status"
+    >${left < 0 ? t('composer.over', { n: -left })
+      : t('composer.left', { n: left })}</span>`;
+}
+
+/** What the composer's drawing depends on; see the top. */
+export function composerLook(text) {
+  const trimmed = text.trim();
+  const left = LIMIT - characters(trimmed);
+  return `${trimmed === ''} ${left > NEAR ? '' : left}`;
+}
+
+/** As many lines as are written, up to what the style sheet allows. Browsers
+ *  with field-sizing do it themselves. */
+export function grow(area) {
+  if (!CSS.supports('field-sizing', 'content')) {
+    area.style.blockSize = 'auto';
+    area.style.blockSize = `${area.scrollHeight + 2}px`;
+  }
+}

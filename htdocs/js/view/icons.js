@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// view/icons.js - the few drawings of the page, as templates. They take the
+// colour of the text around them and mean nothing to a screen reader: the words
+// stand beside them.
+
+import { html, svg } from '../../lib/lit-html.js';
+
+const icon = (name, paths) => html`<svg class="icon ${name}"
+  viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor"
+  stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"
+  aria-hidden="true">${paths}</svg>`;
+
+export const back = () => icon('flip', svg`<path d="M15 5l-7 7 7 7"/>`);
+export const send = () => icon('flip',
+  svg`<path d="M4.5 12 4 5.2 20.5 12 4 18.8 4.5 12Zm0 0H12"/>`);
+export const search = () => icon('',
+  svg`<circle cx="11" cy="11" r="6"/><path d="m20 20-4.5-4.5"/>`);
+export const down = () => icon('', svg`<path d="M12 5v13m-6-6 6 6 6-6"/>`);
+export const leave = () => icon('flip',
+  svg`<path d="M14 4H6v16h8M10 12h10m-3.5-3.5L20 12l-3.5 3.5"/>`);
+export const globe = () => icon('',
+  svg`<circle cx="12" cy="12" r="8.2"/><path d="M3.8 12h16.4M12 3.8c2.4 2.4
+  3.4 5.2 3.4 8.2S14.4 17.8 12 20.2c-2.4-2.4-3.4-5.2-3.4-8.2S9.6
+  6.2 12 3.8Z"/>`);
+export const waiting = () => icon('small',
+  svg`<circle cx="12" cy="12" r="7.5"/><path d="M12 8v4.3l2.6 1.7"/>`);
+export const sent = () => icon('small', svg`<path d="m5 12.5 4.5 4.5L19 7.5"/>`);
+export const read = () => icon('small',
+  svg`<path d="m2 12.5 4.5 4.5L16 7.5m-4.7 8.3 1.2 1.2L22 7.5"/>`);
+export const failed = () => icon('small',
+  svg`<circle cx="12" cy="12" r="8"/><path d="M12 7.5v5.5m0 3v.1"/>`);
+
+/** The product's mark: two people, one bubble. */
+export const mark = () => html`<svg class="mark" viewBox="0 0 32 32" width="32"
+  height="32" aria-hidden="true"><path class="mark-back" d="M16 3c7.7 0 13 4.8
+  13 11.2S23.7 25.4 16 25.4c-1.3 0-2.6-.1-3.8-.4L6 29l.9-6.3C4.5 20.6 3
+  17.6 3 14.2 3 7.8 8.3 3 16 3Z"/><path class="mark-front" d="M16 8.6v11.2
+  M10.4 14.2h11.2"/></svg>`;

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// view/scroll.js - where the reader is in the thread, kept while things change
+// around them: at the end they stay at the end; further up, the line they read
+// stays where it is, whether older messages come in above or new ones below.
+
+const NEAR = 60; // px from the end that still count as the end
+const TOP = 300; // px from the top where older messages are asked for
+
+export class Scroll {
+  /**
+   * @param changed  (): the reader left or reached the end
+   * @param nearTop  (): older messages may be wanted
+   */
+  constructor({ changed, nearTop }) {
+    this.changed = changed;
+    this.nearTop = nearTop;
+    this.log = null; // the scrolling element; another one per conversation
+    this.key = null; // the conversation it shows
+    this.settled = false; // its first page was drawn and scrolled to
+    this.atEnd = true;
+    this.lastSeen = 0; // id of the newest message when the end was in view
+    this.newest = 0; // id of the newest message drawn
+    this.anchor = null; // {row, top} of the first visible row, while drawing
+    this.toEndNext = false;
+    this.sizes = new ResizeObserver(() => this.keepEnd());
+  }
+
+  /** Before drawing: remember the line being read. */
+  before() {
+    this.anchor = null;
+    if (!this.log || this.atEnd) {
+      return;
+    }
+    const top = this.log.getBoundingClientRect().top;
+    for (const row of this.log.querySelectorAll('[data-row]')) {
+      const box = row.getBoundingClientRect();
+      if (box.bottom > top) {
+        this.anchor = { id: row.dataset.row, top: box.top };
+        return;
+      }
+    }
+  }
+
+  /**
+   * After drawing.
+   * @param log     the scrolling element, or null
+   * @param key     conversation it shows
+   * @param thread  its thread
+   */
+  after(log, key, thread) {
+    this.attach(log);
+    if (key !== this.key) {
+      this.key = key;
+      this.settled = false;
+      this.atEnd = true;
+    }
+    if (!log) {
+      return;
+    }
+    this.newest = thread.messages.at(-1)?.id ?? 0;
+    if (!this.settled) {
+      this.settle(thread);
+    } else if (this.atEnd || this.toEndNext) {
+      this.toEnd();
+    } else {
+      this.restore();
+    }
+    this.toEndNext = false;
+    this.measure();
+  }
+
+  /** First sight of a conversation: the first unread message, else the end. */
+  settle(thread) {
+    this.toEnd();
+    this.settled = thread.loaded;
+    const line = this.log.querySelector('.unread-line');
+    if (thread.loaded && line) {
+      line.scrollIntoView({ block: 'center' });
+    }
+  }
+
+  attach(log) {
+    if (log === this.log) {
+      return;
+    }
+    this.sizes.disconnect();
+    this.log = log;
+    if (log) {
+      log.addEventListener('scroll', () => this.scrolled(), { passive: true });
+      this.sizes.observe(log);
+      this.sizes.observe(log.firstElementChild);
+    }
+  }
+
+  /** Only scrolling asks for more, not drawing: a request that failed would
+   *  draw, and ask again at once. */
+  scrolled() {
+    this.measure();
+    if (this.settled && this.log.scrollTop < TOP) {
+      this.nearTop();
+    }
+  }
+
+  measure() {
+    if (!this.log) {
+      return;
+    }
+    const { scrollTop, scrollHeight, clientHeight } = this.log;
+    const was = this.atEnd;
+    this.atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
+    if (this.atEnd) {
+      this.lastSeen = this.newest;
+    }
+    if (was !== this.atEnd) {
+      this.changed();
+    }
+  }
+
+  /** The box changed its size (a phone's keyboard, the composer): someone at
+   *  the end stays there. */
+  keepEnd() {
+    if (this.log && this.atEnd) {
+      this.toEnd();
+    }
+  }
+
+  toEnd() {
+    if (this.log) {
+      this.log.scrollTop = this.log.scrollHeight;
+      this.atEnd = true;
+    }
+  }
+
+  restore() {
+    const row = this.anchor && this.log.querySelector(
+      `[data-row="${CSS.escape(this.anchor.id)}"]`);
+    if (row) {
+      this.log.scrollTop += row.getBoundingClientRect().top - this.anchor.top;
+    }
+  }
+}

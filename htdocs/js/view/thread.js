@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// view/thread.js - the open conversation: with whom, what was said, who types.
+
+import { html, nothing } from '../../lib/lit-html.js';
+import { repeat } from '../../lib/directives/repeat.js';
+import { rowsOf } from '../layout.js';
+import { locale, roleText, statusText, t } from '../i18n.js';
+import {
+  isMine, nameOf, threadOf, typingIn,
+} from '../store.js';
+import { dayLabel } from '../time.js';
+import { avatar } from './avatar.js';
+import { composer } from './composer.js';
+import { faces } from './list.js';
+import { messageRow } from './message.js';
+import * as icons from './icons.js';
+
+export function threadPane(ctx) {
+  const { state } = ctx;
+  const key = state.selected;
+  if (key === null) {
+    return html`<main class="thread"><div class="hollow grand">
+      ${icons.mark()}
+      <p>${t('thread.none')}</p>
+      <p class="faint">${t('thread.none.more')}</p></div></main>`;
+  }
+  const conversation = state.conversations.get(key) ?? null;
+  const thread = threadOf(state, key);
+  const missing = thread.failed === 'missing'
+    || (state.ready && thread.loaded && !conversation && !state.stale);
+  return html`<main class="thread">
+    ${header(ctx, conversation)}
+    ${missing ? html`<div class="hollow grand"><p>${t('thread.missing')}</p>
+      </div>` : html`
+      ${log(ctx, key, conversation, thread)}
+      ${typingLine(ctx, key)}
+      ${composer(ctx, key, conversation)}`}
+  </main>`;
+}
+
+function header({ state, actions }, conversation) {
+  return html`<header class="thread-head">
+    <button type="button" class="round back" title=${t('thread.back')}
+      @click=${actions.back}>${icons.back()}<span class="sr-only"
+      >${t('thread.back')}</span></button>
+    ${conversation ? html`
+      ${avatar(...faces(state, conversation))}
+      <div class="thread-who">
+        <h2 dir="auto">${nameOf(state, conversation)}</h2>
+        <p class="faint">${about(state, conversation)}</p>
+      </div>
+      ${conversation.status ? html`<span class="chip"
+        data-status=${conversation.status}
+        >${statusText(conversation.status)}</span>` : nothing}`
+      : nothing}
+  </header>`;
+}
+
+/** Under the name: what they are, and what the consultation is about. */
+function about(state, conversation) {
+  const role = conversation.other ? roleText(conversation.other.role) : '';
+  const title = conversation.title ?? '';
+  return html`${role}${role && title ? ' · ' : ''}<span dir="auto"
+    >${title}</span>`;
+}
+
+function log(ctx, key, conversation, thread) {
+  const { state, outbox, actions } = ctx;
+  const pending = outbox.of(key);
+  const rows = rowsOf(thread.messages, pending,
+    (message) => isMine(state, message), thread.firstUnread);
+  const name = conversation ? nameOf(state, conversation) : '';
+  return html`<div class="log-frame">
+    <div class="log" role="log" tabindex="0" data-key=${key}
+      aria-label=${t('thread.log', { name })}
+      aria-busy=${!thread.loaded || thread.olderLoading ? 'true' : 'false'}>
+      <div class="log-inner">
+        ${beginning(thread, rows, actions)}
+        ${repeat(rows, (row) => row.id, (row) => rowOf(ctx, row))}
+      </div>
+    </div>
+    ${jump(ctx, thread)}
+  </div>`;
+}
+
+function rowOf(ctx, row) {
+  if (row.kind === 'day') {
+    return html`<div class="day" data-row=${row.id}><span
+      >${dayLabel(row.at, ctx.now, locale())}</span></div>`;
+  }
+  if (row.kind === 'unread') {
+    return html`<div class="unread-line" data-row=${row.id}><span
+      >${t('thread.unread')}</span></div>`;
+  }
+  return messageRow(ctx, row);
+}
+
+/** What stands above the oldest message shown. */
+function beginning(thread, rows, actions) {
+  if (thread.failed === 'failed' && !thread.loaded) {
+    return html`<div class="hollow"><p>${t('thread.failed')}</p>
+      <button type="button" class="plain" @click=${actions.hurry}
+        >${t('message.retry')}</button></div>`;
+  }
+  if (!thread.loaded || thread.olderLoading) {
+    return html`<div class="loading" role="status"><span class="sr-only"
+      >${t('thread.loading')}</span></div>`;
+  }
+  if (thread.hasMore) {
+    return html`<button type="button" class="plain older"
+      @click=${actions.older}>${t('thread.older')}</button>`;
+  }
+  return rows.length === 0
+    ? html`<div class="hollow"><p>${t('thread.empty')}</p>
+        <p class="faint">${t('thread.empty.more')}</p></div>`
+    : html`<p class="start faint">${t('thread.start')}</p>`;
+}
+
+/** The way down, when one reads further up: with a number if it is worth it. */
+function jump({ state, scroll, actions }, thread) {
+  if (scroll.atEnd) {
+    return nothing;
+  }
+  const fresh = thread.messages.filter((message) => (
+    message.id > scroll.lastSeen && !isMine(state, message))).length;
+  return html`<button type="button" class="jump ${fresh ? 'fresh' : ''}"
+    title=${t('thread.latest')} @click=${actions.toEnd}>
+    ${icons.down()}${fresh ? html`<span>${t('thread.jump', { n: fresh })}</span>`
+      : html`<span class="sr-only">${t('thread.latest')}</span>`}</button>`;
+}
+
+function typingLine({ state, now }, key) {
+  const names = typingIn(state, key, now);
+  const words = names.length > 1
+    ? t('thread.typing.several', {
+      names: new Intl.ListFormat(locale()).format(names),
+    })
+    : t('thread.typing', { name: names[0] });
+  return html`<div class="typing" role="status">${names.length
+    ? html`<span class="dots" aria-hidden="true"><i></i><i></i><i></i></span>
+      <span>${words}</span>` : nothing}</div>`;
+}
