@@ -11,9 +11,13 @@
 
 #include "db.h"
 
-#include <stddef.h>
+#include <apr_dbd.h>
+#include <apr_reslist.h>
+#include <apr_tables.h>
 
-/* One labelled statement; the table is made from sql/statements. */
+#define CHAT_DB_ERROR_LEN 512
+
+/* One labelled statement; the table is made from sql/statements/. */
 typedef struct {
     const char *label;
     const char *text[2]; /* by chat_db_engine_t; NULL: not for this engine */
@@ -29,5 +33,85 @@ extern const chat_statement_t chat_statements[]; /* sorted by label */
 extern const int chat_statements_n;
 extern const chat_script_t chat_scripts[];
 extern const int chat_scripts_n;
+
+/*
+ * What an engine does. Each function says what went wrong through
+ * chat_db_fail() and returns the status of that. Lock-free: the caller has the
+ * connection.
+ */
+typedef struct {
+    const char *driver;  /* apr_dbd's name of it */
+    const char *package; /* Debian's package of that driver */
+    const char *begin;   /* opens a transaction that will write */
+
+    /* Turn the target into what apr_dbd_open wants; `why` as chat_db_open. */
+    apr_status_t (*target)(const char **params, const char *target,
+                           const char **why, apr_pool_t *p);
+    /* Before apr_dbd_open: is there anything to open? NULL: no need to ask. */
+    apr_status_t (*look)(chat_db_conn_t *conn);
+    /* After apr_dbd_open: the settings of a connection. */
+    apr_status_t (*settle)(chat_db_conn_t *conn);
+    /* Before apr_dbd_close: drop what hangs on the native handle. */
+    void (*unsettle)(chat_db_conn_t *conn);
+    /* Whether a connection outside a transaction still has its database at the
+     * other end; no round trip. */
+    int (*alive)(chat_db_conn_t *conn);
+    /* Run statement i of the table. `stale` is set when nothing was executed
+     * and a fresh connection would do; never set inside a transaction. */
+    apr_status_t (*run)(chat_db_result_t *res, chat_db_conn_t *conn, int i,
+                        const chat_db_value_t *args, int n, int *stale,
+                        apr_pool_t *p);
+    /* Run SQL without values and rows. */
+    apr_status_t (*exec)(chat_db_conn_t *conn, const char *what,
+                         const char *sql);
+    /* Whether the engine has a transaction open right now. */
+    int (*in_transaction)(chat_db_conn_t *conn);
+    /* NULL: the engine has no such number. */
+    apr_status_t (*data_version)(chat_db_conn_t *conn, apr_int64_t *version);
+} chat_db_ops_t;
+
+extern const chat_db_ops_t chat_db_sqlite;
+extern const chat_db_ops_t chat_db_pgsql;
+
+struct chat_db_t {
+    apr_pool_t *pool; /* its own root, holds this too; see db_close() */
+    chat_db_engine_t engine;
+    const chat_db_ops_t *ops;
+    chat_db_conf_t conf; /* defaults filled in; strings from pool */
+    const char *params;  /* for apr_dbd_open; may hold a password */
+    const char *opening; /* "opening /path/chat.db", for chat_db_fail() */
+    const apr_dbd_driver_t *driver;
+    apr_reslist_t *list; /* of chat_db_conn_t, open or not */
+};
+
+struct chat_db_conn_t {
+    chat_db_t *db;
+    apr_pool_t *pool;   /* its own root while open; NULL: not open */
+    apr_dbd_t *handle;  /* apr_dbd's */
+    void *native;       /* sqlite3* or PGconn*, inside handle */
+    void **prepared;    /* by statement; an engine's own mark, NULL: not yet */
+    void *version;      /* SQLite: the statement of chat_db_data_version */
+    int opened;         /* how many times */
+    int in_tx;          /* between chat_db_begin and its end */
+    int broken;         /* to be closed when it is given back */
+    apr_status_t tx_rv; /* first failure of the transaction */
+    char error[CHAT_DB_ERROR_LEN]; /* what the last failure said */
+};
+
+struct chat_db_result_t {
+    int rows;
+    int cols;
+    apr_array_header_t *fields; /* of const char *, row by row */
+};
+
+/**
+ * Keep the text of a failure, for its connection and for the calling thread.
+ * @param conn  may be NULL when there is none
+ * @param what  the statement's label or what was tried
+ * @param text  the engine's words; line breaks become blanks
+ * @return rv
+ */
+apr_status_t chat_db_fail(chat_db_conn_t *conn, apr_status_t rv,
+                          const char *what, const char *text);
 
 #endif
