@@ -7,13 +7,15 @@
  * protocol's per-socket struct lies behind ours in the same slab slot, so a
  * connection is one piece of memory.
  *
- * push_conn_close() only marks a connection dead, because callers up the stack
- * still hold it; the end of the loop turn tells the protocol, closes the socket
- * and returns the slot. Bytes wait in a buffer of the connection only while a
- * request or message is unfinished; frames wait in its queue only while the
- * socket is full.
+ * push_conn_close() and push_conn_kill() only mark a connection, because callers
+ * up the stack still hold it; the end of the loop turn tells the protocol, closes
+ * the socket and returns the slot. Bytes wait in a buffer of the connection only
+ * while a request or message is unfinished; frames wait in its queue only while
+ * the socket is full. What is sent to a connection while its own input is being
+ * handled goes out together when that is done.
  *
- * Everything here runs on the loop's thread; there are no locks.
+ * Everything here runs on the loop's thread; there are no locks. Only the
+ * counters may be read from elsewhere.
  */
 #ifndef PUSH_CONN_H
 #define PUSH_CONN_H
@@ -28,9 +30,10 @@ typedef struct push_conns_t push_conns_t; /* all connections of one loop */
 typedef enum {
     PUSH_CONN_HTTP,    /* reading requests; idle time bounded */
     PUSH_CONN_OPEN,    /* WebSocket: frames flow both ways */
-    PUSH_CONN_CLOSING, /* close frame queued, input ignored, time bounded */
+    PUSH_CONN_CLOSING, /* last words queued, input ignored, time bounded */
     PUSH_CONN_DEAD     /* closed and freed when this loop turn ends */
 } push_conn_state_t;
+#define PUSH_CONN_STATES 4
 
 /* Why a connection ended, for metrics and logs. */
 typedef enum {
@@ -40,6 +43,41 @@ typedef enum {
     PUSH_END_TIMEOUT, /* silent too long, or slow with its request */
     PUSH_END_ERROR    /* the socket failed */
 } push_end_t;
+#define PUSH_ENDS 5
+
+/* Close codes in classes, for metrics (push_close_class()). */
+typedef enum {
+    PUSH_CLOSE_NORMAL,      /* 1000, 1001, 1005 */
+    PUSH_CLOSE_ABNORMAL,    /* 1006: no close frame */
+    PUSH_CLOSE_BROKEN,      /* the other codes below 3000, as 1002 and 1009 */
+    PUSH_CLOSE_REFUSED,     /* 4000-4099: Pusher, do not reconnect */
+    PUSH_CLOSE_BACK_OFF,    /* 4100-4199: reconnect after a while */
+    PUSH_CLOSE_RECONNECT,   /* 4200-4299: reconnect at once */
+    PUSH_CLOSE_APPLICATION  /* any other of 3000-4999 */
+} push_close_t;
+#define PUSH_CLOSES 7
+
+/* What one loop has seen. Written by the loop's thread only; read it anywhere
+ * with push_counter_get(). Everything but `states` and `queued` only grows. */
+typedef struct {
+    apr_uint64_t accepts;      /* sockets taken over */
+    apr_uint64_t refused;      /* sockets closed for want of memory */
+    apr_uint64_t requests;     /* whole HTTP requests */
+    apr_uint64_t bad_requests; /* requests the transport refused itself */
+    apr_uint64_t upgrades;     /* WebSockets opened */
+    apr_uint64_t bytes_in, bytes_out;
+    apr_uint64_t messages_in, messages_out;  /* text and binary, WebSockets */
+    apr_uint64_t ends[PUSH_ENDS];            /* WebSockets, by push_end_t */
+    apr_uint64_t http_ends[PUSH_ENDS];       /* other connections */
+    apr_uint64_t closes[PUSH_CLOSES];        /* WebSockets, by class of code */
+    apr_uint64_t states[PUSH_CONN_STATES];   /* connections now, by state */
+    apr_uint64_t queued;                     /* bytes waiting for sockets now */
+} push_counters_t;
+
+static inline apr_uint64_t push_counter_get(const apr_uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
 
 /* What stands behind the transport. Called on the loop's thread. */
 typedef struct {
@@ -51,7 +89,8 @@ typedef struct {
     apr_uint32_t http_idle; /* seconds an HTTP client may take or idle */
 
     /* A whole request. Answer with push_conn_reply() or push_conn_upgrade()
-     * before returning. head and body are valid during the call only. */
+     * before returning; without an answer 500 is sent. head and body are valid
+     * during the call only; the body may be written to. */
     void (*request)(push_conn_t *c, const http_head_t *head, char *body,
                     apr_size_t len);
     /* A whole WebSocket message (WS_TEXT or WS_BINARY); text is valid UTF-8.
@@ -60,13 +99,19 @@ typedef struct {
     void (*message)(push_conn_t *c, int opcode, char *data, apr_size_t len);
     /* About once in ten seconds for each open WebSocket: time to ping? */
     void (*sweep)(push_conn_t *c, apr_uint32_t now);
-    /* The end of every connection that was upgraded, exactly once.
+    /* The end of every connection that was upgraded, exactly once, at the end of
+     * the turn in which it left the state OPEN. No call for it follows; its
+     * last words may still be on their way.
      * @param code  of the close frame sent or received, 1006 when there was
      *              none */
     void (*closed)(push_conn_t *c, push_end_t why, int code);
 } push_protocol_t;
 
-/** Connections for one loop; registers its tick and turn end with the loop. */
+/**
+ * Connections for one loop; registers its tick and turn end with the loop. What
+ * is left of them when p goes is closed without a word to the protocol.
+ * @param proto  kept, not copied
+ */
 apr_status_t push_conns_create(push_conns_t **conns, push_loop_t *loop,
                                const push_protocol_t *proto, apr_pool_t *p);
 
@@ -86,18 +131,28 @@ push_conn_t *push_conn_of(void *client);
 push_loop_t *push_conn_loop(const push_conn_t *c);
 push_conns_t *push_conn_all(const push_conn_t *c);
 push_conn_state_t push_conn_state(const push_conn_t *c);
+push_loop_t *push_conns_loop(const push_conns_t *conns);
+
+/**
+ * Whether it has one of the last 64 descriptors the process may open. These are
+ * for HTTP requests, so that publishing goes on when WebSockets have taken all
+ * the others: answer an upgrade with an error or close it as over capacity.
+ */
+int push_conn_crowded(const push_conn_t *c);
 
 /** Monotonic second any byte last came in. */
 apr_uint32_t push_conn_heard(const push_conn_t *c);
 
-/** A number unique on its loop for the process's life: log and socket id. */
+/** From 1, never used again among its loop's connections: log and socket id. */
 apr_uint64_t push_conn_id(const push_conn_t *c);
 
-/** The peer's address as text into buf (46 bytes suffice). */
+/** The peer's address as text into buf (46 bytes suffice), "" if unknown. */
 void push_conn_address(const push_conn_t *c, char *buf, apr_size_t len);
 
 /**
- * Answer an HTTP request.
+ * Answer an HTTP request. A HEAD request gets no body. The connection closes
+ * afterwards unless the head says it may stay.
+ * @param head  of the request; NULL: unparsable, the connection will close
  * @param type  Content-Type, or NULL for no body type
  * @param extra more header lines, each ended by CRLF, or NULL
  */
@@ -110,6 +165,10 @@ void push_conn_reply(push_conn_t *c, const http_head_t *head, int status,
  * @return 0 when the request is no valid upgrade: a 4xx has been sent
  */
 int push_conn_upgrade(push_conn_t *c, const http_head_t *head);
+
+/** Answer with {"error": why, "code": status}; why is plain ASCII. */
+void push_conn_refuse(push_conn_t *c, const http_head_t *head, int status,
+                      const char *why);
 
 /**
  * Send a frame: at once when the socket takes it, else queued. The caller keeps
@@ -129,12 +188,18 @@ void push_conn_close(push_conn_t *c, int code, const char *reason);
 /** Gone at the end of this turn, nothing more is sent. */
 void push_conn_kill(push_conn_t *c, push_end_t why);
 
-/** Call fn for every connection of the loop in a state. */
+/** Call fn for every connection of the loop in a state; it may close any. */
 void push_conns_each(push_conns_t *conns, push_conn_state_t state,
                      void (*fn)(push_conn_t *c, void *baton), void *baton);
 
-/** Connections by state; bytes queued in all. For metrics, loop thread. */
+/** Connections in a state; bytes queued in all. Any thread. */
 apr_size_t push_conns_count(const push_conns_t *conns, push_conn_state_t s);
 apr_size_t push_conns_queued(const push_conns_t *conns);
+
+/** Any thread; see push_counter_get(). */
+const push_counters_t *push_conns_counters(const push_conns_t *conns);
+
+/** Which class a close code belongs to. */
+push_close_t push_close_class(int code);
 
 #endif

@@ -103,7 +103,11 @@ http_result_t http_chunked(http_chunked_t *st, char *buf, apr_size_t len,
  */
 int http_query_get(http_span_t *out, http_span_t query, const char *name);
 
-/** Step through the parameters of a query. @return 0 at the end */
+/**
+ * Step through the parameters of a query; empty ones are skipped, one without
+ * '=' has an empty value.
+ * @return 0 at the end
+ */
 int http_query_next(http_span_t *name, http_span_t *value, http_span_t *rest);
 
 /**

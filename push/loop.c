@@ -52,9 +52,6 @@ struct push_loop_t {
     struct epoll_event events[EVENTS_PER_TURN];
 };
 
-/* The loop this thread runs, NULL on other threads. */
-static __thread push_loop_t *current;
-
 static void clock_read(push_loop_t *loop)
 {
     struct timespec ts;
@@ -127,21 +124,21 @@ apr_status_t push_loop_create(push_loop_t **out, int index, apr_pool_t *p)
     return APR_SUCCESS;
 }
 
-static void loop_wake(push_loop_t *loop)
+static void wake_write(push_loop_t *loop)
 {
     apr_uint64_t one = 1;
 
-    if (current != loop &&
-        __atomic_exchange_n(&loop->sleeping, 0, __ATOMIC_SEQ_CST)) {
-        while (write(loop->wake, &one, sizeof(one)) < 0 && errno == EINTR) {
-        }
+    while (write(loop->wake, &one, sizeof(one)) < 0 && errno == EINTR) {
     }
 }
 
 void push_loop_stop(push_loop_t *loop)
 {
+    int err = errno; /* it may be a signal handler that stops us */
+
     __atomic_store_n(&loop->stopping, 1, __ATOMIC_SEQ_CST);
-    loop_wake(loop);
+    wake_write(loop);
+    errno = err;
 }
 
 void push_loop_post(push_loop_t *loop, push_task_t *task)
@@ -150,7 +147,10 @@ void push_loop_post(push_loop_t *loop, push_task_t *task)
     while (!__atomic_compare_exchange_n(&loop->tasks, &task->next, task, 1,
                                         __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
     }
-    loop_wake(loop);
+    if (__atomic_load_n(&loop->sleeping, __ATOMIC_SEQ_CST) &&
+        __atomic_exchange_n(&loop->sleeping, 0, __ATOMIC_SEQ_CST)) {
+        wake_write(loop);
+    }
 }
 
 static void tasks_run(push_loop_t *loop)
@@ -235,7 +235,6 @@ static void turn_finish(push_loop_t *loop)
 
 void push_loop_run(push_loop_t *loop)
 {
-    current = loop;
     clock_read(loop);
     while (!__atomic_load_n(&loop->stopping, __ATOMIC_ACQUIRE)) {
         events_wait(loop);
@@ -247,7 +246,6 @@ void push_loop_run(push_loop_t *loop)
     /* What was posted before the stop is done, so that nothing leaks. */
     tasks_run(loop);
     turn_finish(loop);
-    current = NULL;
 }
 
 static apr_status_t control(push_loop_t *loop, int op, push_watch_t *w,

@@ -46,7 +46,7 @@ apr_status_t push_loop_create(push_loop_t **loop, int index, apr_pool_t *p);
 /** Run until push_loop_stop(); the calling thread becomes the loop's thread. */
 void push_loop_run(push_loop_t *loop);
 
-/** Ask a loop to end after its current turn. Any thread. */
+/** Ask a loop to end after its current turn. Any thread or signal handler. */
 void push_loop_stop(push_loop_t *loop);
 
 /** Hand a task to a loop. Any thread; tasks of one poster stay in order. */

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn.c - the life of a connection: slot, list, reading, ticking, reaping
+ * (conn.h, conn_inside.h).
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "conn_inside.h"
+
+#define CLOSE_SECONDS 5  /* how long a closing connection may take */
+#define SWEEP_SECONDS 10 /* in which each WebSocket is looked at once */
+#define CROWD_RESERVE 64 /* descriptors kept for HTTP */
+#define INPUT_MIN 256    /* bytes of the smallest input buffer */
+#define CONN_SIZE APR_ALIGN(sizeof(push_conn_t), 16) /* then the client */
+
+/* --- lists and states ---------------------------------------------------- */
+
+static void list_add(conn_list_t *list, push_conn_t *c)
+{
+    c->next = NULL;
+    c->prev = list->last;
+    if (list->last != NULL) {
+        list->last->next = c;
+    }
+    else {
+        list->first = c;
+    }
+    list->last = c;
+}
+
+static void list_remove(conn_list_t *list, push_conn_t *c)
+{
+    if (c->prev != NULL) {
+        c->prev->next = c->next;
+    }
+    else {
+        list->first = c->next;
+    }
+    if (c->next != NULL) {
+        c->next->prev = c->prev;
+    }
+    else {
+        list->last = c->prev;
+    }
+}
+
+static conn_list_t *list_of(push_conn_t *c) { return &c->all->lists[c->state]; }
+
+static void deadline_set(push_conn_t *c)
+{
+    apr_uint32_t now = push_loop_seconds(c->all->loop);
+
+    c->deadline = now + (c->state == PUSH_CONN_HTTP ? c->all->proto->http_idle
+                                                    : CLOSE_SECONDS);
+}
+
+/* Join the list of a state, at its end. */
+static void state_join(push_conn_t *c, push_conn_state_t state)
+{
+    c->state = (unsigned char)state;
+    deadline_set(c);
+    list_add(list_of(c), c);
+    conn_count(&c->all->counters.states[state], 1);
+}
+
+static void state_leave(push_conn_t *c)
+{
+    if (c == c->all->untold) {
+        c->all->untold = c->next;
+    }
+    list_remove(list_of(c), c);
+    conn_count(&c->all->counters.states[c->state], (apr_uint64_t)-1);
+}
+
+void conn_enter(push_conn_t *c, push_conn_state_t next)
+{
+    state_leave(c);
+    state_join(c, next);
+    if (next == PUSH_CONN_CLOSING && c->all->untold == NULL) {
+        c->all->untold = c;
+    }
+}
+
+void conn_restart(push_conn_t *c)
+{
+    deadline_set(c);
+    list_remove(list_of(c), c);
+    list_add(list_of(c), c);
+}
+
+void conn_end(push_conn_t *c, push_end_t why, int code)
+{
+    c->why = (unsigned char)why;
+    if (c->code != 0) {
+        c->code = (apr_uint16_t)code;
+    }
+    conn_enter(c, PUSH_CONN_CLOSING);
+}
+
+void push_conn_kill(push_conn_t *c, push_end_t why)
+{
+    if (c->state == PUSH_CONN_DEAD) {
+        return;
+    }
+    if (c->state != PUSH_CONN_CLOSING) {
+        c->why = (unsigned char)why;
+    }
+    conn_enter(c, PUSH_CONN_DEAD);
+}
+
+/* --- reading ------------------------------------------------------------- */
+
+/* The peer has sent its last byte. A request may still await its answer and a
+ * closing connection its last words; a WebSocket without a close frame is over.
+ */
+static void conn_eof(push_conn_t *c)
+{
+    c->eof = 1;
+    if (c->state == PUSH_CONN_CLOSING && c->out != NULL) {
+        conn_rewatch(c);
+        return;
+    }
+    push_conn_kill(c, PUSH_END_PEER);
+}
+
+static push_end_t end_of_errno(int err)
+{
+    switch (err) {
+    case ECONNRESET:
+    case EPIPE:
+        return PUSH_END_PEER;
+    case ETIMEDOUT:
+        return PUSH_END_TIMEOUT;
+    default:
+        return PUSH_END_ERROR;
+    }
+}
+
+void conn_failed(push_conn_t *c, int err)
+{
+    push_conn_kill(c, end_of_errno(err));
+}
+
+int conn_input_grow(push_conn_t *c, apr_size_t more)
+{
+    conn_input_t *in = c->in;
+    apr_size_t need = (in != NULL ? in->len : 0) + more;
+    apr_size_t room = in != NULL ? 2 * in->room : INPUT_MIN;
+
+    if (in != NULL && need <= in->room) {
+        return 1;
+    }
+    if (room < need) {
+        room = need;
+    }
+    in = realloc(in, sizeof(*in) + room + 1);
+    if (in == NULL) {
+        push_conn_kill(c, PUSH_END_ERROR);
+        return 0;
+    }
+    if (c->in == NULL) {
+        memset(in, 0, sizeof(*in));
+    }
+    in->room = room;
+    c->in = in;
+    return 1;
+}
+
+void conn_take(push_conn_t *c, char *buf, apr_size_t len)
+{
+    conn_cork(c);
+    if (c->state == PUSH_CONN_HTTP) {
+        conn_http_take(c, buf, len);
+    }
+    else if (c->state == PUSH_CONN_OPEN) {
+        conn_ws_take(c, buf, len);
+    }
+    conn_uncork(c);
+}
+
+static void conn_read(push_conn_t *c)
+{
+    push_loop_t *loop = c->all->loop;
+    char *buf = (char *)push_loop_buffer(loop);
+    ssize_t n = recv(c->watch.fd, buf, PUSH_LOOP_BUFFER, MSG_DONTWAIT);
+
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR) {
+            conn_failed(c, errno);
+        }
+        return;
+    }
+    if (n == 0) {
+        conn_eof(c);
+        return;
+    }
+    conn_count(&c->all->counters.bytes_in, (apr_uint64_t)n);
+    c->heard = push_loop_seconds(loop);
+    conn_take(c, buf, (apr_size_t)n);
+}
+
+static void conn_ready(push_watch_t *w, apr_uint32_t events)
+{
+    push_conn_t *c = (push_conn_t *)w;
+
+    /* Somebody handled earlier in this turn may have ended it. */
+    if (c->state != PUSH_CONN_DEAD && (events & EPOLLOUT)) {
+        conn_flush(c);
+    }
+    if (c->state == PUSH_CONN_DEAD) {
+        return;
+    }
+    if (conn_reads(c)) {
+        if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+            conn_read(c);
+        }
+    }
+    else if (events & (EPOLLHUP | EPOLLERR)) {
+        push_conn_kill(c, PUSH_END_PEER);
+    }
+}
+
+/* --- making -------------------------------------------------------------- */
+
+push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
+                              apr_size_t len)
+{
+    push_conn_t *c = push_slab_take(conns->slab);
+    char *buf = (char *)push_loop_buffer(conns->loop);
+    const char *at = head;
+    apr_size_t n;
+
+    if (c == NULL) {
+        conn_count(&conns->counters.refused, 1);
+        close(fd);
+        return NULL;
+    }
+    c->watch.ready = conn_ready;
+    c->watch.fd = fd;
+    c->all = conns;
+    c->id = ++conns->next_id;
+    c->heard = push_loop_seconds(conns->loop);
+    state_join(c, PUSH_CONN_HTTP);
+    conn_count(&conns->counters.accepts, 1);
+    if (push_loop_watch(conns->loop, &c->watch, EPOLLIN) != APR_SUCCESS) {
+        push_conn_kill(c, PUSH_END_ERROR);
+    }
+    for (; len > 0; at += n, len -= n) {
+        n = len < PUSH_LOOP_BUFFER ? len : PUSH_LOOP_BUFFER;
+        memmove(buf, at, n);
+        conn_take(c, buf, n);
+    }
+    return c;
+}
+
+static void conn_free(push_conn_t *c)
+{
+    conn_queue_free(c);
+    free(c->in);
+    close(c->watch.fd);
+}
+
+static void slot_free(void *slot, void *baton)
+{
+    (void)baton;
+    conn_free(slot);
+}
+
+static apr_status_t conns_cleanup(void *baton)
+{
+    push_conns_t *conns = baton;
+
+    push_slab_each(conns->slab, slot_free, NULL);
+    return APR_SUCCESS;
+}
+
+static int crowd_begin(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+        limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > APR_INT32_MAX) {
+        return APR_INT32_MAX;
+    }
+    return (int)limit.rlim_cur > 2 * CROWD_RESERVE
+               ? (int)limit.rlim_cur - CROWD_RESERVE
+               : APR_INT32_MAX;
+}
+
+/* --- telling and reaping ------------------------------------------------- */
+
+/* Count a connection's end and let the protocol know, once. */
+static void conn_tell(push_conn_t *c)
+{
+    push_counters_t *counters = &c->all->counters;
+
+    if (c->told) {
+        return;
+    }
+    c->told = 1;
+    if (c->code == 0) {
+        conn_count(&counters->http_ends[c->why], 1);
+        return;
+    }
+    conn_count(&counters->ends[c->why], 1);
+    conn_count(&counters->closes[push_close_class(c->code)], 1);
+    c->all->proto->closed(c, (push_end_t)c->why, c->code);
+}
+
+/* A closing connection keeps its slot for its last words, but not the input it
+ * will never finish. */
+static void closing_tell(push_conns_t *conns)
+{
+    push_conn_t *c = conns->untold;
+
+    conns->untold = c->next;
+    free(c->in);
+    c->in = NULL;
+    conn_tell(c);
+}
+
+static void dead_reap(push_conn_t *c)
+{
+    conn_tell(c);
+    state_leave(c);
+    conn_free(c);
+    push_slab_give(c->all->slab, c);
+}
+
+/* Telling one may end others (a member left, and who hears of it is too slow),
+ * so this goes on until nobody is left. */
+static void conns_turn_end(push_loop_t *loop, void *baton)
+{
+    push_conns_t *conns = baton;
+    const conn_list_t *dead = &conns->lists[PUSH_CONN_DEAD];
+
+    (void)loop;
+    while (conns->untold != NULL || dead->first != NULL) {
+        if (conns->untold != NULL) {
+            closing_tell(conns);
+        }
+        else {
+            dead_reap(dead->first);
+        }
+    }
+}
+
+/* --- ticking ------------------------------------------------------------- */
+
+static void date_renew(push_conns_t *conns)
+{
+    apr_rfc822_date(conns->date, apr_time_now());
+}
+
+/* The first of a list when its time is over. */
+static push_conn_t *overdue(push_conns_t *conns, push_conn_state_t state,
+                            apr_uint32_t now)
+{
+    push_conn_t *c = conns->lists[state].first;
+
+    return c != NULL && now >= c->deadline ? c : NULL;
+}
+
+/* Look at a part of the WebSockets, those that have waited longest, and put
+ * them last. */
+static void conns_sweep(push_conns_t *conns, apr_uint32_t now)
+{
+    conn_list_t *open = &conns->lists[PUSH_CONN_OPEN];
+    apr_uint64_t n = conns->counters.states[PUSH_CONN_OPEN];
+    push_conn_t *c;
+
+    for (n = (n + SWEEP_SECONDS - 1) / SWEEP_SECONDS; n > 0; n--) {
+        c = open->first;
+        if (c == NULL) {
+            return;
+        }
+        list_remove(open, c);
+        list_add(open, c);
+        conns->proto->sweep(c, now);
+    }
+}
+
+static void conns_tick(push_loop_t *loop, void *baton)
+{
+    push_conns_t *conns = baton;
+    apr_uint32_t now = push_loop_seconds(loop);
+    push_conn_t *c;
+
+    date_renew(conns);
+    while ((c = overdue(conns, PUSH_CONN_HTTP, now)) != NULL) {
+        conn_http_expire(c);
+    }
+    while ((c = overdue(conns, PUSH_CONN_CLOSING, now)) != NULL) {
+        push_conn_kill(c, PUSH_END_TIMEOUT);
+    }
+    conns_sweep(conns, now);
+}
+
+apr_status_t push_conns_create(push_conns_t **out, push_loop_t *loop,
+                               const push_protocol_t *proto, apr_pool_t *p)
+{
+    push_conns_t *conns = apr_pcalloc(p, sizeof(*conns));
+    apr_status_t rv;
+
+    conns->loop = loop;
+    conns->proto = proto;
+    conns->crowd = crowd_begin();
+    conns->cork = apr_palloc(p, CONN_CORK);
+    rv = push_slab_create(&conns->slab, CONN_SIZE + proto->client_size, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    /* Runs before the slab's own, which was registered earlier. */
+    apr_pool_cleanup_register(p, conns, conns_cleanup, apr_pool_cleanup_null);
+    date_renew(conns);
+    push_loop_on_tick(loop, conns_tick, conns);
+    push_loop_on_turn_end(loop, conns_turn_end, conns);
+    *out = conns;
+    return APR_SUCCESS;
+}
+
+/* --- asking -------------------------------------------------------------- */
+
+void *push_conn_client(push_conn_t *c) { return (char *)c + CONN_SIZE; }
+
+push_conn_t *push_conn_of(void *client)
+{
+    return (push_conn_t *)((char *)client - CONN_SIZE);
+}
+
+push_loop_t *push_conn_loop(const push_conn_t *c) { return c->all->loop; }
+
+push_conns_t *push_conn_all(const push_conn_t *c) { return c->all; }
+
+push_loop_t *push_conns_loop(const push_conns_t *conns) { return conns->loop; }
+
+push_conn_state_t push_conn_state(const push_conn_t *c)
+{
+    return (push_conn_state_t)c->state;
+}
+
+apr_uint32_t push_conn_heard(const push_conn_t *c) { return c->heard; }
+
+apr_uint64_t push_conn_id(const push_conn_t *c) { return c->id; }
+
+int push_conn_crowded(const push_conn_t *c)
+{
+    return c->watch.fd >= c->all->crowd;
+}
+
+void push_conn_address(const push_conn_t *c, char *buf, apr_size_t len)
+{
+    struct sockaddr_storage ss;
+    struct sockaddr_in *in = (struct sockaddr_in *)&ss;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
+    socklen_t sslen = sizeof(ss);
+    const void *at = NULL;
+    int family = AF_INET;
+
+    buf[0] = '\0';
+    if (getpeername(c->watch.fd, (struct sockaddr *)&ss, &sslen) != 0) {
+        return;
+    }
+    if (ss.ss_family == AF_INET) {
+        at = &in->sin_addr;
+    }
+    else if (ss.ss_family == AF_INET6 &&
+             IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+        at = in6->sin6_addr.s6_addr + 12;
+    }
+    else if (ss.ss_family == AF_INET6) {
+        family = AF_INET6;
+        at = &in6->sin6_addr;
+    }
+    if (at != NULL && inet_ntop(family, at, buf, (socklen_t)len) == NULL) {
+        buf[0] = '\0';
+    }
+}
+
+/* What push_conns_each() looks for. */
+typedef struct {
+    push_conn_state_t state;
+    void (*fn)(push_conn_t *c, void *baton);
+    void *baton;
+} each_t;
+
+static void slot_visit(void *slot, void *baton)
+{
+    const each_t *each = baton;
+    push_conn_t *c = slot;
+
+    if (c->state == each->state) {
+        each->fn(c, each->baton);
+    }
+}
+
+/* Through the slab and not the list: fn may move any connection to another
+ * list, but slots stay where they are until the turn ends. */
+void push_conns_each(push_conns_t *conns, push_conn_state_t state,
+                     void (*fn)(push_conn_t *c, void *baton), void *baton)
+{
+    each_t each = { state, fn, baton };
+
+    push_slab_each(conns->slab, slot_visit, &each);
+}
+
+apr_size_t push_conns_count(const push_conns_t *conns, push_conn_state_t s)
+{
+    return (apr_size_t)push_counter_get(&conns->counters.states[s]);
+}
+
+apr_size_t push_conns_queued(const push_conns_t *conns)
+{
+    return (apr_size_t)push_counter_get(&conns->counters.queued);
+}
+
+const push_counters_t *push_conns_counters(const push_conns_t *conns)
+{
+    return &conns->counters;
+}
+
+push_close_t push_close_class(int code)
+{
+    if (code == WS_CODE_NORMAL || code == 1001 || code == WS_CODE_NONE) {
+        return PUSH_CLOSE_NORMAL;
+    }
+    if (code == WS_CODE_ABNORMAL) {
+        return PUSH_CLOSE_ABNORMAL;
+    }
+    if (code < 3000) {
+        return PUSH_CLOSE_BROKEN;
+    }
+    switch (code / 100) {
+    case 40:
+        return PUSH_CLOSE_REFUSED;
+    case 41:
+        return PUSH_CLOSE_BACK_OFF;
+    case 42:
+        return PUSH_CLOSE_RECONNECT;
+    default:
+        return PUSH_CLOSE_APPLICATION;
+    }
+}

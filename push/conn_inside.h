@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn_inside.h - what the files of a connection share: conn.c (life and
+ * death), conn_out.c (everything that is sent), conn_http.c (requests and
+ * answers), conn_ws.c (frames and messages). Nobody else includes it.
+ *
+ * A connection is in one list at a time, the one of its state; conn_enter() is
+ * the only place that changes either. The lists of HTTP and CLOSING connections
+ * are sorted by deadline, because every deadline is set to the same time from
+ * now on and a connection moves to the end then; so the tick looks at their
+ * heads only and no connection has a timer.
+ */
+#ifndef PUSH_CONN_INSIDE_H
+#define PUSH_CONN_INSIDE_H
+
+#include <sys/uio.h>
+
+#include "conn.h"
+#include "slab.h"
+#include "ws.h"
+
+/* How far an unfinished request is. */
+typedef struct {
+    apr_size_t scanned;   /* bytes known to hold no whole head */
+    apr_size_t head_len;  /* bytes of the head, 0 until it is whole */
+    apr_size_t end;       /* where the body ends, or its decoded part so far */
+    int is_chunked;
+    int continued;        /* 100 Continue was sent */
+    http_chunked_t chunked;
+} conn_http_t;
+
+/* How far an unfinished message is. */
+typedef struct {
+    ws_message_t message;
+    ws_head_t head;      /* of the data frame whose payload is coming in */
+    apr_size_t left;     /* bytes of that payload still to come */
+    apr_uint32_t nstash; /* bytes in stash */
+    unsigned char stash[WS_HEADER_MAX + WS_CONTROL_MAX]; /* start of a frame:
+                            a part of its header, or of a control frame */
+} conn_ws_t;
+
+/* Input that waits for the rest of it. */
+typedef struct {
+    apr_size_t len;  /* bytes in data: a request so far, or the payload of the
+                        message so far, unmasked */
+    apr_size_t room; /* bytes data can hold; one more is allocated */
+    union {
+        conn_http_t http; /* in state HTTP */
+        conn_ws_t ws;     /* in state OPEN */
+    } at;
+    char data[];
+} conn_input_t;
+
+/* Frames that wait for the socket: a ring, oldest at `first`. */
+typedef struct {
+    apr_size_t bytes;    /* still to be written, of all frames */
+    apr_uint32_t first;  /* index of the oldest */
+    apr_uint32_t n;      /* frames */
+    apr_uint32_t room;   /* a power of two */
+    apr_uint32_t offset; /* bytes of the oldest already written */
+    push_frame_t *frames[];
+} conn_queue_t;
+
+struct push_conn_t {
+    push_watch_t watch;      /* fd: ours, non-blocking */
+    push_conns_t *all;       /* the loop's connections; outlives us */
+    push_conn_t *next, *prev; /* in the list of our state */
+    apr_uint64_t id;
+    conn_input_t *in;        /* unfinished input, NULL: none */
+    conn_queue_t *out;       /* unsent frames, NULL: none */
+    apr_uint32_t heard;      /* monotonic second of the last byte */
+    apr_uint32_t deadline;   /* monotonic second; HTTP and CLOSING */
+    unsigned char state;     /* push_conn_state_t; conn_enter() changes it */
+    unsigned char why;       /* push_end_t, once CLOSING or DEAD */
+    apr_uint16_t code;       /* close code, 0 before the upgrade */
+    unsigned char told;      /* its end was counted and the protocol told */
+    unsigned char answered;  /* the request being handled has its answer */
+    unsigned char eof;       /* the peer sends no more */
+    unsigned char shut;      /* we send no more */
+};
+
+typedef struct {
+    push_conn_t *first, *last;
+} conn_list_t;
+
+/* Bytes a connection may gather while its input is handled. */
+#define CONN_CORK 16384
+
+#define CONN_DATE 30 /* "Sun, 22 Nov 2026 18:15:00 GMT" and its end */
+
+struct push_conns_t {
+    push_loop_t *loop;
+    const push_protocol_t *proto;
+    push_slab_t *slab;
+    conn_list_t lists[PUSH_CONN_STATES];
+    push_conn_t *untold; /* first CLOSING one whose end was not told yet; all
+                            behind it in that list were not either */
+    push_conn_t *corked; /* whose input is being handled, NULL: nobody's */
+    apr_size_t ncork;    /* bytes in cork */
+    char *cork;
+    int crowd; /* descriptors from this one on are for HTTP */
+    apr_uint64_t next_id;
+    char date[CONN_DATE]; /* for the Date header; the tick renews it */
+    push_counters_t counters;
+};
+
+static inline void conn_count(apr_uint64_t *counter, apr_uint64_t n)
+{
+    __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* conn.c */
+
+/* The only place a connection changes state, and with it its list. */
+void conn_enter(push_conn_t *c, push_conn_state_t next);
+
+/* HTTP only: the time for the next request starts now. */
+void conn_restart(push_conn_t *c);
+
+/* Begin the end: CLOSING, with why and the close code for the protocol. */
+void conn_end(push_conn_t *c, push_end_t why, int code);
+
+/* The socket failed with this errno. */
+void conn_failed(push_conn_t *c, int err);
+
+/* Bytes came in; buf[len] may be written to. Also called with none, when a
+ * request that has waited in c->in may go on. */
+void conn_take(push_conn_t *c, char *buf, apr_size_t len);
+
+/* Room in c->in for `more` bytes, which is made when there is none. It grows
+ * with what has come in, not with what was announced.
+ * @return 0 when there is no memory; the connection is dead then */
+int conn_input_grow(push_conn_t *c, apr_size_t more);
+
+/* conn_out.c */
+
+/* Send bytes after everything sent before; queue what the socket refuses. */
+void conn_write(push_conn_t *c, const struct iovec *iov, int n);
+
+/* The socket takes bytes again. */
+void conn_flush(push_conn_t *c);
+
+/* From here on to conn_uncork() what is sent to c is gathered. */
+void conn_cork(push_conn_t *c);
+void conn_uncork(push_conn_t *c);
+
+/* CLOSING: when everything is sent, say so and wait for the peer's end. */
+void conn_settle(push_conn_t *c);
+
+/* Whether we read from it: not after its last byte, and not while an HTTP
+ * client leaves its answer lying. */
+int conn_reads(const push_conn_t *c);
+
+/* Tell epoll what we wait for now. */
+void conn_rewatch(push_conn_t *c);
+
+/* Drop what is queued. */
+void conn_queue_free(push_conn_t *c);
+
+/* conn_http.c, conn_ws.c: the input of each kind. Both may end the connection;
+ * bytes that are no use any more are dropped. */
+void conn_http_take(push_conn_t *c, char *buf, apr_size_t len);
+void conn_ws_take(push_conn_t *c, char *buf, apr_size_t len);
+
+/* The time for a request is over: say so when one was under way. */
+void conn_http_expire(push_conn_t *c);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * listener.h - a TCP address that clients connect to.
+ *
+ * Each loop has a socket of its own on the address (SO_REUSEPORT), so the
+ * kernel spreads new connections over the loops and no loop waits for another.
+ * That option would also let another process of the same user share the port
+ * unnoticed; so the address is first bound without it, which fails in one clear
+ * sentence when somebody has it.
+ *
+ * When descriptors or memory run out, clients that wait are turned away with a
+ * descriptor kept for that, and the socket rests until the loop's next tick
+ * instead of reporting ready over and over.
+ */
+#ifndef PUSH_LISTENER_H
+#define PUSH_LISTENER_H
+
+#include "conn.h"
+
+typedef struct push_listener_t push_listener_t;
+
+/**
+ * Listen. Call it before the loops run; it ends with p.
+ * @param conns  who gets the connections, one per loop
+ * @param n      how many
+ * @param host   address or name (every address of it); NULL: all addresses,
+ *               IPv6 and IPv4
+ * @param port   0: a free one, see push_listener_port()
+ * @param why    a sentence for the operator when not APR_SUCCESS
+ */
+apr_status_t push_listener_open(push_listener_t **listener,
+                                push_conns_t *const *conns, int n,
+                                const char *host, int port, const char **why,
+                                apr_pool_t *p);
+
+/** The port listened on. */
+int push_listener_port(const push_listener_t *listener);
+
+/** Accept no more; connections stay. Any thread, once, while the loops run. */
+void push_listener_close(push_listener_t *listener);
+
+#endif
