@@ -31,6 +31,12 @@ typedef struct {
     apr_uint64_t published;    /* events taken, once per channel */
 } push_traffic_t;
 
+/** Count up what only the calling loop writes and anybody may read. */
+static inline void push_count(apr_uint64_t *counter, apr_uint64_t n)
+{
+    __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
 /* A budget of so much a second, shared by all loops; all zero is full. */
 typedef struct {
     apr_uint64_t window; /* atomic: second in the upper half, spent below */

@@ -34,6 +34,7 @@
 #define PUSH_HUB_H
 
 #include "apps.h"
+#include "channel.h"
 #include "conn.h"
 #include "presence.h"
 
@@ -68,28 +69,26 @@ typedef struct {
     push_app_t *app;
     const char *name; /* as the caller spelled it, len bytes */
     apr_size_t len;
-    apr_uint32_t hash; /* of app and canonical name */
-    int alias;         /* spelled `private.`, kept as `private-` */
+    apr_uint32_t hash;     /* of app and canonical name */
+    unsigned char alias;   /* spelled `private.`, kept as `private-` */
+    unsigned char members; /* a presence channel */
+    unsigned char cache;   /* a cache channel */
 } push_name_t;
 
 /* What a publish hands over. */
 typedef struct {
-    push_frame_t
-        *frame; /* ready for the wire; the caller keeps its reference */
-    apr_uint32_t name_at; /* where in frame->data the channel's name stands */
-    apr_uint32_t data_at; /* where the JSON of "data" stands, for the cache */
-    apr_uint32_t data_len;
-    apr_uint64_t except; /* number of the subscriber left out; 0: nobody */
-    int cache;           /* keep it as the channel's last event */
+    push_frame_t *frame;  /* of pusher.h; the caller keeps its reference */
+    apr_uint32_t name_at; /* where in it the canonical name stands */
+    apr_uint64_t except;  /* number of the subscriber left out; 0: nobody */
+    int keep;             /* as the last event, if it is a cache channel */
 } push_event_t;
 
 /* What is known of a channel over all loops. */
 typedef struct {
     apr_uint32_t subscriptions;
-    apr_uint32_t users;     /* presence members */
-    push_frame_t *cached;   /* a reference for the caller, or NULL */
-    apr_uint32_t cached_at; /* data_at and data_len of it */
-    apr_uint32_t cached_len;
+    apr_uint32_t users;      /* presence members */
+    push_frame_t *cached;    /* a reference for the caller, or NULL */
+    apr_uint32_t cached_at;  /* its name_at */
     apr_uint32_t cached_ttl; /* seconds it is kept from now */
 } push_channel_info_t;
 
@@ -112,9 +111,14 @@ apr_status_t push_hubs_create(push_hubs_t **hubs, push_loop_t *const *loops,
 push_hub_t *push_hub_of(push_hubs_t *hubs, int loop);
 int push_hubs_loops(const push_hubs_t *hubs);
 
-/** Name a channel; `name` stays the caller's. */
+/**
+ * Name a channel.
+ * @param name  stays the caller's
+ * @param kind  what chat_channel_parse() said; NULL for server-only names
+ */
 void push_name_set(push_name_t *out, const push_hubs_t *hubs, push_app_t *app,
-                   const char *name, apr_size_t len);
+                   const char *name, apr_size_t len,
+                   const chat_channel_t *kind);
 
 /**
  * Deliver an event to a channel's subscribers. Any thread.
@@ -166,12 +170,12 @@ int push_hub_leave(push_hub_t *hub, const push_name_t *name,
 void push_hub_leave_all(push_hub_t *hub, push_subscriber_t *client);
 
 /**
- * The members of a presence channel the client has just joined, as the JSON
- * the protocol wants ({"presence":{…}}), as of the join.
- * @return from p; NULL when it is no presence channel
+ * Add the members of a presence channel the client has just joined to a text,
+ * as the JSON that the protocol wants. From here on the subscription gets
+ * every change.
  */
-char *push_hub_members(push_hub_t *hub, push_subscription_t *sub,
-                       apr_size_t *len, apr_pool_t *p);
+void push_hub_members(push_hub_t *hub, push_subscription_t *sub,
+                      push_text_t *out);
 
 /** Send a new subscriber the cached event. @return 0 when there is none */
 int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,

@@ -14,7 +14,7 @@
 #ifndef PUSH_PRESENCE_H
 #define PUSH_PRESENCE_H
 
-#include <apr_pools.h>
+#include "text.h"
 
 /* Who joins. The texts are the caller's. */
 typedef struct {
@@ -61,10 +61,7 @@ int push_members_leave(push_members_t *t, push_member_t *m);
 /** Free the table's own memory; it is empty by then. */
 void push_members_clear(push_members_t *t);
 
-/**
- * {"presence":{"count":…,"ids":[…],"hash":{…}}}
- * @return from malloc; the caller frees it
- */
-char *push_members_json(const push_members_t *t, apr_size_t *len);
+/** Add {"presence":{"count":…,"ids":[…],"hash":{…}}} to a text. */
+void push_members_json(const push_members_t *t, push_text_t *out);
 
 #endif

@@ -1,0 +1,1012 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hub.c - channels and who listens, see hub.h.
+ *
+ * From top to bottom: a client's subscriptions, a loop's channels, joining and
+ * leaving, delivering and publishing, the backlog, and asking.
+ */
+#include "hub.h"
+#include "directory.h"
+#include "pusher.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define INTEREST (1u << 16) /* slots of a loop's counter table */
+#define SUBS_FIRST 4        /* slots of a client's table at first */
+
+/* One subscriber of a channel on this loop. */
+typedef struct {
+    push_subscriber_t *client;
+    apr_uint32_t slot;  /* in the client: 0 is `one`, i + 1 is more[i] */
+    apr_uint32_t alias; /* it used the `private.` name */
+} listener_t;
+
+struct push_channel_t {
+    push_channel_t *next; /* in its chain */
+    push_entry_t *entry;  /* held: we are why it exists */
+    apr_uint32_t n;
+    apr_uint32_t room; /* of `many`; 0: the only one is `one` */
+    union {
+        listener_t one;
+        listener_t *many;
+    } who;
+};
+
+/* A missed event, for whoever joins its channel soon. */
+typedef struct missed_t {
+    struct missed_t *next; /* in its chain, oldest first */
+    push_app_t *app;
+    push_frame_t *frame;
+    apr_uint32_t hash;
+    apr_uint32_t name_at;
+    apr_uint32_t name_len;
+} missed_t;
+
+#define BACKLOG_CHAINS 1024
+
+struct push_hub_t {
+    push_hubs_t *hubs;
+    push_loop_t *loop;
+    int index;
+    push_channel_t **chains;
+    apr_uint32_t n;
+    apr_uint32_t room;      /* of chains, a power of two */
+    apr_uint32_t *interest; /* atomic: channels here by hash, INTEREST slots */
+    int backlog_done;       /* this loop looks no more */
+};
+
+struct push_hubs_t {
+    int n;
+    int aliases;
+    push_hub_t *list;
+    missed_t **backlog; /* NULL: none; read-only while loops run */
+    missed_t **backlog_tails;
+    apr_uint32_t backlog_until; /* monotonic second */
+    int backlog_loops;          /* atomic: loops that may still look */
+    push_directory_t directory;
+};
+
+/* --- a client's subscriptions -------------------------------------------- */
+
+static apr_uint32_t home_of(const push_channel_t *ch, apr_uint32_t room)
+{
+    apr_uint64_t h = (apr_uintptr_t)ch * 0x9e3779b97f4a7c15u;
+
+    return (apr_uint32_t)(h >> 32) & (room - 1);
+}
+
+static listener_t *listeners(push_channel_t *ch)
+{
+    return ch->room ? ch->who.many : &ch->who.one;
+}
+
+static push_subscription_t *subs_find(push_subscriptions_t *s,
+                                      const push_channel_t *ch)
+{
+    apr_uint32_t i;
+
+    if (s->one.channel == ch) {
+        return &s->one;
+    }
+    if (s->room == 0) {
+        return NULL;
+    }
+    for (i = home_of(ch, s->room); s->more[i].channel != NULL;
+         i = (i + 1) & (s->room - 1)) {
+        if (s->more[i].channel == ch) {
+            return &s->more[i];
+        }
+    }
+    return NULL;
+}
+
+/* Put a subscription into the table and tell its channel where it is. */
+static push_subscription_t *subs_place(push_subscriptions_t *s,
+                                       const push_subscription_t *sub)
+{
+    apr_uint32_t i = home_of(sub->channel, s->room);
+
+    while (s->more[i].channel != NULL) {
+        i = (i + 1) & (s->room - 1);
+    }
+    s->more[i] = *sub;
+    listeners(sub->channel)[sub->index].slot = i + 1;
+    return &s->more[i];
+}
+
+static void subs_grow(push_subscriptions_t *s)
+{
+    push_subscription_t *old = s->more;
+    apr_uint32_t n = s->room;
+    apr_uint32_t i;
+
+    s->room = n ? n * 2 : SUBS_FIRST;
+    s->more = push_must(calloc(s->room, sizeof(*s->more)));
+    for (i = 0; i < n; i++) {
+        if (old[i].channel != NULL) {
+            subs_place(s, &old[i]);
+        }
+    }
+    free(old);
+}
+
+static push_subscription_t *subs_add(push_subscriptions_t *s,
+                                     const push_subscription_t *sub)
+{
+    s->n++;
+    if (s->one.channel == NULL) {
+        s->one = *sub;
+        listeners(sub->channel)[sub->index].slot = 0;
+        return &s->one;
+    }
+    if (s->n * 4 > s->room * 3) {
+        subs_grow(s);
+    }
+    return subs_place(s, sub);
+}
+
+/* Linear probing without marks for the deleted: whatever stood behind the hole
+ * because its home was taken moves up. */
+static void subs_close_hole(push_subscriptions_t *s, apr_uint32_t hole)
+{
+    apr_uint32_t mask = s->room - 1;
+    apr_uint32_t i = hole;
+    apr_uint32_t home;
+
+    for (;;) {
+        i = (i + 1) & mask;
+        if (s->more[i].channel == NULL) {
+            break;
+        }
+        home = home_of(s->more[i].channel, s->room);
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            s->more[hole] = s->more[i];
+            listeners(s->more[hole].channel)[s->more[hole].index].slot = hole +
+                                                                         1;
+            hole = i;
+        }
+    }
+    memset(&s->more[hole], 0, sizeof(s->more[hole]));
+}
+
+static void subs_remove(push_subscriptions_t *s, push_subscription_t *sub)
+{
+    s->n--;
+    if (sub == &s->one) {
+        memset(sub, 0, sizeof(*sub));
+    }
+    else {
+        subs_close_hole(s, (apr_uint32_t)(sub - s->more));
+    }
+    if (s->n == 0 && s->room > 0) {
+        free(s->more);
+        s->more = NULL;
+        s->room = 0;
+    }
+}
+
+/* --- a loop's channels -----------------------------------------------------
+ */
+
+static push_channel_t *channel_find(push_hub_t *hub, const push_name_t *name)
+{
+    const push_directory_t *d = &hub->hubs->directory;
+    push_channel_t *ch = hub->chains[name->hash & (hub->room - 1)];
+
+    while (ch != NULL && !push_entry_is(d, ch->entry, name)) {
+        ch = ch->next;
+    }
+    return ch;
+}
+
+static void hub_resize(push_hub_t *hub, apr_uint32_t room)
+{
+    push_channel_t **chains = push_must(calloc(room, sizeof(*chains)));
+    push_channel_t *ch, *next;
+    apr_uint32_t i;
+
+    for (i = 0; i < hub->room; i++) {
+        for (ch = hub->chains[i]; ch != NULL; ch = next) {
+            next = ch->next;
+            ch->next = chains[ch->entry->hash & (room - 1)];
+            chains[ch->entry->hash & (room - 1)] = ch;
+        }
+    }
+    free(hub->chains);
+    hub->chains = chains;
+    hub->room = room;
+}
+
+static apr_uint32_t *interest_of(push_hub_t *hub, apr_uint32_t hash)
+{
+    return &hub->interest[hash & (INTEREST - 1)];
+}
+
+static push_channel_t *channel_create(push_hub_t *hub, push_entry_t *e)
+{
+    push_channel_t *ch = push_must(calloc(1, sizeof(*ch)));
+    push_channel_t **head;
+
+    if (hub->n >= hub->room) {
+        hub_resize(hub, hub->room * 2);
+    }
+    ch->entry = e;
+    head = &hub->chains[e->hash & (hub->room - 1)];
+    ch->next = *head;
+    *head = ch;
+    hub->n++;
+    __atomic_add_fetch(interest_of(hub, e->hash), 1, __ATOMIC_SEQ_CST);
+    return ch;
+}
+
+static void channel_destroy(push_hub_t *hub, push_channel_t *ch)
+{
+    push_channel_t **link = &hub->chains[ch->entry->hash & (hub->room - 1)];
+
+    while (*link != ch) {
+        link = &(*link)->next;
+    }
+    *link = ch->next;
+    hub->n--;
+    __atomic_sub_fetch(interest_of(hub, ch->entry->hash), 1, __ATOMIC_SEQ_CST);
+    if (ch->room) {
+        free(ch->who.many);
+    }
+    free(ch);
+}
+
+static apr_uint32_t channel_add(push_channel_t *ch, push_subscriber_t *client,
+                                int alias)
+{
+    listener_t *list;
+
+    if (ch->n == 1 && ch->room == 0) {
+        list = push_must(malloc(2 * sizeof(*list)));
+        list[0] = ch->who.one;
+        ch->who.many = list;
+        ch->room = 2;
+    }
+    else if (ch->room > 0 && ch->n == ch->room) {
+        ch->room *= 2;
+        ch->who.many = push_must(
+            realloc(ch->who.many, ch->room * sizeof(*list)));
+    }
+    list = &listeners(ch)[ch->n];
+    list->client = client;
+    list->alias = (apr_uint32_t)alias;
+    return ch->n++;
+}
+
+/* Where a listener's client keeps its subscription. */
+static push_subscription_t *sub_of(const listener_t *l)
+{
+    push_subscriptions_t *s = &l->client->subs;
+
+    return l->slot == 0 ? &s->one : &s->more[l->slot - 1];
+}
+
+/* The last listener takes the place of the one that leaves. An array that has
+ * become four times too large shrinks. */
+static void channel_remove(push_channel_t *ch, apr_uint32_t index)
+{
+    listener_t *list = listeners(ch);
+
+    ch->n--;
+    if (index != ch->n) {
+        list[index] = list[ch->n];
+        sub_of(&list[index])->index = index;
+    }
+    if (ch->room > 8 && ch->n * 4 < ch->room) {
+        ch->room /= 2;
+        ch->who.many = push_must(
+            realloc(ch->who.many, ch->room * sizeof(*list)));
+    }
+}
+
+/* --- delivering ------------------------------------------------------------
+ */
+
+/* What a loop is to deliver, as a task. */
+typedef struct {
+    push_task_t task;
+    push_hub_t *hub;
+    push_app_t *app;
+    push_frame_t *frame; /* a reference */
+    apr_uint64_t except;
+    apr_uint32_t hash;
+    apr_uint32_t name_at;
+    apr_uint32_t name_len;
+    apr_uint32_t number; /* 0: not numbered */
+} delivery_t;
+
+/* The same event under the name of the alias, which differs in one byte. */
+static push_frame_t *alias_frame(const push_frame_t *f, apr_uint32_t name_at)
+{
+    push_frame_t *copy = push_frame_create(f->len);
+
+    memcpy(copy->data, f->data, f->len);
+    copy->data[name_at + sizeof("private") - 1] = '.';
+    return copy;
+}
+
+/* Numbers wrap; the distance tells what is older. */
+static int known(const push_subscription_t *sub, apr_uint32_t number)
+{
+    return (apr_int32_t)(number - sub->after) <= 0;
+}
+
+static void deliver(push_hub_t *hub, push_channel_t *ch, push_frame_t *frame,
+                    apr_uint32_t name_at, apr_uint64_t except,
+                    apr_uint32_t number)
+{
+    listener_t *list = listeners(ch);
+    push_frame_t *alias = NULL;
+    push_traffic_t *traffic = push_app_traffic(ch->entry->app, hub->index);
+    apr_uint32_t sent = 0;
+    apr_uint32_t i;
+
+    for (i = 0; i < ch->n; i++) {
+        if ((except != 0 && list[i].client->number == except) ||
+            (number != 0 && known(sub_of(&list[i]), number))) {
+            continue;
+        }
+        if (list[i].alias && alias == NULL) {
+            alias = alias_frame(frame, name_at);
+        }
+        push_conn_send(push_conn_of(list[i].client),
+                       list[i].alias ? alias : frame);
+        sent++;
+    }
+    push_count(&traffic->messages_out, sent);
+    push_count(&traffic->bytes_out, (apr_uint64_t)sent * frame->len);
+    if (alias != NULL) {
+        push_frame_release(alias);
+    }
+}
+
+static void run_delivery(push_loop_t *loop, push_task_t *task)
+{
+    delivery_t *job = (delivery_t *)(void *)task;
+    push_name_t name = { job->app,
+                         (const char *)job->frame->data + job->name_at,
+                         job->name_len,
+                         job->hash,
+                         0,
+                         0,
+                         0 };
+    push_channel_t *ch = channel_find(job->hub, &name);
+
+    (void)loop;
+    if (ch != NULL) {
+        deliver(job->hub, ch, job->frame, job->name_at, job->except,
+                job->number);
+    }
+    push_frame_release(job->frame);
+    free(job);
+}
+
+/* The frame holds the channel's canonical name at name_at. */
+static void post(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
+                 apr_size_t name_len, push_frame_t *frame, apr_uint32_t name_at,
+                 apr_uint64_t except, apr_uint32_t number)
+{
+    delivery_t *job = push_must(malloc(sizeof(*job)));
+
+    push_frame_retain(frame);
+    job->task.run = run_delivery;
+    job->hub = hub;
+    job->app = app;
+    job->frame = frame;
+    job->except = except;
+    job->hash = hash;
+    job->name_at = name_at;
+    job->name_len = (apr_uint32_t)name_len;
+    job->number = number;
+    push_loop_post(hub->loop, &job->task);
+}
+
+/* A numbered event goes to every loop with subscribers by task, ours too, and
+ * under the shard's mutex: so all see it in the order of its number. */
+static void post_numbered(push_hubs_t *hubs, const push_entry_t *e,
+                          push_frame_t *frame, apr_uint32_t name_at,
+                          apr_uint64_t except, apr_uint32_t number)
+{
+    int i;
+
+    for (i = 0; i < hubs->n; i++) {
+        if (__atomic_load_n(&e->counts[i], __ATOMIC_RELAXED) > 0) {
+            post(&hubs->list[i], e->app, e->hash, e->len, frame, name_at,
+                 except, number);
+        }
+    }
+}
+
+/* The name of the channel within a frame that pusher.c has made. */
+static apr_uint32_t name_in(const push_frame_t *f, const char *name,
+                            apr_size_t len)
+{
+    const unsigned char *at = memmem(f->data, f->len, name, len);
+
+    return (apr_uint32_t)(at - f->data);
+}
+
+static void member_event(push_hubs_t *hubs, push_shard_t *s, push_entry_t *e,
+                         const push_user_t *user, int added)
+{
+    const char *name = push_entry_name(&hubs->directory, e);
+    push_frame_t *f = added ? pusher_member_added(name, e->len, user)
+                            : pusher_member_removed(name, e->len, user);
+
+    post_numbered(hubs, e, f, name_in(f, name, e->len), 0, ++s->number);
+    push_frame_release(f);
+}
+
+/* --- joining and leaving
+ * ------------------------------------------------------ */
+
+static push_members_t *members_of(push_entry_t *e)
+{
+    if (e->members == NULL) {
+        e->members = push_must(calloc(1, sizeof(*e->members)));
+    }
+    return e->members;
+}
+
+/* One more subscriber on this loop. */
+static push_channel_t *enter(push_hub_t *hub, push_channel_t *ch,
+                             push_entry_t *e)
+{
+    apr_uint32_t *count = &e->counts[hub->index];
+
+    if (ch == NULL) {
+        push_entry_occupy(&hub->hubs->directory, e, hub->index);
+        return channel_create(hub, e);
+    }
+    __atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
+    return ch;
+}
+
+/* Entering with the mutex: a loop's first subscriber, and every one of a
+ * channel with numbered events. NULL when there is no place for the user. */
+static push_channel_t *enter_locked(push_hub_t *hub, push_channel_t *ch,
+                                    const push_name_t *name,
+                                    const push_user_t *user,
+                                    apr_size_t max_users,
+                                    push_subscription_t *sub)
+{
+    push_directory_t *d = &hub->hubs->directory;
+    push_shard_t *s = push_shard_of(d, name->hash);
+    push_entry_t *e;
+    int first = 0;
+
+    push_shard_lock(s);
+    e = push_entry_get(d, s, name);
+    if (user != NULL) {
+        sub->member = push_members_join(members_of(e), user, max_users, &first);
+        if (sub->member == NULL) {
+            push_entry_settle(d, s, e);
+            push_shard_unlock(s);
+            return NULL;
+        }
+    }
+    if (first) {
+        member_event(hub->hubs, s, e, &sub->member->user, 1);
+    }
+    ch = enter(hub, ch, e);
+    sub->after = s->number;
+    push_shard_unlock(s);
+    return ch;
+}
+
+push_join_t push_hub_join(push_hub_t *hub, const push_name_t *name,
+                          push_subscriber_t *client, const push_user_t *user,
+                          apr_size_t max_users, push_subscription_t **out)
+{
+    push_channel_t *ch = channel_find(hub, name);
+    push_subscription_t sub = { NULL, NULL, 0, 0 };
+
+    if (ch != NULL) {
+        *out = subs_find(&client->subs, ch);
+        if (*out != NULL) {
+            return PUSH_JOIN_AGAIN;
+        }
+    }
+    if (ch == NULL || name->members || name->cache) {
+        ch = enter_locked(hub, ch, name, user, max_users, &sub);
+        if (ch == NULL) {
+            return PUSH_JOIN_FULL;
+        }
+    }
+    else {
+        enter(hub, ch, ch->entry);
+    }
+    sub.channel = ch;
+    sub.index = channel_add(ch, client, name->alias);
+    *out = subs_add(&client->subs, &sub);
+    return PUSH_JOIN_OK;
+}
+
+push_subscription_t *push_hub_find(push_hub_t *hub, const push_name_t *name,
+                                   push_subscriber_t *client)
+{
+    push_channel_t *ch = channel_find(hub, name);
+
+    return ch == NULL ? NULL : subs_find(&client->subs, ch);
+}
+
+static void member_leave(push_hub_t *hub, push_shard_t *s, push_entry_t *e,
+                         push_member_t *member)
+{
+    if (push_members_leave(e->members, member)) {
+        member_event(hub->hubs, s, e, &member->user, 0);
+        free(member);
+    }
+}
+
+/* The channel's side of leaving; the client forgets the subscription itself. */
+static void leave(push_hub_t *hub, const push_subscription_t *sub)
+{
+    push_directory_t *d = &hub->hubs->directory;
+    push_channel_t *ch = sub->channel;
+    push_entry_t *e = ch->entry;
+    apr_uint32_t *count = &e->counts[hub->index];
+    push_shard_t *s = push_shard_of(d, e->hash);
+
+    channel_remove(ch, sub->index);
+    if (ch->n > 0 && sub->member == NULL) {
+        __atomic_store_n(count, *count - 1, __ATOMIC_RELAXED);
+        return;
+    }
+    push_shard_lock(s);
+    if (ch->n > 0) {
+        __atomic_store_n(count, *count - 1, __ATOMIC_RELAXED);
+    }
+    else {
+        channel_destroy(hub, ch);
+        push_entry_vacate(d, e, hub->index);
+    }
+    if (sub->member != NULL) {
+        member_leave(hub, s, e, sub->member);
+    }
+    push_entry_settle(d, s, e);
+    push_shard_unlock(s);
+}
+
+int push_hub_leave(push_hub_t *hub, const push_name_t *name,
+                   push_subscriber_t *client)
+{
+    push_subscription_t *sub = push_hub_find(hub, name, client);
+    push_subscription_t gone;
+
+    if (sub == NULL) {
+        return 0;
+    }
+    gone = *sub;
+    subs_remove(&client->subs, sub);
+    leave(hub, &gone);
+    return 1;
+}
+
+void push_hub_leave_all(push_hub_t *hub, push_subscriber_t *client)
+{
+    push_subscriptions_t *s = &client->subs;
+    apr_uint32_t i;
+
+    if (s->one.channel != NULL) {
+        leave(hub, &s->one);
+    }
+    for (i = 0; i < s->room; i++) {
+        if (s->more[i].channel != NULL) {
+            leave(hub, &s->more[i]);
+        }
+    }
+    free(s->more);
+    memset(s, 0, sizeof(*s));
+}
+
+void push_hub_members(push_hub_t *hub, push_subscription_t *sub,
+                      push_text_t *out)
+{
+    push_entry_t *e = sub->channel->entry;
+    push_shard_t *s = push_shard_of(&hub->hubs->directory, e->hash);
+
+    push_shard_lock(s);
+    push_members_json(e->members, out);
+    sub->after = s->number;
+    push_shard_unlock(s);
+}
+
+int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
+                         push_subscriber_t *client)
+{
+    push_subscription_t *sub = push_hub_find(hub, name, client);
+    const push_cached_t *cached;
+    push_frame_t *frame = NULL;
+    push_shard_t *s;
+    int any;
+
+    if (sub == NULL) {
+        return 0;
+    }
+    s = push_shard_of(&hub->hubs->directory, name->hash);
+    push_shard_lock(s);
+    cached = push_entry_cached(sub->channel->entry, push_seconds());
+    any = cached != NULL;
+    /* One kept since the join is on its way as a task. */
+    if (any && known(sub, cached->number)) {
+        frame = cached->frame;
+        push_frame_retain(frame);
+    }
+    push_shard_unlock(s);
+    if (frame != NULL) {
+        push_conn_send(push_conn_of(client), frame);
+        push_frame_release(frame);
+    }
+    return any;
+}
+
+/* --- publishing
+ * ------------------------------------------------------------------ */
+
+/* To a cache channel: what is kept and what is delivered must not part. */
+static void publish_kept(push_hubs_t *hubs, const push_name_t *name,
+                         const push_event_t *event)
+{
+    push_directory_t *d = &hubs->directory;
+    push_shard_t *s = push_shard_of(d, name->hash);
+    push_entry_t *e;
+    apr_uint32_t number;
+
+    push_shard_lock(s);
+    e = push_entry_get(d, s, name);
+    number = push_entry_keep(d, s, e, event, push_seconds());
+    post_numbered(hubs, e, event->frame, event->name_at, event->except, number);
+    push_shard_unlock(s);
+}
+
+void push_hub_publish(push_hubs_t *hubs, push_hub_t *here,
+                      const push_name_t *name, const push_event_t *event)
+{
+    push_channel_t *ch;
+    int i;
+
+    if (event->keep && name->cache) {
+        publish_kept(hubs, name, event);
+        return;
+    }
+    for (i = 0; i < hubs->n; i++) {
+        push_hub_t *hub = &hubs->list[i];
+
+        if (hub != here &&
+            __atomic_load_n(interest_of(hub, name->hash), __ATOMIC_SEQ_CST)) {
+            post(hub, name->app, name->hash, name->len, event->frame,
+                 event->name_at, event->except, 0);
+        }
+    }
+    ch = here == NULL ? NULL : channel_find(here, name);
+    if (ch != NULL) {
+        deliver(here, ch, event->frame, event->name_at, event->except, 0);
+    }
+}
+
+/* A name as the server's own senders give it, in canonical form. */
+static void name_of(push_name_t *name, push_hubs_t *hubs, push_app_t *app,
+                    char *canonical, apr_size_t len)
+{
+    chat_channel_t kind;
+
+    if (hubs->aliases) {
+        chat_channel_canonical(canonical, canonical, len);
+    }
+    push_name_set(name, hubs, app, canonical, len,
+                  chat_channel_parse(&kind, canonical, len, len) ==
+                          CHAT_CHANNEL_OK
+                      ? &kind
+                      : NULL);
+}
+
+void push_hub_event(push_hubs_t *hubs, push_app_t *app, const char *channel,
+                    const char *event, const char *data, apr_size_t len)
+{
+    char *canonical = push_must(strdup(channel));
+    push_name_t name;
+    push_event_t e = { NULL, 0, 0, 1 };
+
+    name_of(&name, hubs, app, canonical, strlen(canonical));
+    e.frame = pusher_event_text(event, canonical, data, len, &e.name_at);
+    push_hub_publish(hubs, NULL, &name, &e);
+    push_frame_release(e.frame);
+    free(canonical);
+}
+
+/* A task that calls a function for the subscribers of a channel here. */
+typedef struct {
+    push_task_t task;
+    push_hub_t *hub;
+    void (*fn)(push_subscriber_t *client);
+    push_app_t *app;
+    apr_uint32_t hash;
+    apr_uint32_t len;
+    char name[];
+} visit_t;
+
+static void run_visit(push_loop_t *loop, push_task_t *task)
+{
+    visit_t *v = (visit_t *)(void *)task;
+    push_name_t name = { v->app, v->name, v->len, v->hash, 0, 0, 0 };
+    push_channel_t *ch = channel_find(v->hub, &name);
+    apr_uint32_t i;
+
+    (void)loop;
+    for (i = 0; ch != NULL && i < ch->n; i++) {
+        v->fn(listeners(ch)[i].client);
+    }
+    free(v);
+}
+
+void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
+                   void (*fn)(push_subscriber_t *client))
+{
+    int i;
+
+    for (i = 0; i < hubs->n; i++) {
+        visit_t *v = push_must(malloc(sizeof(*v) + name->len));
+
+        v->task.run = run_visit;
+        v->hub = &hubs->list[i];
+        v->fn = fn;
+        v->app = name->app;
+        v->hash = name->hash;
+        v->len = (apr_uint32_t)name->len;
+        memcpy(v->name, name->name, name->len);
+        push_loop_post(v->hub->loop, &v->task);
+    }
+}
+
+/* --- the backlog
+ * ----------------------------------------------------------------- */
+
+void push_hub_backlog(push_hubs_t *hubs, push_app_t *app, const char *channel,
+                      const char *event, const char *data, apr_size_t len,
+                      apr_uint32_t seconds)
+{
+    char *canonical = push_must(strdup(channel));
+    missed_t *m = push_must(calloc(1, sizeof(*m)));
+    push_name_t name;
+    missed_t **tail;
+
+    if (hubs->backlog == NULL) {
+        hubs->backlog = push_must(calloc(BACKLOG_CHAINS, sizeof(missed_t *)));
+        hubs->backlog_tails = push_must(
+            calloc(BACKLOG_CHAINS, sizeof(missed_t *)));
+        hubs->backlog_until = push_seconds() + seconds;
+        hubs->backlog_loops = hubs->n;
+    }
+    name_of(&name, hubs, app, canonical, strlen(canonical));
+    m->app = app;
+    m->hash = name.hash;
+    m->name_len = (apr_uint32_t)name.len;
+    m->frame = pusher_event_text(event, canonical, data, len, &m->name_at);
+    tail = &hubs->backlog_tails[name.hash & (BACKLOG_CHAINS - 1)];
+    *(*tail ? &(*tail)->next
+            : &hubs->backlog[name.hash & (BACKLOG_CHAINS - 1)]) = m;
+    *tail = m;
+    free(canonical);
+}
+
+static int is_missed(const missed_t *m, const push_name_t *name)
+{
+    const char *kept = (const char *)m->frame->data + m->name_at;
+    apr_size_t same = name->alias ? sizeof("private.") - 1 : 0;
+
+    return m->hash == name->hash && m->app == name->app &&
+           m->name_len == name->len &&
+           !memcmp(kept + same, name->name + same, name->len - same);
+}
+
+void push_hub_send_backlog(push_hub_t *hub, const push_name_t *name,
+                           push_subscriber_t *client)
+{
+    missed_t *m;
+
+    if (hub->hubs->backlog == NULL || hub->backlog_done ||
+        push_loop_seconds(hub->loop) > hub->hubs->backlog_until) {
+        return;
+    }
+    m = hub->hubs->backlog[name->hash & (BACKLOG_CHAINS - 1)];
+    for (; m != NULL; m = m->next) {
+        if (!is_missed(m, name)) {
+            continue;
+        }
+        if (name->alias) {
+            push_frame_t *alias = alias_frame(m->frame, m->name_at);
+
+            push_conn_send(push_conn_of(client), alias);
+            push_frame_release(alias);
+        }
+        else {
+            push_conn_send(push_conn_of(client), m->frame);
+        }
+    }
+}
+
+static void backlog_free(push_hubs_t *hubs)
+{
+    missed_t *m, *next;
+    int i;
+
+    for (i = 0; i < BACKLOG_CHAINS; i++) {
+        for (m = hubs->backlog[i]; m != NULL; m = next) {
+            next = m->next;
+            push_frame_release(m->frame);
+            free(m);
+        }
+    }
+    free(hubs->backlog);
+    free(hubs->backlog_tails);
+}
+
+/* Each loop says once that it will not look again; the last one clears up. */
+static void backlog_expire(push_hub_t *hub, apr_uint32_t now)
+{
+    push_hubs_t *hubs = hub->hubs;
+
+    if (hub->backlog_done || hubs->backlog == NULL ||
+        now <= hubs->backlog_until) {
+        return;
+    }
+    hub->backlog_done = 1;
+    if (__atomic_sub_fetch(&hubs->backlog_loops, 1, __ATOMIC_ACQ_REL) == 0) {
+        backlog_free(hubs);
+    }
+}
+
+/* Once a second: old caches (one shard a second, on the first loop) and the
+ * backlog; an emptied hub gives its table back. */
+static void tick(push_loop_t *loop, void *baton)
+{
+    push_hub_t *hub = baton;
+    push_directory_t *d = &hub->hubs->directory;
+    apr_uint32_t now = push_loop_seconds(loop);
+    push_shard_t *s = &d->shards[now % PUSH_SHARDS];
+
+    backlog_expire(hub, now);
+    if (hub->index == 0) {
+        push_shard_lock(s);
+        push_shard_expire(d, s, now);
+        push_shard_unlock(s);
+    }
+    if (hub->room > 1024 && hub->n < hub->room / 8) {
+        hub_resize(hub, hub->room / 2);
+    }
+}
+
+/* --- making and asking
+ * ---------------------------------------------------------- */
+
+apr_status_t push_hubs_create(push_hubs_t **out, push_loop_t *const *loops,
+                              int n, apr_uint32_t cache_ttl, int aliases,
+                              apr_pool_t *p)
+{
+    push_hubs_t *hubs = apr_pcalloc(p, sizeof(*hubs));
+    apr_status_t rv;
+    int i;
+
+    rv = push_directory_init(&hubs->directory, n, cache_ttl);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    hubs->n = n;
+    hubs->aliases = aliases;
+    hubs->list = apr_pcalloc(p, (apr_size_t)n * sizeof(push_hub_t));
+    for (i = 0; i < n; i++) {
+        push_hub_t *hub = &hubs->list[i];
+
+        hub->hubs = hubs;
+        hub->loop = loops[i];
+        hub->index = i;
+        hub->interest = push_must(calloc(INTEREST, sizeof(apr_uint32_t)));
+        hub_resize(hub, 64);
+        push_loop_on_tick(loops[i], tick, hub);
+    }
+    *out = hubs;
+    return APR_SUCCESS;
+}
+
+push_hub_t *push_hub_of(push_hubs_t *hubs, int loop)
+{
+    return &hubs->list[loop];
+}
+
+int push_hubs_loops(const push_hubs_t *hubs) { return hubs->n; }
+
+void push_name_set(push_name_t *out, const push_hubs_t *hubs, push_app_t *app,
+                   const char *name, apr_size_t len, const chat_channel_t *kind)
+{
+    out->app = app;
+    out->name = name;
+    out->len = len;
+    out->alias = kind != NULL && kind->alias && hubs->aliases;
+    out->members = kind != NULL && kind->kind == CHAT_CHANNEL_MEMBERS;
+    out->cache = kind != NULL && kind->cache;
+    out->hash = push_directory_hash(&hubs->directory, app->number, name, len,
+                                    out->alias);
+}
+
+void push_hub_info(push_hubs_t *hubs, const push_name_t *name,
+                   push_channel_info_t *info)
+{
+    push_directory_t *d = &hubs->directory;
+    push_shard_t *s = push_shard_of(d, name->hash);
+    apr_uint32_t now = push_seconds();
+    const push_cached_t *cached;
+    push_entry_t *e;
+
+    memset(info, 0, sizeof(*info));
+    push_shard_lock(s);
+    e = push_entry_find(d, s, name);
+    if (e != NULL) {
+        info->subscriptions = push_entry_subscriptions(d, e);
+        info->users = e->members ? e->members->n : 0;
+        cached = push_entry_cached(e, now);
+        if (cached != NULL) {
+            push_frame_retain(cached->frame);
+            info->cached = cached->frame;
+            info->cached_at = cached->name_at;
+            info->cached_ttl = cached->expires - now;
+        }
+    }
+    push_shard_unlock(s);
+}
+
+void push_hub_channels(push_hubs_t *hubs, push_app_t *app,
+                       void (*fn)(void *baton, const char *name, apr_size_t len,
+                                  apr_uint32_t subscriptions,
+                                  apr_uint32_t users),
+                       void *baton)
+{
+    push_directory_t *d = &hubs->directory;
+    push_entry_t *e;
+    apr_uint32_t c;
+    int i;
+
+    for (i = 0; i < PUSH_SHARDS; i++) {
+        push_shard_t *s = &d->shards[i];
+
+        push_shard_lock(s);
+        for (c = 0; c < s->room; c++) {
+            for (e = s->chains[c]; e != NULL; e = e->next) {
+                if (e->app == app && e->occupied > 0 &&
+                    push_entry_name(d, e)[0] != '#') {
+                    fn(baton, push_entry_name(d, e), e->len,
+                       push_entry_subscriptions(d, e),
+                       e->members ? e->members->n : 0);
+                }
+            }
+        }
+        push_shard_unlock(s);
+    }
+}
+
+void push_hub_users(push_hubs_t *hubs, const push_name_t *name,
+                    void (*fn)(void *baton, const push_member_t *m),
+                    void *baton)
+{
+    push_directory_t *d = &hubs->directory;
+    push_shard_t *s = push_shard_of(d, name->hash);
+    push_entry_t *e;
+    apr_uint32_t i;
+
+    push_shard_lock(s);
+    e = push_entry_find(d, s, name);
+    for (i = 0; e != NULL && e->members != NULL && i < e->members->n; i++) {
+        fn(baton, e->members->list[i]);
+    }
+    push_shard_unlock(s);
+}
+
+apr_uint32_t push_hubs_count(push_hubs_t *hubs)
+{
+    return __atomic_load_n(&hubs->directory.occupied, __ATOMIC_RELAXED);
+}
