@@ -28,7 +28,7 @@ export async function logIn(page, url, email, password = 'password') {
   await page.locator('input[name=password]').fill(password);
   await Promise.all([
     page.waitForURL((u) => u.pathname.startsWith('/chat') && !u.pathname.endsWith('/login')),
-    page.locator('button[type=submit]').click(),
+    page.locator('form button').click(),
   ]);
 }
 
