@@ -1,0 +1,381 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- The statements of mod_chat. Each says which handler runs it and what its
+-- values are. People and conversations come from the three views, so that a site
+-- with other tables only writes other views. README.md in the folder above
+-- describes both.
+--
+-- What goes out as JSON is made here: SQL knows whether an id is a number or a
+-- text, and a message has one shape wherever it is shown (schema.sqlite.sql).
+
+-- --- who is asking (auth.c) ----------------------------------------------------
+-- One statement says who it is and, when the path names a conversation, whether
+-- it exists and they belong to it. The columns are the same for all three:
+-- the user (id, name, email, role, as JSON), what was shown (its digest, the CSRF
+-- token, seconds since it was last used), the conversation (id, id as JSON,
+-- messages in it, 1 for a member).
+
+-- $1 the cookie's digest, $2 conversation id or NULL
+-- :name who_session sqlite
+SELECT u.id, u.name, u.email, u.role,
+       json_object('id', u.id, 'name', u.name, 'role', u.role),
+       json_object('id', u.id, 'name', u.name, 'email', u.email,
+                   'role', u.role),
+       s.token_hash, s.csrf_token,
+       strftime('%s', 'now') - strftime('%s', s.last_seen_at),
+       c.id, json_quote(c.id), c.message_count,
+       EXISTS (SELECT 1 FROM chat_members m
+               WHERE m.conversation_id = c.id AND m.user_id = u.id)
+FROM chat_sessions s
+JOIN chat_users u ON u.id = s.user_id
+LEFT JOIN chat_conversations c ON c.id = $2
+WHERE s.token_hash = $1 AND u.active
+  AND s.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
+
+-- $1 the token's digest, $2 conversation id or NULL, $3 the token's id or 0
+-- :name who_bearer sqlite
+SELECT u.id, u.name, u.email, u.role,
+       json_object('id', u.id, 'name', u.name, 'role', u.role),
+       json_object('id', u.id, 'name', u.name, 'email', u.email,
+                   'role', u.role),
+       t.token, NULL,
+       strftime('%s', 'now') - strftime('%s', t.last_used_at),
+       c.id, json_quote(c.id), c.message_count,
+       EXISTS (SELECT 1 FROM chat_members m
+               WHERE m.conversation_id = c.id AND m.user_id = u.id)
+FROM personal_access_tokens t
+JOIN chat_users u ON u.id = t.tokenable_id
+LEFT JOIN chat_conversations c ON c.id = $2
+WHERE t.token = $1 AND u.active AND t.tokenable_type = 'App\Models\User'
+  AND ($3 = 0 OR t.id = $3)
+  AND (t.expires_at IS NULL
+       OR t.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+
+-- $1 the name Apache authenticated, $2 conversation id or NULL. An e-mail address
+-- is one person's; a name counts only while nobody else has it.
+-- :name who_name sqlite
+SELECT u.id, u.name, u.email, u.role,
+       json_object('id', u.id, 'name', u.name, 'role', u.role),
+       json_object('id', u.id, 'name', u.name, 'email', u.email,
+                   'role', u.role),
+       NULL, NULL, NULL,
+       c.id, json_quote(c.id), c.message_count,
+       EXISTS (SELECT 1 FROM chat_members m
+               WHERE m.conversation_id = c.id AND m.user_id = u.id)
+FROM chat_users u
+LEFT JOIN chat_conversations c ON c.id = $2
+WHERE u.active
+  AND (u.email = $1
+       OR (u.name = $1
+           AND NOT EXISTS (SELECT 1 FROM chat_users x WHERE x.email = $1)
+           AND (SELECT count(*) FROM chat_users x WHERE x.name = $1) = 1))
+
+-- broadcasting.c: the same four columns for a conversation named in a body.
+-- $1 user id, $2 conversation id
+-- :name conversation_of sqlite
+SELECT c.id, json_quote(c.id), c.message_count,
+       EXISTS (SELECT 1 FROM chat_members m
+               WHERE m.conversation_id = c.id AND m.user_id = $1)
+FROM chat_conversations c
+WHERE c.id = $2
+
+-- At most once a minute for each.  $1 digest
+-- :name session_touch sqlite
+UPDATE chat_sessions SET last_seen_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+WHERE token_hash = $1
+
+-- :name token_touch sqlite
+UPDATE personal_access_tokens
+SET last_used_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+WHERE token = $1
+
+-- --- logging in and out (login.c) ------------------------------------------------
+
+-- Always one row, because an unknown address must take as long as a known one:
+-- the last column is how this site's hashes begin ("$2y$10$").  $1 e-mail
+-- :name login_user sqlite
+SELECT u.id, u.password,
+       json_object('id', u.id, 'name', u.name, 'email', u.email,
+                   'role', u.role),
+       (SELECT substr(password, 1, 7) FROM chat_users LIMIT 1)
+FROM (SELECT 1)
+LEFT JOIN chat_users u ON u.email = $1 AND u.active
+
+-- $1 digest of the new cookie, $2 user, $3 CSRF token, $4 lifetime in seconds,
+-- $5 address, $6 user agent
+-- :name session_insert sqlite
+INSERT INTO chat_sessions (token_hash, user_id, csrf_token, expires_at,
+                           address, user_agent)
+VALUES ($1, $2, $3,
+        strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || $4 || ' seconds'),
+        $5, $6)
+
+-- The one that is logged out or replaced, and all that have expired. $1 digest
+-- :name session_delete sqlite
+DELETE FROM chat_sessions
+WHERE token_hash = $1
+   OR expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now')
+
+-- $1 user, $2 name of the device, $3 digest
+-- :name token_insert sqlite
+INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
+                                    abilities)
+VALUES ('App\Models\User', $1, $2, $3, '["*"]')
+RETURNING id
+
+-- $1 digest
+-- :name token_delete
+DELETE FROM personal_access_tokens WHERE token = $1
+
+-- --- conversations (conversation.c) ----------------------------------------------
+
+-- The caller's conversations, newest activity first.
+-- $1 user, $2 and $3 updated_at and id of the last row seen (NULL: from the
+-- top), $4 limit.  Columns: updated_at, id, JSON
+-- :name conversation_list sqlite
+SELECT coalesce(c.updated_at, c.created_at, ''), c.id,
+       json_object(
+           'id', c.id, 'title', c.title, 'status', c.status,
+           'unread',
+           (SELECT count(*) FROM messages m
+            WHERE m.to_user_id = $1 AND m.request_id = c.id
+              AND m.read_at IS NULL AND m.deleted_at IS NULL
+              AND m.from_user_id <> m.to_user_id),
+           'updated_at',
+           strftime('%Y-%m-%dT%H:%M:%fZ',
+                    coalesce(c.updated_at, c.created_at)),
+           'last_message',
+           json((SELECT json_object(
+                     'id', m.id, 'content', m.body, 'type', m.type,
+                     'client_id', m.client_id, 'user_id', m.from_user_id,
+                     'consultation_id', m.request_id,
+                     'created_at',
+                     strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+                     'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
+                     'user', json_object('id', u.id, 'name', u.name,
+                                         'role', u.role))
+                 FROM messages m
+                 JOIN chat_users u ON u.id = m.from_user_id
+                 WHERE m.request_id = c.id AND m.deleted_at IS NULL
+                 ORDER BY m.id DESC LIMIT 1)),
+           'other',
+           json((SELECT json_object('id', u.id, 'name', u.name,
+                                    'role', u.role)
+                 FROM chat_members x
+                 JOIN chat_users u ON u.id = x.user_id
+                 WHERE x.conversation_id = c.id AND x.user_id <> $1
+                 LIMIT 1)),
+           'members',
+           json((SELECT json_group_array(json_object('id', u.id,
+                                                     'name', u.name,
+                                                     'role', u.role))
+                 FROM chat_members x
+                 JOIN chat_users u ON u.id = x.user_id
+                 WHERE x.conversation_id = c.id)))
+FROM chat_members me
+JOIN chat_conversations c ON c.id = me.conversation_id
+WHERE me.user_id = $1
+  AND ($2 IS NULL
+       OR (coalesce(c.updated_at, c.created_at, ''), c.id) < ($2, $3))
+ORDER BY 1 DESC, c.id DESC
+LIMIT $4
+
+-- The same for staff, who see every conversation; `other` is nobody.
+-- $1 to $4 as above
+-- :name conversation_list_all sqlite
+SELECT coalesce(c.updated_at, c.created_at, ''), c.id,
+       json_object(
+           'id', c.id, 'title', c.title, 'status', c.status,
+           'unread',
+           (SELECT count(*) FROM messages m
+            WHERE m.to_user_id = $1 AND m.request_id = c.id
+              AND m.read_at IS NULL AND m.deleted_at IS NULL
+              AND m.from_user_id <> m.to_user_id),
+           'updated_at',
+           strftime('%Y-%m-%dT%H:%M:%fZ',
+                    coalesce(c.updated_at, c.created_at)),
+           'last_message',
+           json((SELECT json_object(
+                     'id', m.id, 'content', m.body, 'type', m.type,
+                     'client_id', m.client_id, 'user_id', m.from_user_id,
+                     'consultation_id', m.request_id,
+                     'created_at',
+                     strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+                     'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
+                     'user', json_object('id', u.id, 'name', u.name,
+                                         'role', u.role))
+                 FROM messages m
+                 JOIN chat_users u ON u.id = m.from_user_id
+                 WHERE m.request_id = c.id AND m.deleted_at IS NULL
+                 ORDER BY m.id DESC LIMIT 1)),
+           'other', NULL,
+           'members',
+           json((SELECT json_group_array(json_object('id', u.id,
+                                                     'name', u.name,
+                                                     'role', u.role))
+                 FROM chat_members x
+                 JOIN chat_users u ON u.id = x.user_id
+                 WHERE x.conversation_id = c.id)))
+FROM chat_conversations c
+WHERE $2 IS NULL
+   OR (coalesce(c.updated_at, c.created_at, ''), c.id) < ($2, $3)
+ORDER BY 1 DESC, c.id DESC
+LIMIT $4
+
+-- $1 conversation
+-- :name conversation_show sqlite
+SELECT json_object(
+           'id', c.id, 'title', c.title, 'status', c.status,
+           'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', c.created_at),
+           'updated_at',
+           strftime('%Y-%m-%dT%H:%M:%fZ',
+                    coalesce(c.updated_at, c.created_at)),
+           'members',
+           json((SELECT json_group_array(json_object('id', u.id,
+                                                     'name', u.name,
+                                                     'role', u.role))
+                 FROM chat_members x
+                 JOIN chat_users u ON u.id = x.user_id
+                 WHERE x.conversation_id = c.id)))
+FROM chat_conversations c
+WHERE c.id = $1
+
+-- --- messages (message.c) ----------------------------------------------------------
+
+-- Sent to the other one; to the patient when staff writes, or while there is no
+-- doctor yet. No row comes back when the sender has used the client_id before.
+-- $1 sender, $2 conversation, $3 text, $4 type, $5 client_id or NULL
+-- :name message_insert sqlite
+INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
+                      client_id, created_at, updated_at)
+SELECT u.id,
+       CASE WHEN c.patient_id = u.id THEN coalesce(c.doctor_id, c.patient_id)
+            ELSE coalesce(c.patient_id, c.doctor_id) END,
+       c.id, $3, $4, $5,
+       strftime('%Y-%m-%d %H:%M:%f', 'now'),
+       strftime('%Y-%m-%d %H:%M:%f', 'now')
+FROM chat_conversations c
+JOIN chat_users u ON u.id = $1
+WHERE c.id = $2
+ON CONFLICT DO NOTHING
+RETURNING json_object(
+    'id', id, 'content', body, 'type', type, 'client_id', client_id,
+    'user_id', from_user_id, 'consultation_id', request_id,
+    'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', created_at),
+    'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', read_at),
+    'user', json((SELECT json_object('id', u.id, 'name', u.name,
+                                     'role', u.role)
+                  FROM chat_users u WHERE u.id = from_user_id)))
+
+-- What a retried POST sent the first time.
+-- $1 conversation, $2 sender, $3 client_id.  Columns: text, type, JSON
+-- :name message_sent sqlite
+SELECT m.body, m.type,
+       json_object(
+           'id', m.id, 'content', m.body, 'type', m.type,
+           'client_id', m.client_id, 'user_id', m.from_user_id,
+           'consultation_id', m.request_id,
+           'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+           'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
+           'user', json_object('id', u.id, 'name', u.name, 'role', u.role))
+FROM messages m
+JOIN chat_users u ON u.id = m.from_user_id
+WHERE m.request_id = $1 AND m.from_user_id = $2 AND m.client_id = $3
+
+-- The ids come from the index alone, so that a far page costs little.
+-- $1 conversation, $2 limit, $3 offset.  Columns: id, JSON; newest first
+-- :name message_page sqlite
+SELECT m.id,
+       json_object(
+           'id', m.id, 'content', m.body, 'type', m.type,
+           'client_id', m.client_id, 'user_id', m.from_user_id,
+           'consultation_id', m.request_id,
+           'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+           'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
+           'user', json_object('id', u.id, 'name', u.name, 'role', u.role))
+FROM (SELECT id FROM messages
+      WHERE request_id = $1 AND deleted_at IS NULL
+      ORDER BY id DESC LIMIT $2 OFFSET $3) AS k
+JOIN messages m ON m.id = k.id
+JOIN chat_users u ON u.id = m.from_user_id
+ORDER BY m.id DESC
+
+-- $1 conversation, $2 message id, $3 limit.  Columns as above; newest first
+-- :name message_before sqlite
+SELECT m.id,
+       json_object(
+           'id', m.id, 'content', m.body, 'type', m.type,
+           'client_id', m.client_id, 'user_id', m.from_user_id,
+           'consultation_id', m.request_id,
+           'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+           'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
+           'user', json_object('id', u.id, 'name', u.name, 'role', u.role))
+FROM messages m
+JOIN chat_users u ON u.id = m.from_user_id
+WHERE m.request_id = $1 AND m.id < $2 AND m.deleted_at IS NULL
+ORDER BY m.id DESC
+LIMIT $3
+
+-- Those that follow at once. Columns as above; oldest first
+-- :name message_after sqlite
+SELECT m.id,
+       json_object(
+           'id', m.id, 'content', m.body, 'type', m.type,
+           'client_id', m.client_id, 'user_id', m.from_user_id,
+           'consultation_id', m.request_id,
+           'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+           'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
+           'user', json_object('id', u.id, 'name', u.name, 'role', u.role))
+FROM messages m
+JOIN chat_users u ON u.id = m.from_user_id
+WHERE m.request_id = $1 AND m.id > $2 AND m.deleted_at IS NULL
+ORDER BY m.id
+LIMIT $3
+
+-- Whether there is anything to mark, asked first because it takes no lock.
+-- $1 conversation, $2 reader, $3 JSON list of ids or NULL
+-- :name message_unread sqlite
+SELECT 1 FROM messages
+WHERE to_user_id = $2 AND request_id = $1
+  AND read_at IS NULL AND deleted_at IS NULL
+  AND ($3 IS NULL OR id IN (SELECT value FROM json_each($3)))
+LIMIT 1
+
+-- The instruction that marks them all with one event. Values as above
+-- :name message_mark_read sqlite
+INSERT INTO chat_read_marks (conversation_id, user_id, message_ids, marked)
+SELECT $1, $2, $3, count(*) FROM messages
+WHERE to_user_id = $2 AND request_id = $1
+  AND read_at IS NULL AND deleted_at IS NULL
+  AND ($3 IS NULL OR id IN (SELECT value FROM json_each($3)))
+HAVING count(*) > 0
+RETURNING marked
+
+-- --- catching up (sync.c) ------------------------------------------------------------
+
+-- The log's name, the last id ever given, the oldest event still kept (NULL when
+-- none is). sqlite_sequence remembers the last id when all rows are gone.
+-- :name sync_head sqlite
+SELECT epoch,
+       coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chat_events'),
+                0),
+       (SELECT min(id) FROM chat_events)
+FROM chat_log
+
+-- $1 user, $2 last id seen, $3 limit.  Columns: id, event, conversation, data
+-- :name sync_events
+SELECT e.id, e.event, e.conversation_id, e.payload
+FROM chat_events e
+WHERE e.id > $2
+  AND e.conversation_id IN (SELECT conversation_id FROM chat_members
+                            WHERE user_id = $1)
+ORDER BY e.id
+LIMIT $3
+
+-- The same for staff.  $1 last id seen, $2 limit
+-- :name sync_events_all
+SELECT e.id, e.event, e.conversation_id, e.payload
+FROM chat_events e
+WHERE e.id > $1
+ORDER BY e.id
+LIMIT $2
