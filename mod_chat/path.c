@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* path.c - patterns of the routes table; see path.h. */
+#include "path.h"
+
+#include <string.h>
+
+#include "channel.h"
+
+#define ID_MARK "{id}"
+
+/* Copy the segment that stands where `{id}` is in the pattern.
+ * @return the path behind it, NULL when it is no id */
+static const char *take_id(const char *path, char id[CHAT_ID_SIZE])
+{
+    size_t len = strcspn(path, "/");
+
+    if (len >= CHAT_ID_SIZE) {
+        return NULL;
+    }
+    memcpy(id, path, len);
+    id[len] = '\0';
+    return chat_id_valid(id) ? path + len : NULL;
+}
+
+int chat_path_match(const char *pattern, const char *path,
+                    char id[CHAT_ID_SIZE])
+{
+    const char *mark = strstr(pattern, ID_MARK);
+    size_t head = mark != NULL ? (size_t)(mark - pattern) : strlen(pattern);
+    const char *rest = pattern + head;
+
+    id[0] = '\0';
+    if (strncmp(path, pattern, head) != 0) {
+        return 0;
+    }
+    path += head;
+    if (mark != NULL) {
+        path = take_id(path, id);
+        if (path == NULL) {
+            return 0;
+        }
+        rest = mark + strlen(ID_MARK);
+    }
+    head = strlen(rest);
+    if (strncmp(path, rest, head) != 0) {
+        return 0;
+    }
+    path += head;
+    return path[0] == '\0' || (path[0] == '/' && path[1] == '\0');
+}
+
+int chat_path_below(const char *path, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return strncmp(path, prefix, len) == 0 &&
+           (path[len] == '\0' || path[len] == '/');
+}
