@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * body.h - reading a request's body into fields, within ChatMaxBody.
+ */
+#ifndef CHAT_BODY_H
+#define CHAT_BODY_H
+
+#include "request.h"
+
+/**
+ * Read and parse the body into q->body.
+ * @param answer  what to return to httpd when 0 is returned: the refusal (400,
+ *                413, 415 or 422) has been sent
+ */
+int chat_body_read(chat_request_t *q, int *answer);
+
+#endif

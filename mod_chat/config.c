@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.c - the directives.
+ *
+ * Everything that can be wrong is found while the configuration is read, so
+ * that httpd names file and line and does not start. Times take httpd's
+ * suffixes (ms, s, min, h).
+ */
+#include "config.h"
+
+#include <string.h>
+#include <strings.h>
+#include <apr_file_info.h>
+#include <apr_strings.h>
+#include <http_core.h>
+
+#include "chat_module.h"
+#include "form.h"
+#include "json.h"
+#include "origin.h"
+
+#define UNSET (-1)
+
+#define DEFAULT_DB_MAX 8
+#define DEFAULT_DB_WAIT apr_time_from_sec(2)
+#define DEFAULT_DB_BUSY apr_time_from_sec(5)
+#define DEFAULT_SESSION apr_time_from_sec(14 * 24 * 3600)
+#define DEFAULT_MAX_BODY 65536
+#define MINUTE_MS 60000
+#define MAX_PER_MINUTE 60000
+#define MAX_BURST 100000
+
+/* 300 a minute with a burst of 100; 10 failed log-ins in 15 minutes. */
+static const chat_rate_t default_send = { MINUTE_MS / 300, 100 };
+static const chat_rate_t default_login = { 15 * MINUTE_MS / 10, 10 };
+
+/* A rate that no directive set has a burst of 0. */
+static int rate_unset(const chat_rate_t *rate) { return rate->burst == 0; }
+
+void *chat_dir_create(apr_pool_t *p, char *dir)
+{
+    chat_dir_t *conf = apr_pcalloc(p, sizeof(*conf));
+
+    (void)dir;
+    conf->on = UNSET;
+    return conf;
+}
+
+void *chat_dir_merge(apr_pool_t *p, void *base, void *add)
+{
+    const chat_dir_t *under = base, *over = add;
+    chat_dir_t *conf = apr_pmemdup(p, over, sizeof(*over));
+
+    if (over->on == UNSET) {
+        conf->on = under->on;
+    }
+    return conf;
+}
+
+void *chat_server_create(apr_pool_t *p, server_rec *s)
+{
+    chat_server_t *conf = apr_pcalloc(p, sizeof(*conf));
+
+    (void)s;
+    conf->db_max = UNSET;
+    conf->db_wait = UNSET;
+    conf->db_busy = UNSET;
+    conf->session_lifetime = UNSET;
+    conf->max_body = UNSET;
+    return conf;
+}
+
+void *chat_server_merge(apr_pool_t *p, void *base, void *add)
+{
+    const chat_server_t *under = base, *over = add;
+    chat_server_t *conf = apr_pmemdup(p, under, sizeof(*under));
+
+    conf->used = over->used || under->used;
+    conf->where = over->where != NULL ? over->where : under->where;
+    if (over->database != NULL) {
+        conf->database = over->database;
+    }
+    if (over->db_max != UNSET) {
+        conf->db_max = over->db_max;
+    }
+    if (over->db_wait != UNSET) {
+        conf->db_wait = over->db_wait;
+    }
+    if (over->db_busy != UNSET) {
+        conf->db_busy = over->db_busy;
+    }
+    if (over->htdocs != NULL) {
+        conf->htdocs = over->htdocs;
+    }
+    if (over->push != NULL) {
+        conf->push = over->push;
+    }
+    if (over->session_lifetime != UNSET) {
+        conf->session_lifetime = over->session_lifetime;
+    }
+    if (!rate_unset(&over->send)) {
+        conf->send = over->send;
+    }
+    if (!rate_unset(&over->login)) {
+        conf->login = over->login;
+    }
+    if (over->max_body != UNSET) {
+        conf->max_body = over->max_body;
+    }
+    if (over->origins != NULL) {
+        conf->origins = over->origins;
+    }
+    if (over->staff_roles != NULL) {
+        conf->staff_roles = over->staff_roles;
+    }
+    return conf;
+}
+
+chat_server_t *chat_server_of(server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &chat_module);
+}
+
+const chat_dir_t *chat_dir_of(const request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &chat_module);
+}
+
+const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
+{
+    const char *missing = conf->database == NULL ? "ChatDatabase"
+                          : conf->push == NULL   ? "ChatPushConfig"
+                          : conf->htdocs == NULL ? "ChatHtdocs"
+                                                 : NULL;
+
+    if (missing != NULL) {
+        return apr_psprintf(p, "Chat is On (%s) but there is no %s",
+                            conf->where, missing);
+    }
+    if (conf->db_max == UNSET) {
+        conf->db_max = DEFAULT_DB_MAX;
+    }
+    if (conf->db_wait == UNSET) {
+        conf->db_wait = DEFAULT_DB_WAIT;
+    }
+    if (conf->db_busy == UNSET) {
+        conf->db_busy = DEFAULT_DB_BUSY;
+    }
+    if (conf->session_lifetime == UNSET) {
+        conf->session_lifetime = DEFAULT_SESSION;
+    }
+    if (rate_unset(&conf->send)) {
+        conf->send = default_send;
+    }
+    if (rate_unset(&conf->login)) {
+        conf->login = default_login;
+    }
+    if (conf->max_body == UNSET) {
+        conf->max_body = DEFAULT_MAX_BODY;
+    }
+    if (conf->origins == NULL) {
+        conf->origins = apr_array_make(p, 0, sizeof(const char *));
+    }
+    if (conf->staff_roles == NULL) {
+        conf->staff_roles = apr_array_make(p, 1, sizeof(const char *));
+        APR_ARRAY_PUSH(conf->staff_roles, const char *) = "admin";
+    }
+    return NULL;
+}
+
+/* --- one function per directive ------------------------------------------- */
+
+static chat_server_t *conf_of(cmd_parms *cmd)
+{
+    return chat_server_of(cmd->server);
+}
+
+static const char *set_on(cmd_parms *cmd, void *dir, int on)
+{
+    chat_server_t *conf = conf_of(cmd);
+
+    ((chat_dir_t *)dir)->on = on;
+    if (on) {
+        conf->used = 1;
+        conf->where = apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename,
+                                   cmd->directive->line_num);
+    }
+    return NULL;
+}
+
+/* A bare chat_db_open tells whether the target can be understood; the pool it
+ * made opened nothing and goes with ptemp. */
+static const char *set_database(cmd_parms *cmd, void *dir, const char *target)
+{
+    chat_db_conf_t db_conf = { .target = target };
+    chat_db_t *db;
+    const char *why = NULL;
+
+    (void)dir;
+    if (chat_db_open(&db, &db_conf, &why, cmd->temp_pool) != APR_SUCCESS) {
+        return apr_pstrcat(cmd->pool, "ChatDatabase: ", why, NULL);
+    }
+    if (!chat_db_has("who_session", chat_db_engine(db))) {
+        return "ChatDatabase: this version of mod_chat has no statements for "
+               "that kind of database";
+    }
+    conf_of(cmd)->database = target;
+    return NULL;
+}
+
+static const char *set_db_max(cmd_parms *cmd, void *dir, const char *arg)
+{
+    apr_int64_t n;
+
+    (void)dir;
+    if (!chat_form_number(&n, arg) || n < 1 || n > 1000) {
+        return "ChatDatabasePool: a number of connections from 1 to 1000";
+    }
+    conf_of(cmd)->db_max = (int)n;
+    return NULL;
+}
+
+/* A time of at least `least`, in a directive whose default unit is seconds. */
+static const char *parse_time(cmd_parms *cmd, apr_interval_time_t *to,
+                              const char *arg, apr_interval_time_t least)
+{
+    apr_interval_time_t value;
+
+    if (ap_timeout_parameter_parse(arg, &value, "s") != APR_SUCCESS ||
+        value < least) {
+        return apr_psprintf(cmd->pool, "%s: a time of at least %d ms",
+                            cmd->cmd->name, (int)apr_time_as_msec(least));
+    }
+    *to = value;
+    return NULL;
+}
+
+static const char *set_db_wait(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return parse_time(cmd, &conf_of(cmd)->db_wait, arg, apr_time_from_msec(1));
+}
+
+static const char *set_db_busy(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return parse_time(cmd, &conf_of(cmd)->db_busy, arg, apr_time_from_msec(1));
+}
+
+static const char *set_session(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return parse_time(cmd, &conf_of(cmd)->session_lifetime, arg,
+                      apr_time_from_sec(60));
+}
+
+static const char *set_htdocs(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *path = ap_server_root_relative(cmd->pool, arg);
+    apr_finfo_t info;
+
+    (void)dir;
+    if (path == NULL ||
+        apr_stat(&info, path, APR_FINFO_TYPE, cmd->temp_pool) != APR_SUCCESS ||
+        info.filetype != APR_DIR) {
+        return apr_pstrcat(cmd->pool, "ChatHtdocs: ", arg,
+                           " is not a directory that can be read", NULL);
+    }
+    conf_of(cmd)->htdocs = path;
+    return NULL;
+}
+
+/* Where to reach a server that listens on `host`. */
+static const char *reachable(const char *host)
+{
+    if (strcmp(host, "0.0.0.0") == 0 || host[0] == '\0') {
+        return "127.0.0.1";
+    }
+    return strcmp(host, "::") == 0 ? "::1" : host;
+}
+
+/* The keys beside the apps. @return a complaint, NULL when all is well */
+static const char *push_read(chat_push_t *push, const json_t *root,
+                             apr_pool_t *p)
+{
+    const json_t *host = chat_conf_find(root, "host");
+    const json_t *port = chat_conf_find(root, "port");
+    const json_t *wake = chat_conf_find(root, "database.wake");
+
+    push->host = "127.0.0.1";
+    push->port = 6001;
+    if (host != NULL) {
+        if (!json_is_string(host)) {
+            return "host must be a text";
+        }
+        push->host = apr_pstrdup(p, reachable(json_string_value(host)));
+    }
+    if (port != NULL) {
+        json_int_t n = json_integer_value(port);
+
+        if (n < 1 || n > 65535) {
+            return "port must be a number from 1 to 65535";
+        }
+        push->port = (int)n;
+    }
+    if (wake != NULL && !json_is_null(wake)) {
+        if (!json_is_string(wake)) {
+            return "database.wake must be the path of a socket";
+        }
+        push->wake = apr_pstrdup(p, json_string_value(wake));
+    }
+    return NULL;
+}
+
+static const char *set_push(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *path = ap_server_root_relative(cmd->pool, arg);
+    chat_push_t *push = apr_pcalloc(cmd->pool, sizeof(*push));
+    chat_apps_t apps = { NULL, 0 };
+    json_t *root = NULL;
+    const char *why = NULL;
+
+    (void)dir;
+    if (path == NULL) {
+        return apr_pstrcat(cmd->pool, "ChatPushConfig: ", arg, " is no path",
+                           NULL);
+    }
+    if (chat_conf_load(&root, path, &why, cmd->pool) == APR_SUCCESS &&
+        chat_apps_read(&apps, root, &why, cmd->pool) == APR_SUCCESS) {
+        why = apps.n == 0 ? "names no app (appManager.array.apps)"
+                          : push_read(push, root, cmd->pool);
+    }
+    json_decref(root);
+    if (why != NULL) {
+        return apr_pstrcat(cmd->pool, "ChatPushConfig ", path, ": ", why, NULL);
+    }
+    push->app = &apps.list[0];
+    conf_of(cmd)->push = push;
+    return NULL;
+}
+
+static const char *set_send_rate(cmd_parms *cmd, void *dir, const char *rate,
+                                 const char *burst)
+{
+    chat_rate_t *to = &conf_of(cmd)->send;
+    apr_int64_t n, at_once = default_send.burst;
+
+    (void)dir;
+    if (strcasecmp(rate, "off") == 0 && burst == NULL) {
+        to->interval = 0;
+        to->burst = 1;
+        return NULL;
+    }
+    if (!chat_form_number(&n, rate) || n < 1 || n > MAX_PER_MINUTE ||
+        (burst != NULL && (!chat_form_number(&at_once, burst) || at_once < 1 ||
+                           at_once > MAX_BURST))) {
+        return "ChatSendRate: messages per minute and how many at once, or off";
+    }
+    to->interval = (apr_uint32_t)(MINUTE_MS / n);
+    to->burst = (apr_uint32_t)at_once;
+    return NULL;
+}
+
+static const char *set_login_rate(cmd_parms *cmd, void *dir, const char *count,
+                                  const char *window)
+{
+    chat_rate_t *to = &conf_of(cmd)->login;
+    apr_interval_time_t time = apr_time_from_sec(900);
+    apr_int64_t n;
+
+    (void)dir;
+    if (strcasecmp(count, "off") == 0 && window == NULL) {
+        to->interval = 0;
+        to->burst = 1;
+        return NULL;
+    }
+    if (!chat_form_number(&n, count) || n < 1 || n > MAX_BURST ||
+        (window != NULL &&
+         (ap_timeout_parameter_parse(window, &time, "s") != APR_SUCCESS ||
+          time < apr_time_from_sec(1) ||
+          time > apr_time_from_sec(7 * 24 * 3600)))) {
+        return "ChatLoginRate: failed log-ins and the time they count, or off";
+    }
+    to->interval = (apr_uint32_t)(apr_time_as_msec(time) / n);
+    if (to->interval == 0) {
+        to->interval = 1;
+    }
+    to->burst = (apr_uint32_t)n;
+    return NULL;
+}
+
+static const char *set_max_body(cmd_parms *cmd, void *dir, const char *arg)
+{
+    apr_int64_t n;
+
+    (void)dir;
+    if (!chat_form_number(&n, arg) || n < 1024 || n > 16 * 1024 * 1024) {
+        return "ChatMaxBody: bytes from 1024 to 16777216";
+    }
+    conf_of(cmd)->max_body = n;
+    return NULL;
+}
+
+static const char *add_origin(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+    const char *origin = chat_origin_canonical(arg, cmd->pool);
+
+    (void)dir;
+    if (origin == NULL) {
+        return apr_pstrcat(cmd->pool, "ChatOrigin: ", arg,
+                           " is not of the form https://host[:port]", NULL);
+    }
+    if (conf->origins == NULL) {
+        conf->origins = apr_array_make(cmd->pool, 4, sizeof(const char *));
+    }
+    APR_ARRAY_PUSH(conf->origins, const char *) = origin;
+    return NULL;
+}
+
+static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+
+    (void)dir;
+    if (conf->staff_roles == NULL) {
+        conf->staff_roles = apr_array_make(cmd->pool, 4, sizeof(const char *));
+    }
+    APR_ARRAY_PUSH(conf->staff_roles, const char *) = arg;
+    return NULL;
+}
+
+/* Every directive. The sentence is also the one in conf/chat.conf and ends with
+ * unit and default. */
+/* clang-format off */
+const command_rec chat_commands[] = {
+    AP_INIT_FLAG("Chat", set_on, NULL, RSRC_CONF | ACCESS_CONF,
+        "Whether the chat's URLs are answered here. On or Off; Off."),
+    AP_INIT_TAKE1("ChatDatabase", set_database, NULL, RSRC_CONF,
+        "The database: sqlite: and the absolute path of a file. No default."),
+    AP_INIT_TAKE1("ChatDatabasePool", set_db_max, NULL, RSRC_CONF,
+        "How many database connections each child process may hold. "
+        "Connections; 8."),
+    AP_INIT_TAKE1("ChatDatabaseWait", set_db_wait, NULL, RSRC_CONF,
+        "How long a request waits for a free connection before it is answered "
+        "503. Seconds, or with ms; 2."),
+    AP_INIT_TAKE1("ChatDatabaseBusy", set_db_busy, NULL, RSRC_CONF,
+        "How long a request waits for another writer's lock before it is "
+        "answered 503. Seconds, or with ms; 5."),
+    AP_INIT_TAKE1("ChatHtdocs", set_htdocs, NULL, RSRC_CONF,
+        "The directory with index.html and login.html. No default."),
+    AP_INIT_TAKE1("ChatPushConfig", set_push, NULL, RSRC_CONF,
+        "chat-push's configuration file: key, secret, address and wake-up "
+        "socket are read from it. No default."),
+    AP_INIT_TAKE1("ChatSessionLifetime", set_session, NULL, RSRC_CONF,
+        "How long a log-in lasts. Seconds, or with min or h; 336h."),
+    AP_INIT_TAKE12("ChatSendRate", set_send_rate, NULL, RSRC_CONF,
+        "How many messages an account may send, and how many of them at once. "
+        "Messages per minute and messages, or off; 300 100."),
+    AP_INIT_TAKE12("ChatLoginRate", set_login_rate, NULL, RSRC_CONF,
+        "How many log-ins may fail, per account and per address, before more "
+        "are refused, and how long each counts. Log-ins and seconds, or off; "
+        "10 900."),
+    AP_INIT_TAKE1("ChatMaxBody", set_max_body, NULL, RSRC_CONF,
+        "The largest request body read. Bytes; 65536."),
+    AP_INIT_ITERATE("ChatOrigin", add_origin, NULL, RSRC_CONF,
+        "Other origins whose pages may send requests with a user's cookie. "
+        "scheme://host[:port]; the site's own only."),
+    AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
+        "Roles that may read and write every conversation. Names; admin."),
+    { NULL }
+};
+/* clang-format on */

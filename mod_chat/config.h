@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h - what the directives said, per virtual host.
+ *
+ * The directive table is in config.c, and conf/chat.conf explains every
+ * directive. A virtual host starts from the main server's settings. What needs
+ * a process to live in (database pool, links to chat-push) is made per child by
+ * mod_chat.c and shared by all hosts with equal settings; it hangs here so that
+ * a handler finds everything in one place. Read-only once a child runs.
+ */
+#ifndef CHAT_CONFIG_H
+#define CHAT_CONFIG_H
+
+#include <httpd.h>
+#include <http_config.h>
+
+#include "app.h"
+#include "bucket.h"
+#include "db.h"
+
+/* The part of chat-push.json that mod_chat uses. */
+typedef struct {
+    const chat_app_t *app; /* the file's first app: key, secret, id */
+    const char *host;      /* where its HTTP API listens; never a wildcard */
+    int port;
+    const char *wake; /* path of its wake-up socket, NULL: it polls */
+} chat_push_t;
+
+typedef struct chat_server_t {
+    int used;                    /* some `Chat On` stands in this host */
+    const char *where;           /* file:line of that, for complaints */
+    const char *database;        /* target, as chat_db_open wants it */
+    int db_max;                  /* connections of one child */
+    apr_interval_time_t db_wait; /* µs for a free connection */
+    apr_interval_time_t db_busy; /* µs for another writer's lock */
+    const char *htdocs;          /* directory of the pages */
+    const chat_push_t *push;
+    apr_interval_time_t session_lifetime; /* µs from log-in to its end */
+    chat_rate_t send;                     /* messages, per account */
+    chat_rate_t login;  /* failed log-ins, per account and per address */
+    apr_off_t max_body; /* bytes of a request body */
+    apr_array_header_t *origins;     /* const char *, canonical */
+    apr_array_header_t *staff_roles; /* const char * */
+
+    /* One per child, see above. */
+    chat_db_t *db;
+    struct chat_trigger_t *trigger;
+    struct chat_wakeup_t *wakeup;
+} chat_server_t;
+
+/* `Chat On|Off`, which may stand in a <Location> as well. */
+typedef struct {
+    int on; /* 1, 0, or -1: not said */
+} chat_dir_t;
+
+extern const command_rec chat_commands[];
+
+void *chat_dir_create(apr_pool_t *p, char *dir);
+void *chat_dir_merge(apr_pool_t *p, void *base, void *add);
+void *chat_server_create(apr_pool_t *p, server_rec *s);
+void *chat_server_merge(apr_pool_t *p, void *base, void *add);
+
+chat_server_t *chat_server_of(server_rec *s);
+const chat_dir_t *chat_dir_of(const request_rec *r);
+
+/**
+ * Fill the defaults of what no directive set, and see that all that is needed
+ * is there.
+ * @return a sentence saying what is missing, from p; NULL when all is well
+ */
+const char *chat_server_check(chat_server_t *conf, apr_pool_t *p);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conversation.c - the list of conversations, and one of them opened.
+ */
+#include "handlers.h"
+
+#include <string.h>
+#include <apr_escape.h>
+#include <apr_strings.h>
+
+#include "auth.h"
+#include "channel.h"
+#include "chat_module.h"
+#include "json.h"
+#include "message.h"
+#include "page.h"
+#include "reply.h"
+
+APLOG_USE_MODULE(chat);
+
+#define LIST_MAX 50 /* conversations in one answer */
+
+/* The columns of conversation_list. */
+enum { COL_UPDATED, COL_ID, COL_JSON };
+
+/* Where the list goes on: "<updated_at>|<id>" of the last row seen.
+ * @return 0 when it is no such place */
+static int place_parse(const char **updated, const char **id, const char *text,
+                       apr_pool_t *p)
+{
+    const char *bar = strrchr(text, '|');
+
+    if (bar == NULL || !chat_id_valid(bar + 1)) {
+        return 0;
+    }
+    *updated = apr_pstrmemdup(p, text, (apr_size_t)(bar - text));
+    *id = bar + 1;
+    return 1;
+}
+
+/* The path of the next part as JSON; "null" after the last. */
+static const char *next_path(const chat_db_result_t *res, int shown,
+                             apr_pool_t *p)
+{
+    const char *path;
+
+    if (chat_db_rows(res) <= shown) {
+        return "null";
+    }
+    path = apr_pstrcat(p, chat_db_get(res, shown - 1, COL_UPDATED), "|",
+                       chat_db_get(res, shown - 1, COL_ID), NULL);
+    path = apr_pstrcat(p, "/chat?before=", apr_pescape_urlencoded(p, path),
+                       NULL);
+    return chat_json_quote(path, strlen(path), p);
+}
+
+static int list_reply(chat_request_t *q, const chat_db_result_t *res)
+{
+    apr_pool_t *p = q->r->pool;
+    int n = chat_db_rows(res);
+    apr_array_header_t *parts;
+
+    n = n > LIST_MAX ? LIST_MAX : n;
+    parts = apr_array_make(p, n, sizeof(const char *));
+    for (int i = 0; i < n; i++) {
+        APR_ARRAY_PUSH(parts, const char *) = chat_db_get(res, i, COL_JSON);
+    }
+    return chat_reply(
+        q, HTTP_OK,
+        apr_pstrcat(p, "{\"user\":", q->user->me_json, ",\"conversations\":[",
+                    apr_array_pstrcat(p, parts, ','),
+                    "],\"next\":", next_path(res, n, p), "}", NULL));
+}
+
+/* GET /chat - the page, or the caller's conversations, latest activity first,
+ * with last message and unread count. `next` is where it goes on. */
+int chat_conversation_list(chat_request_t *q)
+{
+    const char *before = chat_form_get(&q->query, "before");
+    const char *updated = NULL, *id = NULL;
+    chat_db_value_t args[4];
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    if (q->html) {
+        return chat_page_app(q);
+    }
+    if (before != NULL && !place_parse(&updated, &id, before, q->r->pool)) {
+        return chat_reply_invalid(q, "before",
+                                  "must be taken from a next link");
+    }
+    args[0] = chat_auth_id(q->user->id);
+    args[1] = chat_db_text(updated);
+    args[2] = id != NULL ? chat_auth_id(id) : chat_db_null();
+    args[3] = chat_db_int(LIST_MAX + 1);
+    rv = q->user->staff
+             ? chat_db_query(&res, q->conf->db, "conversation_list_all", args,
+                             4, q->r->pool)
+             : chat_db_query(&res, q->conf->db, "conversation_list", args, 4,
+                             q->r->pool);
+    return rv == APR_SUCCESS
+               ? list_reply(q, res)
+               : chat_reply_failed(q, rv, "listing conversations");
+}
+
+/* GET /chat/conversation/{id} - the page, or the conversation with the first
+ * page of its history. Opening it marks what others wrote as read; a HEAD, and
+ * a page that asks for the JSON itself, do not. */
+int chat_conversation_show(chat_request_t *q)
+{
+    chat_db_value_t arg = chat_auth_id(q->id);
+    const char *field, *why, *messages;
+    chat_paging_t paging;
+    chat_db_result_t *res;
+    apr_int64_t n;
+    apr_status_t rv;
+
+    if (q->html) {
+        return chat_page_app(q);
+    }
+    if (!chat_paging_parse(&paging, &q->query, &field, &why)) {
+        return chat_reply_invalid(q, field, why);
+    }
+    paging.way = CHAT_PAGING_PAGE;
+    paging.per_page = paging.per_page_given ? paging.per_page : CHAT_PAGE_MAX;
+    rv = chat_db_query(&res, q->conf->db, "conversation_show", &arg, 1,
+                       q->r->pool);
+    if (rv == APR_SUCCESS && chat_db_rows(res) == 0) {
+        return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
+    }
+    if (rv == APR_SUCCESS) {
+        rv = chat_message_page(&messages, q, &paging, chat_message_url(q, ""));
+    }
+    if (rv == APR_SUCCESS && !q->r->header_only) {
+        rv = chat_message_mark_read(q, NULL, &n);
+    }
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "opening a conversation");
+    }
+    return chat_reply(q, HTTP_OK,
+                      apr_pstrcat(q->r->pool,
+                                  "{\"consultation\":", chat_db_get(res, 0, 0),
+                                  ",\"messages\":", messages, "}", NULL));
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* csrf.c - requests that other sites made up; see csrf.h. */
+#include "csrf.h"
+
+#include <string.h>
+#include <strings.h>
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "origin.h"
+#include "secret.h"
+#include "signature.h"
+
+static int listed(const apr_array_header_t *origins, const char *origin)
+{
+    for (int i = 0; i < origins->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(origins, i, const char *), origin) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int chat_csrf_origin_ok(const chat_request_t *q)
+{
+    request_rec *r = q->r;
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+    const char *host = apr_table_get(r->headers_in, "Host");
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *own;
+
+    if (origin == NULL) {
+        return site == NULL || strcasecmp(site, "cross-site") != 0;
+    }
+    origin = chat_origin_canonical(origin, r->pool);
+    if (origin == NULL) {
+        return 0;
+    }
+    own = host != NULL ? chat_origin_of(ap_http_scheme(r), host, r->pool)
+                       : NULL;
+    return (own != NULL && strcmp(origin, own) == 0) ||
+           listed(q->conf->origins, origin);
+}
+
+int chat_csrf_token_ok(const chat_request_t *q)
+{
+    const char *token = apr_table_get(q->r->headers_in, "X-CSRF-TOKEN");
+    const char *right = q->user->csrf;
+
+    if (token == NULL &&
+        chat_fields_text(&q->body, "_token", &token) != CHAT_JSON_OK) {
+        return 0;
+    }
+    return right != NULL &&
+           chat_secret_equal(token, strlen(token), right, strlen(right));
+}
+
+const char *chat_csrf_derived(const chat_server_t *conf, const char *user_id,
+                              apr_pool_t *p)
+{
+    /* No signature of the Pusher protocol begins with a letter and a colon, so
+     * this one can never pass for a channel's. */
+    static const char purpose[] = "csrf:";
+    chat_piece_t pieces[] = { { purpose, sizeof(purpose) - 1 },
+                              { user_id, strlen(user_id) } };
+    chat_signer_t *signer;
+    char hex[CHAT_SIGNATURE_HEX];
+
+    if (chat_signer_create(&signer, conf->push->app->secrets[0], p) !=
+        APR_SUCCESS) {
+        return NULL; /* no POST is believed then */
+    }
+    chat_sign(signer, hex, pieces, 2);
+    return apr_pstrdup(p, hex);
+}

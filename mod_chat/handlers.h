@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handlers.h - the functions the routes table names, by the file they are in.
+ *
+ * A handler reads top to bottom: may they, do it, answer. It returns what an
+ * Apache handler returns; chat_reply() and its like (reply.h) give that.
+ */
+#ifndef CHAT_HANDLERS_H
+#define CHAT_HANDLERS_H
+
+#include "request.h"
+
+/* login.c */
+int chat_login_page(chat_request_t *q);
+int chat_login(chat_request_t *q);
+int chat_logout(chat_request_t *q);
+int chat_token(chat_request_t *q);
+int chat_me(chat_request_t *q);
+
+/* conversation.c */
+int chat_conversation_list(chat_request_t *q);
+int chat_conversation_show(chat_request_t *q);
+
+/* message.c */
+int chat_message_list(chat_request_t *q);
+int chat_message_send(chat_request_t *q);
+int chat_message_read(chat_request_t *q);
+
+/* typing.c */
+int chat_typing(chat_request_t *q);
+
+/* sync.c */
+int chat_sync(chat_request_t *q);
+
+/* broadcasting.c */
+int chat_broadcasting_auth(chat_request_t *q);
+int chat_broadcasting_user(chat_request_t *q);
+
+#endif

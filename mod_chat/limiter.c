@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limiter.c - shared rate limits; see limiter.h. */
+#include "limiter.h"
+
+#include <string.h>
+#include <time.h>
+#include <netinet/in.h>
+#include <apr_general.h>
+#include <apr_shm.h>
+#include <apr_siphash.h>
+#include <apr_strings.h>
+#include <http_config.h>
+
+#define RETAINED                                                               \
+    "mod_chat-limiter" /* httpd's name for what outlives restarts */
+#define SETS 8192      /* of 8 buckets: 512 kB, room for 65,536 keys at once */
+
+/* The start of the shared memory; the buckets follow it. */
+typedef struct {
+    unsigned char key[APR_SIPHASH_KSIZE]; /* so that nobody can aim at a set */
+    unsigned char pad[64 - APR_SIPHASH_KSIZE]; /* sets begin on cache lines */
+} header_t;
+
+/* Set by the parent before it forks. */
+static header_t *header;
+static chat_buckets_t buckets;
+
+apr_status_t chat_limiter_prepare(server_rec *s)
+{
+    apr_size_t size = sizeof(header_t) + chat_buckets_size(SETS);
+    void **kept = ap_retained_data_get(RETAINED);
+    apr_shm_t *shm;
+    apr_status_t rv;
+
+    if (kept == NULL) {
+        rv = apr_shm_create(&shm, size, NULL, s->process->pool);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        header = apr_shm_baseaddr_get(shm);
+        memset(header, 0, size);
+        rv = apr_generate_random_bytes(header->key, sizeof(header->key));
+        if (rv != APR_SUCCESS) {
+            apr_shm_destroy(shm);
+            return rv;
+        }
+        kept = ap_retained_data_create(RETAINED, sizeof(*kept));
+        *kept = header;
+    }
+    header = *kept;
+    buckets.words = (apr_uint64_t *)(header + 1);
+    buckets.sets = SETS;
+    return APR_SUCCESS;
+}
+
+static apr_uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (apr_uint64_t)now.tv_sec * 1000 +
+           (apr_uint64_t)now.tv_nsec / 1000000;
+}
+
+static apr_uint64_t key_of(const chat_server_t *conf, chat_limit_t what,
+                           const char *who, apr_pool_t *p)
+{
+    const char *text = apr_psprintf(p, "%c%s\n%s", (int)what, conf->database,
+                                    who);
+
+    return apr_siphash24(text, strlen(text), header->key);
+}
+
+static const chat_rate_t *rate_of(const chat_server_t *conf, chat_limit_t what)
+{
+    return what == CHAT_LIMIT_ACCOUNT || what == CHAT_LIMIT_ADDRESS
+               ? &conf->login
+               : &conf->send;
+}
+
+apr_uint32_t chat_limiter_take(const chat_server_t *conf, chat_limit_t what,
+                               const char *who, apr_pool_t *p)
+{
+    return chat_bucket_take(&buckets, key_of(conf, what, who, p),
+                            rate_of(conf, what), now_ms());
+}
+
+void chat_limiter_give(const chat_server_t *conf, chat_limit_t what,
+                       const char *who, apr_pool_t *p)
+{
+    chat_bucket_give(&buckets, key_of(conf, what, who, p), rate_of(conf, what),
+                     now_ms());
+}
+
+const char *chat_limiter_address(const request_rec *r)
+{
+#if APR_HAVE_IPV6
+    const apr_sockaddr_t *a = r->useragent_addr;
+
+    if (a->family == APR_INET6 &&
+        !IN6_IS_ADDR_V4MAPPED(&a->sa.sin6.sin6_addr)) {
+        apr_uint64_t half;
+
+        memcpy(&half, &a->sa.sin6.sin6_addr, sizeof(half));
+        return apr_psprintf(r->pool, "%" APR_UINT64_T_HEX_FMT "/64", half);
+    }
+#endif
+    return r->useragent_ip;
+}

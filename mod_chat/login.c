@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * login.c - logging in and out, tokens for phones, and who am I.
+ *
+ * This is the only place that looks at a password. bcrypt takes a tenth of a
+ * second or more, so no database connection is held meanwhile, and a wrong
+ * address takes as long as a wrong password (a decoy hash of the same cost), so
+ * that nobody can ask which addresses have an account. Failures are counted per
+ * address and per account before the password is looked at; a success takes its
+ * own count back.
+ *
+ * A log-in always makes a new session and ends the one whose cookie came along,
+ * so a cookie planted beforehand is worth nothing.
+ */
+#include "handlers.h"
+
+#include <string.h>
+#include <apr_lib.h>
+#include <apr_md5.h>
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "auth.h"
+#include "channel.h"
+#include "chat_module.h"
+#include "content.h"
+#include "credential.h"
+#include "csrf.h"
+#include "json.h"
+#include "limiter.h"
+#include "page.h"
+#include "reply.h"
+#include "secret.h"
+#include "utf8.h"
+
+APLOG_USE_MODULE(chat);
+
+#define HOME "/chat"
+#define LOGIN "/chat/login"
+
+#define TOKEN_BYTES 32 /* CHAT_TOKEN_LEN characters of base64url */
+#define EMAIL_MAX 254  /* bytes, RFC 5321 */
+#define PASSWORD_MAX 1024
+#define DEVICE_MAX 255
+#define AGENT_MAX 255 /* bytes of User-Agent that are kept */
+
+/* The columns of login_user. */
+enum { COL_ID, COL_HASH, COL_ME_JSON, COL_PREFIX };
+
+/* Somebody whose password was right. */
+typedef struct {
+    const char *id;
+    const char *me_json; /* {"id","name","email","role"} */
+} known_t;
+
+/* Why not; rendered as JSON or into the page. */
+typedef struct {
+    int status;
+    const char *field; /* 422: the field that is wrong */
+    const char *why;   /* 422: "is required"; else a sentence */
+    apr_uint32_t wait; /* 429: milliseconds */
+} refusal_t;
+
+static void refuse(refusal_t *no, int status, const char *field,
+                   const char *why)
+{
+    no->status = status;
+    no->field = field;
+    no->why = why;
+    no->wait = 0;
+}
+
+/* What was typed into the form.
+ * @return 0 with `no` filled when it cannot be a log-in */
+static int read_form(const char **email, const char **password,
+                     const chat_request_t *q, refusal_t *no)
+{
+    if (chat_fields_text(&q->body, "email", email) != CHAT_JSON_OK ||
+        chat_content_clean(email, *email, q->r->pool) != CHAT_CONTENT_OK) {
+        *email = "";
+        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "email", "is required");
+        return 0;
+    }
+    if (strlen(*email) > EMAIL_MAX) {
+        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "email", "is too long");
+        return 0;
+    }
+    if (chat_fields_text(&q->body, "password", password) != CHAT_JSON_OK) {
+        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "password", "is required");
+        return 0;
+    }
+    if (strlen(*password) > PASSWORD_MAX) {
+        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "password", "is too long");
+        return 0;
+    }
+    return 1;
+}
+
+/* A hash no password has, of the cost of this site's hashes. */
+static const char *decoy(const char *prefix, apr_pool_t *p)
+{
+    static const char
+        rest[] = "Zm9yIG5vYm9keSBhdCBhb.O9uS3bY7vQ1mD5kX8cT2wR6hL4zJ0fG";
+
+    if (prefix == NULL || strlen(prefix) != 7 ||
+        strncmp(prefix, "$2", 2) != 0 || prefix[3] != '$' ||
+        !apr_isdigit(prefix[4]) || !apr_isdigit(prefix[5]) ||
+        prefix[6] != '$') {
+        prefix = "$2y$10$";
+    }
+    return apr_pstrcat(p, prefix, rest, NULL);
+}
+
+/* The key under which an account's failures are counted: case does not matter
+ * to the database either. */
+static const char *account_key(const char *email, apr_pool_t *p)
+{
+    char *key = apr_pstrdup(p, email);
+
+    for (char *c = key; *c != '\0'; c++) {
+        *c = (char)apr_tolower(*c);
+    }
+    return key;
+}
+
+/* Count the attempt against the address and the account.
+ * @return 0 with `no` filled when one of them has had enough */
+static int count_attempt(const chat_request_t *q, const char *account,
+                         refusal_t *no)
+{
+    request_rec *r = q->r;
+    const char *address = chat_limiter_address(r);
+    apr_uint32_t wait;
+
+    wait = chat_limiter_take(q->conf, CHAT_LIMIT_ADDRESS, address, r->pool);
+    if (wait == 0) {
+        wait = chat_limiter_take(q->conf, CHAT_LIMIT_ACCOUNT, account, r->pool);
+        if (wait > 0) {
+            chat_limiter_give(q->conf, CHAT_LIMIT_ADDRESS, address, r->pool);
+        }
+    }
+    if (wait == 0) {
+        return 1;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "too many failed log-ins");
+    refuse(no, HTTP_TOO_MANY_REQUESTS, NULL,
+           "Too many log-ins have failed. Please try again later.");
+    no->wait = wait;
+    return 0;
+}
+
+static void uncount_attempt(const chat_request_t *q, const char *account)
+{
+    chat_limiter_give(q->conf, CHAT_LIMIT_ADDRESS, chat_limiter_address(q->r),
+                      q->r->pool);
+    chat_limiter_give(q->conf, CHAT_LIMIT_ACCOUNT, account, q->r->pool);
+}
+
+/*
+ * Whose e-mail address and password these are.
+ * @param known  set when 1 is returned
+ * @param no     why not, when 0 is returned and *rv is APR_SUCCESS
+ * @param email  as typed, for the page
+ */
+static int identify(known_t *known, refusal_t *no, const char **email,
+                    apr_status_t *rv, const chat_request_t *q)
+{
+    const char *password, *account, *hash;
+    chat_db_result_t *res;
+    chat_db_value_t arg;
+    int exists;
+
+    *rv = APR_SUCCESS;
+    *email = "";
+    if (!read_form(email, &password, q, no)) {
+        return 0;
+    }
+    account = account_key(*email, q->r->pool);
+    if (!count_attempt(q, account, no)) {
+        return 0;
+    }
+    arg = chat_db_text(*email);
+    *rv = chat_db_query(&res, q->conf->db, "login_user", &arg, 1, q->r->pool);
+    if (*rv != APR_SUCCESS) {
+        uncount_attempt(q, account);
+        return 0;
+    }
+    hash = chat_db_get(res, 0, COL_HASH);
+    exists = hash != NULL;
+    if (!exists) {
+        hash = decoy(chat_db_get(res, 0, COL_PREFIX), q->r->pool);
+    }
+    if (apr_password_validate(password, hash) != APR_SUCCESS || !exists) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, q->r, "a log-in failed");
+        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "email",
+               "and password do not match our records");
+        return 0;
+    }
+    uncount_attempt(q, account);
+    known->id = chat_db_get(res, 0, COL_ID);
+    known->me_json = chat_db_get(res, 0, COL_ME_JSON);
+    return 1;
+}
+
+/* A refusal as JSON, or as the form with the reason above it. */
+static int send_refusal(chat_request_t *q, const refusal_t *no,
+                        const char *email)
+{
+    const char *sentence = no->why;
+
+    if (!q->html) {
+        return no->status == HTTP_TOO_MANY_REQUESTS
+                   ? chat_reply_limited(q, no->wait, no->why)
+               : no->field != NULL ? chat_reply_invalid(q, no->field, no->why)
+                                   : chat_reply_error(q, no->status, no->why);
+    }
+    if (no->status == HTTP_TOO_MANY_REQUESTS) {
+        apr_table_setn(q->r->err_headers_out, "Retry-After",
+                       apr_psprintf(q->r->pool, "%u", no->wait / 1000 + 1));
+    }
+    if (no->field != NULL) {
+        sentence = apr_pstrcat(q->r->pool, "The ", no->field, " ", no->why, ".",
+                               NULL);
+    }
+    return chat_page_login(q, no->status, sentence, email);
+}
+
+/* Secure whenever the browser came over TLS, so that the cookie never travels
+ * in the clear. */
+static void set_cookie(request_rec *r, const char *value,
+                       apr_interval_time_t lifetime)
+{
+    apr_table_addn(
+        r->err_headers_out, "Set-Cookie",
+        apr_psprintf(r->pool,
+                     CHAT_COOKIE "=%s; Path=/; Max-Age=%" APR_TIME_T_FMT
+                                 "; HttpOnly; SameSite=Lax%s",
+                     value, apr_time_sec(lifetime),
+                     strcmp(ap_http_scheme(r), "https") == 0 ? "; Secure"
+                                                             : ""));
+}
+
+/* The browser's name for the record; NULL when it is no text. */
+static const char *user_agent(const request_rec *r)
+{
+    const char *agent = apr_table_get(r->headers_in, "User-Agent");
+
+    if (agent == NULL || strlen(agent) > AGENT_MAX ||
+        !chat_utf8_valid(agent, strlen(agent))) {
+        return NULL;
+    }
+    return agent;
+}
+
+/* Store the session in place of the one whose cookie came with the request. */
+static apr_status_t session_store(const chat_request_t *q, const char *digest,
+                                  const char *user_id, const char *csrf)
+{
+    apr_pool_t *p = q->r->pool;
+    const char *cookie = chat_cookie_token(
+        apr_table_get(q->r->headers_in, "Cookie"), CHAT_COOKIE, p);
+    char replaced[CHAT_SHA256_HEX] = "";
+    chat_db_value_t old = chat_db_text(replaced);
+    chat_db_value_t args[] = { chat_db_text(digest),
+                               chat_auth_id(user_id),
+                               chat_db_text(csrf),
+                               chat_db_int(
+                                   apr_time_sec(q->conf->session_lifetime)),
+                               chat_db_text(q->r->useragent_ip),
+                               chat_db_text(user_agent(q->r)) };
+    chat_db_conn_t *conn;
+    apr_status_t rv;
+
+    if (cookie != NULL) {
+        chat_sha256_hex(replaced, cookie, strlen(cookie));
+    }
+    rv = chat_db_acquire(&conn, q->conf->db);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = chat_db_begin(conn);
+    if (rv == APR_SUCCESS) {
+        /* What fails is remembered, and the commit says it. */
+        chat_db_run(NULL, conn, "session_delete", &old, 1, p);
+        chat_db_run(NULL, conn, "session_insert", args, 6, p);
+        rv = chat_db_commit(conn);
+    }
+    chat_db_release(conn);
+    return rv;
+}
+
+/* Make a session and hand out its cookie. @param csrf  its token, from the pool
+ */
+static apr_status_t session_start(chat_request_t *q, const char *user_id,
+                                  const char **csrf)
+{
+    apr_pool_t *p = q->r->pool;
+    const char *token = chat_secret_token(TOKEN_BYTES, p);
+    char digest[CHAT_SHA256_HEX];
+    apr_status_t rv;
+
+    *csrf = chat_secret_token(TOKEN_BYTES, p);
+    if (token == NULL || *csrf == NULL) {
+        return APR_EGENERAL;
+    }
+    chat_sha256_hex(digest, token, strlen(token));
+    rv = session_store(q, digest, user_id, *csrf);
+    if (rv == APR_SUCCESS) {
+        set_cookie(q->r, token, q->conf->session_lifetime);
+    }
+    return rv;
+}
+
+/* GET /chat/login - the form; for programs, whether they are logged in. */
+int chat_login_page(chat_request_t *q)
+{
+    apr_pool_t *p = q->r->pool;
+    const char *csrf = "null";
+
+    if (chat_auth(q) != APR_SUCCESS) {
+        q->user = NULL; /* the form can be shown without a database */
+    }
+    if (q->html) {
+        return q->user != NULL ? chat_reply_redirect(q, HOME)
+                               : chat_page_login(q, HTTP_OK, "", "");
+    }
+    if (q->user != NULL && q->user->csrf != NULL) {
+        csrf = chat_json_quote(q->user->csrf, strlen(q->user->csrf), p);
+    }
+    return chat_reply(q, HTTP_OK,
+                      apr_pstrcat(p, "{\"user\":",
+                                  q->user != NULL ? q->user->me_json : "null",
+                                  ",\"csrf_token\":", csrf, "}", NULL));
+}
+
+/* POST /chat/login - email and password, for a session cookie. There is no
+ * session yet that could hold a CSRF token, so the Origin alone tells whether
+ * another site is logging somebody in as itself. */
+int chat_login(chat_request_t *q)
+{
+    const char *email = "", *csrf;
+    refusal_t no;
+    known_t known;
+    apr_status_t rv;
+
+    if (!chat_csrf_origin_ok(q)) {
+        refuse(&no, CHAT_HTTP_PAGE_EXPIRED, NULL,
+               "This log-in was sent by another site.");
+        return send_refusal(q, &no, email);
+    }
+    if (!identify(&known, &no, &email, &rv, q)) {
+        return rv == APR_SUCCESS ? send_refusal(q, &no, email)
+                                 : chat_reply_failed(q, rv, "logging in");
+    }
+    rv = session_start(q, known.id, &csrf);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "starting a session");
+    }
+    if (q->html) {
+        return chat_reply_redirect(q, HOME);
+    }
+    return chat_reply(
+        q, HTTP_OK,
+        apr_pstrcat(q->r->pool, "{\"user\":", known.me_json, ",\"csrf_token\":",
+                    chat_json_quote(csrf, strlen(csrf), q->r->pool), "}",
+                    NULL));
+}
+
+/* POST /chat/logout - ends the session, or takes the token back. */
+int chat_logout(chat_request_t *q)
+{
+    chat_db_value_t digest = chat_db_text(q->user->digest);
+    apr_status_t rv = APR_SUCCESS;
+
+    if (q->user->via == CHAT_VIA_SESSION) {
+        rv = chat_db_query(NULL, q->conf->db, "session_delete", &digest, 1,
+                           q->r->pool);
+        set_cookie(q->r, "", 0);
+    }
+    else if (q->user->via == CHAT_VIA_BEARER) {
+        rv = chat_db_query(NULL, q->conf->db, "token_delete", &digest, 1,
+                           q->r->pool);
+    }
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "logging out");
+    }
+    return q->html ? chat_reply_redirect(q, LOGIN)
+                   : chat_reply(q, HTTP_OK, "{\"status\":\"logged_out\"}");
+}
+
+/* The device a token is for. @return 0 when it will not do */
+static int device_name(const char **name, const chat_request_t *q)
+{
+    switch (chat_fields_text(&q->body, "device_name", name)) {
+    case CHAT_JSON_OK:
+        return strlen(*name) <= DEVICE_MAX;
+    case CHAT_JSON_MISSING:
+        *name = "device";
+        return 1;
+    case CHAT_JSON_TYPE:
+        break;
+    }
+    return 0;
+}
+
+/* POST /chat/token - email, password and device_name, for a bearer token. No
+ * cookie comes of it, so it does not matter which page sent it. */
+int chat_token(chat_request_t *q)
+{
+    apr_pool_t *p = q->r->pool;
+    const char *email, *device, *secret;
+    char digest[CHAT_SHA256_HEX];
+    chat_db_value_t args[3];
+    chat_db_result_t *res;
+    refusal_t no;
+    known_t known;
+    apr_status_t rv;
+
+    q->html = 0;
+    if (!device_name(&device, q)) {
+        return chat_reply_invalid(q, "device_name",
+                                  "must be a text of at most 255 bytes");
+    }
+    if (!identify(&known, &no, &email, &rv, q)) {
+        return rv == APR_SUCCESS ? send_refusal(q, &no, email)
+                                 : chat_reply_failed(q, rv, "logging in");
+    }
+    secret = chat_secret_token(TOKEN_BYTES, p);
+    if (secret == NULL) {
+        return chat_reply_failed(q, APR_EGENERAL, "drawing a token");
+    }
+    chat_sha256_hex(digest, secret, strlen(secret));
+    args[0] = chat_auth_id(known.id);
+    args[1] = chat_db_text(device);
+    args[2] = chat_db_text(digest);
+    rv = chat_db_query(&res, q->conf->db, "token_insert", args, 3, p);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "storing a token");
+    }
+    return chat_reply(q, HTTP_CREATED,
+                      apr_pstrcat(p, "{\"token\":\"", chat_db_get(res, 0, 0),
+                                  "|", secret, "\",\"user\":", known.me_json,
+                                  "}", NULL));
+}
+
+/* GET /chat/me - who I am, and how to reach the socket. */
+int chat_me(chat_request_t *q)
+{
+    apr_pool_t *p = q->r->pool;
+    const char *csrf = q->user->csrf;
+    const char *key = q->conf->push->app->key;
+
+    return chat_reply(
+        q, HTTP_OK,
+        apr_pstrcat(p, "{\"user\":", q->user->me_json, ",\"csrf_token\":",
+                    csrf != NULL ? chat_json_quote(csrf, strlen(csrf), p)
+                                 : "null",
+                    ",\"push\":{\"key\":", chat_json_quote(key, strlen(key), p),
+                    ",\"host\":null,\"path\":\"/app\"},\"channels\":[\"",
+                    CHAT_CHANNEL_USER, q->user->id, "\"]}", NULL));
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * message.c - writing, reading and marking messages of one conversation.
+ *
+ * That the caller may is settled before a handler here runs (routes.c). The
+ * events that tell others are written by triggers in the same transaction as
+ * the rows; here chat-push only gets a hint to look.
+ */
+#include "handlers.h"
+
+#include <string.h>
+#include <apr_strings.h>
+#include <http_core.h>
+
+#include "auth.h"
+#include "content.h"
+#include "json.h"
+#include "limiter.h"
+#include "message.h"
+#include "reply.h"
+#include "wakeup.h"
+
+#define MARK_MAX 500 /* message_ids in one request */
+
+/* The columns of message_page, _before and _after. */
+enum { COL_ID, COL_JSON };
+
+/* A message as it was sent to us. */
+typedef struct {
+    const char *content;   /* trimmed */
+    const char *type;      /* "text" */
+    const char *client_id; /* NULL: none */
+} draft_t;
+
+/* --- sending ----------------------------------------------------------------
+ */
+
+/* `content`, or `message` as the first version of this API called it. */
+static chat_json_result_t content_field(const chat_fields_t *body,
+                                        const char **content)
+{
+    chat_json_result_t result = chat_fields_text(body, "content", content);
+
+    return result == CHAT_JSON_MISSING
+               ? chat_fields_text(body, "message", content)
+               : result;
+}
+
+/* What is wrong with the text, NULL when it will do. */
+static const char *content_complaint(const char **content,
+                                     const chat_request_t *q)
+{
+    switch (content_field(&q->body, content)) {
+    case CHAT_JSON_OK:
+        break;
+    case CHAT_JSON_MISSING:
+        return "is required";
+    case CHAT_JSON_TYPE:
+        return "must be a text";
+    }
+    switch (chat_content_clean(content, *content, q->r->pool)) {
+    case CHAT_CONTENT_OK:
+        return NULL;
+    case CHAT_CONTENT_EMPTY:
+        return "is required";
+    case CHAT_CONTENT_LONG:
+        break;
+    }
+    return "must not be longer than 2000 characters";
+}
+
+static const char *type_complaint(const char **type, const chat_request_t *q)
+{
+    switch (chat_fields_text(&q->body, "type", type)) {
+    case CHAT_JSON_MISSING:
+        *type = "text";
+        return NULL;
+    case CHAT_JSON_OK:
+        return strcmp(*type, "text") == 0 ? NULL : "must be text";
+    case CHAT_JSON_TYPE:
+        break;
+    }
+    return "must be text";
+}
+
+static const char *client_id_complaint(const char **id, const chat_request_t *q)
+{
+    switch (chat_fields_text(&q->body, "client_id", id)) {
+    case CHAT_JSON_MISSING:
+        *id = NULL;
+        return NULL;
+    case CHAT_JSON_OK:
+        if (chat_client_id_valid(*id)) {
+            return NULL;
+        }
+        break;
+    case CHAT_JSON_TYPE:
+        break;
+    }
+    return "must be 1 to 64 letters, digits, dots, colons, hyphens or "
+           "underscores";
+}
+
+/* @return NULL when the draft will do, else the field that will not */
+static const char *draft_read(draft_t *draft, const chat_request_t *q,
+                              const char **why)
+{
+    *why = content_complaint(&draft->content, q);
+    if (*why != NULL) {
+        return "content";
+    }
+    *why = type_complaint(&draft->type, q);
+    if (*why != NULL) {
+        return "type";
+    }
+    *why = client_id_complaint(&draft->client_id, q);
+    return *why != NULL ? "client_id" : NULL;
+}
+
+static int reply_sent(chat_request_t *q, const char *message)
+{
+    return chat_reply(q, HTTP_CREATED,
+                      apr_pstrcat(q->r->pool, "{\"message\":", message,
+                                  ",\"status\":\"sent\"}", NULL));
+}
+
+/* Nothing was inserted, because this client_id has been used: a retry gets the
+ * first answer again, another message under the same id is a mistake. */
+static int reply_again(chat_request_t *q, const draft_t *draft)
+{
+    enum { SENT_CONTENT, SENT_TYPE, SENT_JSON };
+    chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
+                               chat_auth_id(q->user->id),
+                               chat_db_text(draft->client_id) };
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    rv = chat_db_query(&res, q->conf->db, "message_sent", args, 3, q->r->pool);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "finding a message sent before");
+    }
+    if (chat_db_rows(res) == 0) {
+        /* The conversation went away between the check and the insert. */
+        return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
+    }
+    if (strcmp(chat_db_get(res, 0, SENT_CONTENT), draft->content) != 0 ||
+        strcmp(chat_db_get(res, 0, SENT_TYPE), draft->type) != 0) {
+        return chat_reply_error(q, HTTP_CONFLICT,
+                                "another message has this client_id");
+    }
+    return reply_sent(q, chat_db_get(res, 0, SENT_JSON));
+}
+
+/* POST /chat/conversation/{id}/message - content, type, client_id. */
+int chat_message_send(chat_request_t *q)
+{
+    const char *field, *why;
+    chat_db_value_t args[5];
+    chat_db_result_t *res;
+    apr_uint32_t wait;
+    draft_t draft;
+    apr_status_t rv;
+
+    field = draft_read(&draft, q, &why);
+    if (field != NULL) {
+        return chat_reply_invalid(q, field, why);
+    }
+    wait = chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id, q->r->pool);
+    if (wait > 0) {
+        return chat_reply_limited(q, wait, "too many messages, slow down");
+    }
+    args[0] = chat_auth_id(q->user->id);
+    args[1] = chat_auth_id(q->conversation->id);
+    args[2] = chat_db_text(draft.content);
+    args[3] = chat_db_text(draft.type);
+    args[4] = chat_db_text(draft.client_id);
+    rv = chat_db_query(&res, q->conf->db, "message_insert", args, 5,
+                       q->r->pool);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "storing a message");
+    }
+    if (chat_db_rows(res) == 0) {
+        return reply_again(q, &draft);
+    }
+    chat_wakeup_send(q->conf->wakeup);
+    return reply_sent(q, chat_db_get(res, 0, 0));
+}
+
+/* --- history -----------------------------------------------------------------
+ */
+
+/* The rows' JSON as a list: the first n of them, or the same backwards. */
+static const char *list_of(const chat_db_result_t *res, int n, int backwards,
+                           apr_pool_t *p)
+{
+    apr_array_header_t *parts = apr_array_make(p, n, sizeof(const char *));
+
+    for (int i = 0; i < n; i++) {
+        APR_ARRAY_PUSH(parts, const char *) = chat_db_get(
+            res, backwards ? n - 1 - i : i, COL_JSON);
+    }
+    return apr_pstrcat(p, "[", apr_array_pstrcat(p, parts, ','), "]", NULL);
+}
+
+const char *chat_message_url(const chat_request_t *q, const char *suffix)
+{
+    return ap_construct_url(q->r->pool,
+                            apr_pstrcat(q->r->pool, "/chat/conversation/",
+                                        q->conversation->id, suffix, NULL),
+                            q->r);
+}
+
+apr_status_t chat_message_page(const char **json, const chat_request_t *q,
+                               const chat_paging_t *paging, const char *path)
+{
+    chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
+                               chat_db_int(paging->per_page),
+                               chat_db_int(chat_paging_offset(paging)) };
+    chat_page_t page = { "[]", 0, q->conversation->total, path };
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    /* A page behind the end need not walk all of the index to find nothing. */
+    if (chat_paging_offset(paging) < page.total) {
+        rv = chat_db_query(&res, q->conf->db, "message_page", args, 3,
+                           q->r->pool);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        page.n = chat_db_rows(res);
+        page.data = list_of(res, page.n, 0, q->r->pool);
+    }
+    *json = chat_paging_json(paging, &page, q->r->pool);
+    return APR_SUCCESS;
+}
+
+/* An id as JSON, "null" unless `given`. */
+static const char *id_or_null(const char *id, int given)
+{
+    return given ? id : "null";
+}
+
+/* One message more is asked for than shown, to know whether there are more. */
+static apr_status_t around(const char **json, const chat_request_t *q,
+                           const chat_paging_t *paging)
+{
+    int back = paging->way == CHAT_PAGING_BEFORE;
+    chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
+                               chat_db_int(paging->id),
+                               chat_db_int(paging->per_page + 1) };
+    const char *newest = NULL, *oldest = NULL;
+    chat_db_result_t *res;
+    apr_status_t rv;
+    int n, more;
+
+    rv = back ? chat_db_query(&res, q->conf->db, "message_before", args, 3,
+                              q->r->pool)
+              : chat_db_query(&res, q->conf->db, "message_after", args, 3,
+                              q->r->pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    n = chat_db_rows(res);
+    more = n > paging->per_page;
+    n -= more;
+    if (n > 0) {
+        newest = chat_db_get(res, back ? 0 : n - 1, COL_ID);
+        oldest = chat_db_get(res, back ? n - 1 : 0, COL_ID);
+    }
+    *json = apr_psprintf(
+        q->r->pool,
+        "{\"data\":%s,\"per_page\":%d,\"next_before\":%s,\"next_after\":%s,"
+        "\"has_more\":%s}",
+        list_of(res, n, !back, q->r->pool), paging->per_page,
+        id_or_null(oldest, n > 0 && (more || !back)),
+        id_or_null(newest, n > 0 && (more || back)), more ? "true" : "false");
+    return APR_SUCCESS;
+}
+
+/* GET /chat/conversation/{id}/messages - history, newest first, by page or by
+ * `before` and `after`. Reading it here marks nothing as read. */
+int chat_message_list(chat_request_t *q)
+{
+    const char *field, *why, *json;
+    chat_paging_t paging;
+    apr_status_t rv;
+
+    if (!chat_paging_parse(&paging, &q->query, &field, &why)) {
+        return chat_reply_invalid(q, field, why);
+    }
+    rv = paging.way == CHAT_PAGING_PAGE
+             ? chat_message_page(&json, q, &paging,
+                                 chat_message_url(q, "/messages"))
+             : around(&json, q, &paging);
+    return rv == APR_SUCCESS ? chat_reply(q, HTTP_OK, json)
+                             : chat_reply_failed(q, rv, "reading messages");
+}
+
+/* --- marking read
+ * -------------------------------------------------------------- */
+
+apr_status_t chat_message_mark_read(const chat_request_t *q, const char *ids,
+                                    apr_int64_t *n)
+{
+    chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
+                               chat_auth_id(q->user->id), chat_db_text(ids) };
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    *n = 0;
+    rv = chat_db_query(&res, q->conf->db, "message_unread", args, 3,
+                       q->r->pool);
+    if (rv != APR_SUCCESS || chat_db_rows(res) == 0) {
+        return rv;
+    }
+    rv = chat_db_query(&res, q->conf->db, "message_mark_read", args, 3,
+                       q->r->pool);
+    if (rv == APR_SUCCESS && chat_db_rows(res) > 0) {
+        *n = chat_db_get_int(res, 0, 0, 0);
+        chat_wakeup_send(q->conf->wakeup);
+    }
+    return rv;
+}
+
+/* POST /chat/conversation/{id}/read - the caller has seen what was written to
+ * them. 0 is a success, apps call this on every scroll. */
+int chat_message_read(chat_request_t *q)
+{
+    const char *ids = NULL;
+    apr_int64_t n;
+    apr_status_t rv;
+
+    if (chat_fields_ids(&q->body, "message_ids", MARK_MAX, &ids, q->r->pool) ==
+        CHAT_JSON_TYPE) {
+        return chat_reply_invalid(q, "message_ids",
+                                  "must be a list of at most 500 message ids");
+    }
+    rv = chat_message_mark_read(q, ids, &n);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "marking messages read");
+    }
+    return chat_reply(
+        q, HTTP_OK,
+        apr_psprintf(q->r->pool,
+                     "{\"status\":\"marked_as_read\",\"read\":%" APR_INT64_T_FMT
+                     "}",
+                     n));
+}

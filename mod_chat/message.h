@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * message.h - what conversation.c shares with message.c.
+ */
+#ifndef CHAT_MESSAGE_H
+#define CHAT_MESSAGE_H
+
+#include "paging.h"
+#include "request.h"
+
+/** A page of the conversation's messages as the paginator's JSON. */
+apr_status_t chat_message_page(const char **json, const chat_request_t *q,
+                               const chat_paging_t *paging, const char *path);
+
+/**
+ * Mark what others wrote to the user as read, with one event for all.
+ * @param ids  JSON list of message ids, NULL: all
+ * @param n    how many were marked
+ */
+apr_status_t chat_message_mark_read(const chat_request_t *q, const char *ids,
+                                    apr_int64_t *n);
+
+/** A URL of ours as clients outside can use it. */
+const char *chat_message_url(const chat_request_t *q, const char *suffix);
+
+#endif

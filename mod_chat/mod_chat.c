@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mod_chat.c - the module: where httpd calls us, and what each child is given.
+ *
+ *   configuration  directives are read and checked (config.c); limits get their
+ *                  shared memory (limiter.c)
+ *   child          a database pool, a link to chat-push's HTTP API and one to
+ * its wake-up socket; virtual hosts with equal settings share them request URLs
+ * of ours skip the file system and go to routes.c
+ *
+ * Threads: what a child is given is made before its threads start and is safe
+ * for all of them; everything else belongs to one request.
+ */
+#include <httpd.h>
+#include <string.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include "chat_module.h"
+#include "config.h"
+#include "limiter.h"
+#include "routes.h"
+#include "trigger.h"
+#include "wakeup.h"
+
+/* What marks a request as ours, from mapping to handler. */
+#define HANDLER "chat"
+
+/* Every host that answers chat URLs has all it needs, or httpd does not start.
+ */
+static int check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
+                        server_rec *s)
+{
+    (void)plog;
+    (void)ptemp;
+    for (; s != NULL; s = s->next) {
+        chat_server_t *conf = chat_server_of(s);
+        const char *why = conf->used ? chat_server_check(conf, p) : NULL;
+
+        if (why != NULL) {
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s, "%s",
+                         why);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}
+
+static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
+                       server_rec *s)
+{
+    apr_status_t rv;
+
+    (void)p;
+    (void)plog;
+    (void)ptemp;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK; /* the first of two readings at start */
+    }
+    rv = chat_limiter_prepare(s);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
+                     "making shared memory for the rate limits");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+/* Whether two hosts can use one pool of connections. */
+static int same_database(const chat_server_t *a, const chat_server_t *b)
+{
+    return strcmp(a->database, b->database) == 0 && a->db_max == b->db_max &&
+           a->db_wait == b->db_wait && a->db_busy == b->db_busy;
+}
+
+/* A host before `s` that has already been given what `conf` wants. */
+static const chat_server_t *database_twin(server_rec *first, server_rec *s,
+                                          const chat_server_t *conf)
+{
+    for (; first != s; first = first->next) {
+        const chat_server_t *other = chat_server_of(first);
+
+        if (other->db != NULL && same_database(other, conf)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static const chat_server_t *push_twin(server_rec *first, server_rec *s,
+                                      const chat_server_t *conf)
+{
+    for (; first != s; first = first->next) {
+        const chat_server_t *other = chat_server_of(first);
+
+        if (other->trigger != NULL && other->push == conf->push) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static apr_status_t give_database(chat_server_t *conf,
+                                  const chat_server_t *twin, apr_pool_t *p)
+{
+    chat_db_conf_t db = { .target = conf->database,
+                          .max = conf->db_max,
+                          .wait = conf->db_wait,
+                          .busy = conf->db_busy };
+    const char *why;
+
+    if (twin != NULL) {
+        conf->db = twin->db;
+        return APR_SUCCESS;
+    }
+    return chat_db_open(&conf->db, &db, &why, p);
+}
+
+static apr_status_t give_push(chat_server_t *conf, const chat_server_t *twin,
+                              apr_pool_t *p)
+{
+    if (twin != NULL) {
+        conf->trigger = twin->trigger;
+        conf->wakeup = twin->wakeup;
+        return APR_SUCCESS;
+    }
+    conf->wakeup = chat_wakeup_create(conf->push->wake, p);
+    return chat_trigger_create(&conf->trigger, conf->push, p);
+}
+
+static void child_init(apr_pool_t *p, server_rec *first)
+{
+    for (server_rec *s = first; s != NULL; s = s->next) {
+        chat_server_t *conf = chat_server_of(s);
+        apr_status_t rv;
+
+        if (!conf->used) {
+            continue;
+        }
+        rv = give_database(conf, database_twin(first, s, conf), p);
+        if (rv == APR_SUCCESS) {
+            rv = give_push(conf, push_twin(first, s, conf), p);
+        }
+        if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
+                         "a child cannot serve the chat");
+        }
+    }
+}
+
+/* Our URLs are no files: httpd need not look for them below DocumentRoot, and
+ * rules about directories do not apply to them. <Location> does. */
+static int map_to_storage(request_rec *r)
+{
+    if (chat_dir_of(r)->on != 1 || !chat_routes_own(r->uri)) {
+        return DECLINED;
+    }
+    ap_set_module_config(r->request_config, &chat_module, (void *)HANDLER);
+    r->handler = HANDLER;
+    return OK;
+}
+
+static int handler(request_rec *r)
+{
+    const chat_server_t *conf = chat_server_of(r->server);
+
+    if (ap_get_module_config(r->request_config, &chat_module) == NULL) {
+        return DECLINED;
+    }
+    if (conf->db == NULL || conf->trigger == NULL) {
+        return HTTP_SERVICE_UNAVAILABLE; /* child_init has said why */
+    }
+    return chat_routes_answer(r);
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    (void)p;
+    ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+AP_DECLARE_MODULE(chat) = { STANDARD20_MODULE_STUFF, chat_dir_create,
+                            chat_dir_merge,          chat_server_create,
+                            chat_server_merge,       chat_commands,
+                            register_hooks,          0 };

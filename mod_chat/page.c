@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* page.c - the HTML pages; see page.h. */
+#include "page.h"
+
+#include <string.h>
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "chat_module.h"
+#include "json.h"
+#include "origin.h"
+#include "reply.h"
+
+APLOG_USE_MODULE(chat);
+
+#define PAGE_MAX (1024 * 1024) /* bytes; a page of ours has a few thousand */
+
+/* Read a whole file. On failure *text is NULL. */
+static apr_status_t read_file(const char **text, apr_size_t *len,
+                              const char *path, apr_pool_t *p)
+{
+    apr_file_t *file;
+    apr_finfo_t info;
+    apr_status_t rv;
+    char *buf;
+
+    *text = NULL;
+    rv = apr_file_open(&file, path, APR_READ | APR_BINARY, APR_OS_DEFAULT, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
+    if (rv == APR_SUCCESS && info.size > PAGE_MAX) {
+        rv = APR_ENOSPC;
+    }
+    if (rv == APR_SUCCESS) {
+        *len = (apr_size_t)info.size;
+        buf = apr_palloc(p, *len + 1);
+        rv = apr_file_read_full(file, buf, *len, len);
+        *text = rv == APR_SUCCESS || APR_STATUS_IS_EOF(rv) ? buf : NULL;
+    }
+    apr_file_close(file);
+    return *text != NULL ? APR_SUCCESS : rv;
+}
+
+/* Older Safaris do not count a WebSocket to the own host as 'self', so the host
+ * is named as well, when the Host header holds one. */
+static const char *content_policy(request_rec *r)
+{
+    const char *host = apr_table_get(r->headers_in, "Host");
+    const char *sockets = "";
+
+    if (host != NULL && chat_origin_of("http", host, r->pool) != NULL) {
+        sockets = apr_pstrcat(r->pool, " ws://", host, " wss://", host, NULL);
+    }
+    return apr_pstrcat(
+        r->pool,
+        "default-src 'self'; script-src 'self'; style-src 'self'; "
+        "img-src 'self' data:; connect-src 'self'",
+        sockets,
+        "; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; "
+        "object-src 'none'",
+        NULL);
+}
+
+static void page_headers(request_rec *r)
+{
+    apr_table_t *out = r->err_headers_out;
+
+    apr_table_setn(out, "Content-Security-Policy", content_policy(r));
+    apr_table_setn(out, "Cache-Control", "no-store");
+    apr_table_setn(out, "X-Content-Type-Options", "nosniff");
+    apr_table_setn(out, "X-Frame-Options", "DENY");
+    /* Not no-referrer: browsers would then send `Origin: null` with our own
+     * forms, which the Origin check refuses. */
+    apr_table_setn(out, "Referrer-Policy", "same-origin");
+    apr_table_setn(out, "Cross-Origin-Opener-Policy", "same-origin");
+    apr_table_setn(out, "Permissions-Policy",
+                   "camera=(), geolocation=(), microphone=(), payment=()");
+    apr_table_mergen(out, "Vary", "Accept");
+}
+
+int chat_page_send(chat_request_t *q, int status, const char *file,
+                   const chat_slot_t *slots, int n)
+{
+    request_rec *r = q->r;
+    const char *path = apr_pstrcat(r->pool, q->conf->htdocs, "/", file, NULL);
+    const char *text;
+    apr_size_t len = 0;
+    apr_status_t rv;
+
+    rv = read_file(&text, &len, path, r->pool);
+    if (rv != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r, "reading %s", path);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    text = chat_template_fill(&len, text, len, slots, n, r->pool);
+    page_headers(r);
+    chat_reply_status(r, status);
+    ap_set_content_type(r, "text/html; charset=utf-8");
+    ap_set_content_length(r, (apr_off_t)len);
+    if (!r->header_only) {
+        ap_rwrite(text, (int)len, r);
+    }
+    return OK;
+}
+
+/* What the page's script starts with: the public key, the way to the socket,
+ * and who is looking. */
+static const char *page_config(chat_request_t *q, const char *csrf)
+{
+    apr_pool_t *p = q->r->pool;
+    const char *key = q->conf->push->app->key;
+
+    return apr_pstrcat(
+        p, "{\"key\":", chat_json_quote(key, strlen(key), p),
+        ",\"wsPath\":\"\",\"cluster\":\"mt1\",\"user\":", q->user->me_json,
+        ",\"csrf_token\":", chat_json_quote(csrf, strlen(csrf), p), "}", NULL);
+}
+
+int chat_page_app(chat_request_t *q)
+{
+    const char *csrf = q->user->csrf != NULL ? q->user->csrf : "";
+    chat_slot_t slots[] = { { "CSRF", csrf },
+                            { "CONFIG", page_config(q, csrf) } };
+
+    return chat_page_send(q, HTTP_OK, "index.html", slots, 2);
+}
+
+int chat_page_login(chat_request_t *q, int status, const char *error,
+                    const char *email)
+{
+    chat_slot_t slots[] = { { "ERROR", error }, { "EMAIL", email } };
+
+    return chat_page_send(q, status, "login.html", slots, 2);
+}

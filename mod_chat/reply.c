@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reply.c - answers; see reply.h. */
+#include "reply.h"
+
+#include <string.h>
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "chat_module.h"
+#include "json.h"
+
+APLOG_USE_MODULE(chat);
+
+#define RETRY_SECONDS "2" /* after which a database is worth another try */
+
+/* Headers that belong to every answer, errors of httpd's making included. */
+static void common_headers(request_rec *r)
+{
+    apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
+    apr_table_setn(r->err_headers_out, "X-Content-Type-Options", "nosniff");
+    apr_table_mergen(r->err_headers_out, "Vary", "Accept");
+}
+
+void chat_reply_status(request_rec *r, int status)
+{
+    r->status = status;
+    if (status == CHAT_HTTP_PAGE_EXPIRED) {
+        r->status_line = "419 Page Expired";
+    }
+}
+
+int chat_reply(chat_request_t *q, int status, const char *json)
+{
+    request_rec *r = q->r;
+    size_t len = strlen(json);
+
+    common_headers(r);
+    chat_reply_status(r, status);
+    ap_set_content_type(r, "application/json; charset=utf-8");
+    ap_set_content_length(r, (apr_off_t)len);
+    if (!r->header_only) {
+        ap_rwrite(json, (int)len, r);
+    }
+    return OK;
+}
+
+/* Whether httpd's page for the status says it as well. */
+static int wants_page(const chat_request_t *q, int status)
+{
+    return q->html && status != CHAT_HTTP_PAGE_EXPIRED &&
+           status != HTTP_UNPROCESSABLE_ENTITY;
+}
+
+/* `errors` is {} or {"field":["…"]}. */
+static int error_reply(chat_request_t *q, int status, const char *message,
+                       const char *errors)
+{
+    const char *quoted = chat_json_quote(message, strlen(message), q->r->pool);
+
+    if (wants_page(q, status)) {
+        common_headers(q->r);
+        return status;
+    }
+    return chat_reply(q, status,
+                      apr_pstrcat(q->r->pool, "{\"error\":", quoted,
+                                  ",\"errors\":", errors, "}", NULL));
+}
+
+int chat_reply_error(chat_request_t *q, int status, const char *message)
+{
+    if (status == HTTP_UNAUTHORIZED) {
+        apr_table_setn(q->r->err_headers_out, "WWW-Authenticate", "Bearer");
+    }
+    return error_reply(q, status, message, "{}");
+}
+
+int chat_reply_invalid(chat_request_t *q, const char *field,
+                       const char *message)
+{
+    apr_pool_t *p = q->r->pool;
+    const char *sentence = apr_pstrcat(p, "The ", field, " field ", message,
+                                       ".", NULL);
+    const char *quoted = chat_json_quote(sentence, strlen(sentence), p);
+
+    return error_reply(q, HTTP_UNPROCESSABLE_ENTITY, sentence,
+                       apr_pstrcat(p, "{",
+                                   chat_json_quote(field, strlen(field), p),
+                                   ":[", quoted, "]}", NULL));
+}
+
+int chat_reply_limited(chat_request_t *q, apr_uint32_t wait,
+                       const char *message)
+{
+    apr_table_setn(q->r->err_headers_out, "Retry-After",
+                   apr_psprintf(q->r->pool, "%u", wait / 1000 + 1));
+    return error_reply(q, HTTP_TOO_MANY_REQUESTS, message, "{}");
+}
+
+int chat_reply_method(chat_request_t *q, const char *allow)
+{
+    apr_table_setn(q->r->err_headers_out, "Allow", allow);
+    return error_reply(q, HTTP_METHOD_NOT_ALLOWED,
+                       "this method is not allowed here", "{}");
+}
+
+int chat_reply_failed(chat_request_t *q, apr_status_t rv, const char *doing)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r, "%s: %s (%s)", doing,
+                  chat_db_strerror(rv), chat_db_error(NULL));
+    if (rv == CHAT_DB_EAWAY || rv == CHAT_DB_EBUSY || rv == CHAT_DB_EFULL) {
+        apr_table_setn(q->r->err_headers_out, "Retry-After", RETRY_SECONDS);
+        return error_reply(q, HTTP_SERVICE_UNAVAILABLE,
+                           "the chat is not available right now", "{}");
+    }
+    return error_reply(q, HTTP_INTERNAL_SERVER_ERROR,
+                       "something went wrong on our side", "{}");
+}
+
+int chat_reply_redirect(chat_request_t *q, const char *to)
+{
+    common_headers(q->r);
+    apr_table_setn(q->r->headers_out, "Location", to);
+    return HTTP_MOVED_TEMPORARILY;
+}

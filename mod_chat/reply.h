@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reply.h - every answer that is not a page.
+ *
+ * JSON in UTF-8, never cached, never sniffed. Errors have one shape,
+ * {"error": "…", "errors": {"field": ["…"]}}. A browser that wanted a page gets
+ * httpd's own error page for the status instead, so a site's ErrorDocument
+ * works.
+ */
+#ifndef CHAT_REPLY_H
+#define CHAT_REPLY_H
+
+#include "request.h"
+
+/* Laravel's status for a missing or wrong CSRF token; httpd does not know it.
+ */
+#define CHAT_HTTP_PAGE_EXPIRED 419
+
+/** Set the status, 419 included. */
+void chat_reply_status(request_rec *r, int status);
+
+/** Answer with JSON text. @return OK, for httpd */
+int chat_reply(chat_request_t *q, int status, const char *json);
+
+/** Answer with an error and a sentence that may be shown to people. */
+int chat_reply_error(chat_request_t *q, int status, const char *message);
+
+/** 422: a field is there, but will not do. */
+int chat_reply_invalid(chat_request_t *q, const char *field,
+                       const char *message);
+
+/** 429: come back in so many milliseconds. */
+int chat_reply_limited(chat_request_t *q, apr_uint32_t wait,
+                       const char *message);
+
+/** 405: `allow` lists the methods, "GET, HEAD". */
+int chat_reply_method(chat_request_t *q, const char *allow);
+
+/**
+ * Something failed that is not the caller's fault: logged here, once, with
+ * `doing` ("storing a message"); 503 when it will pass, else 500.
+ */
+int chat_reply_failed(chat_request_t *q, apr_status_t rv, const char *doing);
+
+/** 302 to a path of ours. */
+int chat_reply_redirect(chat_request_t *q, const char *to);
+
+#endif

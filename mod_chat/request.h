@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request.h - one request on its way from URL to answer.
+ *
+ * routes.c fills it step by step (which route, who, body, conversation) before
+ * a handler sees it, so that no handler can forget a step. Everything lives in
+ * the request's pool and belongs to the thread that serves it.
+ */
+#ifndef CHAT_REQUEST_H
+#define CHAT_REQUEST_H
+
+#include <httpd.h>
+
+#include "config.h"
+#include "fields.h"
+#include "path.h"
+
+/* How we know who it is. */
+typedef enum {
+    CHAT_VIA_APACHE, /* an Apache authentication set r->user */
+    CHAT_VIA_BEARER, /* a token in the Authorization header */
+    CHAT_VIA_SESSION /* our own cookie */
+} chat_via_t;
+
+typedef struct {
+    const char *id; /* as text, for channel names and values of statements */
+    const char *name;
+    const char *email; /* may be NULL */
+    const char *role;
+    const char *json;    /* {"id","name","role"}: what others may see */
+    const char *me_json; /* the same and "email": for the user */
+    int staff;           /* the role is one of ChatStaffRoles */
+    chat_via_t via;
+    const char *digest; /* of the token or cookie shown; NULL: via Apache */
+    const char *csrf;   /* the token POSTs must show; NULL: via bearer */
+} chat_user_t;
+
+typedef struct {
+    const char *id;      /* as text */
+    const char *id_json; /* as it stands in JSON: a number or a text */
+    apr_int64_t total;   /* messages in it */
+    int member;          /* the user is one of its people (staff need not be) */
+} chat_conversation_t;
+
+typedef struct {
+    request_rec *r;
+    const chat_server_t *conf;
+    char id[CHAT_ID_SIZE]; /* the path's {id}, "" when it has none */
+    int html;              /* the caller would rather have a page than JSON */
+    chat_form_t query;
+    chat_fields_t body;      /* empty unless a POST */
+    const chat_user_t *user; /* NULL: nobody we know */
+    const char *stranger;    /* Apache knows this name, the chat does not */
+    const chat_conversation_t *conversation; /* of id; NULL: none of theirs */
+} chat_request_t;
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * routes.c - START HERE: every URL, and the way of a request through this
+ * module.
+ *
+ *   route   the table below: path and method          404, 405
+ *   who     auth.c: Apache's user, bearer, cookie      401 or 302, 403, 503
+ *   body    body.c: form or JSON into fields           400, 413, 415, 422
+ *   theirs  csrf.c: Origin and token, unless bearer    419
+ *   member  auth.c: is the {id} one of theirs?         404, for strangers too
+ *   do      the handler
+ *
+ * The steps are taken here for every route alike, as far as its row asks, so
+ * that a handler can neither forget one nor do them in another order.
+ */
+#include "routes.h"
+
+#include <string.h>
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "auth.h"
+#include "body.h"
+#include "chat_module.h"
+#include "csrf.h"
+#include "handlers.h"
+#include "path.h"
+#include "reply.h"
+
+/* What must be settled before a handler runs. */
+typedef enum {
+    ANYBODY, /* nothing: the handler looks itself */
+    USER,    /* somebody we know */
+    MEMBER /* and the path's conversation is one of theirs, or they are staff */
+} need_t;
+
+typedef struct {
+    int method; /* M_GET answers HEAD as well */
+    const char *path;
+    need_t need;
+    int (*handler)(chat_request_t *q);
+} route_t;
+
+/* Every URL this module answers. {id} is 1-64 characters of [A-Za-z0-9_-] and
+ * reaches the handler as q->id. */
+/* clang-format off */
+static const route_t routes[] = {
+    { M_GET,  "/chat/login",                      ANYBODY, chat_login_page },
+    { M_POST, "/chat/login",                      ANYBODY, chat_login },
+    { M_POST, "/chat/logout",                     USER,    chat_logout },
+    { M_POST, "/chat/token",                      ANYBODY, chat_token },
+    { M_GET,  "/chat/me",                         USER,    chat_me },
+    { M_GET,  "/chat/sync",                       USER,    chat_sync },
+    { M_GET,  "/chat",                            USER,    chat_conversation_list },
+    { M_GET,  "/chat/conversation/{id}",          MEMBER,  chat_conversation_show },
+    { M_GET,  "/chat/conversation/{id}/messages", MEMBER,  chat_message_list },
+    { M_POST, "/chat/conversation/{id}/message",  MEMBER,  chat_message_send },
+    { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read },
+    { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing },
+    { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth },
+    { M_POST, "/pusher/auth",                     USER,    chat_broadcasting_auth },
+    { M_POST, "/pusher/user-auth",                USER,    chat_broadcasting_user },
+};
+/* clang-format on */
+#define NROUTES (sizeof(routes) / sizeof(routes[0]))
+
+int chat_routes_own(const char *path)
+{
+    char id[CHAT_ID_SIZE];
+
+    if (chat_path_below(path, "/chat")) {
+        return 1; /* what is in no row too: its 404 is JSON like the rest */
+    }
+    for (size_t i = 0; i < NROUTES; i++) {
+        if (chat_path_match(routes[i].path, path, id)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The row for a request.
+ * @param allow  the methods the path has, "" when there is no such path */
+static const route_t *find(chat_request_t *q, const char **allow)
+{
+    char id[CHAT_ID_SIZE];
+
+    *allow = "";
+    for (size_t i = 0; i < NROUTES; i++) {
+        const route_t *route = &routes[i];
+
+        if (!chat_path_match(route->path, q->r->uri, id)) {
+            continue;
+        }
+        if (route->method == q->r->method_number) {
+            memcpy(q->id, id, sizeof(id));
+            return route;
+        }
+        *allow = apr_pstrcat(q->r->pool, *allow, **allow != '\0' ? ", " : "",
+                             route->method == M_GET ? "GET, HEAD" : "POST",
+                             NULL);
+    }
+    return NULL;
+}
+
+/* A browser on its way to a page is shown the form, a program is told. */
+static int nobody(chat_request_t *q)
+{
+    if (q->stranger != NULL) {
+        return chat_reply_error(q, HTTP_FORBIDDEN,
+                                "this account has no part in the chat");
+    }
+    if (q->html) {
+        return chat_reply_redirect(q, "/chat/login");
+    }
+    return chat_reply_error(q, HTTP_UNAUTHORIZED, "log in first");
+}
+
+/* Who it is. @return 0 when it was refused with *answer */
+static int settle_user(chat_request_t *q, int *answer)
+{
+    apr_status_t rv = chat_auth(q);
+
+    if (rv != APR_SUCCESS) {
+        *answer = chat_reply_failed(q, rv, "looking up who is asking");
+        return 0;
+    }
+    if (q->user == NULL) {
+        *answer = nobody(q);
+        return 0;
+    }
+    return 1;
+}
+
+/* Whether they meant to send it. Likewise. */
+static int settle_intent(chat_request_t *q, int *answer)
+{
+    if (q->user->via == CHAT_VIA_BEARER ||
+        (chat_csrf_origin_ok(q) && chat_csrf_token_ok(q))) {
+        return 1;
+    }
+    *answer = chat_reply_error(q, CHAT_HTTP_PAGE_EXPIRED,
+                               "the CSRF token is missing or wrong, or the "
+                               "request comes from another site");
+    return 0;
+}
+
+/* The query string. Likewise. */
+static int settle_query(chat_request_t *q, int *answer)
+{
+    const char *args = q->r->args != NULL ? q->r->args : "";
+    chat_form_result_t result = chat_form_parse(&q->query, args, strlen(args),
+                                                q->r->pool);
+
+    if (result != CHAT_FORM_OK) {
+        *answer = chat_reply_error(q, HTTP_BAD_REQUEST, chat_form_why(result));
+        return 0;
+    }
+    return 1;
+}
+
+int chat_routes_answer(request_rec *r)
+{
+    chat_request_t *q = apr_pcalloc(r->pool, sizeof(*q));
+    const route_t *route;
+    const char *allow;
+    int answer = OK;
+
+    q->r = r;
+    q->conf = chat_server_of(r->server);
+    q->html = chat_accepts_html(apr_table_get(r->headers_in, "Accept"));
+    route = find(q, &allow);
+    if (route == NULL) {
+        return allow[0] == '\0' ? chat_reply_error(q, HTTP_NOT_FOUND,
+                                                   "there is nothing here")
+                                : chat_reply_method(q, allow);
+    }
+    if (!settle_query(q, &answer) ||
+        (route->need != ANYBODY && !settle_user(q, &answer)) ||
+        (route->method == M_POST && !chat_body_read(q, &answer)) ||
+        (route->method == M_POST && q->user != NULL &&
+         !settle_intent(q, &answer))) {
+        return answer;
+    }
+    /* 404 and not 403: a stranger need not learn that the id exists. */
+    if (route->need == MEMBER && q->conversation == NULL) {
+        return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
+    }
+    return route->handler(q);
+}

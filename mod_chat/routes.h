@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * routes.h - which requests are ours, and answering them.
+ */
+#ifndef CHAT_ROUTES_H
+#define CHAT_ROUTES_H
+
+#include <httpd.h>
+
+/** Whether a path is ours to answer, with an error if need be. */
+int chat_routes_own(const char *path);
+
+/** Answer a request whose path is ours. @return for httpd */
+int chat_routes_answer(request_rec *r);
+
+#endif
