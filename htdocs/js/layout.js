@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// layout.js - a thread's messages as the rows that are shown: a line for each
-// day, a line above what is new, and messages in groups, where one person wrote
-// several within minutes. Pure.
+// layout.js - a thread's messages as they are shown: by day, with a line above
+// what is new, and in groups, where one person wrote several within minutes.
+// Pure.
 
-import { sameDay } from './time.js';
+import { dayOf } from './time.js';
 
 const GROUP_GAP = 5 * 60e3; // ms of silence that end a group
 
@@ -13,18 +13,20 @@ const GROUP_GAP = 5 * 60e3; // ms of silence that end a group
  * @param pending      outbox entries, in the order written
  * @param isMine       (message) -> boolean
  * @param firstUnread  id of the first message under the "new" line, or null
- * @return rows {kind: 'day'|'unread'|'message', id, …}; a message row has
- *         message or entry, mine, first and last (of its group)
+ * @return days {id, at, rows}; rows {kind: 'unread'|'message', id, …}; a
+ *         message row has message or entry, mine, first and last (of its group)
  */
-export function rowsOf(messages, pending, isMine, firstUnread) {
-  const rows = [];
+export function daysOf(messages, pending, isMine, firstUnread) {
+  const days = [];
   let group = null; // {who, at (ms), row} of the message before
 
   const add = (row, who, at) => {
-    if (!group || !sameDay(group.at, at)) {
-      rows.push({ kind: 'day', id: `day-${row.id}`, at });
+    const id = `day-${dayOf(at)}`;
+    if (days.at(-1)?.id !== id) {
+      days.push({ id, at, rows: [] });
       group = null;
     }
+    const { rows } = days.at(-1);
     if (firstUnread !== null && row.message?.id === firstUnread) {
       rows.push({ kind: 'unread', id: 'unread' });
       group = null;
@@ -38,6 +40,14 @@ export function rowsOf(messages, pending, isMine, firstUnread) {
     group = { who, at, row };
   };
 
+  // Messages stand in the order of their ids. A foreign program may have given
+  // one an earlier time; it must not begin a second "Monday" after "Tuesday".
+  let latest = 0;
+  const following = (moment) => {
+    latest = Math.max(latest, Date.parse(moment) || 0);
+    return latest;
+  };
+
   for (const message of messages) {
     const mine = isMine(message);
     // Our own message keeps the row it had in the outbox: nothing blinks when
@@ -45,12 +55,11 @@ export function rowsOf(messages, pending, isMine, firstUnread) {
     const id = mine && message.client_id ? `c-${message.client_id}`
       : `m-${message.id}`;
     add({ kind: 'message', id, message, mine },
-      mine ? 'me' : String(message.user_id), Date.parse(message.created_at));
+      mine ? 'me' : String(message.user_id), following(message.created_at));
   }
   for (const entry of pending) {
-    // Our clock may be behind the server's; what is unsent is still the newest.
     add({ kind: 'message', id: `c-${entry.clientId}`, entry, mine: true },
-      'me', Math.max(Date.parse(entry.createdAt), group?.at ?? 0));
+      'me', following(entry.createdAt));
   }
-  return rows;
+  return days;
 }

@@ -24,6 +24,18 @@ function format(date, lang, options) {
   return formatter(Intl.DateTimeFormat, lang, options).format(date);
 }
 
+/** Words that stand alone begin with a capital: "Yesterday". */
+function capital(words, lang) {
+  const [first = '', ...rest] = words;
+  return first.toLocaleUpperCase(lang) + rest.join('');
+}
+
+/** The day a moment belongs to, as a short name: "2026-10-22". */
+export function dayOf(moment) {
+  const date = new Date(moment);
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].join('-');
+}
+
 function startOfDay(moment) {
   const date = new Date(moment);
   date.setHours(0, 0, 0, 0);
@@ -36,13 +48,9 @@ function daysBetween(a, b) {
   return Math.round((startOfDay(b) - startOfDay(a)) / DAY);
 }
 
-export function sameDay(a, b) {
-  return startOfDay(a) === startOfDay(b);
-}
-
-/** 18:05 */
+/** 09:05 or 9:05 AM, as the language has it. */
 export function clock(moment, lang) {
-  return format(new Date(moment), lang, { hour: '2-digit', minute: '2-digit' });
+  return format(new Date(moment), lang, { timeStyle: 'short' });
 }
 
 /** All of it, for a tooltip. */
@@ -51,8 +59,8 @@ export function full(moment, lang) {
     { dateStyle: 'full', timeStyle: 'short' });
 }
 
-/** In the conversation list: "now", "5 min. ago", 14:05, yesterday, Tuesday,
- *  3 Nov, 03/11/2025 - the further away, the coarser. */
+/** In the conversation list: Now, 5 min. ago, 14:05, Yesterday, Tuesday, 3 Nov,
+ *  03/11/2025 - the further away, the coarser. */
 export function listTime(moment, now, lang) {
   const date = new Date(moment);
   const age = now - date.getTime();
@@ -61,7 +69,7 @@ export function listTime(moment, now, lang) {
 
   // A clock that runs ahead of ours is not a reason to speak of the future.
   if (age < MINUTE && age > -10 * MINUTE) {
-    return relative.format(0, 'second');
+    return capital(relative.format(0, 'second'), lang);
   }
   if (age > 0 && age < 60 * MINUTE) {
     return relative.format(-Math.floor(age / MINUTE), 'minute');
@@ -71,7 +79,7 @@ export function listTime(moment, now, lang) {
     return clock(date, lang);
   }
   if (days === 1) {
-    return relative.format(-1, 'day');
+    return capital(relative.format(-1, 'day'), lang);
   }
   if (days > 1 && days < 7) {
     return format(date, lang, { weekday: 'long' });
@@ -83,14 +91,14 @@ export function listTime(moment, now, lang) {
     { day: '2-digit', month: '2-digit', year: 'numeric' });
 }
 
-/** Above the first message of a day: today, yesterday, Tuesday, 3 November,
+/** Above the first message of a day: Today, Yesterday, Tuesday 3 November,
  *  with the year when it is another one. */
 export function dayLabel(moment, now, lang) {
   const date = new Date(moment);
   const days = daysBetween(date, now);
   if (days === 0 || days === 1) {
-    return formatter(Intl.RelativeTimeFormat, lang, { numeric: 'auto' })
-      .format(-days, 'day');
+    return capital(formatter(Intl.RelativeTimeFormat, lang,
+      { numeric: 'auto' }).format(-days, 'day'), lang);
   }
   const options = { weekday: 'long', day: 'numeric', month: 'long' };
   if (date.getFullYear() !== new Date(now).getFullYear()) {

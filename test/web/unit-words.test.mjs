@@ -10,7 +10,7 @@ import en from '../../htdocs/js/lang/en.js';
 import ar from '../../htdocs/js/lang/ar.js';
 import { pickLanguage, statusText, t, useLanguage }
   from '../../htdocs/js/i18n.js';
-import { rowsOf } from '../../htdocs/js/layout.js';
+import { daysOf } from '../../htdocs/js/layout.js';
 import { GRACE, linkState } from '../../htdocs/js/link.js';
 import { keyIn, pathOf } from '../../htdocs/js/route.js';
 import { characters, colourOf, COLOURS, initials, newId, oneLine }
@@ -60,22 +60,22 @@ const now = at(2026, 10, 22, 18, 30); // a Sunday
 
 test('the list tells times coarser the further they are away', () => {
   const list = (...parts) => listTime(at(...parts), now, 'en-GB');
-  assert.equal(list(2026, 10, 22, 18, 29, 30), 'now');
+  assert.equal(list(2026, 10, 22, 18, 29, 30), 'Now');
   assert.match(list(2026, 10, 22, 18, 25), /5 min/);
   assert.equal(list(2026, 10, 22, 9, 5), '09:05');
-  assert.equal(list(2026, 10, 21, 23, 59), 'yesterday');
+  assert.equal(list(2026, 10, 21, 23, 59), 'Yesterday');
   assert.equal(list(2026, 10, 17, 8, 0), 'Tuesday');
   assert.equal(list(2026, 9, 3, 8, 0), '3 Oct');
   assert.equal(list(2025, 9, 3, 8, 0), '03/10/2025');
 });
 
-test('a server clock ahead of ours is "now", not the future', () => {
-  assert.equal(listTime(now + 60e3, now, 'en'), 'now');
+test('a server clock ahead of ours is "Now", not the future', () => {
+  assert.equal(listTime(now + 60e3, now, 'en'), 'Now');
 });
 
 test('days have names while they are near', () => {
-  assert.equal(dayLabel(at(2026, 10, 22, 1), now, 'en-GB'), 'today');
-  assert.equal(dayLabel(at(2026, 10, 21, 1), now, 'en-GB'), 'yesterday');
+  assert.equal(dayLabel(at(2026, 10, 22, 1), now, 'en-GB'), 'Today');
+  assert.equal(dayLabel(at(2026, 10, 21, 1), now, 'en-GB'), 'Yesterday');
   assert.match(dayLabel(at(2026, 10, 16, 1), now, 'en-GB'),
     /^Monday,? 16 November$/);
   assert.match(dayLabel(at(2025, 10, 16, 1), now, 'en-GB'), /2025$/);
@@ -124,22 +124,30 @@ const row = (id, user, minute, more) => ({
   ...more,
 });
 const isMine = (m) => m.user_id === 1;
-const kinds = (rows) => rows.map((r) => (
-  r.kind === 'message' ? (r.message ?? r.entry).id : r.kind));
+const rowsOf = (...of) => daysOf(...of).flatMap((day) => day.rows);
+const kinds = (days) => days.map((day) => day.rows.map((r) => (
+  r.kind === 'message' ? (r.message ?? r.entry).id : r.kind)));
 
 test('a person writing several messages in minutes makes one group', () => {
   const rows = rowsOf([row(1, 2, 0), row(2, 2, 1), row(3, 1, 2), row(4, 2, 3),
-    row(5, 2, 30)], [], isMine, null).slice(1);
+    row(5, 2, 30)], [], isMine, null);
   assert.deepEqual(rows.map((r) => [r.first, r.last]), [[true, false],
     [false, true], [true, true], [true, true], [true, true]]);
 });
 
 test('days are separated, and the "new" line ends a group', () => {
   const next = { created_at: new Date(2026, 0, 2, 0, 1).toISOString() };
-  const rows = rowsOf([row(1, 2, 0), row(2, 2, 1), row(3, 2, 2, next)], [],
+  const days = daysOf([row(1, 2, 0), row(2, 2, 1), row(3, 2, 2, next)], [],
     isMine, 2);
-  assert.deepEqual(kinds(rows), ['day', 1, 'unread', 2, 'day', 3]);
-  assert.equal(rows[3].first, true);
+  assert.deepEqual(kinds(days), [[1, 'unread', 2], [3]]);
+  assert.equal(days[0].rows[2].first, true);
+});
+
+test('a message with an earlier time does not begin its day again', () => {
+  const before = { created_at: new Date(2025, 11, 31, 12).toISOString() };
+  const days = daysOf([row(1, 2, 0), row(2, 2, 0, before), row(3, 2, 1)], [],
+    isMine, null);
+  assert.deepEqual(kinds(days), [[1, 2, 3]]);
 });
 
 test('our message keeps its row when the server confirms it', () => {
@@ -148,14 +156,16 @@ test('our message keeps its row when the server confirms it', () => {
   };
   const before = rowsOf([], [entry], isMine, null);
   const after = rowsOf([row(9, 1, 1, { client_id: 'x' })], [], isMine, null);
-  assert.equal(before[1].id, after[1].id);
+  assert.equal(before[0].id, after[0].id);
 });
 
 test('what waits stays last when our clock is behind the server', () => {
-  const entry = { clientId: 'x', createdAt: '2020-01-01T00:00:00Z' };
-  const rows = rowsOf([row(1, 1, 0)], [entry], isMine, null);
-  assert.equal(rows.length, 3); // one day, two messages
-  assert.equal(rows[2].first, false);
+  const entry = {
+    id: 'e', clientId: 'x', createdAt: '2020-01-01T00:00:00Z',
+  };
+  const days = daysOf([row(1, 1, 0)], [entry], isMine, null);
+  assert.deepEqual(kinds(days), [[1, 'e']]);
+  assert.equal(days[0].rows[1].first, false);
 });
 
 // --- link ---------------------------------------------------------------------

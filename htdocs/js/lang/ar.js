@@ -48,8 +48,8 @@ export default {
   'list.empty.more': 'تظهر هنا عندما تبدأ استشارة.',
   'list.nomatch': 'لا أحد بهذا الاسم.',
   'list.nothing': 'لا رسائل بعد',
-  'list.you': 'أنت: {text}',
-  'list.draft': 'مسودة: {text}',
+  'list.you': 'أنت:',
+  'list.draft': 'مسودة:',
   'list.unread': {
     one: 'رسالة غير مقروءة',
     two: 'رسالتان غير مقروءتين',

@@ -47,8 +47,8 @@ export default {
   'list.empty.more': 'They appear here when a consultation begins.',
   'list.nomatch': 'Nobody by that name.',
   'list.nothing': 'No messages yet',
-  'list.you': 'You: {text}',
-  'list.draft': 'Draft: {text}',
+  'list.you': 'You:',
+  'list.draft': 'Draft:',
   'list.unread': {
     one: 'One unread message',
     other: '{n} unread messages',

@@ -93,13 +93,16 @@ function entry(ctx, conversation) {
           ? full(conversation.updated_at, locale()) : ''}
         >${conversation.updated_at
           ? listTime(conversation.updated_at, now, locale()) : ''}</time>
-      <span class="entry-last" dir="auto">${preview(ctx, conversation)}</span>
-      ${unread ? html`<span class="badge"><span aria-hidden="true"
-        >${unread > 99 ? `${number(99)}+` : number(unread)}</span><span
-        class="sr-only">${t('list.unread', { n: unread })}</span></span>`
-        : nothing}
+      <span class="entry-last">${preview(ctx, conversation)}
+        ${unread ? badge(unread) : nothing}</span>
     </a>
   </li>`;
+}
+
+function badge(n) {
+  return html`<span class="badge"><span aria-hidden="true"
+    >${n > 99 ? `${number(99)}+` : number(n)}</span><span class="sr-only"
+    >${t('list.unread', { n })}</span></span>`;
 }
 
 /** Whose faces stand for a conversation: the other's, or for staff both. */
@@ -116,28 +119,34 @@ export function faces(state, conversation) {
 /** The second line: typing, a draft, what waits to be sent, the last words. */
 function preview({ state, outbox, drafts, now }, conversation) {
   const { key } = conversation;
+  const elsewhere = key !== state.selected;
   const typing = typingIn(state, key, now);
-  if (typing.length && key !== state.selected) {
+  if (typing.length && elsewhere) {
     return html`<em>${t('thread.typing', { name: typing[0] })}</em>`;
   }
-  if (drafts[key]?.trim() && key !== state.selected) {
-    return html`<em>${t('list.draft', { text: oneLine(drafts[key]) })}</em>`;
+  if (drafts[key]?.trim() && elsewhere) {
+    return html`<em>${t('list.draft')}</em>${words(drafts[key])}`;
   }
   const waiting = outbox.of(key).at(-1);
   if (waiting) {
-    return html`${waiting.state === 'failed' ? icons.failed() : icons.waiting()}
-      ${t('list.you', { text: oneLine(waiting.content) })}`;
+    return html`${waiting.state === 'failed' ? icons.failed()
+      : icons.waiting()}<span>${t('list.you')}</span>${words(waiting.content)}`;
   }
   const last = conversation.last_message;
   if (!last) {
-    return html`<em>${t('list.nothing')}</em>`;
+    return html`<span class="faint">${t('list.nothing')}</span>`;
   }
   if (isMine(state, last)) {
-    return html`${last.read_at ? icons.read() : icons.sent()}
-      ${t('list.you', { text: oneLine(last.content) })}`;
+    return html`${last.read_at ? icons.read() : icons.sent()}<span
+      >${t('list.you')}</span>${words(last.content)}`;
   }
-  return isMember(state, conversation) || !last.user ? oneLine(last.content)
-    : `${last.user.name}: ${oneLine(last.content)}`;
+  return isMember(state, conversation) || !last.user ? words(last.content)
+    : html`<span dir="auto">${last.user.name}:</span>${words(last.content)}`;
+}
+
+/** Cut at their own end: Arabic words in an English list, and the reverse. */
+function words(text) {
+  return html`<span class="entry-words" dir="auto">${oneLine(text)}</span>`;
 }
 
 /** Up and down walk through the list, as Tab does. */

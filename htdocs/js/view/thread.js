@@ -4,7 +4,7 @@
 
 import { html, nothing } from '../../lib/lit-html.js';
 import { repeat } from '../../lib/directives/repeat.js';
-import { rowsOf } from '../layout.js';
+import { daysOf } from '../layout.js';
 import { locale, roleText, statusText, t } from '../i18n.js';
 import {
   isMine, nameOf, threadOf, typingIn,
@@ -68,7 +68,7 @@ function about(state, conversation) {
 function log(ctx, key, conversation, thread) {
   const { state, outbox, actions } = ctx;
   const pending = outbox.of(key);
-  const rows = rowsOf(thread.messages, pending,
+  const days = daysOf(thread.messages, pending,
     (message) => isMine(state, message), thread.firstUnread);
   const name = conversation ? nameOf(state, conversation) : '';
   return html`<div class="log-frame">
@@ -76,19 +76,22 @@ function log(ctx, key, conversation, thread) {
       aria-label=${t('thread.log', { name })}
       aria-busy=${!thread.loaded || thread.olderLoading ? 'true' : 'false'}>
       <div class="log-inner">
-        ${beginning(thread, rows, actions)}
-        ${repeat(rows, (row) => row.id, (row) => rowOf(ctx, row))}
+        ${beginning(thread, days, actions)}
+        ${repeat(days, (day) => day.id, (day) => oneDay(ctx, day))}
       </div>
     </div>
     ${jump(ctx, thread)}
   </div>`;
 }
 
+function oneDay(ctx, day) {
+  return html`<section class="day">
+    <p class="day-name"><span>${dayLabel(day.at, ctx.now, locale())}</span></p>
+    ${repeat(day.rows, (row) => row.id, (row) => rowOf(ctx, row))}
+  </section>`;
+}
+
 function rowOf(ctx, row) {
-  if (row.kind === 'day') {
-    return html`<div class="day" data-row=${row.id}><span
-      >${dayLabel(row.at, ctx.now, locale())}</span></div>`;
-  }
   if (row.kind === 'unread') {
     return html`<div class="unread-line" data-row=${row.id}><span
       >${t('thread.unread')}</span></div>`;
@@ -97,7 +100,7 @@ function rowOf(ctx, row) {
 }
 
 /** What stands above the oldest message shown. */
-function beginning(thread, rows, actions) {
+function beginning(thread, days, actions) {
   if (thread.failed === 'failed' && !thread.loaded) {
     return html`<div class="hollow"><p>${t('thread.failed')}</p>
       <button type="button" class="plain" @click=${actions.hurry}
@@ -111,7 +114,7 @@ function beginning(thread, rows, actions) {
     return html`<button type="button" class="plain older"
       @click=${actions.older}>${t('thread.older')}</button>`;
   }
-  return rows.length === 0
+  return days.length === 0
     ? html`<div class="hollow"><p>${t('thread.empty')}</p>
         <p class="faint">${t('thread.empty.more')}</p></div>`
     : html`<p class="start faint">${t('thread.start')}</p>`;
