@@ -14,6 +14,7 @@
 #include "db_private.h"
 
 #include <apr_errno.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include <stdio.h>
@@ -88,7 +89,7 @@ apr_status_t chat_db_fail(chat_db_conn_t *conn, apr_status_t rv,
     snprintf(thread_error, sizeof(thread_error), "%s: %s", what,
              text != NULL && *text != '\0' ? text : chat_db_strerror(rv));
     for (c = thread_error; *c != '\0'; c++) {
-        if (*c == '\n' || *c == '\r') {
+        if (apr_iscntrl(*c)) {
             *c = ' ';
         }
     }

@@ -2,9 +2,9 @@
 /*
  * db.h - the one door to the database.
  *
- * Callers say a statement's label and its values; the text stands in sql/ and is
- * compiled in (one text for both engines, or one each). The engine is SQLite or
- * PostgreSQL, told by the target's form. Values are always bound.
+ * Callers say a statement's label and its values; the text stands in sql/ and
+ * is compiled in (one text for both engines, or one each). The engine is SQLite
+ * or PostgreSQL, told by the target's form. Values are always bound.
  *
  * apr_dbd finds and loads the driver, opens and closes. Statements run on the
  * native handle (sqlite3*, PGconn*), because apr_dbd's own calls turn NULL into
@@ -15,8 +15,8 @@
  * to one thread between acquire and release: hold it around statements only,
  * never while hashing a password, reading a body or writing a reply.
  *
- * A statement that fails is remembered by its transaction: chat_db_commit() then
- * rolls back and says the first error, so a caller cannot commit half.
+ * A statement that fails is remembered by its transaction: chat_db_commit()
+ * then rolls back and says the first error, so a caller cannot commit half.
  */
 #ifndef CHAT_DB_H
 #define CHAT_DB_H
@@ -33,7 +33,7 @@ typedef struct chat_db_result_t chat_db_result_t; /* rows, copied to a pool */
 #define CHAT_DB_EAWAY (APR_OS_START_USERERR + 1)   /* cannot be reached */
 #define CHAT_DB_EBUSY (APR_OS_START_USERERR + 2)   /* lock or pool wait over */
 #define CHAT_DB_EUNIQUE (APR_OS_START_USERERR + 3) /* a unique key exists */
-#define CHAT_DB_ECONSTRAINT (APR_OS_START_USERERR + 4) /* FK, CHECK, NOT NULL */
+#define CHAT_DB_ECONSTRAINT (APR_OS_START_USERERR + 4) /* FK, CHECK, NULL */
 #define CHAT_DB_EINPUT (APR_OS_START_USERERR + 5) /* value not of the type */
 #define CHAT_DB_EFULL (APR_OS_START_USERERR + 6)  /* disk full or read-only */
 #define CHAT_DB_ESQL (APR_OS_START_USERERR + 7)   /* our statement is wrong */
@@ -65,9 +65,11 @@ chat_db_value_t chat_db_text(const char *s); /* NULL gives SQL NULL */
 chat_db_value_t chat_db_int(apr_int64_t n);
 
 /**
- * Prepare a pool of connections; none is opened yet, so this may run before a
- * fork. Everything is closed when p is cleared; connections still out then (a
- * process that is torn down around its threads) are left alone.
+ * Prepare a pool of connections; none is opened yet. After a fork the child may
+ * use it only if the parent never took a connection: neither engine survives
+ * being inherited open. Everything is closed when p is cleared; connections
+ * still out then (a process that is torn down around its threads) are left
+ * alone.
  * @param conf  zero in a field means its default
  * @param why  a sentence naming what is wrong with the target, from p
  * @return APR_EINVAL for a target of unknown form, APR_EDSOOPEN when apr-util's

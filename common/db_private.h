@@ -108,7 +108,7 @@ struct chat_db_result_t {
  * Keep the text of a failure, for its connection and for the calling thread.
  * @param conn  may be NULL when there is none
  * @param what  the statement's label or what was tried
- * @param text  the engine's words; line breaks become blanks
+ * @param text  the engine's words; control characters become blanks
  * @return rv
  */
 apr_status_t chat_db_fail(chat_db_conn_t *conn, apr_status_t rv,
