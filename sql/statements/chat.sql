@@ -65,10 +65,9 @@ SELECT u.id, u.name, u.email, u.role,
 FROM chat_users u
 LEFT JOIN chat_conversations c ON c.id = $2
 WHERE u.active
-  AND (u.email = $1
-       OR (u.name = $1
-           AND NOT EXISTS (SELECT 1 FROM chat_users x WHERE x.email = $1)
-           AND (SELECT count(*) FROM chat_users x WHERE x.name = $1) = 1))
+  AND u.id = coalesce((SELECT x.id FROM chat_users x WHERE x.email = $1),
+                      (SELECT min(x.id) FROM chat_users x WHERE x.name = $1
+                       HAVING count(*) = 1))
 
 -- broadcasting.c: the same four columns for a conversation named in a body.
 -- $1 user id, $2 conversation id
@@ -129,11 +128,14 @@ DELETE FROM personal_access_tokens WHERE token = $1
 
 -- --- conversations (conversation.c) ----------------------------------------------
 
--- The caller's conversations, newest activity first.
+-- The caller's conversations, newest activity first. Which ones is settled
+-- before anything is looked up about them.
+-- The LIMIT on members also keeps SQLite from merging that query into the one
+-- around it, which would make it list the members of all conversations first.
 -- $1 user, $2 and $3 updated_at and id of the last row seen (NULL: from the
 -- top), $4 limit.  Columns: updated_at, id, JSON
 -- :name conversation_list sqlite
-SELECT coalesce(c.updated_at, c.created_at, ''), c.id,
+SELECT k.at, k.id,
        json_object(
            'id', c.id, 'title', c.title, 'status', c.status,
            'unread',
@@ -166,24 +168,27 @@ SELECT coalesce(c.updated_at, c.created_at, ''), c.id,
                  WHERE x.conversation_id = c.id AND x.user_id <> $1
                  LIMIT 1)),
            'members',
-           json((SELECT json_group_array(json_object('id', u.id,
-                                                     'name', u.name,
-                                                     'role', u.role))
-                 FROM chat_members x
-                 JOIN chat_users u ON u.id = x.user_id
-                 WHERE x.conversation_id = c.id)))
-FROM chat_members me
-JOIN chat_conversations c ON c.id = me.conversation_id
-WHERE me.user_id = $1
-  AND ($2 IS NULL
-       OR (coalesce(c.updated_at, c.created_at, ''), c.id) < ($2, $3))
-ORDER BY 1 DESC, c.id DESC
-LIMIT $4
+           json((SELECT json_group_array(json(one))
+                 FROM (SELECT json_object('id', u.id, 'name', u.name,
+                                          'role', u.role) AS one
+                       FROM chat_members x
+                       JOIN chat_users u ON u.id = x.user_id
+                       WHERE x.conversation_id = c.id LIMIT 100))))
+FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
+      FROM chat_members me
+      JOIN chat_conversations x ON x.id = me.conversation_id
+      WHERE me.user_id = $1
+        AND ($2 IS NULL
+             OR (coalesce(x.updated_at, x.created_at, ''), x.id) < ($2, $3))
+      ORDER BY 1 DESC, 2 DESC
+      LIMIT $4) AS k
+JOIN chat_conversations c ON c.id = k.id
+ORDER BY k.at DESC, k.id DESC
 
 -- The same for staff, who see every conversation; `other` is nobody.
 -- $1 to $4 as above
 -- :name conversation_list_all sqlite
-SELECT coalesce(c.updated_at, c.created_at, ''), c.id,
+SELECT k.at, k.id,
        json_object(
            'id', c.id, 'title', c.title, 'status', c.status,
            'unread',
@@ -210,17 +215,20 @@ SELECT coalesce(c.updated_at, c.created_at, ''), c.id,
                  ORDER BY m.id DESC LIMIT 1)),
            'other', NULL,
            'members',
-           json((SELECT json_group_array(json_object('id', u.id,
-                                                     'name', u.name,
-                                                     'role', u.role))
-                 FROM chat_members x
-                 JOIN chat_users u ON u.id = x.user_id
-                 WHERE x.conversation_id = c.id)))
-FROM chat_conversations c
-WHERE $2 IS NULL
-   OR (coalesce(c.updated_at, c.created_at, ''), c.id) < ($2, $3)
-ORDER BY 1 DESC, c.id DESC
-LIMIT $4
+           json((SELECT json_group_array(json(one))
+                 FROM (SELECT json_object('id', u.id, 'name', u.name,
+                                          'role', u.role) AS one
+                       FROM chat_members x
+                       JOIN chat_users u ON u.id = x.user_id
+                       WHERE x.conversation_id = c.id LIMIT 100))))
+FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
+      FROM chat_conversations x
+      WHERE $2 IS NULL
+         OR (coalesce(x.updated_at, x.created_at, ''), x.id) < ($2, $3)
+      ORDER BY 1 DESC, 2 DESC
+      LIMIT $4) AS k
+JOIN chat_conversations c ON c.id = k.id
+ORDER BY k.at DESC, k.id DESC
 
 -- $1 conversation
 -- :name conversation_show sqlite
@@ -231,12 +239,12 @@ SELECT json_object(
            strftime('%Y-%m-%dT%H:%M:%fZ',
                     coalesce(c.updated_at, c.created_at)),
            'members',
-           json((SELECT json_group_array(json_object('id', u.id,
-                                                     'name', u.name,
-                                                     'role', u.role))
-                 FROM chat_members x
-                 JOIN chat_users u ON u.id = x.user_id
-                 WHERE x.conversation_id = c.id)))
+           json((SELECT json_group_array(json(one))
+                 FROM (SELECT json_object('id', u.id, 'name', u.name,
+                                          'role', u.role) AS one
+                       FROM chat_members x
+                       JOIN chat_users u ON u.id = x.user_id
+                       WHERE x.conversation_id = c.id LIMIT 100))))
 FROM chat_conversations c
 WHERE c.id = $1
 
