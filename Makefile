@@ -15,6 +15,12 @@
 
 B ?= build
 
+# One line a file; V=1 shows the commands.
+ifneq ($(V),1)
+Q = @
+SAY = @echo "  $(1)	$@";
+endif
+
 # Nothing but these needs config.mk.
 ifeq ($(filter clean distclean help,$(MAKECMDGOALS)),)
 ifeq ($(wildcard config.mk),)
@@ -49,61 +55,62 @@ all: $(B)/mod_chat.so $(B)/chat-push $(B)/ws-echo $(B)/htdocs/.done
 # --- C ------------------------------------------------------------------------
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ipush -c -o $@ $<
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Ipush -c -o $@ $<
 
 $(B)/mod_chat/%.o: mod_chat/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(HTTPD_CFLAGS) -c -o $@ $<
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(HTTPD_CFLAGS) -c -o $@ $<
 
 $(B)/common/%.o: common/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(B)/gen/%.o: $(B)/gen/%.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # Statements by label, and whole scripts (schemas), as C strings.
 $(B)/gen/statements.c: $(wildcard sql/statements/*.sql) sql/statements.awk
 	@mkdir -p $(@D)
-	awk -f sql/statements.awk $(sort $(wildcard sql/statements/*.sql)) >$@
+	$(call SAY,AWK)awk -f sql/statements.awk $(sort $(wildcard sql/statements/*.sql)) >$@
 
 $(B)/gen/scripts.c: $(wildcard sql/*.sql) sql/scripts.awk
 	@mkdir -p $(@D)
-	awk -f sql/scripts.awk $(sort $(wildcard sql/*.sql)) >$@
+	$(call SAY,AWK)awk -f sql/scripts.awk $(sort $(wildcard sql/*.sql)) >$@
 
 $(B)/libchat.a: $(COMMON_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call SAY,AR)$(AR) rcs $@ $^
 
 $(B)/libpush.a: $(PUSH_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call SAY,AR)$(AR) rcs $@ $^
 
 $(B)/chat-push: $(B)/push/main.o $(B)/libpush.a $(B)/libchat.a
-	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
 
 $(B)/mod_chat.so: $(MOD_OBJ) $(B)/libchat.a
-	$(CC) -shared -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,LD)$(CC) -shared -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
 
 # Test only: the frame code as an echo server, for conformance suites.
 $(B)/ws-echo: $(B)/test/ws-echo.o $(B)/libpush.a $(B)/libchat.a
-	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
 
 # --- the pages, with the libraries they use ---------------------------------------
 $(B)/htdocs/.done: $(shell find htdocs -type f 2>/dev/null) package-lock.json
 	@test -d node_modules/pusher-js || { echo "make: the npm packages are not installed: run npm ci --ignore-scripts" >&2; exit 1; }
+	@echo "  COPY	$(B)/htdocs"
 	@rm -rf $(B)/htdocs && mkdir -p $(B)/htdocs/lib/directives
-	cp -R htdocs/. $(B)/htdocs/
-	cp node_modules/pusher-js/dist/web/pusher.min.js $(B)/htdocs/lib/
-	cp node_modules/lit-html/lit-html.js node_modules/lit-html/directive.js \
+	$(Q)cp -R htdocs/. $(B)/htdocs/
+	$(Q)cp node_modules/pusher-js/dist/web/pusher.min.js $(B)/htdocs/lib/
+	$(Q)cp node_modules/lit-html/lit-html.js node_modules/lit-html/directive.js \
 	    node_modules/lit-html/directive-helpers.js $(B)/htdocs/lib/
-	cp node_modules/lit-html/directives/repeat.js $(B)/htdocs/lib/directives/
+	$(Q)cp node_modules/lit-html/directives/repeat.js $(B)/htdocs/lib/directives/
 	@touch $@
 
 # --- tests --------------------------------------------------------------------
 $(B)/unit/%: test/unit/%.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ipush -Imod_chat -o $@ $< $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Ipush -Imod_chat -o $@ $< $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
 
 unit: $(UNIT)
 	@for t in $^; do echo "== $$t"; $$t || exit 1; done
@@ -111,7 +118,7 @@ unit: $(UNIT)
 # The corpora, replayed by an ordinary program; an empty corpus is a failure.
 $(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Ipush -Imod_chat -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Ipush -Imod_chat -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
 
 fuzz-replay: $(FUZZ)
 	@for f in $^; do $$f test/fuzz/corpus/$$(basename $$f | sed 's/^fuzz_//') || exit 1; done
@@ -178,7 +185,7 @@ install: all
 	install -m 755 $(B)/chat-push $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 conf/chat.conf conf/chat-push.json $(DESTDIR)$(PREFIX)/share/mod_chat/conf/
 	install -m 644 sql/*.sql $(DESTDIR)$(PREFIX)/share/mod_chat/sql/
-	cp -R $(B)/htdocs $(DESTDIR)$(PREFIX)/share/mod_chat/
+	$(Q)cp -R $(B)/htdocs $(DESTDIR)$(PREFIX)/share/mod_chat/
 	rm -f $(DESTDIR)$(PREFIX)/share/mod_chat/htdocs/.done
 
 clean:
