@@ -1,0 +1,764 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_conn.c - a connection from the other end of its socket.
+ *
+ * A loop runs in a thread of its own; the tests talk to it over socket pairs,
+ * with blocking reads. What the protocol saw is noted under a mutex.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "conn.h"
+#include "ws.h"
+
+#define MAX_BODY 100000
+#define MAX_MESSAGE 70000
+#define MAX_QUEUE 1000000
+#define HTTP_IDLE 2 /* seconds */
+#define BIG 3000000 /* bytes of the answer to /big */
+
+static apr_pool_t *pool;
+static push_loop_t *loop;
+static push_conns_t *conns;
+static pthread_t thread;
+
+/* What the protocol saw. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int nrequests, nclosed, last_code, last_why;
+
+typedef struct {
+    int magic; /* 0 from the slab, 7 once upgraded */
+} client_t;
+
+/* --- the protocol -------------------------------------------------------- */
+
+static int path_is(const http_head_t *head, const char *path)
+{
+    return http_span_is(&head->path, path);
+}
+
+static void on_request(push_conn_t *c, const http_head_t *head, char *body,
+                       apr_size_t len)
+{
+    static char big[BIG];
+    client_t *client = push_conn_client(c);
+
+    pthread_mutex_lock(&lock);
+    nrequests++;
+    pthread_mutex_unlock(&lock);
+    if (push_conn_of(client) != c) {
+        abort();
+    }
+    if (path_is(head, "/ws")) {
+        client->magic = push_conn_upgrade(c, head) ? 7 : 0;
+    }
+    else if (path_is(head, "/kill")) {
+        push_conn_reply(c, head, 200, NULL, NULL, "never", 5);
+        push_conn_kill(c, PUSH_END_US);
+        push_conn_reply(c, head, 200, NULL, NULL, "never", 5);
+    }
+    else if (path_is(head, "/big")) {
+        memset(big, 'b', sizeof(big));
+        push_conn_reply(c, head, 200, "text/plain", NULL, big, sizeof(big));
+    }
+    else if (!path_is(head, "/silent")) {
+        push_conn_reply(c, head, 200, "text/plain", "X-Extra: 1\r\n", body,
+                        len);
+    }
+}
+
+/* Echo, and a few words that mean something. */
+static void on_message(push_conn_t *c, int opcode, char *data, apr_size_t len)
+{
+    push_frame_t *f;
+    int i;
+
+    if (((client_t *)push_conn_client(c))->magic != 7 || data[len] != '\0') {
+        abort();
+    }
+    if (strcmp(data, "kill") == 0) {
+        push_conn_text(c, "never", 5);
+        push_conn_kill(c, PUSH_END_US);
+        push_conn_text(c, "never", 5);
+    }
+    else if (strcmp(data, "close") == 0) {
+        push_conn_close(c, 4200, "come back");
+        push_conn_close(c, 4201, "twice");
+        push_conn_text(c, "never", 5);
+    }
+    else if (strncmp(data, "flood ", 6) == 0) {
+        f = push_frame_ws(WS_BINARY, data, 6000);
+        for (i = atoi(data + 6); i > 0; i--) {
+            push_conn_send(c, f);
+        }
+        push_frame_release(f);
+    }
+    else {
+        f = push_frame_ws(opcode, data, len);
+        push_conn_send(c, f);
+        push_frame_release(f);
+    }
+}
+
+static void on_sweep(push_conn_t *c, apr_uint32_t now)
+{
+    (void)c;
+    (void)now;
+}
+
+static void on_closed(push_conn_t *c, push_end_t why, int code)
+{
+    if (((client_t *)push_conn_client(c))->magic != 7) {
+        abort();
+    }
+    ((client_t *)push_conn_client(c))->magic = 8; /* a second call aborts */
+    pthread_mutex_lock(&lock);
+    nclosed++;
+    last_why = why;
+    last_code = code;
+    pthread_mutex_unlock(&lock);
+}
+
+static const push_protocol_t protocol = {
+    .client_size = sizeof(client_t),
+    .max_body = MAX_BODY,
+    .max_message = MAX_MESSAGE,
+    .max_queue = MAX_QUEUE,
+    .http_idle = HTTP_IDLE,
+    .request = on_request,
+    .message = on_message,
+    .sweep = on_sweep,
+    .closed = on_closed,
+};
+
+/* --- the other end ------------------------------------------------------- */
+
+static void *run(void *baton)
+{
+    (void)baton;
+    push_loop_run(loop);
+    return NULL;
+}
+
+typedef struct {
+    push_task_t task;
+    int fd;
+} give_t;
+
+static void give_run(push_loop_t *l, push_task_t *task)
+{
+    give_t *give = (give_t *)task;
+
+    (void)l;
+    push_conn_accept(conns, give->fd, NULL, 0);
+    free(give);
+}
+
+/* A connection of the loop; we hold the other end, which gives up after 10 s.
+ */
+static int open_pair(void)
+{
+    struct timeval patience = { 10, 0 };
+    give_t *give = calloc(1, sizeof(*give));
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    fcntl(fds[1], F_SETFL, O_NONBLOCK);
+    setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(fds[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    give->task.run = give_run;
+    give->fd = fds[1];
+    push_loop_post(loop, &give->task);
+    return fds[0];
+}
+
+static void say(int fd, const char *bytes, apr_size_t len)
+{
+    ssize_t n;
+
+    for (; len > 0; bytes += n, len -= (apr_size_t)n) {
+        n = send(fd, bytes, len, MSG_NOSIGNAL);
+        assert_true(n > 0);
+    }
+}
+
+static void say_text(int fd, const char *text) { say(fd, text, strlen(text)); }
+
+/* A byte at a time, so that everything is cut everywhere. */
+static void say_slowly(int fd, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        say(fd, text, 1);
+        usleep(300);
+    }
+}
+
+static void hear(int fd, char *buf, apr_size_t len)
+{
+    ssize_t n;
+
+    for (; len > 0; buf += n, len -= (apr_size_t)n) {
+        n = recv(fd, buf, len, 0);
+        assert_true(n > 0);
+    }
+}
+
+/* Everything up to the end of the connection. */
+static char *hear_all(int fd)
+{
+    static char all[BIG + 4096];
+    apr_size_t len = 0;
+    ssize_t n;
+
+    while ((n = recv(fd, all + len, sizeof(all) - 1 - len, 0)) > 0) {
+        len += (apr_size_t)n;
+    }
+    assert_true(n == 0 || errno == ECONNRESET);
+    all[len] = '\0';
+    return all;
+}
+
+/* One answer: its head, and its body of Content-Length bytes behind it. */
+static char *hear_answer(int fd)
+{
+    static char answer[BIG + 4096];
+    apr_size_t len = 0, body = 0;
+    char *at;
+
+    do {
+        hear(fd, answer + len++, 1);
+        answer[len] = '\0';
+    } while (len < 4 || strcmp(answer + len - 4, "\r\n\r\n") != 0);
+    at = strstr(answer, "Content-Length: ");
+    if (at != NULL) {
+        body = (apr_size_t)atol(at + 16);
+    }
+    hear(fd, answer + len, body);
+    answer[len + body] = '\0';
+    return answer;
+}
+
+static void assert_begins(const char *text, const char *with)
+{
+    if (strncmp(text, with, strlen(with)) != 0) {
+        fail_msg("\"%.60s\" does not begin with \"%s\"", text, with);
+    }
+}
+
+static void assert_ends(const char *text, const char *with)
+{
+    if (strlen(text) < strlen(with) ||
+        strcmp(text + strlen(text) - strlen(with), with) != 0) {
+        fail_msg("\"%s\" does not end with \"%s\"", text, with);
+    }
+}
+
+/* A number the loop's thread writes. */
+static int seen(const int *number)
+{
+    int now;
+
+    pthread_mutex_lock(&lock);
+    now = *number;
+    pthread_mutex_unlock(&lock);
+    return now;
+}
+
+static void wait_for(const int *number, int wanted)
+{
+    int i;
+
+    for (i = 0; i < 1000 && seen(number) != wanted; i++) {
+        usleep(5000);
+    }
+    assert_int_equal(seen(number), wanted);
+}
+
+#define UPGRADE                                                                \
+    "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"                    \
+    "Connection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n"         \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+static int open_ws(void)
+{
+    int fd = open_pair();
+
+    say_text(fd, UPGRADE);
+    assert_begins(hear_answer(fd), "HTTP/1.1 101 ");
+    return fd;
+}
+
+/* A text frame, masked with zeroes. */
+static void say_frame(int fd, const char *text)
+{
+    char frame[126 + 6] = { (char)0x81, (char)(0x80 | strlen(text)) };
+
+    memcpy(frame + 6, text, strlen(text));
+    say(fd, frame, 6 + strlen(text));
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    nrequests = nclosed = last_code = 0;
+    apr_pool_create(&pool, NULL);
+    push_loop_create(&loop, 0, pool);
+    push_conns_create(&conns, loop, &protocol, pool);
+    return pthread_create(&thread, NULL, run, NULL);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    push_loop_stop(loop);
+    pthread_join(thread, NULL);
+    apr_pool_destroy(pool);
+    return 0;
+}
+
+/* --- HTTP ---------------------------------------------------------------- */
+
+static void a_request_is_answered_and_another_may_follow(void **state)
+{
+    int fd = open_pair();
+    char *answer;
+
+    (void)state;
+    say_text(fd, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi");
+    answer = hear_answer(fd);
+    assert_begins(answer, "HTTP/1.1 200 OK\r\nDate: ");
+    assert_non_null(strstr(answer, " GMT\r\nContent-Length: 2\r\n"));
+    assert_non_null(strstr(answer, "\r\nContent-Type: text/plain\r\n"));
+    assert_non_null(strstr(answer, "\r\nX-Extra: 1\r\n"));
+    assert_null(strstr(answer, "Connection"));
+    assert_ends(answer, "\r\n\r\nhi");
+    say_text(fd, "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    answer = hear_all(fd);
+    assert_non_null(strstr(answer, "\r\nConnection: close\r\n"));
+    close(fd);
+}
+
+static void a_request_in_single_bytes_is_the_same_request(void **state)
+{
+    int fd = open_pair();
+
+    (void)state;
+    say_slowly(fd, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"
+                   "hello"
+                   "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked"
+                   "\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n"
+                   "GET /x HTTP/1.0\r\n\r\n");
+    assert_ends(hear_answer(fd), "\r\n\r\nhello");
+    assert_ends(hear_answer(fd), "\r\n\r\nabcde");
+    assert_non_null(strstr(hear_all(fd), "Connection: close"));
+    assert_int_equal(seen(&nrequests), 3);
+    close(fd);
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    char request[128], end[16];
+    int fd = open_pair(), i;
+
+    (void)state;
+    for (i = 0; i < 2000; i++) {
+        snprintf(request, sizeof(request),
+                 i % 2 ? "POST /x HTTP/1.1\r\nHost: h\r\n"
+                         "Content-Length: 4\r\n\r\n%04d"
+                       : "POST /x HTTP/1.1\r\nHost: h\r\n"
+                         "Transfer-Encoding: chunked\r\n\r\n"
+                         "4\r\n%04d\r\n0\r\n\r\n",
+                 i);
+        say_text(fd, request);
+        if (i % 500 == 499) {
+            usleep(20000); /* the answers have filled the socket by now */
+        }
+    }
+    for (i = 0; i < 2000; i++) {
+        snprintf(end, sizeof(end), "\r\n\r\n%04d", i);
+        assert_ends(hear_answer(fd), end);
+    }
+    close(fd);
+}
+
+static void a_client_that_leaves_answers_lying_is_not_read(void **state)
+{
+    static const char request[] = "GET /big HTTP/1.1\r\nHost: h\r\n\r\n";
+    int fd = open_pair(), i;
+
+    (void)state;
+    for (i = 0; i < 20; i++) {
+        say_text(fd, request);
+    }
+    usleep(200000);
+    assert_int_equal(seen(&nrequests), 1);
+    assert_true(push_conns_queued(conns) < BIG + 1000);
+    for (i = 0; i < 20; i++) {
+        assert_int_equal(strlen(strstr(hear_answer(fd), "\r\n\r\n")), BIG + 4);
+    }
+    close(fd);
+}
+
+static void a_body_is_asked_for_when_the_client_waits(void **state)
+{
+    int fd = open_pair();
+
+    (void)state;
+    say_text(fd, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n"
+                 "Expect: 100-continue\r\n\r\n");
+    assert_string_equal(hear_answer(fd), "HTTP/1.1 100 Continue\r\n\r\n");
+    say_text(fd, "h");
+    usleep(20000);
+    say_text(fd, "i");
+    assert_ends(hear_answer(fd), "\r\n\r\nhi");
+    close(fd);
+}
+
+static void a_head_request_gets_no_body(void **state)
+{
+    int fd = open_pair();
+    char *all;
+
+    (void)state;
+    say_text(fd, "HEAD /big HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    all = hear_all(fd);
+    assert_non_null(strstr(all, "Content-Length: 3000000\r\n"));
+    assert_ends(all, "\r\n\r\n");
+    close(fd);
+}
+
+static void what_is_refused_is_refused_before_it_is_stored(void **state)
+{
+    static const struct {
+        const char *request;
+        const char *answer;
+    } cases[] = {
+        { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100001\r\n\r\n",
+          "HTTP/1.1 413 " },
+        { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: "
+          "99999999999999\r\n\r\n",
+          "HTTP/1.1 413 " },
+        { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+          "186a1\r\n",
+          "HTTP/1.1 413 " },
+        { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx",
+          "HTTP/1.1 400 " },
+        { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n",
+          "HTTP/1.1 501 " },
+        { "GET / HTTP/3.0\r\n\r\n", "HTTP/1.1 505 " },
+        { "GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 " },
+        { "\x16\x03\x01\x02\n\n", "HTTP/1.1 400 " },
+    };
+    char *all;
+    int fd;
+    apr_size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        fd = open_pair();
+        say_text(fd, cases[i].request);
+        all = hear_all(fd);
+        assert_begins(all, cases[i].answer);
+        assert_non_null(strstr(all, "Content-Type: application/json\r\n"));
+        assert_non_null(strstr(all, "Connection: close\r\n"));
+        assert_non_null(strstr(all, "\r\n\r\n{\"error\":\""));
+        close(fd);
+    }
+    assert_int_equal(seen(&nrequests), 0);
+}
+
+static void a_head_without_end_is_refused_at_its_limit(void **state)
+{
+    int fd = open_pair();
+    char piece[1024];
+    int i;
+
+    (void)state;
+    memset(piece, 'a', sizeof(piece));
+    say_text(fd, "GET / HTTP/1.1\r\nX: ");
+    for (i = 0; i < HTTP_HEAD_MAX / 1024; i++) {
+        say(fd, piece, sizeof(piece));
+        usleep(1000);
+    }
+    assert_begins(hear_all(fd), "HTTP/1.1 431 ");
+    close(fd);
+}
+
+/* Dripping bytes does not prolong the time for a request. */
+static void a_slow_request_is_ended_in_time(void **state)
+{
+    int fd = open_pair(), i;
+    char *all;
+
+    (void)state;
+    say_text(fd, "GET / HTTP/1.1\r\nX: ");
+    for (i = 0; i < (HTTP_IDLE + 2) * 5; i++) {
+        send(fd, "a", 1, MSG_NOSIGNAL);
+        usleep(200000);
+    }
+    all = hear_all(fd);
+    assert_begins(all, "HTTP/1.1 408 ");
+    close(fd);
+}
+
+static void a_silent_client_is_ended_in_time(void **state)
+{
+    int fd = open_pair();
+    const push_counters_t *n = push_conns_counters(conns);
+
+    (void)state;
+    assert_string_equal(hear_all(fd), "");
+    close(fd);
+    usleep(50000);
+    assert_int_equal(push_counter_get(&n->http_ends[PUSH_END_TIMEOUT]), 1);
+    assert_int_equal(push_conns_count(conns, PUSH_CONN_HTTP), 0);
+}
+
+static void a_connection_killed_by_its_own_request_is_gone(void **state)
+{
+    int fd = open_pair();
+
+    (void)state;
+    say_text(fd, "GET /kill HTTP/1.1\r\nHost: h\r\n\r\n"
+                 "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_string_equal(hear_all(fd), "");
+    assert_int_equal(seen(&nrequests), 1);
+    close(fd);
+}
+
+static void a_request_nobody_answers_is_an_error(void **state)
+{
+    int fd = open_pair();
+
+    (void)state;
+    say_text(fd, "GET /silent HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_begins(hear_answer(fd), "HTTP/1.1 500 ");
+    close(fd);
+}
+
+/* --- WebSocket ----------------------------------------------------------- */
+
+static void frames_in_the_packet_of_the_upgrade_are_heard(void **state)
+{
+    static const char both[] = UPGRADE "\x81\x85\0\0\0\0hello\x89\x80\0\0\0\0";
+    int fd = open_pair();
+    char echo[9];
+
+    (void)state;
+    say(fd, both, sizeof(both) - 1);
+    assert_non_null(strstr(hear_answer(fd), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    hear(fd, echo, 9);
+    assert_memory_equal(echo, "\x81\x05hello\x8a\x00", 9);
+    close(fd);
+}
+
+static void the_same_holds_when_the_upgrade_came_in_pieces(void **state)
+{
+    static const char both[] = UPGRADE "\x81\x85\0\0\0\0hello";
+    int fd = open_pair();
+    char echo[7];
+
+    (void)state;
+    say(fd, both, 50);
+    usleep(20000);
+    say(fd, both + 50, sizeof(both) - 1 - 50);
+    assert_begins(hear_answer(fd), "HTTP/1.1 101 ");
+    hear(fd, echo, 7);
+    assert_memory_equal(echo, "\x81\x05hello", 7);
+    close(fd);
+}
+
+static void an_end_is_told_once_with_its_code(void **state)
+{
+    char close_frame[13];
+    int fd = open_ws();
+
+    (void)state;
+    say_frame(fd, "close");
+    hear(fd, close_frame, 13);
+    assert_memory_equal(close_frame,
+                        "\x88\x0b\x10\x68"
+                        "come back",
+                        13);
+    /* It is told when the closing begins, not when the peer has agreed. */
+    wait_for(&nclosed, 1);
+    assert_int_equal(seen(&last_code), 4200);
+    assert_int_equal(seen(&last_why), PUSH_END_US);
+    assert_string_equal(hear_all(fd), "");
+    close(fd);
+    usleep(20000);
+    assert_int_equal(seen(&nclosed), 1);
+    assert_int_equal(
+        push_counter_get(
+            &push_conns_counters(conns)->closes[PUSH_CLOSE_RECONNECT]),
+        1);
+}
+
+static void a_peer_that_vanishes_is_told_as_1006(void **state)
+{
+    int fd = open_ws();
+
+    (void)state;
+    close(fd);
+    wait_for(&nclosed, 1);
+    assert_int_equal(seen(&last_code), 1006);
+    assert_int_equal(seen(&last_why), PUSH_END_PEER);
+}
+
+static void a_connection_killed_by_its_own_message_is_gone(void **state)
+{
+    int fd = open_ws();
+
+    (void)state;
+    say_frame(fd, "kill");
+    assert_string_equal(hear_all(fd), "");
+    wait_for(&nclosed, 1);
+    assert_int_equal(seen(&last_why), PUSH_END_US);
+    close(fd);
+}
+
+static void a_closing_peer_that_never_answers_is_ended_in_time(void **state)
+{
+    int fd = open_ws(), i;
+
+    (void)state;
+    say_frame(fd, "close");
+    for (i = 0; i < 80 && push_conns_count(conns, PUSH_CONN_CLOSING) +
+                                  push_conns_count(conns, PUSH_CONN_OPEN) >
+                              0;
+         i++) {
+        usleep(100000);
+    }
+    assert_int_equal(push_conns_count(conns, PUSH_CONN_CLOSING), 0);
+    assert_true(i > 30);
+    close(fd);
+}
+
+static void a_slow_reader_gets_everything_below_the_limit(void **state)
+{
+    static char frame[6004];
+    int fd = open_ws(), i;
+
+    (void)state;
+    say_frame(fd, "flood 150");
+    usleep(100000);
+    assert_true(push_conns_queued(conns) > 0);
+    for (i = 0; i < 150; i++) {
+        hear(fd, frame, sizeof(frame));
+        assert_memory_equal(frame,
+                            "\x82\x7e\x17\x70"
+                            "flood 150",
+                            13);
+    }
+    say_frame(fd, "hello");
+    hear(fd, frame, 7);
+    assert_memory_equal(frame, "\x81\x05hello", 7);
+    assert_int_equal(push_conns_queued(conns), 0);
+    close(fd);
+}
+
+static void a_reader_past_the_limit_is_dropped_alone(void **state)
+{
+    int slow = open_ws(), fine = open_ws();
+    char echo[7];
+
+    (void)state;
+    say_frame(slow, "flood 1000");
+    wait_for(&nclosed, 1);
+    assert_int_equal(seen(&last_why), PUSH_END_SLOW);
+    assert_int_equal(seen(&last_code), 1006);
+    say_frame(fine, "hello");
+    hear(fine, echo, 7);
+    assert_memory_equal(echo, "\x81\x05hello", 7);
+    usleep(20000);
+    assert_int_equal(push_conns_queued(conns), 0);
+    close(slow);
+    close(fine);
+}
+
+static void the_counters_add_up(void **state)
+{
+    const push_counters_t *n = push_conns_counters(conns);
+    int fd = open_ws();
+    char echo[7];
+
+    (void)state;
+    say_frame(fd, "hello");
+    hear(fd, echo, 7);
+    assert_int_equal(push_counter_get(&n->accepts), 1);
+    assert_int_equal(push_counter_get(&n->upgrades), 1);
+    assert_int_equal(push_counter_get(&n->requests), 1);
+    assert_int_equal(push_counter_get(&n->messages_in), 1);
+    assert_int_equal(push_counter_get(&n->messages_out), 1);
+    assert_int_equal(push_counter_get(&n->bytes_in), strlen(UPGRADE) + 11);
+    assert_int_equal(push_conns_count(conns, PUSH_CONN_OPEN), 1);
+    assert_int_equal(push_conns_count(conns, PUSH_CONN_HTTP), 0);
+    close(fd);
+    wait_for(&nclosed, 1);
+    usleep(20000);
+    assert_int_equal(push_conns_count(conns, PUSH_CONN_OPEN), 0);
+    assert_int_equal(push_counter_get(&n->ends[PUSH_END_PEER]), 1);
+}
+
+static void close_codes_have_classes(void **state)
+{
+    (void)state;
+    assert_int_equal(push_close_class(1000), PUSH_CLOSE_NORMAL);
+    assert_int_equal(push_close_class(1005), PUSH_CLOSE_NORMAL);
+    assert_int_equal(push_close_class(1006), PUSH_CLOSE_ABNORMAL);
+    assert_int_equal(push_close_class(1009), PUSH_CLOSE_BROKEN);
+    assert_int_equal(push_close_class(4001), PUSH_CLOSE_REFUSED);
+    assert_int_equal(push_close_class(4100), PUSH_CLOSE_BACK_OFF);
+    assert_int_equal(push_close_class(4201), PUSH_CLOSE_RECONNECT);
+    assert_int_equal(push_close_class(4301), PUSH_CLOSE_APPLICATION);
+}
+
+#define CONN_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CONN_TEST(a_request_is_answered_and_another_may_follow),
+        CONN_TEST(a_request_in_single_bytes_is_the_same_request),
+        CONN_TEST(pipelined_requests_are_answered_in_order),
+        CONN_TEST(a_client_that_leaves_answers_lying_is_not_read),
+        CONN_TEST(a_body_is_asked_for_when_the_client_waits),
+        CONN_TEST(a_head_request_gets_no_body),
+        CONN_TEST(what_is_refused_is_refused_before_it_is_stored),
+        CONN_TEST(a_head_without_end_is_refused_at_its_limit),
+        CONN_TEST(a_slow_request_is_ended_in_time),
+        CONN_TEST(a_silent_client_is_ended_in_time),
+        CONN_TEST(a_connection_killed_by_its_own_request_is_gone),
+        CONN_TEST(a_request_nobody_answers_is_an_error),
+        CONN_TEST(frames_in_the_packet_of_the_upgrade_are_heard),
+        CONN_TEST(the_same_holds_when_the_upgrade_came_in_pieces),
+        CONN_TEST(an_end_is_told_once_with_its_code),
+        CONN_TEST(a_peer_that_vanishes_is_told_as_1006),
+        CONN_TEST(a_connection_killed_by_its_own_message_is_gone),
+        CONN_TEST(a_closing_peer_that_never_answers_is_ended_in_time),
+        CONN_TEST(a_slow_reader_gets_everything_below_the_limit),
+        CONN_TEST(a_reader_past_the_limit_is_dropped_alone),
+        CONN_TEST(the_counters_add_up),
+        cmocka_unit_test(close_codes_have_classes),
+    };
+    int failed;
+
+    apr_initialize();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_terminate();
+    return failed;
+}
