@@ -456,8 +456,12 @@ class App {
     this.reachable = status > 0 && status < 500;
     this.answered = status > 0;
     if (was === false && this.reachable) {
+      this.live.hurry();
       this.outbox.wake();
       this.receipts.pay();
+    }
+    if (was !== false && !this.answered) {
+      this.live.doubt();
     }
     if (was !== this.reachable) {
       this.draw();

@@ -4,7 +4,7 @@
 // parts. Pure: the parts are reported by live.js (the socket) and api.js (the
 // requests), the word is shown by view/link.js.
 //
-//   live        the socket is up and listens to our channel: nothing to say
+//   connected   the socket is up and listens to our channel: nothing to say
 //   connecting  the socket is being opened; requests may well work
 //   slow        no socket for a while, but requests work: sync.js asks regularly
 //   stalled     the server answers with failures, or not at all
@@ -31,7 +31,7 @@ export function linkState({
     return socket || answered ? 'stalled' : 'offline';
   }
   if (socket) {
-    return 'live';
+    return 'connected';
   }
   return reachable && now - downSince >= GRACE ? 'slow' : 'connecting';
 }

@@ -11,8 +11,8 @@
 /* When to try again while not connected, ms. An attempt that takes longer than
  * its turn is given up, so turns grow: slow networks get their time. */
 const TURNS = [2500, 5000, 10e3, 20e3];
-const PING_AFTER = 45e3; // ms of silence before pusher-js asks "are you there"
-const PONG_WITHIN = 8e3; // ms
+const PING_AFTER = 25e3; // ms of silence before pusher-js asks "are you there"
+const PONG_WITHIN = 6e3; // ms
 const PUSHED_KEPT = 1000; // event ids
 
 export class Live {
@@ -48,7 +48,8 @@ export class Live {
       wssPort: port,
       wsPath: this.config.wsPath || '',
       forceTLS: secure,
-      enabledTransports: ['ws', 'wss'],
+      // Knocking with TLS on a port without would only fill the server's log.
+      enabledTransports: secure ? ['ws', 'wss'] : ['ws'],
       activityTimeout: PING_AFTER,
       pongTimeout: PONG_WITHIN,
       channelAuthorization: { customHandler: this.authorizeChannel.bind(this) },
@@ -88,6 +89,14 @@ export class Live {
   hurry() {
     this.turn = 0;
     if (!this.ready) {
+      this.restart();
+    }
+  }
+
+  /** A request had no answer at all: is the socket more than a memory? A new
+   *  one tells. */
+  doubt() {
+    if (this.ready) {
       this.restart();
     }
   }
@@ -154,23 +163,17 @@ export class Live {
       if (this.socketId !== socketId) {
         return;
       }
-      if (answer) {
-        callback(null, answer);
+      if (!this.channels.has(channelName)) {
+        // Left meanwhile. pusher-js would keep it, and join it next time.
+        callback(new Error('left'), null);
+        this.pusher.unsubscribe(channelName);
         return;
       }
-      if (!this.channels.has(channelName) || !this.isPassing(refused.status)) {
-        callback(refused, null);
-        this.forget(channelName);
+      if (answer || !this.isPassing(refused.status)) {
+        callback(refused, answer);
         return;
       }
       await new Promise((done) => setTimeout(done, wait));
-    }
-  }
-
-  /** pusher-js keeps a channel whose subscription was pending when we left. */
-  forget(name) {
-    if (!this.channels.has(name)) {
-      this.pusher.unsubscribe(name);
     }
   }
 

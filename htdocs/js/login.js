@@ -11,6 +11,15 @@ for (const element of document.querySelectorAll('[data-words]')) {
 }
 document.title = `${t('login.title')} · ${t('app.name')}`;
 
+// The server's sentence is English and says what it is about; other languages
+// have the two that matter. One they lack stays as it is.
+const error = document.getElementById('login-error');
+if (/match our records/.test(error.textContent)) {
+  error.textContent = t('login.wrong');
+} else if (/^Too many/.test(error.textContent)) {
+  error.textContent = t('login.often');
+}
+
 const other = document.getElementById('other-language');
 other.href = `?lang=${otherLanguage()}`;
 other.hreflang = otherLanguage();

@@ -184,12 +184,20 @@ export function putConversation(state, item) {
     ...old,
     ...item,
     key,
+    other: item.other ?? theOther(state, item),
     last_message: last,
     statusEvent: old?.statusEvent ?? 0, // id of the event that set `status`
     unreadBase: Number(item.unread ?? 0), // as counted by the server …
     unreadUpTo: last ? last.id : 0, // … up to and including this message
   });
   noteLast(state, key);
+}
+
+/** A conversation shown on its own has only its members. */
+function theOther(state, item) {
+  const others = (item.members ?? [])
+    .filter((member) => !sameId(member.id, state.me.id));
+  return isMember(state, item) && others.length === 1 ? others[0] : null;
 }
 
 /** The newest message of a conversation, from list and thread. */
@@ -246,7 +254,7 @@ export function nameOf(state, conversation) {
   }
   const others = (conversation.members ?? [])
     .filter((member) => !sameId(member.id, state.me.id));
-  return others.map((member) => member.name).join(', ')
+  return others.map((member) => member.name).join(' · ')
     || conversation.title || `#${conversation.id}`;
 }
 

@@ -197,7 +197,7 @@ test('a member of staff looking on has the number the server gives', () => {
   store.putList(s, [conversation({ other: null })], null);
   store.applyEvent(s, 'MessageSent', sent(1, message(10)));
   assert.equal(store.unreadTotal(s), 0);
-  assert.equal(store.nameOf(s, s.conversations.get('7')), 'Pat, Dr. Ada');
+  assert.equal(store.nameOf(s, s.conversations.get('7')), 'Pat · Dr. Ada');
 });
 
 test('an old state of a conversation does not come back', () => {

@@ -176,7 +176,7 @@ test('the word for the connection is honest', () => {
     downSince: 0, now: 0,
   };
   const word = (more) => linkState({ ...base, ...more });
-  assert.equal(word({ socket: true }), 'live');
+  assert.equal(word({ socket: true }), 'connected');
   assert.equal(word({}), 'connecting');
   assert.equal(word({ reachable: null }), 'connecting');
   assert.equal(word({ now: GRACE }), 'slow');

@@ -11,6 +11,8 @@ export default {
   'login.email': 'البريد الإلكتروني',
   'login.password': 'كلمة المرور',
   'login.submit': 'دخول',
+  'login.wrong': 'البريد الإلكتروني وكلمة المرور غير متطابقين.',
+  'login.often': 'محاولات فاشلة كثيرة. حاول مرة أخرى لاحقًا.',
   'login.switch': 'English',
 
   'account.menu': 'حسابك',
@@ -118,7 +120,7 @@ export default {
   'plan.rejected': 'رُفضت خطة العلاج.',
 
   'link.connecting': 'جارٍ الاتصال…',
-  'link.live': 'متصل',
+  'link.connected': 'متصل',
   'link.slow': 'تحديثات بطيئة',
   'link.slow.more': 'نبحث عن رسائل جديدة كل {n} ثانية. ما تكتبه يُرسل فورًا.',
   'link.offline': 'غير متصل',

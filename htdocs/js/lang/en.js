@@ -12,6 +12,8 @@ export default {
   'login.email': 'E-mail',
   'login.password': 'Password',
   'login.submit': 'Sign in',
+  'login.wrong': 'E-mail and password do not match.',
+  'login.often': 'Too many attempts failed. Please try again later.',
   'login.switch': 'العربية',
 
   'account.menu': 'Your account',
@@ -109,7 +111,7 @@ export default {
   'plan.rejected': 'The treatment plan was declined.',
 
   'link.connecting': 'Connecting…',
-  'link.live': 'Connected',
+  'link.connected': 'Connected',
   'link.slow': 'Slow updates',
   'link.slow.more': 'New messages are looked for every {n} seconds. '
     + 'What you write is sent at once.',

@@ -16,7 +16,7 @@ export function linkWord(link) {
  *  follow its words; while all is well it is empty. */
 export function linkBar({ link, pollSeconds, actions }) {
   const more = `link.${link}.more`;
-  const quiet = link === 'live' || link === 'connecting';
+  const quiet = link === 'connected' || link === 'connecting';
   return html`<div class="link-bar" role="status" data-link=${link}>${
     quiet ? nothing : html`
       <p><strong>${t(`link.${link}`)}.</strong>

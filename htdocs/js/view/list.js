@@ -141,7 +141,8 @@ function preview({ state, outbox, drafts, now }, conversation) {
       >${t('list.you')}</span>${words(last.content)}`;
   }
   return isMember(state, conversation) || !last.user ? words(last.content)
-    : html`<span dir="auto">${last.user.name}:</span>${words(last.content)}`;
+    : html`<span class="entry-who"><bdi>${last.user.name}</bdi>:</span>${
+      words(last.content)}`;
 }
 
 /** Cut at their own end: Arabic words in an English list, and the reverse. */
