@@ -135,8 +135,11 @@ class App {
     addEventListener('offline', () => this.draw());
     addEventListener('focus', () => this.draw());
     addEventListener('pageshow', (event) => event.persisted && this.hurry());
-    addEventListener('popstate', () => (
-      this.select(route.keyIn(location.pathname))));
+    addEventListener('popstate', () => {
+      const left = this.state.selected;
+      this.select(route.keyIn(location.pathname));
+      this.focusEntry(left);
+    });
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') {
         this.ask();
@@ -157,7 +160,7 @@ class App {
       open: (key) => {
         route.show(key);
         this.select(key);
-        this.focusComposer();
+        this.focusThread();
       },
       back: () => route.leave(),
       filter: (text) => {
@@ -207,10 +210,19 @@ class App {
     }
   }
 
-  /** On a phone the keyboard would cover what was just opened. */
-  focusComposer() {
-    if (matchMedia('(pointer: fine)').matches) {
-      queueMicrotask(() => this.root.querySelector('textarea')?.focus());
+  /** Into what was just opened: where one writes, or on a phone, whose keyboard
+   *  would cover it, to its name. */
+  focusThread() {
+    const target = matchMedia('(pointer: fine)').matches ? 'textarea'
+      : '.thread-who h2';
+    queueMicrotask(() => this.root.querySelector(target)?.focus());
+  }
+
+  /** Back in the list, at the conversation one came from. */
+  focusEntry(key) {
+    if (this.state.selected === null && key !== null) {
+      queueMicrotask(() => this.root.querySelector(
+        `.entry[data-conversation="${CSS.escape(key)}"]`)?.focus());
     }
   }
 

@@ -10,6 +10,7 @@ export class Keep {
   constructor(userId, storage) {
     this.prefix = `${PREFIX}${userId}.`;
     this.storage = storage;
+    this.closed = false; // logged out: nothing is written any more
   }
 
   read(name, otherwise) {
@@ -21,6 +22,9 @@ export class Keep {
   }
 
   write(name, value) {
+    if (this.closed) {
+      return;
+    }
     try {
       this.storage.setItem(this.prefix + name, JSON.stringify(value));
     } catch {
@@ -28,7 +32,9 @@ export class Keep {
     }
   }
 
+  /** For good: what is still under way must not bring it back. */
   clear() {
+    this.closed = true;
     try {
       Object.keys(this.storage).filter((key) => key.startsWith(PREFIX))
         .forEach((key) => this.storage.removeItem(key));

@@ -80,6 +80,7 @@ export default {
     other: '{n} رسالة جديدة',
   },
   'thread.latest': 'إلى آخر رسالة',
+  'thread.alone': 'سينضم إليك طبيب قريبًا',
   'thread.log': 'الرسائل مع {name}',
   'thread.typing': '{name} يكتب الآن',
   'thread.typing.several': '{names} يكتبون الآن',

@@ -75,6 +75,7 @@ export default {
     other: '{n} new messages',
   },
   'thread.latest': 'To the latest message',
+  'thread.alone': 'A doctor will be with you soon',
   'thread.log': 'Messages with {name}',
   'thread.typing': '{name} is typing',
   'thread.typing.several': '{names} are typing',

@@ -45,7 +45,10 @@ function list(ctx) {
   if (shown.length === 0) {
     return nobody(ctx);
   }
-  return html`<ul>${repeat(shown, (c) => c.key, (c) => entry(ctx, c))}</ul>
+  const names = shown.map((c) => nameOf(state, c));
+  const twice = new Set(names.filter((name, at) => names.indexOf(name) < at));
+  return html`<ul>${repeat(shown, (c) => c.key,
+    (c) => entry(ctx, c, twice.has(nameOf(state, c))))}</ul>
     ${state.next && filter === '' ? html`<button type="button"
       class="plain more" @click=${actions.moreConversations}
       >${t('list.more')}</button>` : nothing}`;
@@ -69,7 +72,8 @@ function nobody({ state, filter, actions }) {
         <p class="faint">${t('list.empty.more')}</p></div>`;
 }
 
-function entry(ctx, conversation) {
+/** @param titled  the name alone does not tell which one it is */
+function entry(ctx, conversation, titled) {
   const { state, now, actions } = ctx;
   const { key } = conversation;
   const unread = unreadOf(state, key);
@@ -87,7 +91,9 @@ function entry(ctx, conversation) {
       aria-current=${key === state.selected ? 'true' : 'false'}
       @click=${open}>
       ${avatar(...faces(state, conversation))}
-      <span class="entry-name" dir="auto">${name}</span>
+      <span class="entry-name" dir="auto">${name}${titled
+        ? html`<span class="entry-title"> · ${conversation.title}</span>`
+        : nothing}</span>
       <time class="entry-time" datetime=${conversation.updated_at ?? ''}
         title=${conversation.updated_at
           ? full(conversation.updated_at, locale()) : ''}

@@ -47,7 +47,7 @@ function header({ state, actions }, conversation) {
     ${conversation ? html`
       ${avatar(...faces(state, conversation))}
       <div class="thread-who">
-        <h2 dir="auto">${nameOf(state, conversation)}</h2>
+        <h2 dir="auto" tabindex="-1">${nameOf(state, conversation)}</h2>
         <p class="faint">${about(state, conversation)}</p>
       </div>
       ${conversation.status ? html`<span class="chip"
@@ -61,6 +61,9 @@ function header({ state, actions }, conversation) {
 function about(state, conversation) {
   const role = conversation.other ? roleText(conversation.other.role) : '';
   const title = conversation.title ?? '';
+  if (title === nameOf(state, conversation)) {
+    return t('thread.alone'); // the title is above, nobody else is there yet
+  }
   return html`${role}${role && title ? ' · ' : ''}<span dir="auto"
     >${title}</span>`;
 }
