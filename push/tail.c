@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tail.c - head, completeness, batch, see tail.h.
+ *
+ * A read asks the log for its head (name and last id), decides from head and
+ * place where to begin, and takes the rows between. How far the log is complete
+ * is a decision of its own (complete_up_to), because ids are not committed in
+ * order on every engine.
+ */
+#include "tail.h"
+#include "channel.h"
+#include "db.h"
+#include "event.h"
+#include "json.h"
+
+#include <string.h>
+#include <apr_strings.h>
+
+/* The relay shall notice a stop and a wake-up while another holds the database:
+ * it waits for a lock this long and then tries again later. */
+#define BUSY_WAIT apr_time_from_sec(1)
+
+struct push_tail_t {
+    chat_db_t *db;           /* of one connection */
+    chat_db_conn_t *conn;    /* ours until it fails; NULL: not connected */
+    push_relay_place_t at;   /* everything up to here was handed over */
+    push_relay_place_t head; /* the log at the last read */
+    apr_int64_t version;     /* of the data at the last read, see db.h */
+    int versioned;           /* whether `version` was read on `conn` */
+    char why[256];           /* the last failure in words */
+};
+
+/* The door closes only when every connection is back. */
+static apr_status_t connection_return(void *data)
+{
+    push_tail_t *tail = data;
+
+    if (tail->conn != NULL) {
+        chat_db_release(tail->conn);
+        tail->conn = NULL;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t push_tail_create(push_tail_t **out, const char *target,
+                              const push_relay_place_t *saved, const char **why,
+                              apr_pool_t *p)
+{
+    chat_db_conf_t conf = { 0 };
+    push_tail_t *tail = apr_pcalloc(p, sizeof(*tail));
+    apr_status_t rv;
+
+    conf.target = target;
+    conf.max = 1;
+    conf.busy = BUSY_WAIT;
+    rv = chat_db_open(&tail->db, &conf, why, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    apr_pool_cleanup_register(p, tail, connection_return,
+                              apr_pool_cleanup_null);
+    tail->at = *saved;
+    *out = tail;
+    return APR_SUCCESS;
+}
+
+const push_relay_place_t *push_tail_place(const push_tail_t *tail)
+{
+    return &tail->at;
+}
+
+apr_int64_t push_tail_head(const push_tail_t *tail) { return tail->head.id; }
+
+const char *push_tail_why(const push_tail_t *tail) { return tail->why; }
+
+/* --- the connection ------------------------------------------------------- */
+
+static apr_status_t tail_connect(push_tail_t *tail)
+{
+    return tail->conn != NULL ? APR_SUCCESS
+                              : chat_db_acquire(&tail->conn, tail->db);
+}
+
+/* After a failure: whether the connection is still good is for the door to
+ * find out, which looks at it when it is taken again. */
+static apr_status_t tail_failed(push_tail_t *tail, apr_status_t rv)
+{
+    const char *why = rv == APR_EGENERAL ? "chat_log does not hold the name of "
+                                           "the event log"
+                                         : chat_db_error(NULL);
+
+    apr_cpystrn(tail->why, why, sizeof(tail->why));
+    connection_return(tail);
+    tail->versioned = 0;
+    return rv;
+}
+
+/* Remember the data's version before reading, so that a commit during the read
+ * counts as a change after it. */
+static apr_status_t version_note(push_tail_t *tail, int *changed)
+{
+    apr_int64_t version;
+    apr_status_t rv = chat_db_data_version(tail->conn, &version);
+
+    if (rv == CHAT_DB_EINPUT) { /* this engine has none */
+        *changed = 1;
+        return APR_SUCCESS;
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *changed = !tail->versioned || version != tail->version;
+    tail->version = version;
+    tail->versioned = 1;
+    return APR_SUCCESS;
+}
+
+apr_status_t push_tail_changed(push_tail_t *tail, int *changed)
+{
+    apr_status_t rv = tail_connect(tail);
+
+    if (rv == APR_SUCCESS) {
+        rv = version_note(tail, changed);
+    }
+    if (rv == APR_SUCCESS && *changed) {
+        tail->versioned = 0; /* a change stays one until it was read */
+    }
+    return rv == APR_SUCCESS ? rv : tail_failed(tail, rv);
+}
+
+/* --- head ----------------------------------------------------------------- */
+
+/* The log as it is now. `oldest` is past its end when it keeps no row. */
+static apr_status_t head_read(push_tail_t *tail, apr_int64_t *oldest,
+                              apr_pool_t *p)
+{
+    chat_db_result_t *res;
+    const char *epoch;
+    apr_status_t rv;
+
+    rv = chat_db_run(&res, tail->conn, "relay_head", NULL, 0, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    epoch = chat_db_get(res, 0, 0);
+    if (epoch == NULL || !push_relay_epoch_valid(epoch)) {
+        return APR_EGENERAL; /* tail_failed() has words for it */
+    }
+    apr_cpystrn(tail->head.epoch, epoch, sizeof(tail->head.epoch));
+    tail->head.id = chat_db_get_int(res, 0, 1, 0);
+    *oldest = chat_db_get_int(res, 0, 2, tail->head.id + 1);
+    return APR_SUCCESS;
+}
+
+/* Up to which id no event can appear any more. On SQLite writers come one after
+ * the other, so ids are committed in order and that is simply the last id. */
+static apr_int64_t complete_up_to(const push_tail_t *tail)
+{
+    return tail->head.id;
+}
+
+/* --- rows ----------------------------------------------------------------- */
+
+static int is_channel(const json_t *name)
+{
+    chat_channel_t kind;
+
+    return json_is_string(name) &&
+           chat_channel_parse(&kind, json_string_value(name),
+                              json_string_length(name),
+                              CHAT_CHANNEL_NAME_MAX) == CHAT_CHANNEL_OK;
+}
+
+static int is_among(const char *const *names, size_t n, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The names of a row's list, each once; NULL when it is no list of channel
+ * names. Lists are short: a conversation and its members. */
+static const char *const *channels_read(const char *text, apr_pool_t *p)
+{
+    json_t *list = chat_json_parse_pool(text, strlen(text), NULL, p);
+    const char **names;
+    const json_t *name;
+    size_t i, n = 0;
+
+    if (!json_is_array(list)) {
+        return NULL;
+    }
+    names = apr_palloc(p, (json_array_size(list) + 1) * sizeof(*names));
+    for (i = 0; i < json_array_size(list); i++) {
+        name = json_array_get(list, i);
+        if (!is_channel(name)) {
+            return NULL;
+        }
+        if (!is_among(names, n, json_string_value(name))) {
+            names[n++] = json_string_value(name);
+        }
+    }
+    names[n] = NULL;
+    return names;
+}
+
+/* A row as an event; 0 when it is none. */
+static int event_read(push_tail_event_t *e, const push_tail_t *tail,
+                      const chat_db_result_t *res, int row, apr_pool_t *p)
+{
+    chat_cursor_t cursor = { tail->at.epoch, e->id };
+    const char *channels = chat_db_get(res, row, 2);
+    const char *payload = chat_db_get(res, row, 3);
+
+    e->event = chat_db_get(res, row, 1);
+    if (e->event == NULL || channels == NULL || payload == NULL) {
+        return 0;
+    }
+    e->channels = channels_read(channels, p);
+    e->data = chat_event_data(payload, e->id, chat_cursor_text(&cursor, p), p);
+    if (e->channels == NULL || e->data == NULL) {
+        return 0;
+    }
+    e->len = strlen(e->data);
+    return 1;
+}
+
+/* Hand the rows over; the place moves with each, readable or not. */
+static void rows_hand_over(push_tail_t *tail, push_tail_batch_t *batch,
+                           const chat_db_result_t *res, push_tail_fn fn,
+                           void *baton, apr_pool_t *p)
+{
+    push_tail_event_t e;
+    int row;
+
+    for (row = 0; row < chat_db_rows(res); row++) {
+        e.id = chat_db_get_int(res, row, 0, tail->at.id);
+        if (event_read(&e, tail, res, row, p)) {
+            fn(baton, &e);
+            batch->events++;
+        }
+        else {
+            batch->unreadable++;
+        }
+        tail->at.id = e.id;
+    }
+}
+
+static apr_status_t rows_read(push_tail_t *tail, push_tail_batch_t *batch,
+                              push_tail_fn fn, void *baton, apr_pool_t *p)
+{
+    apr_int64_t end = complete_up_to(tail);
+    chat_db_value_t args[2];
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    if (tail->at.id >= end) {
+        return APR_SUCCESS;
+    }
+    args[0] = chat_db_int(tail->at.id);
+    args[1] = chat_db_int(end);
+    rv = chat_db_run(&res, tail->conn, "relay_events", args, 2, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rows_hand_over(tail, batch, res, fn, baton, p);
+    batch->more = chat_db_rows(res) == PUSH_TAIL_BATCH;
+    if (!batch->more) {
+        tail->at.id = end; /* retention may have taken the last rows */
+    }
+    return APR_SUCCESS;
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+/* Put the place where reading begins, from where it is and what the log says.
+ */
+static void place_begin(push_tail_t *tail, push_tail_batch_t *batch,
+                        apr_int64_t oldest, apr_int64_t most)
+{
+    push_relay_place_t from;
+
+    batch->start = push_relay_start_at(&from, &tail->at, &tail->head, most);
+    if (batch->start == PUSH_RELAY_SKIPPED) {
+        batch->missed = from.id - tail->at.id;
+    }
+    else if (batch->start == PUSH_RELAY_RESUME && oldest > from.id + 1) {
+        batch->missed = oldest - from.id - 1;
+        from.id = oldest - 1;
+    }
+    tail->at = from;
+}
+
+apr_status_t push_tail_read(push_tail_t *tail, push_tail_batch_t *batch,
+                            apr_int64_t most, push_tail_fn fn, void *baton,
+                            apr_pool_t *p)
+{
+    apr_int64_t oldest;
+    int changed;
+    apr_status_t rv;
+
+    memset(batch, 0, sizeof(*batch));
+    rv = tail_connect(tail);
+    if (rv == APR_SUCCESS) {
+        rv = version_note(tail, &changed);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = head_read(tail, &oldest, p);
+    }
+    if (rv == APR_SUCCESS) {
+        place_begin(tail, batch, oldest, most);
+        rv = rows_read(tail, batch, fn, baton, p);
+    }
+    return rv == APR_SUCCESS ? rv : tail_failed(tail, rv);
+}

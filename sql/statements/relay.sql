@@ -1,0 +1,27 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- What chat-push reads: the event log (push/tail.c). Nothing here writes.
+
+-- The log's name, the last id ever given, the oldest id still kept (NULL when no
+-- row is). sqlite_sequence remembers the last id when retention took all rows.
+-- :name relay_head sqlite
+SELECT epoch,
+       coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chat_events'),
+                0),
+       (SELECT min(id) FROM chat_events)
+FROM chat_log
+
+-- :name relay_head pgsql
+SELECT epoch,
+       coalesce((SELECT max(id) FROM chat_events), 0),
+       (SELECT min(id) FROM chat_events)
+FROM chat_log
+
+-- $1 last id seen, $2 up to which id the log is complete.  The LIMIT bounds the
+-- memory of one batch; PUSH_TAIL_BATCH is the same number.
+-- :name relay_events
+SELECT id, event, channels, payload
+FROM chat_events
+WHERE id > $1 AND id <= $2
+ORDER BY id
+LIMIT 500
