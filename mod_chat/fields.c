@@ -13,7 +13,7 @@ chat_fields_result_t chat_fields_parse(chat_fields_t *out, chat_media_t media,
     chat_form_result_t form;
 
     memset(out, 0, sizeof(*out));
-    if (len == 0) {
+    if (len == 0 && media != CHAT_MEDIA_JSON) {
         return CHAT_FIELDS_OK;
     }
     switch (media) {

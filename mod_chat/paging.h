@@ -13,9 +13,10 @@
 
 #include "form.h"
 
-#define CHAT_PAGE_DEFAULT 20 /* messages of a page when per_page is not given  \
-                              */
-#define CHAT_PAGE_MAX 50     /* more is brought down to this */
+#define CHAT_PAGE_DEFAULT                                                      \
+    20                   /* messages of a page when per_page is not given      \
+                          */
+#define CHAT_PAGE_MAX 50 /* more is brought down to this */
 
 typedef enum {
     CHAT_PAGING_PAGE,
