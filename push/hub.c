@@ -67,7 +67,7 @@ struct push_hubs_t {
     push_directory_t directory;
 };
 
-/* --- a client's subscriptions -------------------------------------------- */
+/* --- a client's subscriptions --- */
 
 static apr_uint32_t home_of(const push_channel_t *ch, apr_uint32_t room)
 {
@@ -186,8 +186,7 @@ static void subs_remove(push_subscriptions_t *s, push_subscription_t *sub)
     }
 }
 
-/* --- a loop's channels -----------------------------------------------------
- */
+/* --- a loop's channels --- */
 
 static push_channel_t *channel_find(push_hub_t *hub, const push_name_t *name)
 {
@@ -304,8 +303,7 @@ static void channel_remove(push_channel_t *ch, apr_uint32_t index)
     }
 }
 
-/* --- delivering ------------------------------------------------------------
- */
+/* --- delivering --- */
 
 /* What a loop is to deliver, as a task. */
 typedef struct {
@@ -442,8 +440,7 @@ static void member_event(push_hubs_t *hubs, push_shard_t *s, push_entry_t *e,
     push_frame_release(f);
 }
 
-/* --- joining and leaving
- * ------------------------------------------------------ */
+/* --- joining and leaving --- */
 
 static push_members_t *members_of(push_entry_t *e)
 {
@@ -646,8 +643,7 @@ int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
     return any;
 }
 
-/* --- publishing
- * ------------------------------------------------------------------ */
+/* --- publishing --- */
 
 /* To a cache channel: what is kept and what is delivered must not part. */
 static void publish_kept(push_hubs_t *hubs, const push_name_t *name,
@@ -764,8 +760,7 @@ void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
     }
 }
 
-/* --- the backlog
- * ----------------------------------------------------------------- */
+/* --- the backlog --- */
 
 void push_hub_backlog(push_hubs_t *hubs, push_app_t *app, const char *channel,
                       const char *event, const char *data, apr_size_t len,
@@ -882,8 +877,7 @@ static void tick(push_loop_t *loop, void *baton)
     }
 }
 
-/* --- making and asking
- * ---------------------------------------------------------- */
+/* --- making and asking --- */
 
 apr_status_t push_hubs_create(push_hubs_t **out, push_loop_t *const *loops,
                               int n, apr_uint32_t cache_ttl, int aliases,

@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client.c - one WebSocket that speaks the Pusher protocol, see client.h.
+ *
+ * From top to bottom: opening, signs of life, and one function per event a
+ * client may send (the table `events` near the end). Subscribing is in
+ * subscribe.c.
+ */
+#include "client.h"
+#include "client_inside.h"
+#include "pusher.h"
+#include "server.h"
+#include "utf8.h"
+#include "ws.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <apr_strings.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+void push_client_send(push_conn_t *c, push_client_t *me, push_frame_t *frame)
+{
+    if (me->app != NULL) {
+        push_traffic_t *t = push_app_traffic(
+            me->app, push_loop_index(push_conn_loop(c)));
+
+        push_count(&t->messages_out, 1);
+        push_count(&t->bytes_out, frame->len);
+    }
+    push_conn_send(c, frame);
+    push_frame_release(frame);
+}
+
+const char *push_client_text(push_conn_t *c, const scan_value_t *v)
+{
+    char *text;
+
+    if (!v->escaped) {
+        return v->at + 1;
+    }
+    text = apr_palloc(push_loop_scratch(push_conn_loop(c)), v->size + 1u);
+    scan_text(text, v);
+    return text;
+}
+
+apr_size_t push_client_socket_id(char out[PUSH_SOCKET_ID_MAX],
+                                 const push_client_t *me)
+{
+    return (apr_size_t)snprintf(out, PUSH_SOCKET_ID_MAX,
+                                "%" APR_UINT64_T_FMT ".%" APR_UINT64_T_FMT,
+                                push_server.boot, me->hub.number);
+}
+
+/* Digits up to the end; 0 when they are more than a number holds. */
+static apr_uint64_t digits(const char *at, const char *end)
+{
+    apr_uint64_t n = 0;
+
+    for (; at < end; at++) {
+        if (n > (APR_UINT64_MAX - 9) / 10) {
+            return 0;
+        }
+        n = n * 10 + (apr_uint64_t)(*at - '0');
+    }
+    return n;
+}
+
+apr_uint64_t push_client_number(const char *socket_id, apr_size_t len)
+{
+    const char *dot = memchr(socket_id, '.', len);
+
+    if (dot == NULL || digits(socket_id, dot) != push_server.boot) {
+        return 0;
+    }
+    return digits(dot + 1, socket_id + len);
+}
+
+/* --- opening --- */
+
+/* Close with a code and its reason. Versions below 6 do not look at these, so
+ * they are told in a message before. */
+static void refuse(push_conn_t *c, push_client_t *me, int code,
+                   const char *reason)
+{
+    if (me->protocol < 6) {
+        push_client_send(c, me, pusher_error(code, NULL, reason));
+    }
+    push_conn_close(c, code, reason);
+}
+
+/* The protocol parameter; 0 with a code when it is not one we serve. */
+static int version_read(const http_head_t *head, int *code, const char **why)
+{
+    http_span_t v;
+    int n = 0;
+    apr_size_t i;
+
+    if (!http_query_get(&v, head->query, "protocol") || v.len == 0) {
+        *code = PUSHER_NO_VERSION;
+        *why = "No protocol version supplied";
+        return 0;
+    }
+    for (i = 0; i < v.len; i++) {
+        if (v.at[i] < '0' || v.at[i] > '9' || i > 3) {
+            *code = PUSHER_BAD_VERSION;
+            *why = "Invalid version string format";
+            return 0;
+        }
+        n = n * 10 + (v.at[i] - '0');
+    }
+    *code = n >= PUSHER_OLDEST && n <= PUSHER_NEWEST ? 0 : PUSHER_UNSUPPORTED;
+    *why = "Unsupported protocol version, 4 to 7 are served";
+    return n;
+}
+
+/* An entry of the list against an Origin: "*", a whole origin, a host, or
+ * "*.host" for everything below it. */
+static int origin_is(const char *entry, const char *origin, const char *host,
+                     apr_size_t host_len)
+{
+    apr_size_t len = strlen(entry);
+
+    if (!strcmp(entry, "*")) {
+        return 1;
+    }
+    if (strstr(entry, "://") != NULL) {
+        return !strcasecmp(entry, origin);
+    }
+    if (entry[0] == '*' && entry[1] == '.') {
+        return host_len >= len - 1 &&
+               !strncasecmp(host + host_len - (len - 1), entry + 1, len - 1);
+    }
+    return host_len == len && !strncasecmp(host, entry, len);
+}
+
+/* A browser says where its page comes from; phones and servers do not. */
+static int origin_allowed(const push_conn_t *c, const chat_app_t *app,
+                          const http_head_t *head)
+{
+    const http_span_t *span = http_header(head, "Origin");
+    const char *const *entry = app->origins;
+    const char *origin, *host;
+
+    if (span == NULL || entry == NULL) {
+        return 1;
+    }
+    origin = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), span->at,
+                            span->len);
+    host = strstr(origin, "://");
+    host = host ? host + 3 : origin;
+    for (; *entry != NULL; entry++) {
+        if (origin_is(*entry, origin, host, strcspn(host, ":/"))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Why a client may not come in; 0 when it may. */
+static int entry_code(push_conn_t *c, push_client_t *me,
+                      const http_head_t *head, http_span_t key,
+                      push_app_t **app, const char **why)
+{
+    int code;
+
+    me->protocol = (apr_byte_t)version_read(head, &code, why);
+    if (key.at == NULL) {
+        *why = "Path not found";
+        return PUSHER_NO_PATH;
+    }
+    *app = push_app_by_key(push_server.apps, key.at, key.len);
+    if (*app == NULL) {
+        *why = "Application does not exist";
+        return PUSHER_NO_APP;
+    }
+    if (!(*app)->conf->enabled) {
+        *why = "Application disabled";
+        return PUSHER_APP_DISABLED;
+    }
+    if (code != 0) {
+        return code;
+    }
+    if (!origin_allowed(c, (*app)->conf, head)) {
+        *why = "Origin not allowed";
+        return PUSHER_UNAUTHORIZED;
+    }
+    if (push_server_closing()) {
+        *why = "Server is restarting";
+        return PUSHER_RECONNECT;
+    }
+    if (push_conn_crowded(c)) {
+        *why = "Over capacity";
+        return PUSHER_OVER_CAPACITY;
+    }
+    return 0;
+}
+
+/* Take a place among the app's connections; given back in closed. */
+static int app_enter(push_app_t *app)
+{
+    apr_int64_t max = app->conf->max_connections;
+
+    if (__atomic_add_fetch(&app->connections, 1, __ATOMIC_RELAXED) > max &&
+        max >= 0) {
+        __atomic_sub_fetch(&app->connections, 1, __ATOMIC_RELAXED);
+        return 0;
+    }
+    return 1;
+}
+
+void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
+{
+    push_client_t *me = push_conn_client(c);
+    int loop = push_loop_index(push_conn_loop(c));
+    char socket_id[PUSH_SOCKET_ID_MAX];
+    push_app_t *app = NULL;
+    const char *why = NULL;
+    int code;
+
+    if (!push_conn_upgrade(c, head)) {
+        return;
+    }
+    code = entry_code(c, me, head, key, &app, &why);
+    if (code == 0 && !app_enter(app)) {
+        code = PUSHER_OVER_QUOTA;
+        why = "Application is over its connection quota";
+    }
+    if (code != 0) {
+        refuse(c, me, code, why);
+        return;
+    }
+    me->app = app;
+    me->opened = push_loop_seconds(push_conn_loop(c));
+    me->hub.number = push_conn_id(c) * (apr_uint64_t)push_server.nloops +
+                     (apr_uint64_t)loop;
+    push_count(&push_app_traffic(app, loop)->opened, 1);
+    push_client_socket_id(socket_id, me);
+    push_client_send(
+        c, me,
+        pusher_established(socket_id, me->protocol >= 7
+                                          ? push_server.conf->activity_timeout
+                                          : 0));
+}
+
+void push_client_closed(push_conn_t *c, push_end_t why, int code)
+{
+    push_client_t *me = push_conn_client(c);
+
+    (void)why;
+    (void)code;
+    if (me->app == NULL) {
+        return;
+    }
+    push_hub_leave_all(push_server_hub(c), &me->hub);
+    __atomic_sub_fetch(&me->app->connections, 1, __ATOMIC_RELAXED);
+    push_count(
+        &push_app_traffic(me->app, push_loop_index(push_conn_loop(c)))->closed,
+        1);
+    free(me->login);
+    me->login = NULL;
+    me->app = NULL;
+}
+
+void push_client_terminate(push_subscriber_t *client)
+{
+    push_client_t *me = (push_client_t *)(void *)client;
+    push_conn_t *c = push_conn_of(me);
+    const char *why = "Terminated by the application";
+
+    if (push_conn_state(c) != PUSH_CONN_OPEN) {
+        return;
+    }
+    push_client_send(c, me, pusher_error(PUSHER_UNAUTHORIZED, NULL, why));
+    push_conn_close(c, PUSHER_UNAUTHORIZED, why);
+}
+
+/* --- signs of life --- */
+
+/* An app may demand that every connection proves who it is for. */
+static int authorized_late(const push_client_t *me, apr_uint32_t now)
+{
+    return me->app->conf->user_authentication && !me->authorized &&
+           (now - me->opened) * 1000u >=
+               (apr_uint32_t)push_server.conf->auth_timeout;
+}
+
+/* Whatever came in since the ping is an answer to it: the transport counts
+ * every byte. */
+void push_client_sweep(push_conn_t *c, apr_uint32_t now)
+{
+    push_client_t *me = push_conn_client(c);
+    apr_uint32_t heard = push_conn_heard(c);
+    push_frame_t *ping;
+
+    if (me->app == NULL) {
+        return;
+    }
+    if (authorized_late(me, now)) {
+        const char *why = "Connection not authorized in time";
+
+        push_client_send(c, me, pusher_error(PUSHER_UNAUTHORIZED, NULL, why));
+        push_conn_close(c, PUSHER_UNAUTHORIZED, why);
+        return;
+    }
+    if (me->pinged != 0 && heard >= me->pinged) {
+        me->pinged = 0;
+    }
+    if (me->pinged != 0) {
+        if (now - me->pinged >= (apr_uint32_t)push_server.conf->pong_timeout) {
+            refuse(c, me, PUSHER_NO_PONG, "Pong reply not received");
+        }
+        return;
+    }
+    if (now - heard >= (apr_uint32_t)push_server.conf->activity_timeout) {
+        ping = me->protocol >= 5 ? push_server.ping : push_server.ping_4;
+        push_frame_retain(ping);
+        push_client_send(c, me, ping);
+        me->pinged = now;
+    }
+}
+
+static void ping(push_conn_t *c, push_client_t *me, const pusher_message_t *m)
+{
+    (void)m;
+    push_frame_retain(push_server.pong);
+    push_client_send(c, me, push_server.pong);
+}
+
+/* That it came is all it says. */
+static void pong(push_conn_t *c, push_client_t *me, const pusher_message_t *m)
+{
+    (void)c;
+    (void)me;
+    (void)m;
+}
+
+/* --- client events --- */
+
+/* The bytes a receiver will see: a string without its quotes and escapes. */
+static apr_size_t payload_size(const scan_value_t *data)
+{
+    return data->type == SCAN_STRING ? data->size : data->len;
+}
+
+/* At most so many client events a second from one connection. */
+static int within_rate(push_conn_t *c, push_client_t *me)
+{
+    apr_int64_t max = me->app->conf->max_client_events;
+    apr_uint32_t now = push_loop_seconds(push_conn_loop(c));
+
+    if (me->window != now) {
+        me->window = now;
+        me->events = 0;
+    }
+    if (max >= 0 && me->events >= max) {
+        return 0;
+    }
+    if (me->events < 65535) {
+        me->events++;
+    }
+    return 1;
+}
+
+/* Why an event may not be sent; NULL when it may. `sub` is set to the sender's
+ * subscription. */
+static const char *event_refusal(push_conn_t *c, push_client_t *me,
+                                 const pusher_message_t *m, push_name_t *name,
+                                 push_subscription_t **sub, int *code)
+{
+    const chat_app_t *app = me->app->conf;
+    chat_channel_t kind;
+    const char *text;
+
+    *code = PUSHER_CLIENT_EVENT;
+    if (!app->client_events) {
+        return "The app does not have client messaging enabled";
+    }
+    if (m->event.size > app->max_event_name) {
+        return "The name of the client event is too long";
+    }
+    if (payload_size(&m->data) > app->max_event_payload) {
+        return "The data of the client event is too large";
+    }
+    *code = PUSHER_UNAUTHORIZED;
+    if (m->channel.type != SCAN_STRING) {
+        return "Client event rejected - channel must be a string";
+    }
+    text = push_client_text(c, &m->channel);
+    if (push_client_channel(&kind, text, m->channel.size,
+                            app->max_channel_name) != CHAT_CHANNEL_OK ||
+        kind.kind == CHAT_CHANNEL_PUBLIC) {
+        return "Client event rejected - only supported on private and presence "
+               "channels";
+    }
+    push_name_set(name, push_server.hubs, me->app, text, m->channel.size,
+                  &kind);
+    *sub = push_hub_find(push_server_hub(c), name, &me->hub);
+    if (*sub == NULL) {
+        return "Client event rejected - you are not subscribed to the channel";
+    }
+    *code = PUSHER_CLIENT_EVENT;
+    if (!within_rate(c, me)) {
+        return "The rate limit for sending client events exceeded the quota";
+    }
+    return NULL;
+}
+
+static void client_event(push_conn_t *c, push_client_t *me,
+                         const pusher_message_t *m)
+{
+    push_event_t event = { NULL, 0, me->hub.number, 0 };
+    push_subscription_t *sub = NULL;
+    push_name_t name;
+    const char *why;
+    char *canonical;
+    int code;
+
+    why = event_refusal(c, me, m, &name, &sub, &code);
+    if (why != NULL) {
+        push_client_send(
+            c, me,
+            pusher_error(code,
+                         m->channel.type == SCAN_STRING ? &m->channel : NULL,
+                         why));
+        return;
+    }
+    canonical = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), name.name,
+                               name.len);
+    if (name.alias) {
+        chat_channel_canonical(canonical, canonical, name.len);
+        name.alias = 0;
+    }
+    name.name = canonical;
+    event.frame = pusher_event(&m->event, canonical, name.len, &m->data,
+                               sub->member ? &sub->member->user : NULL,
+                               &event.name_at);
+    push_hub_publish(push_server.hubs, push_server_hub(c), &name, &event);
+    push_frame_release(event.frame);
+}
+
+/* --- signing in --- */
+
+/* The id becomes a channel's name, which stands in messages as it is. */
+int push_client_user_id(const char *id, apr_size_t len)
+{
+    return len > 0 && len <= PUSH_USER_ID_MAX && chat_utf8_valid(id, len) &&
+           push_json_escaped(id, len) == len;
+}
+
+static char *keep(char **at, const char *text, apr_size_t len)
+{
+    char *to = *at;
+
+    memcpy(to, text, len);
+    *at += len;
+    return to;
+}
+
+static push_login_t *login_create(const push_user_t *user)
+{
+    push_login_t *login = push_must(malloc(sizeof(*login) + user->id_len +
+                                           user->json_len + user->info_len));
+    char *at = (char *)(login + 1);
+
+    login->user = *user;
+    login->user.id = keep(&at, user->id, user->id_len);
+    login->user.json = keep(&at, user->json, user->json_len);
+    login->user.info = keep(&at, user->info, user->info_len);
+    return login;
+}
+
+/* Onto the channel by which all connections of a user are found. */
+static void login_list(push_conn_t *c, push_client_t *me)
+{
+    const push_user_t *user = &me->login->user;
+    push_subscription_t *sub;
+    push_name_t name;
+    char *text = apr_palloc(push_loop_scratch(push_conn_loop(c)),
+                            sizeof(PUSH_USER_CHANNEL) + user->id_len);
+
+    memcpy(text, PUSH_USER_CHANNEL, sizeof(PUSH_USER_CHANNEL) - 1);
+    memcpy(text + sizeof(PUSH_USER_CHANNEL) - 1, user->id, user->id_len);
+    push_name_set(&name, push_server.hubs, me->app, text,
+                  sizeof(PUSH_USER_CHANNEL) - 1 + user->id_len, NULL);
+    push_hub_join(push_server_hub(c), &name, &me->hub, NULL, 0, &sub);
+}
+
+static int same_user(const push_user_t *a, const push_user_t *b)
+{
+    return a->id_len == b->id_len && !memcmp(a->id, b->id, a->id_len);
+}
+
+/* Why somebody is not signed in; NULL when the user may be. */
+static const char *signin_refusal(push_conn_t *c, push_client_t *me,
+                                  const pusher_message_t *m,
+                                  pusher_signin_t *in, push_user_t *user)
+{
+    char socket_id[PUSH_SOCKET_ID_MAX];
+    const char *why = pusher_signin_read(in, &m->data);
+    const char *auth, *text;
+    char *scratch;
+
+    if (why != NULL) {
+        return why;
+    }
+    if (in->auth.type != SCAN_STRING || in->user_data.type != SCAN_STRING) {
+        return "Connection not authorized: auth and user_data must be strings";
+    }
+    auth = push_client_text(c, &in->auth);
+    text = push_client_text(c, &in->user_data);
+    {
+        const chat_piece_t pieces[] = { { socket_id, push_client_socket_id(
+                                                         socket_id, me) },
+                                        { "::user::", sizeof("::user::") - 1 },
+                                        { text, in->user_data.size } };
+
+        if (!push_app_auth(me->app, push_loop_index(push_conn_loop(c)), auth,
+                           in->auth.size, pieces, COUNT(pieces))) {
+            return "Connection not authorized: the signature is wrong";
+        }
+    }
+    scratch = apr_palloc(push_loop_scratch(push_conn_loop(c)),
+                         in->user_data.size + 1u);
+    why = pusher_user_read(user, "id", text, in->user_data.size, scratch);
+    if (why != NULL) {
+        return why;
+    }
+    if (!push_client_user_id(user->id, user->id_len)) {
+        return "the user id has characters that are not allowed";
+    }
+    return me->login != NULL && !same_user(user, &me->login->user)
+               ? "Connection is signed in as another user"
+               : NULL;
+}
+
+static void signin(push_conn_t *c, push_client_t *me, const pusher_message_t *m)
+{
+    pusher_signin_t in;
+    push_user_t user;
+    const char *why = signin_refusal(c, me, m, &in, &user);
+
+    if (why != NULL) {
+        push_client_send(c, me, pusher_error(PUSHER_UNAUTHORIZED, NULL, why));
+        return;
+    }
+    if (me->login == NULL) {
+        me->login = login_create(&user);
+        me->authorized = 1;
+        login_list(c, me);
+    }
+    push_client_send(c, me, pusher_signed_in(&in.user_data));
+}
+
+/* --- messages --- */
+
+/* What a client may send; events that begin with client- besides. */
+static const struct {
+    const char *event;
+    void (*handle)(push_conn_t *c, push_client_t *me,
+                   const pusher_message_t *m);
+} events[] = {
+    { "pusher:ping", ping },
+    { "pusher:subscribe", push_client_subscribe },
+    { "pusher:unsubscribe", push_client_unsubscribe },
+    { "pusher:pong", pong },
+    { "pusher:signin", signin },
+};
+
+static int is_client_event(push_conn_t *c, const scan_value_t *event)
+{
+    static const char prefix[] = "client-";
+
+    return event->size >= sizeof(prefix) - 1 &&
+           !memcmp(push_client_text(c, event), prefix, sizeof(prefix) - 1);
+}
+
+static void handle(push_conn_t *c, push_client_t *me, const pusher_message_t *m)
+{
+    apr_size_t i;
+
+    for (i = 0; i < COUNT(events); i++) {
+        if (scan_is(&m->event, events[i].event)) {
+            events[i].handle(c, me, m);
+            return;
+        }
+    }
+    if (is_client_event(c, &m->event)) {
+        client_event(c, me, m);
+        return;
+    }
+    push_client_send(c, me,
+                     pusher_error(0, NULL,
+                                  "Unknown event: clients may send pusher: "
+                                  "messages and client- events"));
+}
+
+void push_client_message(push_conn_t *c, int opcode, char *data, apr_size_t len)
+{
+    push_client_t *me = push_conn_client(c);
+    push_traffic_t *traffic;
+    pusher_message_t m;
+    const char *why;
+
+    if (me->app == NULL) {
+        return;
+    }
+    traffic = push_app_traffic(me->app, push_loop_index(push_conn_loop(c)));
+    push_count(&traffic->messages_in, 1);
+    push_count(&traffic->bytes_in, len);
+    if (opcode != WS_TEXT) {
+        push_conn_close(c, 1003, "Binary messages are not supported");
+        return;
+    }
+    why = pusher_message_read(&m, data, len);
+    if (why != NULL) {
+        push_client_send(
+            c, me,
+            pusher_error(0, NULL,
+                         apr_pstrcat(push_loop_scratch(push_conn_loop(c)),
+                                     "Invalid message: ", why, NULL)));
+        return;
+    }
+    handle(c, me, &m);
+}

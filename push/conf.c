@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conf.c - settings from a JSON file and the environment, see conf.h.
+ *
+ * Three tables say everything: our settings with their defaults, Soketi's
+ * variables with the keys they stand for, and Soketi's keys that mean nothing
+ * here. The environment is laid over the parsed file before it is read, so a
+ * value has one way in.
+ */
+#include "conf.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <apr_strings.h>
+#include <apr_tables.h>
+
+#define APPS "appManager.array.apps"
+
+typedef enum {
+    KIND_TEXT, /* const char *; "" is NULL when there is no default */
+    KIND_INT,  /* int within min..max */
+    KIND_BOOL, /* int; -1 when not said */
+    KIND_KB,   /* apr_size_t in bytes, given in units of 1,024 */
+    KIND_MB    /* apr_size_t in bytes, given in units of 1,048,576 */
+} conf_kind_t;
+
+typedef struct {
+    const char *key;
+    conf_kind_t kind;
+    apr_size_t at;    /* in push_conf_t */
+    const char *text; /* default of KIND_TEXT */
+    double value;     /* default of the others, in the key's unit */
+    double min, max;
+} conf_setting_t;
+
+/* Our settings: key, kind, place, default text or number, smallest, largest. */
+/* clang-format off */
+#define AT(member) offsetof(push_conf_t, member)
+static const conf_setting_t settings[] = {
+    { "host",                      KIND_TEXT, AT(host), "0.0.0.0", 0, 0, 0 },
+    { "port",                      KIND_INT,  AT(port), NULL, 6001, 0, 65535 },
+    { "loops",                     KIND_INT,  AT(loops), NULL, 0, 0, 256 },
+    { "pathPrefix",                KIND_TEXT, AT(path_prefix), "", 0, 0, 0 },
+    { "metrics.enabled",           KIND_BOOL, AT(metrics_enabled), NULL, -1, 0, 0 },
+    { "metrics.host",              KIND_TEXT, AT(metrics_host), NULL, 0, 0, 0 },
+    { "metrics.port",              KIND_INT,  AT(metrics_port), NULL, -1, 0, 65535 },
+    { "metrics.prometheus.prefix", KIND_TEXT, AT(metrics_prefix), "soketi_", 0, 0, 0 },
+    { "httpApi.requestLimitInMb",  KIND_MB,   AT(max_body), NULL, 1, 0.001, 1024 },
+    { "httpApi.acceptTraffic.memoryThreshold",
+                                   KIND_INT,  AT(memory_percent), NULL, 85, 1, 100 },
+    { "maxMessageInKb",            KIND_KB,   AT(max_message), NULL, 128, 1, 1048576 },
+    { "maxQueueInKb",              KIND_KB,   AT(max_queue), NULL, 1024, 1, 1048576 },
+    { "channelLimits.cacheTtl",    KIND_INT,  AT(cache_ttl), NULL, 1800, 1, 31536000 },
+    { "activityTimeout",           KIND_INT,  AT(activity_timeout), NULL, 120, 1, 86400 },
+    { "pongTimeout",               KIND_INT,  AT(pong_timeout), NULL, 30, 1, 86400 },
+    { "userAuthenticationTimeout", KIND_INT,  AT(auth_timeout), NULL, 30000, 1, 86400000 },
+    { "shutdownGracePeriod",       KIND_INT,  AT(shutdown_grace), NULL, 3000, 0, 600000 },
+    { "database.url",              KIND_TEXT, AT(database_url), NULL, 0, 0, 0 },
+    { "database.wake",             KIND_TEXT, AT(database_wake), NULL, 0, 0, 0 },
+    { "database.state",            KIND_TEXT, AT(database_state), NULL, 0, 0, 0 },
+    { "database.app",              KIND_TEXT, AT(database_app), NULL, 0, 0, 0 },
+    { "database.pollMs",           KIND_INT,  AT(poll_ms), NULL, 250, 1, 3600000 },
+    { "database.replaySeconds",    KIND_INT,  AT(replay_seconds), NULL, 60, 0, 86400 },
+};
+#undef AT
+
+/* Variables and the keys they stand for. */
+static const struct {
+    const char *name;
+    const char *key;
+} variables[] = {
+    { "SOKETI_HOST", "host" },
+    { "SOKETI_PORT", "port" },
+    { "SOKETI_PATH_PREFIX", "pathPrefix" },
+    { "CHAT_PUSH_LOOPS", "loops" },
+    { "SOKETI_METRICS_ENABLED", "metrics.enabled" },
+    { "SOKETI_METRICS_HOST", "metrics.host" },
+    { "SOKETI_METRICS_SERVER_PORT", "metrics.port" },
+    { "SOKETI_METRICS_PROMETHEUS_PREFIX", "metrics.prometheus.prefix" },
+    { "SOKETI_HTTP_ACCEPT_TRAFFIC_MEMORY_THRESHOLD", "httpApi.acceptTraffic.memoryThreshold" },
+    { "SOKETI_CHANNEL_LIMITS_MAX_NAME_LENGTH", "channelLimits.maxNameLength" },
+    { "SOKETI_CHANNEL_CACHE_TTL", "channelLimits.cacheTtl" },
+    { "SOKETI_EVENT_MAX_BATCH_SIZE", "eventLimits.maxBatchSize" },
+    { "SOKETI_EVENT_MAX_CHANNELS_AT_ONCE", "eventLimits.maxChannelsAtOnce" },
+    { "SOKETI_EVENT_MAX_NAME_LENGTH", "eventLimits.maxNameLength" },
+    { "SOKETI_EVENT_MAX_SIZE_IN_KB", "eventLimits.maxPayloadInKb" },
+    { "SOKETI_PRESENCE_MAX_MEMBERS", "presence.maxMembersPerChannel" },
+    { "SOKETI_PRESENCE_MAX_MEMBER_SIZE", "presence.maxMemberSizeInKb" },
+    { "SOKETI_USER_AUTHENTICATION_TIMEOUT", "userAuthenticationTimeout" },
+    { "SOKETI_SHUTDOWN_GRACE_PERIOD", "shutdownGracePeriod" },
+    { "SOKETI_SSL_CERT", "ssl.certPath" },
+    { "SOKETI_SSL_KEY", "ssl.keyPath" },
+};
+
+/* Variables of the first app and its keys; the later ones win. `text`: never
+ * JSON, whatever it looks like (a key may be all digits). */
+static const struct {
+    const char *name;
+    const char *key;
+    int text;
+} app_variables[] = {
+    { "PUSHER_APP_ID", "id", 1 },
+    { "PUSHER_APP_KEY", "key", 1 },
+    { "PUSHER_APP_SECRET", "secret", 1 },
+    { "SOKETI_DEFAULT_APP_ID", "id", 1 },
+    { "SOKETI_DEFAULT_APP_KEY", "key", 1 },
+    { "SOKETI_DEFAULT_APP_SECRET", "secret", 1 },
+    { "SOKETI_DEFAULT_APP_MAX_CONNS", "maxConnections", 0 },
+    { "SOKETI_DEFAULT_APP_ENABLE_CLIENT_MESSAGES", "enableClientMessages", 0 },
+    { "SOKETI_DEFAULT_APP_ENABLED", "enabled", 0 },
+    { "SOKETI_DEFAULT_APP_MAX_BACKEND_EVENTS_PER_SEC", "maxBackendEventsPerSecond", 0 },
+    { "SOKETI_DEFAULT_APP_MAX_CLIENT_EVENTS_PER_SEC", "maxClientEventsPerSecond", 0 },
+    { "SOKETI_DEFAULT_APP_MAX_READ_REQ_PER_SEC", "maxReadRequestsPerSecond", 0 },
+    { "SOKETI_DEFAULT_APP_USER_AUTHENTICATION", "enableUserAuthentication", 0 },
+    { "SOKETI_DEFAULT_APP_WEBHOOKS", "webhooks", 0 },
+};
+
+/* Soketi's keys that need nothing here; one that ends in a dot stands for all
+ * below it. */
+static const char *const idle_keys[] = {
+    "adapter.", "appManager.driver", "appManager.cache.", "appManager.dynamodb.",
+    "appManager.mysql.", "appManager.postgres.", "cache.", "cluster.", "cors.",
+    "database.mysql.", "database.postgres.", "database.redis.",
+    "databasePooling.", "debug", "instance.", "metrics.driver", "mode",
+    "queue.", "rateLimiter.", "ssl.", "webhooks.batching.",
+};
+
+/* The same of its variables, behind SOKETI_. */
+static const char *const idle_variables[] = {
+    "ADAPTER_", "APP_MANAGER_", "CACHE_", "CLUSTER_", "DB_", "DEBUG", "METRICS_DRIVER",
+    "MODE", "QUEUE_", "RATE_LIMITER_", "SSL_PASS", "SSL_CA", "WEBHOOKS_",
+};
+/* clang-format on */
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *env_get(const char *const *env, const char *name)
+{
+    apr_size_t len = strlen(name);
+
+    for (; *env != NULL; env++) {
+        if (!strncmp(*env, name, len) && (*env)[len] == '=') {
+            return *env + len + 1;
+        }
+    }
+    return NULL;
+}
+
+/* Soketi reads a variable as JSON where it is some, else as text. */
+static json_t *env_value(const char *text)
+{
+    json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+
+    return value != NULL ? value : json_string(text);
+}
+
+/* The list of apps, with at least one in it. */
+static json_t *apps_list(json_t *root)
+{
+    json_t *list = chat_conf_find(root, APPS);
+
+    if (list == NULL) {
+        list = json_array();
+        json_object_set_new(root, APPS, list);
+    }
+    if (json_is_array(list) && json_array_size(list) == 0) {
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id",
+                                              CHAT_APP_DEFAULT_ID, "key",
+                                              CHAT_APP_DEFAULT_KEY, "secret",
+                                              CHAT_APP_DEFAULT_SECRET));
+    }
+    return list;
+}
+
+static void env_apply(json_t *root, const char *const *env)
+{
+    json_t *app = json_array_get(apps_list(root), 0);
+    const char *text;
+    apr_size_t i;
+
+    for (i = 0; i < COUNT(variables); i++) {
+        text = env_get(env, variables[i].name);
+        if (text != NULL && *text != '\0') {
+            json_object_set_new(root, variables[i].key, env_value(text));
+        }
+    }
+    for (i = 0; i < COUNT(app_variables) && json_is_object(app); i++) {
+        text = env_get(env, app_variables[i].name);
+        if (text != NULL && *text != '\0') {
+            json_object_set_new(app, app_variables[i].key,
+                                app_variables[i].text ? json_string(text)
+                                                      : env_value(text));
+        }
+    }
+}
+
+static int number_of(const json_t *value, double *out)
+{
+    const char *text = json_string_value(value);
+    char *end;
+
+    if (json_is_number(value)) {
+        *out = json_number_value(value);
+        return 1;
+    }
+    if (text == NULL || *text == '\0') {
+        return 0;
+    }
+    errno = 0;
+    *out = strtod(text, &end);
+    return errno == 0 && *end == '\0';
+}
+
+static int bool_of(const json_t *value, int *out)
+{
+    const char *text = json_string_value(value);
+    double number;
+
+    if (json_is_boolean(value)) {
+        *out = json_is_true(value);
+        return 1;
+    }
+    if (text != NULL && (!strcmp(text, "true") || !strcmp(text, "false"))) {
+        *out = *text == 't';
+        return 1;
+    }
+    if (number_of(value, &number) && (number == 0 || number == 1)) {
+        *out = number == 1;
+        return 1;
+    }
+    return 0;
+}
+
+static void number_put(char *to, const conf_setting_t *s, double number)
+{
+    if (s->kind == KIND_INT || s->kind == KIND_BOOL) {
+        *(int *)(void *)to = (int)number;
+    }
+    else {
+        *(apr_size_t *)(void *)to = (apr_size_t)(number * (s->kind == KIND_KB
+                                                               ? 1024
+                                                               : 1024 * 1024));
+    }
+}
+
+static const char *setting_read(push_conf_t *conf, const conf_setting_t *s,
+                                const json_t *value, apr_pool_t *p)
+{
+    char *to = (char *)conf + s->at;
+    const char *text;
+    double number;
+    int flag;
+
+    if (value == NULL || json_is_null(value)) {
+        if (s->kind == KIND_TEXT) {
+            *(const char **)(void *)to = s->text;
+        }
+        else {
+            number_put(to, s, s->value);
+        }
+        return NULL;
+    }
+    switch (s->kind) {
+    case KIND_TEXT:
+        text = json_string_value(value);
+        if (text == NULL) {
+            return "must be a string";
+        }
+        *(const char **)(void *)to = *text == '\0' ? s->text
+                                                   : apr_pstrdup(p, text);
+        return NULL;
+    case KIND_BOOL:
+        if (!bool_of(value, &flag)) {
+            return "must be true or false";
+        }
+        number_put(to, s, flag);
+        return NULL;
+    default:
+        if (!number_of(value, &number) || !(number >= s->min) ||
+            !(number <= s->max)) {
+            return apr_psprintf(p, "must be a number from %g to %g", s->min,
+                                s->max);
+        }
+        number_put(to, s, number);
+        return NULL;
+    }
+}
+
+static int begins(const char *text, const char *prefix)
+{
+    return !strncmp(text, prefix, strlen(prefix));
+}
+
+static int idle(const char *key, const char *const *list, apr_size_t n,
+                char open)
+{
+    apr_size_t i;
+
+    for (i = 0; i < n; i++) {
+        apr_size_t len = strlen(list[i]);
+
+        if (list[i][len - 1] == open ? begins(key, list[i])
+                                     : !strcmp(key, list[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What is found on a walk through the file. */
+typedef struct {
+    apr_array_header_t *unknown;
+    apr_array_header_t *ignored;
+    apr_pool_t *pool;
+} walk_t;
+
+static void note(apr_array_header_t *list, const char *name)
+{
+    APR_ARRAY_PUSH(list, const char *) = name;
+}
+
+static int setting_known(const char *key)
+{
+    apr_size_t i;
+
+    for (i = 0; i < COUNT(settings); i++) {
+        if (!strcmp(key, settings[i].key)) {
+            return 1;
+        }
+    }
+    return chat_app_global(key) || !strcmp(key, APPS);
+}
+
+static void walk_apps(walk_t *w, const json_t *list)
+{
+    const json_t *app;
+    const char *key;
+    void *at;
+    apr_size_t i;
+
+    for (i = 0; i < json_array_size(list); i++) {
+        app = json_array_get(list, i);
+        for (at = json_object_iter((json_t *)app); at != NULL;
+             at = json_object_iter_next((json_t *)app, at)) {
+            key = json_object_iter_key(at);
+            if (!chat_app_knows(key)) {
+                note(w->unknown,
+                     apr_psprintf(w->pool, APPS "[%d].%s", (int)i, key));
+            }
+        }
+    }
+}
+
+static void walk(walk_t *w, json_t *object, const char *prefix)
+{
+    const char *key;
+    json_t *value;
+    void *at;
+
+    for (at = json_object_iter(object); at != NULL;
+         at = json_object_iter_next(object, at)) {
+        key = apr_pstrcat(w->pool, prefix, json_object_iter_key(at), NULL);
+        value = json_object_iter_value(at);
+        if (!strcmp(key, APPS)) {
+            walk_apps(w, value);
+        }
+        else if (setting_known(key)) {
+            continue;
+        }
+        else if (idle(key, idle_keys, COUNT(idle_keys), '.')) {
+            note(w->ignored, key);
+        }
+        else if (json_is_object(value)) {
+            walk(w, value, apr_pstrcat(w->pool, key, ".", NULL));
+        }
+        else {
+            note(w->unknown, key);
+        }
+    }
+}
+
+static void walk_env(walk_t *w, const char *const *env)
+{
+    const char *name;
+    apr_size_t i;
+    int known;
+
+    for (; *env != NULL; env++) {
+        if (!begins(*env, "SOKETI_")) {
+            continue;
+        }
+        name = apr_pstrndup(w->pool, *env, strcspn(*env, "="));
+        known = 0;
+        for (i = 0; i < COUNT(variables); i++) {
+            known |= !strcmp(name, variables[i].name);
+        }
+        for (i = 0; i < COUNT(app_variables); i++) {
+            known |= !strcmp(name, app_variables[i].name);
+        }
+        if (!known) {
+            note(idle(name + 7, idle_variables, COUNT(idle_variables), '_')
+                     ? w->ignored
+                     : w->unknown,
+                 name);
+        }
+    }
+}
+
+static const char *default_secret(const chat_apps_t *apps)
+{
+    int i, n;
+
+    for (i = 0; i < apps->n; i++) {
+        for (n = 0; apps->list[i].secrets[n] != NULL; n++) {
+            if (!strcmp(apps->list[i].secrets[n], CHAT_APP_DEFAULT_SECRET)) {
+                return apps->list[i].id;
+            }
+        }
+    }
+    return NULL;
+}
+
+static const char *const *warnings_of(const push_conf_t *conf, const walk_t *w)
+{
+    apr_pool_t *p = w->pool;
+    const char **list = apr_pcalloc(p, 4 * sizeof(*list));
+    const char *id = default_secret(&conf->apps);
+    int n = 0;
+
+    if (w->unknown->nelts > 0) {
+        list[n++] = apr_pstrcat(p, "unknown settings, please check: ",
+                                apr_array_pstrcat(p, w->unknown, ' '), NULL);
+    }
+    if (w->ignored->nelts > 0) {
+        list[n++] = apr_pstrcat(p, "settings of Soketi without effect here: ",
+                                apr_array_pstrcat(p, w->ignored, ' '), NULL);
+    }
+    if (id != NULL) {
+        list[n++] = apr_psprintf(
+            p,
+            "the secret of app %s is \"" CHAT_APP_DEFAULT_SECRET
+            "\", which everybody knows: set another one",
+            id);
+    }
+    return list;
+}
+
+/* "ws/", "/ws" and "/ws/" all mean "/ws". */
+static const char *prefix_normal(const char *prefix, apr_pool_t *p)
+{
+    apr_size_t len = strlen(prefix);
+
+    while (len > 0 && prefix[len - 1] == '/') {
+        len--;
+    }
+    if (len == 0) {
+        return "";
+    }
+    return apr_pstrcat(p, *prefix == '/' ? "" : "/",
+                       apr_pstrndup(p, prefix, len), NULL);
+}
+
+/* What several settings say together. */
+static const char *conf_check(push_conf_t *conf, const json_t *root,
+                              apr_pool_t *p)
+{
+    const char *cert = json_string_value(chat_conf_find(root, "ssl.certPath"));
+    const char *key = json_string_value(chat_conf_find(root, "ssl.keyPath"));
+    int i;
+
+    /* Never plain where somebody expects TLS. */
+    if ((cert != NULL && *cert != '\0') || (key != NULL && *key != '\0')) {
+        return "ssl.certPath and ssl.keyPath: chat-push has no TLS listener, "
+               "let the web server in front end TLS";
+    }
+    if (conf->metrics_port >= 0 && conf->metrics_enabled < 0) {
+        conf->metrics_enabled = 1;
+    }
+    if (conf->metrics_port < 0) {
+        conf->metrics_port = 9601;
+    }
+    if (conf->metrics_host == NULL) {
+        conf->metrics_host = conf->metrics_enabled < 0 ? "127.0.0.1"
+                                                       : "0.0.0.0";
+    }
+    conf->path_prefix = prefix_normal(conf->path_prefix, p);
+    for (i = 0; conf->database_app != NULL && i < conf->apps.n; i++) {
+        if (!strcmp(conf->database_app, conf->apps.list[i].id)) {
+            return NULL;
+        }
+    }
+    return conf->database_app != NULL ? "database.app names no app" : NULL;
+}
+
+apr_status_t push_conf_read(push_conf_t *conf, json_t *root,
+                            const char *const *env, const char **why,
+                            apr_pool_t *p)
+{
+    walk_t w = { apr_array_make(p, 4, sizeof(const char *)),
+                 apr_array_make(p, 4, sizeof(const char *)), p };
+    const char *wrong;
+    apr_status_t rv;
+    apr_size_t i;
+
+    memset(conf, 0, sizeof(*conf));
+    walk(&w, root, "");
+    walk_env(&w, env);
+    env_apply(root, env);
+    for (i = 0; i < COUNT(settings); i++) {
+        wrong = setting_read(conf, &settings[i],
+                             chat_conf_find(root, settings[i].key), p);
+        if (wrong != NULL) {
+            *why = apr_psprintf(p, "%s %s", settings[i].key, wrong);
+            return APR_EINVAL;
+        }
+    }
+    rv = chat_apps_read(&conf->apps, root, why, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    wrong = conf_check(conf, root, p);
+    if (wrong != NULL) {
+        *why = wrong;
+        return APR_EINVAL;
+    }
+    conf->warnings = warnings_of(conf, &w);
+    return APR_SUCCESS;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conf.h - what chat-push is told: a JSON file and the environment.
+ *
+ * The keys are Soketi's, nested or dotted, with ours beside them; the
+ * environment (SOKETI_*, PUSHER_APP_*, CHAT_PUSH_LOOPS) overrides the file, as
+ * it does there. A key nobody knows is named in a warning, because it is most
+ * often a misspelt one.
+ *
+ * Read once, before anything runs; everything lives in the pool given.
+ */
+#ifndef PUSH_CONF_H
+#define PUSH_CONF_H
+
+#include "app.h"
+
+typedef struct {
+    const char *host; /* to listen on; "::" or "0.0.0.0": every address */
+    int port;
+    int loops;               /* threads; 0: one per core */
+    const char *path_prefix; /* before /app and /apps; "" or "/…" */
+    int metrics_enabled;     /* -1: not said, so a taken port is no error */
+    const char *metrics_host;
+    int metrics_port;
+    const char *metrics_prefix;  /* of every series */
+    apr_size_t max_body;         /* bytes of an HTTP request; */
+    apr_size_t max_message;      /* bytes of a WebSocket message */
+    apr_size_t max_queue;        /* bytes that may wait for a slow reader */
+    int memory_percent;          /* /accept-traffic says no above this */
+    int cache_ttl;               /* seconds a cached event is kept */
+    int activity_timeout;        /* seconds of silence before a ping */
+    int pong_timeout;            /* seconds of silence after it */
+    int auth_timeout;            /* ms to sign in where an app demands it */
+    int shutdown_grace;          /* ms to let connections end at shutdown */
+    const char *database_url;    /* the event log; NULL: none */
+    const char *database_wake;   /* path of the wake-up socket or NULL */
+    const char *database_state;  /* file of the relay's place or NULL */
+    const char *database_app;    /* id of the log's app; NULL: the first */
+    int poll_ms;                 /* between two looks at the log */
+    int replay_seconds;          /* how long missed events are given out */
+    chat_apps_t apps;            /* at least one */
+    const char *const *warnings; /* sentences for the log, NULL-terminated */
+} push_conf_t;
+
+/**
+ * Read the settings.
+ * @param root  the parsed file; changed: the environment is laid over it. An
+ *              empty object when there is no file
+ * @param env   NAME=value strings, NULL-terminated
+ * @param why   a sentence naming the key when not APR_SUCCESS
+ */
+apr_status_t push_conf_read(push_conf_t *conf, json_t *root,
+                            const char *const *env, const char **why,
+                            apr_pool_t *p);
+
+#endif

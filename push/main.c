@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main.c - chat-push: events into WebSocket frames.
+ *
+ *   chat-push [--config FILE]
+ *
+ * Settings come from the file and the environment (conf.h). The main thread
+ * reads them, starts one thread per loop and the relay's, says what listens
+ * where, and then waits for a signal: SIGTERM or SIGINT ends it in good order.
+ * What keeps it from starting is one sentence and exit status 1.
+ */
+#include "client.h"
+#include "listener.h"
+#include "metrics.h"
+#include "server.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#include <apr_general.h>
+#include <apr_strings.h>
+
+extern char **environ;
+
+/* What main keeps track of beside push_server. */
+typedef struct {
+    push_conf_t conf;
+    push_protocol_t clients; /* what the transport calls */
+    push_protocol_t metrics;
+    push_loop_t **loops;
+    push_conns_t **conns;
+    pthread_t *threads;
+    push_listener_t *listener;
+    push_listener_t *metrics_listener; /* NULL: none */
+    push_relay_conf_t relay;
+    apr_pool_t *pool;
+} process_t;
+
+static void say(const char *line) { fprintf(stderr, "chat-push: %s\n", line); }
+
+static void say_log(int trouble, const char *line)
+{
+    fprintf(stderr, "chat-push: %s%s\n", trouble ? "warning: " : "", line);
+}
+
+static int fail(const char *why)
+{
+    say(why);
+    return 0;
+}
+
+static int usage(void)
+{
+    fputs("usage: chat-push [--config FILE]\n", stderr);
+    return 0;
+}
+
+/* --- starting --- */
+
+static int arguments(int argc, char **argv, const char **file)
+{
+    int i = 1;
+
+    *file = NULL;
+    /* Soketi's start script says `soketi start`. */
+    if (i < argc && !strcmp(argv[i], "start")) {
+        i++;
+    }
+    for (; i < argc; i++) {
+        if (!strcmp(argv[i], "--config") && i + 1 < argc) {
+            *file = argv[++i];
+        }
+        else if (!strncmp(argv[i], "--config=", 9)) {
+            *file = argv[i] + 9;
+        }
+        else {
+            return usage();
+        }
+    }
+    return 1;
+}
+
+static int settings(process_t *m, const char *file)
+{
+    const char *why = NULL;
+    json_t *root = NULL;
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    if (file != NULL) {
+        rv = chat_conf_load(&root, file, &why, m->pool);
+        if (rv != APR_SUCCESS) {
+            return fail(why);
+        }
+    }
+    else {
+        root = json_object();
+    }
+    rv = push_conf_read(&m->conf, root, (const char *const *)environ, &why,
+                        m->pool);
+    json_decref(root);
+    if (rv != APR_SUCCESS) {
+        return fail(file ? apr_pstrcat(m->pool, file, ": ", why, NULL) : why);
+    }
+    for (i = 0; m->conf.warnings[i] != NULL; i++) {
+        say_log(1, m->conf.warnings[i]);
+    }
+    return 1;
+}
+
+/* As many descriptors as we may have. @return how many these are */
+static apr_uint64_t descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return 0;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur;
+}
+
+static int failed(process_t *m, apr_status_t rv, const char *what)
+{
+    char text[120];
+
+    return fail(apr_psprintf(m->pool, "%s: %s", what,
+                             apr_strerror(rv, text, sizeof(text))));
+}
+
+static int loops_create(process_t *m)
+{
+    int n = m->conf.loops;
+    apr_status_t rv;
+    int i;
+
+    if (n == 0) {
+        n = (int)sysconf(_SC_NPROCESSORS_ONLN);
+        n = n < 1 ? 1 : n;
+    }
+    m->loops = apr_pcalloc(m->pool, (apr_size_t)n * sizeof(*m->loops));
+    m->conns = apr_pcalloc(m->pool, (apr_size_t)n * sizeof(*m->conns));
+    m->threads = apr_pcalloc(m->pool, (apr_size_t)n * sizeof(*m->threads));
+    push_server_protocol(&m->clients, &m->conf);
+    for (i = 0; i < n; i++) {
+        rv = push_loop_create(&m->loops[i], i, m->pool);
+        if (rv == APR_SUCCESS) {
+            rv = push_conns_create(&m->conns[i], m->loops[i], &m->clients,
+                                   m->pool);
+        }
+        if (rv != APR_SUCCESS) {
+            return failed(m, rv, "an event loop cannot be made");
+        }
+    }
+    push_server.loops = m->loops;
+    push_server.conns = m->conns;
+    push_server.nloops = n;
+    return 1;
+}
+
+static int server_create(process_t *m)
+{
+    const push_conf_t *conf = &m->conf;
+    apr_status_t rv;
+    int i;
+
+    push_server.conf = conf;
+    push_server.identities = conf->database_url != NULL;
+    for (i = 0; i < conf->apps.n; i++) {
+        push_server.identities |= conf->apps.list[i].auth_endpoint != NULL;
+    }
+    rv = push_apps_create(&push_server.apps, &conf->apps, push_server.nloops,
+                          m->pool);
+    if (rv != APR_SUCCESS) {
+        return failed(m, rv, "HMAC-SHA256 is not to be had");
+    }
+    rv = push_hubs_create(&push_server.hubs, m->loops, push_server.nloops,
+                          (apr_uint32_t)conf->cache_ttl, push_server.identities,
+                          m->pool);
+    if (rv == APR_SUCCESS) {
+        rv = push_server_prepare();
+    }
+    return rv == APR_SUCCESS ? 1 : failed(m, rv, "random numbers");
+}
+
+/* The log's app, its place and what was missed: before anybody can connect. */
+static int relay_create(process_t *m)
+{
+    const push_conf_t *conf = &m->conf;
+    const char *why = NULL;
+
+    if (conf->database_url == NULL) {
+        return 1;
+    }
+    m->relay.database = conf->database_url;
+    m->relay.wake = conf->database_wake;
+    m->relay.state = conf->database_state;
+    m->relay.poll_ms = (apr_uint32_t)conf->poll_ms;
+    m->relay.replay_seconds = (apr_uint32_t)conf->replay_seconds;
+    m->relay.hubs = push_server.hubs;
+    m->relay.app = conf->database_app
+                       ? push_app_by_id(push_server.apps, conf->database_app,
+                                        strlen(conf->database_app))
+                       : push_apps_at(push_server.apps, 0);
+    m->relay.loops = m->loops;
+    m->relay.nloops = push_server.nloops;
+    m->relay.log = say_log;
+    if (push_relay_create(&push_server.relay, &m->relay, &why, m->pool) !=
+        APR_SUCCESS) {
+        return fail(why);
+    }
+    push_relay_backlog(push_server.relay);
+    return 1;
+}
+
+/* Nobody asked for metrics by name: a taken port is then no reason not to
+ * start. */
+static int metrics_listen(process_t *m)
+{
+    const char *why = NULL;
+    push_conns_t *conns;
+    apr_status_t rv;
+
+    if (m->conf.metrics_enabled == 0) {
+        return 1;
+    }
+    push_metrics_protocol(&m->metrics);
+    rv = push_conns_create(&conns, m->loops[0], &m->metrics, m->pool);
+    if (rv != APR_SUCCESS) {
+        return failed(m, rv, "metrics");
+    }
+    rv = push_listener_open(&m->metrics_listener, &conns, 1,
+                            m->conf.metrics_host, m->conf.metrics_port, &why,
+                            m->pool);
+    if (rv == APR_SUCCESS) {
+        return 1;
+    }
+    m->metrics_listener = NULL;
+    if (m->conf.metrics_enabled < 0) {
+        say_log(1, apr_pstrcat(m->pool, "no metrics: ", why, NULL));
+        return 1;
+    }
+    return fail(why);
+}
+
+static int listen_all(process_t *m)
+{
+    const char *why = NULL;
+
+    if (push_listener_open(&m->listener, m->conns, push_server.nloops,
+                           m->conf.host, m->conf.port, &why,
+                           m->pool) != APR_SUCCESS) {
+        return fail(why);
+    }
+    push_server.port = push_listener_port(m->listener);
+    return metrics_listen(m);
+}
+
+static void *run_loop(void *loop)
+{
+    push_loop_run(loop);
+    return NULL;
+}
+
+static int threads_start(process_t *m)
+{
+    int i, rc;
+
+    for (i = 0; i < push_server.nloops; i++) {
+        rc = pthread_create(&m->threads[i], NULL, run_loop, m->loops[i]);
+        if (rc != 0) {
+            return failed(m, rc, "a thread cannot be started");
+        }
+    }
+    if (push_server.relay != NULL &&
+        push_relay_start(push_server.relay) != APR_SUCCESS) {
+        return fail("the relay's thread cannot be started");
+    }
+    return 1;
+}
+
+static void announce(const process_t *m, apr_uint64_t files)
+{
+    const char *metrics = "";
+
+    if (m->metrics_listener != NULL) {
+        metrics = apr_psprintf(m->pool, ", metrics on http://%s:%d/metrics",
+                               m->conf.metrics_host,
+                               push_listener_port(m->metrics_listener));
+    }
+    say(apr_psprintf(m->pool,
+                     "listening on %s:%d%s%s with %d %s and %d %s, at most "
+                     "%" APR_UINT64_T_FMT " open files%s%s",
+                     m->conf.host, push_server.port,
+                     *m->conf.path_prefix ? " below " : "", m->conf.path_prefix,
+                     push_server.nloops,
+                     push_server.nloops == 1 ? "loop" : "loops", m->conf.apps.n,
+                     m->conf.apps.n == 1 ? "app" : "apps", files, metrics,
+                     push_server.relay ? ", relaying the event log" : ""));
+}
+
+/* --- ending --- */
+
+/* Signals are taken by the main thread, waiting for them; threads started
+ * later inherit the mask. */
+static void signals_block(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+}
+
+static void wait_for_end(const sigset_t *set)
+{
+    int sig = 0;
+
+    do {
+        if (sigwait(set, &sig) != 0) {
+            sig = SIGTERM;
+        }
+        if (sig == SIGHUP) {
+            say("SIGHUP: settings are read at the start only");
+        }
+    } while (sig == SIGHUP);
+}
+
+/* Clients get their close frames and some time to answer them. */
+static void drain(const process_t *m)
+{
+    const struct timespec pause = { 0, 10 * 1000 * 1000 };
+    int left = m->conf.shutdown_grace / 10;
+
+    push_server_close();
+    nanosleep(&pause, NULL); /* the loops begin to close */
+    while (push_server_open() > 0 && left-- > 0) {
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void end(process_t *m)
+{
+    int i;
+
+    say("closing");
+    push_listener_close(m->listener);
+    if (m->metrics_listener != NULL) {
+        push_listener_close(m->metrics_listener);
+    }
+    if (push_server.relay != NULL) {
+        push_relay_stop(push_server.relay);
+    }
+    drain(m);
+    for (i = 0; i < push_server.nloops; i++) {
+        push_loop_stop(m->loops[i]);
+    }
+    for (i = 0; i < push_server.nloops; i++) {
+        pthread_join(m->threads[i], NULL);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static process_t m;
+    const char *file;
+    apr_uint64_t files;
+    sigset_t set;
+
+    if (!arguments(argc, argv, &file)) {
+        return 1;
+    }
+    apr_initialize();
+    apr_pool_create(&m.pool, NULL);
+    signals_block(&set);
+    files = descriptors();
+    if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
+        !relay_create(&m) || !listen_all(&m) || !threads_start(&m)) {
+        return 1;
+    }
+    announce(&m, files);
+    wait_for_end(&set);
+    end(&m);
+    apr_pool_destroy(m.pool);
+    apr_terminate();
+    say("closed");
+    return 0;
+}

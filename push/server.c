@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server.c - which request goes where, and how the process ends, see server.h.
+ */
+#include "server.h"
+#include "api.h"
+#include "client.h"
+#include "pusher.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <apr_general.h>
+#include <apr_time.h>
+
+push_server_t push_server;
+
+/* Seconds and four random digits: another number at each start, also when it
+ * is started twice within a second. */
+static apr_status_t boot_number(apr_uint64_t *boot)
+{
+    apr_uint16_t random;
+    apr_status_t rv;
+
+    rv = apr_generate_random_bytes((unsigned char *)&random, sizeof(random));
+    *boot = (apr_uint64_t)apr_time_sec(apr_time_now()) * 10000 + random % 10000;
+    return rv;
+}
+
+apr_status_t push_server_prepare(void)
+{
+    push_server.pong = pusher_pong();
+    push_server.ping = pusher_ping(PUSHER_NEWEST);
+    push_server.ping_4 = pusher_ping(PUSHER_OLDEST);
+    return boot_number(&push_server.boot);
+}
+
+push_hub_t *push_server_hub(const push_conn_t *c)
+{
+    return push_hub_of(push_server.hubs, push_loop_index(push_conn_loop(c)));
+}
+
+int push_server_closing(void)
+{
+    return __atomic_load_n(&push_server.closing, __ATOMIC_RELAXED);
+}
+
+/* The path behind the configured prefix; at NULL when it has another one. A
+ * proxy may have taken the prefix off already. */
+static http_span_t without_prefix(http_span_t path)
+{
+    apr_size_t len = strlen(push_server.conf->path_prefix);
+
+    if (len > 0 && path.len > len &&
+        !memcmp(path.at, push_server.conf->path_prefix, len) &&
+        path.at[len] == '/') {
+        path.at += len;
+        path.len -= len;
+    }
+    return path;
+}
+
+static int is_upgrade(const http_head_t *head)
+{
+    const http_span_t *upgrade = http_header(head, "Upgrade");
+
+    return upgrade != NULL && http_has_token(upgrade, "websocket");
+}
+
+static void request(push_conn_t *c, const http_head_t *head, char *body,
+                    apr_size_t len)
+{
+    static const char app[] = "/app/";
+    const apr_size_t skip = sizeof(app) - 1;
+    http_span_t path = without_prefix(head->path);
+    http_span_t key = { NULL, 0 };
+
+    if (path.len > skip && !memcmp(path.at, app, skip)) {
+        key.at = path.at + skip;
+        key.len = path.len - skip;
+        push_client_open(c, head, key);
+    }
+    else if (is_upgrade(head)) {
+        push_client_open(c, head, key);
+    }
+    else {
+        push_api_request(c, head, path, body, len);
+    }
+}
+
+void push_server_protocol(push_protocol_t *proto, const push_conf_t *conf)
+{
+    memset(proto, 0, sizeof(*proto));
+    proto->client_size = sizeof(push_client_t);
+    proto->max_body = conf->max_body;
+    proto->max_message = conf->max_message;
+    proto->max_queue = conf->max_queue;
+    proto->http_idle = 60;
+    proto->request = request;
+    proto->message = push_client_message;
+    proto->sweep = push_client_sweep;
+    proto->closed = push_client_closed;
+}
+
+static void say_goodbye(push_conn_t *c, void *baton)
+{
+    (void)baton;
+    push_conn_close(c, PUSHER_RECONNECT, "Server is restarting");
+}
+
+static void run_goodbye(push_loop_t *loop, push_task_t *task)
+{
+    push_conns_each(push_server.conns[push_loop_index(loop)], PUSH_CONN_OPEN,
+                    say_goodbye, NULL);
+    free(task);
+}
+
+void push_server_close(void)
+{
+    int i;
+
+    __atomic_store_n(&push_server.closing, 1, __ATOMIC_RELAXED);
+    for (i = 0; i < push_server.nloops; i++) {
+        push_task_t *task = push_must(calloc(1, sizeof(*task)));
+
+        task->run = run_goodbye;
+        push_loop_post(push_server.loops[i], task);
+    }
+}
+
+apr_size_t push_server_open(void)
+{
+    apr_size_t n = 0;
+    int i;
+
+    for (i = 0; i < push_server.nloops; i++) {
+        n += push_conns_count(push_server.conns[i], PUSH_CONN_OPEN) +
+             push_conns_count(push_server.conns[i], PUSH_CONN_CLOSING);
+    }
+    return n;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server.h - what one chat-push process shares, and which request goes where.
+ *
+ * There is one push_server of a process. main.c fills it before the loops run;
+ * afterwards only `closing` changes. The transport's callbacks carry no pointer
+ * of ours, so this is how they find their way.
+ */
+#ifndef PUSH_SERVER_H
+#define PUSH_SERVER_H
+
+#include "conf.h"
+#include "hub.h"
+#include "relay.h"
+
+typedef struct {
+    const push_conf_t *conf;
+    push_apps_t *apps;
+    push_hubs_t *hubs;
+    push_loop_t *const *loops;  /* nloops of them */
+    push_conns_t *const *conns; /* the clients' connections of each loop */
+    int nloops;
+    push_relay_t *relay;  /* NULL: no event log */
+    apr_uint64_t boot;    /* first half of socket ids: differs at each start */
+    int identities;       /* whether `private.` names are private here */
+    int port;             /* really listened on */
+    int closing;          /* atomic: no new work, clients are sent away */
+    push_frame_t *pong;   /* messages that are always the same */
+    push_frame_t *ping;   /* protocol 5 and above */
+    push_frame_t *ping_4; /* protocol 4 knows no pusher:ping */
+} push_server_t;
+
+extern push_server_t push_server;
+
+/** Fill the rest once conf, apps, hubs and loops are set. */
+apr_status_t push_server_prepare(void);
+
+/** What the transport calls for clients, with the limits of the settings. */
+void push_server_protocol(push_protocol_t *proto, const push_conf_t *conf);
+
+/** The hub of the loop a connection lives on. */
+push_hub_t *push_server_hub(const push_conn_t *c);
+
+int push_server_closing(void);
+
+/** Stop taking work and close every WebSocket with 4200. Main thread. */
+void push_server_close(void);
+
+/** WebSockets not yet gone, over all loops. */
+apr_size_t push_server_open(void);
+
+#endif
