@@ -195,22 +195,30 @@ typedef struct {
     int head_here; /* head is parsed; it is not kept between two packets */
 } request_t;
 
+/* Whether parsing the head can say more than last time: a line has ended. So a
+ * head in drops is parsed once for each of its few lines and not for each drop.
+ */
+static int head_news(const request_t *rq)
+{
+    const conn_http_t *at = rq->at;
+
+    return at->scanned == 0 || rq->len >= HTTP_HEAD_MAX ||
+           memchr(rq->buf + at->scanned, '\n', rq->len - at->scanned) != NULL;
+}
+
 /* The head. @return HTTP_DONE, or HTTP_MORE, or HTTP_BAD when refused */
 static http_result_t request_head(push_conn_t *c, request_t *rq)
 {
     conn_http_t *at = rq->at;
-    http_result_t r;
+    http_result_t r = HTTP_MORE;
 
     if (at->head_len > 0) {
         return HTTP_DONE;
     }
-    if (at->scanned > 0 && rq->len < HTTP_HEAD_MAX &&
-        !http_head_ended(rq->buf, rq->len, at->scanned)) {
-        at->scanned = rq->len;
-        return HTTP_MORE;
+    if (head_news(rq)) {
+        r = http_head_parse(&rq->head, &at->head_len, rq->buf, rq->len,
+                            HTTP_HEAD_MAX);
     }
-    r = http_head_parse(&rq->head, &at->head_len, rq->buf, rq->len,
-                        HTTP_HEAD_MAX);
     if (r == HTTP_MORE) {
         at->scanned = rq->len;
         return HTTP_MORE;

@@ -21,7 +21,7 @@
 
 /* How far an unfinished request is. */
 typedef struct {
-    apr_size_t scanned;   /* bytes known to hold no whole head */
+    apr_size_t scanned;   /* bytes that were parsed and hold no whole head */
     apr_size_t head_len;  /* bytes of the head, 0 until it is whole */
     apr_size_t end;       /* where the body ends, or its decoded part so far */
     int is_chunked;

@@ -344,22 +344,6 @@ http_result_t http_head_parse(http_head_t *out, apr_size_t *used,
     return steering_judge(out);
 }
 
-int http_head_ended(const char *buf, apr_size_t len, apr_size_t from)
-{
-    const char *at, *end = buf + len;
-
-    /* The line feed before the empty line may be seen already. */
-    at = buf + (from > 2 ? from - 2 : 0);
-    while ((at = memchr(at, '\n', (apr_size_t)(end - at))) != NULL) {
-        at++;
-        if (at < end &&
-            (*at == '\n' || (*at == '\r' && at + 1 < end && at[1] == '\n'))) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 const http_span_t *http_header(const http_head_t *head, const char *name)
 {
     int i;

@@ -47,20 +47,14 @@ typedef struct {
 
 /**
  * Parse the request head at the start of a buffer. One empty line before it is
- * skipped (RFC 9112 section 2.2).
+ * skipped (RFC 9112 section 2.2). A mistake shows with the end of its line: after
+ * HTTP_MORE it is no use to ask again before another line feed has come.
  * @param used  bytes of the head with its empty line, on HTTP_DONE
  * @param limit longest head accepted, in bytes
  */
 http_result_t http_head_parse(http_head_t *out, apr_size_t *used,
                               const char *buf, apr_size_t len,
                               apr_size_t limit);
-
-/**
- * Whether an empty line ends somewhere at or after byte `from`, so that parsing
- * again can give more than HTTP_MORE: a head that comes in drops is not parsed
- * for each of them.
- */
-int http_head_ended(const char *buf, apr_size_t len, apr_size_t from);
 
 /** The first header of a name (ASCII case ignored), or NULL. */
 const http_span_t *http_header(const http_head_t *head, const char *name);
