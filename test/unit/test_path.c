@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_path.c - which paths fit which patterns of the routes table.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "path.h"
+
+#define MESSAGES "/chat/conversation/{id}/messages"
+
+static void a_path_without_id_fits_itself_only(void **state)
+{
+    char id[CHAT_ID_SIZE];
+
+    (void)state;
+    assert_true(chat_path_match("/chat/me", "/chat/me", id));
+    assert_string_equal(id, "");
+    assert_false(chat_path_match("/chat/me", "/chat/mex", id));
+    assert_false(chat_path_match("/chat/me", "/chat/m", id));
+    assert_false(chat_path_match("/chat/me", "/chat", id));
+    assert_false(chat_path_match("/chat", "/chat/me", id));
+    assert_false(chat_path_match("/chat", "/Chat", id));
+    assert_false(chat_path_match("/chat", "", id));
+}
+
+static void the_id_is_taken_from_its_place(void **state)
+{
+    char id[CHAT_ID_SIZE];
+
+    (void)state;
+    assert_true(chat_path_match(MESSAGES, "/chat/conversation/7/messages", id));
+    assert_string_equal(id, "7");
+    assert_true(chat_path_match(
+        MESSAGES,
+        "/chat/conversation/9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d/messages",
+        id));
+    assert_string_equal(id, "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d");
+    assert_true(chat_path_match("/c/{id}", "/c/a_B-9", id));
+    assert_string_equal(id, "a_B-9");
+}
+
+static void what_is_no_id_does_not_fit(void **state)
+{
+    static const char *const wrong[] = { "/c/",         "/c//",    "/c/a b",
+                                         "/c/a.b",      "/c/..",   "/c/a/b",
+                                         "/c/\xc3\xa9", "/c/{id}", "/c" };
+    char id[CHAT_ID_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_false(chat_path_match("/c/{id}", wrong[i], id));
+    }
+    assert_false(chat_path_match(MESSAGES, "/chat/conversation//messages", id));
+    assert_false(chat_path_match(MESSAGES, "/chat/conversation/7", id));
+    assert_false(
+        chat_path_match(MESSAGES, "/chat/conversation/7/messagesx", id));
+}
+
+static void an_id_has_64_bytes_at_most(void **state)
+{
+    char path[80] = "/c/";
+    char id[CHAT_ID_SIZE];
+
+    (void)state;
+    memset(path + 3, 'a', 64);
+    path[3 + 64] = '\0';
+    assert_true(chat_path_match("/c/{id}", path, id));
+    assert_int_equal(strlen(id), 64);
+    path[3 + 64] = 'a';
+    path[3 + 65] = '\0';
+    assert_false(chat_path_match("/c/{id}", path, id));
+}
+
+static void one_slash_at_the_end_is_forgiven(void **state)
+{
+    char id[CHAT_ID_SIZE];
+
+    (void)state;
+    assert_true(chat_path_match("/chat", "/chat/", id));
+    assert_true(chat_path_match("/c/{id}", "/c/7/", id));
+    assert_string_equal(id, "7");
+    assert_false(chat_path_match("/chat", "/chat//", id));
+}
+
+static void below_means_the_same_or_behind_a_slash(void **state)
+{
+    (void)state;
+    assert_true(chat_path_below("/chat", "/chat"));
+    assert_true(chat_path_below("/chat/", "/chat"));
+    assert_true(chat_path_below("/chat/x/y", "/chat"));
+    /* The files of the pages are httpd's to serve. */
+    assert_false(chat_path_below("/chat-assets/js/app.js", "/chat"));
+    assert_false(chat_path_below("/chatter", "/chat"));
+    assert_false(chat_path_below("/cha", "/chat"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_path_without_id_fits_itself_only),
+        cmocka_unit_test(the_id_is_taken_from_its_place),
+        cmocka_unit_test(what_is_no_id_does_not_fit),
+        cmocka_unit_test(an_id_has_64_bytes_at_most),
+        cmocka_unit_test(one_slash_at_the_end_is_forgiven),
+        cmocka_unit_test(below_means_the_same_or_behind_a_slash),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
