@@ -25,7 +25,7 @@ static void must(int holds)
 
 static char *copy_of(const void *data, size_t size)
 {
-    char *copy = malloc(size ? size : 1);
+    char *copy = calloc(size ? size : 1, 1);
 
     must(copy != NULL);
     if (size > 0) {

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -38,7 +39,7 @@ static pthread_t thread;
 
 /* What the protocol saw. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int nrequests, nclosed, last_code, last_why;
+static int nrequests, nclosed, nsweeps, last_code, last_why;
 
 typedef struct {
     int magic; /* 0 from the slab, 7 once upgraded */
@@ -116,8 +117,12 @@ static void on_message(push_conn_t *c, int opcode, char *data, apr_size_t len)
 
 static void on_sweep(push_conn_t *c, apr_uint32_t now)
 {
-    (void)c;
-    (void)now;
+    if (push_conn_state(c) != PUSH_CONN_OPEN || now < push_conn_heard(c)) {
+        abort();
+    }
+    pthread_mutex_lock(&lock);
+    nsweeps++;
+    pthread_mutex_unlock(&lock);
 }
 
 static void on_closed(push_conn_t *c, push_end_t why, int code)
@@ -161,11 +166,19 @@ typedef struct {
 
 static void give_run(push_loop_t *l, push_task_t *task)
 {
-    give_t *give = (give_t *)task;
-
     (void)l;
-    push_conn_accept(conns, give->fd, NULL, 0);
-    free(give);
+    push_conn_accept(conns, ((give_t *)task)->fd, NULL, 0);
+    free(task);
+}
+
+static void give(int fd)
+{
+    give_t *task = calloc(1, sizeof(*task));
+
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    task->task.run = give_run;
+    task->fd = fd;
+    push_loop_post(loop, &task->task);
 }
 
 /* A connection of the loop; we hold the other end, which gives up after 10 s.
@@ -173,16 +186,12 @@ static void give_run(push_loop_t *l, push_task_t *task)
 static int open_pair(void)
 {
     struct timeval patience = { 10, 0 };
-    give_t *give = calloc(1, sizeof(*give));
     int fds[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    fcntl(fds[1], F_SETFL, O_NONBLOCK);
     setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(fds[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    give->task.run = give_run;
-    give->fd = fds[1];
-    push_loop_post(loop, &give->task);
+    give(fds[1]);
     return fds[0];
 }
 
@@ -314,7 +323,7 @@ static void say_frame(int fd, const char *text)
 static int setup(void **state)
 {
     (void)state;
-    nrequests = nclosed = last_code = 0;
+    nrequests = nclosed = nsweeps = last_code = 0;
     apr_pool_create(&pool, NULL);
     push_loop_create(&loop, 0, pool);
     push_conns_create(&conns, loop, &protocol, pool);
@@ -369,13 +378,16 @@ static void a_request_in_single_bytes_is_the_same_request(void **state)
     close(fd);
 }
 
-static void pipelined_requests_are_answered_in_order(void **state)
-{
-    char request[128], end[16];
-    int fd = open_pair(), i;
+#define PIPELINED 2000
 
-    (void)state;
-    for (i = 0; i < 2000; i++) {
+/* Writes on while the test reads: the server stops reading when its answers
+ * are not taken, so one thread cannot do first the one and then the other. */
+static void *say_many(void *baton)
+{
+    int fd = *(int *)baton, i;
+    char request[128];
+
+    for (i = 0; i < PIPELINED; i++) {
         snprintf(request, sizeof(request),
                  i % 2 ? "POST /x HTTP/1.1\r\nHost: h\r\n"
                          "Content-Length: 4\r\n\r\n%04d"
@@ -384,14 +396,24 @@ static void pipelined_requests_are_answered_in_order(void **state)
                          "4\r\n%04d\r\n0\r\n\r\n",
                  i);
         say_text(fd, request);
-        if (i % 500 == 499) {
-            usleep(20000); /* the answers have filled the socket by now */
-        }
     }
-    for (i = 0; i < 2000; i++) {
+    return NULL;
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    int fd = open_pair(), i;
+    pthread_t writer;
+    char end[16];
+
+    (void)state;
+    pthread_create(&writer, NULL, say_many, &fd);
+    usleep(100000); /* the answers have filled the socket by now */
+    for (i = 0; i < PIPELINED; i++) {
         snprintf(end, sizeof(end), "\r\n\r\n%04d", i);
         assert_ends(hear_answer(fd), end);
     }
+    pthread_join(writer, NULL);
     close(fd);
 }
 
@@ -550,6 +572,32 @@ static void a_request_nobody_answers_is_an_error(void **state)
     close(fd);
 }
 
+static void the_last_descriptors_are_for_single_requests(void **state)
+{
+    struct rlimit limit, few;
+    int fd, fds[2];
+
+    (void)state;
+    teardown(NULL);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    few = limit;
+    few.rlim_cur = 300;
+    setrlimit(RLIMIT_NOFILE, &few);
+    setup(NULL);
+    fd = open_pair();
+    say_text(fd, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_null(strstr(hear_answer(fd), "Connection: close"));
+    close(fd);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
+    fd = fcntl(fds[1], F_DUPFD, 300 - 64);
+    close(fds[1]);
+    give(fd);
+    say_text(fds[0], "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_non_null(strstr(hear_all(fds[0]), "Connection: close"));
+    close(fds[0]);
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* --- WebSocket ----------------------------------------------------------- */
 
 static void frames_in_the_packet_of_the_upgrade_are_heard(void **state)
@@ -690,6 +738,48 @@ static void a_reader_past_the_limit_is_dropped_alone(void **state)
     close(fine);
 }
 
+static void open_websockets_are_looked_at(void **state)
+{
+    int fd = open_ws(), i;
+
+    (void)state;
+    for (i = 0; i < 300 && seen(&nsweeps) < 2; i++) {
+        usleep(10000);
+    }
+    assert_true(seen(&nsweeps) >= 2);
+    close(fd);
+}
+
+static void close_one(push_conn_t *c, void *baton)
+{
+    (void)baton;
+    push_conn_close(c, 4200, "restart");
+}
+
+static void close_all_run(push_loop_t *l, push_task_t *task)
+{
+    (void)l;
+    (void)task;
+    push_conns_each(conns, PUSH_CONN_OPEN, close_one, NULL);
+}
+
+static void all_can_be_closed_at_once(void **state)
+{
+    push_task_t task = { .run = close_all_run };
+    int fds[100], i;
+
+    (void)state;
+    for (i = 0; i < 100; i++) {
+        fds[i] = open_ws();
+    }
+    push_loop_post(loop, &task);
+    wait_for(&nclosed, 100);
+    for (i = 0; i < 100; i++) {
+        assert_ends(hear_all(fds[i]), "restart");
+        close(fds[i]);
+    }
+}
+
 static void the_counters_add_up(void **state)
 {
     const push_counters_t *n = push_conns_counters(conns);
@@ -744,6 +834,7 @@ int main(void)
         CONN_TEST(a_silent_client_is_ended_in_time),
         CONN_TEST(a_connection_killed_by_its_own_request_is_gone),
         CONN_TEST(a_request_nobody_answers_is_an_error),
+        CONN_TEST(the_last_descriptors_are_for_single_requests),
         CONN_TEST(frames_in_the_packet_of_the_upgrade_are_heard),
         CONN_TEST(the_same_holds_when_the_upgrade_came_in_pieces),
         CONN_TEST(an_end_is_told_once_with_its_code),
@@ -752,6 +843,8 @@ int main(void)
         CONN_TEST(a_closing_peer_that_never_answers_is_ended_in_time),
         CONN_TEST(a_slow_reader_gets_everything_below_the_limit),
         CONN_TEST(a_reader_past_the_limit_is_dropped_alone),
+        CONN_TEST(open_websockets_are_looked_at),
+        CONN_TEST(all_can_be_closed_at_once),
         CONN_TEST(the_counters_add_up),
         cmocka_unit_test(close_codes_have_classes),
     };
