@@ -7,12 +7,13 @@
  * protocol's per-socket struct lies behind ours in the same slab slot, so a
  * connection is one piece of memory.
  *
- * push_conn_close() and push_conn_kill() only mark a connection, because callers
- * up the stack still hold it; the end of the loop turn tells the protocol, closes
- * the socket and returns the slot. Bytes wait in a buffer of the connection only
- * while a request or message is unfinished; frames wait in its queue only while
- * the socket is full. What is sent to a connection while its own input is being
- * handled goes out together when that is done.
+ * push_conn_close() and push_conn_kill() only mark a connection, because
+ * callers up the stack still hold it; the end of the loop turn tells the
+ * protocol, closes the socket and returns the slot. Bytes wait in a buffer of
+ * the connection only while a request or message is unfinished; frames wait in
+ * its queue only while the socket is full. What is sent to a connection while
+ * its own input is being handled goes out together when that is done, unless
+ * the connection is killed before.
  *
  * Everything here runs on the loop's thread; there are no locks. Only the
  * counters may be read from elsewhere.

@@ -47,8 +47,8 @@ typedef struct {
 
 /**
  * Parse the request head at the start of a buffer. One empty line before it is
- * skipped (RFC 9112 section 2.2). A mistake shows with the end of its line: after
- * HTTP_MORE it is no use to ask again before another line feed has come.
+ * skipped (RFC 9112 section 2.2). A mistake shows with the end of its line:
+ * after HTTP_MORE it is no use to ask again before another line feed has come.
  * @param used  bytes of the head with its empty line, on HTTP_DONE
  * @param limit longest head accepted, in bytes
  */

@@ -65,7 +65,7 @@ typedef struct {
 /**
  * Parse the frame header at the start of a buffer (5.2). A client's frame must
  * be masked (5.1), lengths must be minimal, a control frame is whole and has at
- * most 125 bytes (5.5). Errors show as soon as the byte with the error is there.
+ * most 125 bytes (5.5). An error shows as soon as the byte with it is there.
  * @param limit  largest payload we accept, in bytes
  * @param rsv1   whether RSV1 may be set (permessage-deflate agreed)
  */
