@@ -26,8 +26,8 @@ export default {
     other: 'هناك {n} رسالة لم تُرسل بعد وستُفقد. هل تريد الخروج؟',
   },
 
-  'role.patient': 'مريض',
-  'role.doctor': 'طبيب',
+  'role.patient': 'مريض/ة',
+  'role.doctor': 'طبيب/ة',
   'role.admin': 'الإدارة',
 
   'status.pending': 'قيد الانتظار',

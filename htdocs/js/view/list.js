@@ -7,7 +7,7 @@ import { html, nothing } from '../../lib/lit-html.js';
 import { repeat } from '../../lib/directives/repeat.js';
 import { locale, number, otherLanguage, roleText, t } from '../i18n.js';
 import {
-  conversationsInOrder, isMember, isMine, nameOf, sameId, typingIn, unreadOf,
+  conversationsInOrder, isMine, nameOf, sameId, typingIn, unreadOf,
 } from '../store.js';
 import { oneLine } from '../text.js';
 import { full, listTime } from '../time.js';
@@ -146,9 +146,7 @@ function preview({ state, outbox, drafts, now }, conversation) {
     return html`${last.read_at ? icons.read() : icons.sent()}<span
       >${t('list.you')}</span>${words(last.content)}`;
   }
-  return isMember(state, conversation) || !last.user ? words(last.content)
-    : html`<span class="entry-who"><bdi>${last.user.name}</bdi>:</span>${
-      words(last.content)}`;
+  return words(last.content);
 }
 
 /** Cut at their own end: Arabic words in an English list, and the reverse. */

@@ -20,12 +20,12 @@ export function messageRow(ctx, row) {
   return html`<div class=${classes} data-row=${row.id}
     data-message=${message?.id ?? ''} data-state=${stateOf(message, entry)}>
     ${row.first && !mine ? author(ctx, message) : nothing}
-    <div class="bubble">
-      <p class="text" dir="auto">${textOf(message ?? entry)}</p>
+    <div class="bubble"><div class="words" dir="auto">
+      <span class="text">${textOf(message ?? entry)}</span>
       <span class="meta"><time datetime=${at} title=${full(at, locale())}
         >${clock(at, locale())}</time>${mine ? tick(message, entry) : nothing
       }</span>
-    </div>
+    </div></div>
     ${entry ? trouble(ctx, entry) : nothing}
   </div>`;
 }
