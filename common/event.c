@@ -13,7 +13,7 @@
 #include <string.h>
 #include <apr_strings.h>
 
-#define CURSOR_FORM "1."
+#define CURSOR_FORM "c1."
 #define EPOCH_MAX 32
 #define ID_DIGITS_MAX 19 /* of INT64_MAX */
 

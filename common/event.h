@@ -9,8 +9,8 @@
  * A cursor is opaque to clients. It names the log it belongs to (an epoch drawn
  * when the log was made), so that a cursor from another database is found out
  * and answered with `reset` instead of silence. As text it is
- * `1.{epoch}.{id}`, which needs no escaping in a URL; the leading number is the
- * form's version, so that another form can be told from this one.
+ * `c1.{epoch}.{id}`, which needs no escaping in a URL; the number in front is
+ * the form's version, so that another form can be told from this one.
  */
 #ifndef CHAT_EVENT_H
 #define CHAT_EVENT_H

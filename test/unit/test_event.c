@@ -58,12 +58,13 @@ static void anything_else_is_no_cursor(void **state)
 {
     /* clang-format off */
     static const char *const rows[] = {
-        "", "1", "1.", "1..", "1.ab", "1.ab.", "1..7", "2.ab.7", "ab.7",
-        "1.ab.-1", "1.ab.+1", "1.ab.07", "1.ab.00", "1.ab.7 ", " 1.ab.7",
-        "1.AB.7", "1.xy.7", "1.ab.7x", "1.ab.7.8", "1.ab.0x7",
-        "1.ab.9223372036854775808", "1.ab.99999999999999999999",
-        "1.ab.18446744073709551617",
-        "1.0123456789abcdef0123456789abcdef0.7", "null", "1.ab.7\n",
+        "", "1.2.3", "1.ab.7", "C1.ab.7", "c2.ab.7", "ab.7", "c1", "c1.",
+        "c1..", "c1.ab", "c1.ab.", "c1..7",
+        "c1.ab.-1", "c1.ab.+1", "c1.ab.07", "c1.ab.00", "c1.ab.7 ", " c1.ab.7",
+        "c1.AB.7", "c1.xy.7", "c1.ab.7x", "c1.ab.7.8", "c1.ab.0x7",
+        "c1.ab.9223372036854775808", "c1.ab.99999999999999999999",
+        "c1.ab.18446744073709551617",
+        "c1.0123456789abcdef0123456789abcdef0.7", "null", "c1.ab.7\n",
     };
     /* clang-format on */
     chat_cursor_t c = { "untouched", -1 };

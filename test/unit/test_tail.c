@@ -184,7 +184,7 @@ static void an_event_carries_its_id_and_cursor(void **state)
     data = json_loads(w.data, 0, &error);
     assert_non_null(data);
     assert_int_equal(json_integer_value(json_object_get(data, "id")), 1);
-    cursor = apr_psprintf(w.p, "1.%s.1", push_tail_place(tail)->epoch);
+    cursor = apr_psprintf(w.p, "c1.%s.1", push_tail_place(tail)->epoch);
     assert_string_equal(json_string_value(json_object_get(data, "cursor")),
                         cursor);
     json_decref(data);
