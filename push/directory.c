@@ -34,6 +34,44 @@ apr_status_t push_directory_init(push_directory_t *d, int loops,
                                      sizeof(d->seed));
 }
 
+static void entry_free(push_entry_t *e)
+{
+    apr_uint32_t i;
+
+    if (e->cached != NULL) {
+        push_frame_release(e->cached->frame);
+        free(e->cached);
+    }
+    if (e->members != NULL) {
+        for (i = 0; i < e->members->n; i++) {
+            free(e->members->list[i]);
+        }
+        push_members_clear(e->members);
+        free(e->members);
+    }
+    free(e);
+}
+
+void push_directory_destroy(push_directory_t *d)
+{
+    push_entry_t *e, *next;
+    apr_uint32_t c;
+    int i;
+
+    for (i = 0; i < PUSH_SHARDS; i++) {
+        push_shard_t *s = &d->shards[i];
+
+        for (c = 0; c < s->room; c++) {
+            for (e = s->chains[c]; e != NULL; e = next) {
+                next = e->next;
+                entry_free(e);
+            }
+        }
+        free(s->chains);
+        pthread_mutex_destroy(&s->lock);
+    }
+}
+
 /* One step of a multiply-and-fold hash: eight bytes at a time, keyed. */
 static apr_uint64_t fold(apr_uint64_t a, apr_uint64_t b)
 {
@@ -185,11 +223,10 @@ void push_entry_vacate(push_directory_t *d, push_entry_t *e, int loop)
     }
 }
 
-void push_entry_settle(push_directory_t *d, push_shard_t *s, push_entry_t *e)
+void push_entry_settle(push_shard_t *s, push_entry_t *e)
 {
     push_entry_t **link;
 
-    (void)d;
     if (e->occupied > 0 || e->cached != NULL) {
         return;
     }
@@ -199,11 +236,7 @@ void push_entry_settle(push_directory_t *d, push_shard_t *s, push_entry_t *e)
     }
     *link = e->next;
     s->n--;
-    if (e->members != NULL) {
-        push_members_clear(e->members);
-        free(e->members);
-    }
-    free(e);
+    entry_free(e);
     if (s->n == 0) {
         free(s->chains); /* memory goes back after a storm */
         s->chains = NULL;
@@ -246,7 +279,7 @@ apr_uint32_t push_entry_subscriptions(const push_directory_t *d,
     return n;
 }
 
-void push_shard_expire(push_directory_t *d, push_shard_t *s, apr_uint32_t now)
+void push_shard_expire(push_shard_t *s, apr_uint32_t now)
 {
     push_entry_t *e, *next;
     apr_uint32_t i;
@@ -258,7 +291,7 @@ void push_shard_expire(push_directory_t *d, push_shard_t *s, apr_uint32_t now)
                 push_frame_release(e->cached->frame);
                 free(e->cached);
                 e->cached = NULL;
-                push_entry_settle(d, s, e);
+                push_entry_settle(s, e);
                 if (s->room == 0) {
                     return;
                 }

@@ -58,6 +58,9 @@ typedef struct {
 apr_status_t push_directory_init(push_directory_t *d, int loops,
                                  apr_uint32_t ttl);
 
+/** Free everything, also what is still occupied: nobody uses it any more. */
+void push_directory_destroy(push_directory_t *d);
+
 /** The hash of a channel's canonical name. */
 apr_uint32_t push_directory_hash(const push_directory_t *d, apr_uint32_t app,
                                  const char *name, apr_size_t len, int alias);
@@ -84,7 +87,7 @@ void push_entry_occupy(push_directory_t *d, push_entry_t *e, int loop);
 void push_entry_vacate(push_directory_t *d, push_entry_t *e, int loop);
 
 /** Free an entry that nothing holds any more. */
-void push_entry_settle(push_directory_t *d, push_shard_t *s, push_entry_t *e);
+void push_entry_settle(push_shard_t *s, push_entry_t *e);
 
 /** Keep an event as the channel's last one. @return its number */
 apr_uint32_t push_entry_keep(push_directory_t *d, push_shard_t *s,
@@ -99,7 +102,7 @@ apr_uint32_t push_entry_subscriptions(const push_directory_t *d,
                                       const push_entry_t *e);
 
 /** Drop the expired events of one shard. */
-void push_shard_expire(push_directory_t *d, push_shard_t *s, apr_uint32_t now);
+void push_shard_expire(push_shard_t *s, apr_uint32_t now);
 
 /** Monotonic seconds, on any thread. */
 apr_uint32_t push_seconds(void);

@@ -33,17 +33,25 @@ struct push_channel_t {
     } who;
 };
 
-/* A missed event, for whoever joins its channel soon. */
-typedef struct missed_t {
-    struct missed_t *next; /* in its chain, oldest first */
+/* An event kept for whoever joins its channel soon after the start. */
+typedef struct kept_t {
+    struct kept_t *next; /* in its chain, oldest first */
     push_app_t *app;
-    push_frame_t *frame;
+    push_frame_t *frame; /* a reference; loops share it */
     apr_uint32_t hash;
     apr_uint32_t name_at;
     apr_uint32_t name_len;
-} missed_t;
+} kept_t;
 
 #define BACKLOG_CHAINS 1024
+#define BACKLOG_MOST 100000 /* events kept by a loop; later ones are not */
+
+/* A loop's own list of them, all zero is empty. */
+typedef struct {
+    kept_t **chains; /* BACKLOG_CHAINS of them */
+    kept_t **tails;
+    apr_uint32_t n;
+} backlog_t;
 
 struct push_hub_t {
     push_hubs_t *hubs;
@@ -53,17 +61,14 @@ struct push_hub_t {
     apr_uint32_t n;
     apr_uint32_t room;      /* of chains, a power of two */
     apr_uint32_t *interest; /* atomic: channels here by hash, INTEREST slots */
-    int backlog_done;       /* this loop looks no more */
+    backlog_t backlog;      /* emptied when replay_until has passed */
 };
 
 struct push_hubs_t {
     int n;
     int aliases;
     push_hub_t *list;
-    missed_t **backlog; /* NULL: none; read-only while loops run */
-    missed_t **backlog_tails;
-    apr_uint32_t backlog_until; /* monotonic second */
-    int backlog_loops;          /* atomic: loops that may still look */
+    apr_uint32_t replay_until; /* monotonic second; set before loops run */
     push_directory_t directory;
 };
 
@@ -316,6 +321,7 @@ typedef struct {
     apr_uint32_t name_at;
     apr_uint32_t name_len;
     apr_uint32_t number; /* 0: not numbered */
+    int keep;            /* also in the loop's backlog */
 } delivery_t;
 
 /* The same event under the name of the alias, which differs in one byte. */
@@ -363,6 +369,35 @@ static void deliver(push_hub_t *hub, push_channel_t *ch, push_frame_t *frame,
     }
 }
 
+/* Keep an event for who comes later. On the hub's loop, or before it runs. */
+static void backlog_add(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
+                        push_frame_t *frame, apr_uint32_t name_at,
+                        apr_uint32_t name_len)
+{
+    backlog_t *b = &hub->backlog;
+    apr_uint32_t chain = hash & (BACKLOG_CHAINS - 1);
+    kept_t *kept;
+
+    if (b->n == BACKLOG_MOST) {
+        return;
+    }
+    if (b->chains == NULL) {
+        b->chains = push_must(calloc(BACKLOG_CHAINS, sizeof(kept_t *)));
+        b->tails = push_must(calloc(BACKLOG_CHAINS, sizeof(kept_t *)));
+    }
+    kept = push_must(malloc(sizeof(*kept)));
+    push_frame_retain(frame);
+    kept->next = NULL;
+    kept->app = app;
+    kept->frame = frame;
+    kept->hash = hash;
+    kept->name_at = name_at;
+    kept->name_len = name_len;
+    *(b->tails[chain] ? &b->tails[chain]->next : &b->chains[chain]) = kept;
+    b->tails[chain] = kept;
+    b->n++;
+}
+
 static void run_delivery(push_loop_t *loop, push_task_t *task)
 {
     delivery_t *job = (delivery_t *)(void *)task;
@@ -375,7 +410,10 @@ static void run_delivery(push_loop_t *loop, push_task_t *task)
                          0 };
     push_channel_t *ch = channel_find(job->hub, &name);
 
-    (void)loop;
+    if (job->keep && push_loop_seconds(loop) <= job->hub->hubs->replay_until) {
+        backlog_add(job->hub, job->app, job->hash, job->frame, job->name_at,
+                    job->name_len);
+    }
     if (ch != NULL) {
         deliver(job->hub, ch, job->frame, job->name_at, job->except,
                 job->number);
@@ -387,7 +425,7 @@ static void run_delivery(push_loop_t *loop, push_task_t *task)
 /* The frame holds the channel's canonical name at name_at. */
 static void post(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
                  apr_size_t name_len, push_frame_t *frame, apr_uint32_t name_at,
-                 apr_uint64_t except, apr_uint32_t number)
+                 apr_uint64_t except, apr_uint32_t number, int keep)
 {
     delivery_t *job = push_must(malloc(sizeof(*job)));
 
@@ -401,6 +439,7 @@ static void post(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
     job->name_at = name_at;
     job->name_len = (apr_uint32_t)name_len;
     job->number = number;
+    job->keep = keep;
     push_loop_post(hub->loop, &job->task);
 }
 
@@ -415,7 +454,7 @@ static void post_numbered(push_hubs_t *hubs, const push_entry_t *e,
     for (i = 0; i < hubs->n; i++) {
         if (__atomic_load_n(&e->counts[i], __ATOMIC_RELAXED) > 0) {
             post(&hubs->list[i], e->app, e->hash, e->len, frame, name_at,
-                 except, number);
+                 except, number, 0);
         }
     }
 }
@@ -482,7 +521,7 @@ static push_channel_t *enter_locked(push_hub_t *hub, push_channel_t *ch,
     if (user != NULL) {
         sub->member = push_members_join(members_of(e), user, max_users, &first);
         if (sub->member == NULL) {
-            push_entry_settle(d, s, e);
+            push_entry_settle(s, e);
             push_shard_unlock(s);
             return NULL;
         }
@@ -566,7 +605,7 @@ static void leave(push_hub_t *hub, const push_subscription_t *sub)
     if (sub->member != NULL) {
         member_leave(hub, s, e, sub->member);
     }
-    push_entry_settle(d, s, e);
+    push_entry_settle(s, e);
     push_shard_unlock(s);
 }
 
@@ -677,7 +716,7 @@ void push_hub_publish(push_hubs_t *hubs, push_hub_t *here,
         if (hub != here &&
             __atomic_load_n(interest_of(hub, name->hash), __ATOMIC_SEQ_CST)) {
             post(hub, name->app, name->hash, name->len, event->frame,
-                 event->name_at, event->except, 0);
+                 event->name_at, event->except, 0, 0);
         }
     }
     ch = here == NULL ? NULL : channel_find(here, name);
@@ -702,6 +741,20 @@ static void name_of(push_name_t *name, push_hubs_t *hubs, push_app_t *app,
                       : NULL);
 }
 
+/* Soon after the start an event goes to every loop, subscribers or not: each
+ * keeps it and delivers it in one task, so whoever joins there meanwhile gets
+ * it either way and not twice. */
+static void publish_replayed(push_hubs_t *hubs, const push_name_t *name,
+                             const push_event_t *event)
+{
+    int i;
+
+    for (i = 0; i < hubs->n; i++) {
+        post(&hubs->list[i], name->app, name->hash, name->len, event->frame,
+             event->name_at, 0, 0, 1);
+    }
+}
+
 void push_hub_event(push_hubs_t *hubs, push_app_t *app, const char *channel,
                     const char *event, const char *data, apr_size_t len)
 {
@@ -711,7 +764,12 @@ void push_hub_event(push_hubs_t *hubs, push_app_t *app, const char *channel,
 
     name_of(&name, hubs, app, canonical, strlen(canonical));
     e.frame = pusher_event_text(event, canonical, data, len, &e.name_at);
-    push_hub_publish(hubs, NULL, &name, &e);
+    if (!name.cache && push_seconds() <= hubs->replay_until) {
+        publish_replayed(hubs, &name, &e);
+    }
+    else {
+        push_hub_publish(hubs, NULL, &name, &e);
+    }
     push_frame_release(e.frame);
     free(canonical);
 }
@@ -762,99 +820,87 @@ void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
 
 /* --- the backlog --- */
 
+void push_hub_replay(push_hubs_t *hubs, apr_uint32_t seconds)
+{
+    hubs->replay_until = seconds > 0 ? push_seconds() + seconds : 0;
+}
+
 void push_hub_backlog(push_hubs_t *hubs, push_app_t *app, const char *channel,
                       const char *event, const char *data, apr_size_t len,
                       apr_uint32_t seconds)
 {
     char *canonical = push_must(strdup(channel));
-    missed_t *m = push_must(calloc(1, sizeof(*m)));
+    push_frame_t *frame;
     push_name_t name;
-    missed_t **tail;
+    apr_uint32_t name_at;
+    int i;
 
-    if (hubs->backlog == NULL) {
-        hubs->backlog = push_must(calloc(BACKLOG_CHAINS, sizeof(missed_t *)));
-        hubs->backlog_tails = push_must(
-            calloc(BACKLOG_CHAINS, sizeof(missed_t *)));
-        hubs->backlog_until = push_seconds() + seconds;
-        hubs->backlog_loops = hubs->n;
-    }
+    push_hub_replay(hubs, seconds);
     name_of(&name, hubs, app, canonical, strlen(canonical));
-    m->app = app;
-    m->hash = name.hash;
-    m->name_len = (apr_uint32_t)name.len;
-    m->frame = pusher_event_text(event, canonical, data, len, &m->name_at);
-    tail = &hubs->backlog_tails[name.hash & (BACKLOG_CHAINS - 1)];
-    *(*tail ? &(*tail)->next
-            : &hubs->backlog[name.hash & (BACKLOG_CHAINS - 1)]) = m;
-    *tail = m;
+    frame = pusher_event_text(event, canonical, data, len, &name_at);
+    for (i = 0; i < hubs->n; i++) {
+        backlog_add(&hubs->list[i], app, name.hash, frame, name_at,
+                    (apr_uint32_t)name.len);
+    }
+    push_frame_release(frame);
     free(canonical);
 }
 
-static int is_missed(const missed_t *m, const push_name_t *name)
+static int is_kept_of(const kept_t *k, const push_name_t *name)
 {
-    const char *kept = (const char *)m->frame->data + m->name_at;
+    const char *kept = (const char *)k->frame->data + k->name_at;
     apr_size_t same = name->alias ? sizeof("private.") - 1 : 0;
 
-    return m->hash == name->hash && m->app == name->app &&
-           m->name_len == name->len &&
+    return k->hash == name->hash && k->app == name->app &&
+           k->name_len == name->len &&
            !memcmp(kept + same, name->name + same, name->len - same);
 }
 
 void push_hub_send_backlog(push_hub_t *hub, const push_name_t *name,
                            push_subscriber_t *client)
 {
-    missed_t *m;
+    const kept_t *k;
 
-    if (hub->hubs->backlog == NULL || hub->backlog_done ||
-        push_loop_seconds(hub->loop) > hub->hubs->backlog_until) {
+    if (hub->backlog.chains == NULL ||
+        push_loop_seconds(hub->loop) > hub->hubs->replay_until) {
         return;
     }
-    m = hub->hubs->backlog[name->hash & (BACKLOG_CHAINS - 1)];
-    for (; m != NULL; m = m->next) {
-        if (!is_missed(m, name)) {
+    k = hub->backlog.chains[name->hash & (BACKLOG_CHAINS - 1)];
+    for (; k != NULL; k = k->next) {
+        if (!is_kept_of(k, name)) {
             continue;
         }
         if (name->alias) {
-            push_frame_t *alias = alias_frame(m->frame, m->name_at);
+            push_frame_t *alias = alias_frame(k->frame, k->name_at);
 
             push_conn_send(push_conn_of(client), alias);
             push_frame_release(alias);
         }
         else {
-            push_conn_send(push_conn_of(client), m->frame);
+            push_conn_send(push_conn_of(client), k->frame);
         }
     }
 }
 
-static void backlog_free(push_hubs_t *hubs)
-{
-    missed_t *m, *next;
-    int i;
-
-    for (i = 0; i < BACKLOG_CHAINS; i++) {
-        for (m = hubs->backlog[i]; m != NULL; m = next) {
-            next = m->next;
-            push_frame_release(m->frame);
-            free(m);
-        }
-    }
-    free(hubs->backlog);
-    free(hubs->backlog_tails);
-}
-
-/* Each loop says once that it will not look again; the last one clears up. */
 static void backlog_expire(push_hub_t *hub, apr_uint32_t now)
 {
-    push_hubs_t *hubs = hub->hubs;
+    backlog_t *b = &hub->backlog;
+    kept_t *k, *next;
+    int i;
 
-    if (hub->backlog_done || hubs->backlog == NULL ||
-        now <= hubs->backlog_until) {
+    if (b->chains == NULL || now <= hub->hubs->replay_until) {
         return;
     }
-    hub->backlog_done = 1;
-    if (__atomic_sub_fetch(&hubs->backlog_loops, 1, __ATOMIC_ACQ_REL) == 0) {
-        backlog_free(hubs);
+    for (i = 0; i < BACKLOG_CHAINS; i++) {
+        for (k = b->chains[i]; k != NULL; k = next) {
+            next = k->next;
+            push_frame_release(k->frame);
+            free(k);
+        }
     }
+    free(b->chains);
+    free(b->tails);
+    memset(b, 0, sizeof(*b));
 }
 
 /* Once a second: old caches (one shard a second, on the first loop) and the
@@ -869,7 +915,7 @@ static void tick(push_loop_t *loop, void *baton)
     backlog_expire(hub, now);
     if (hub->index == 0) {
         push_shard_lock(s);
-        push_shard_expire(d, s, now);
+        push_shard_expire(s, now);
         push_shard_unlock(s);
     }
     if (hub->room > 1024 && hub->n < hub->room / 8) {
@@ -878,6 +924,34 @@ static void tick(push_loop_t *loop, void *baton)
 }
 
 /* --- making and asking --- */
+
+/* With the pool: the loops have ended, so nobody looks any more. */
+static apr_status_t hubs_destroy(void *data)
+{
+    push_hubs_t *hubs = data;
+    push_channel_t *ch;
+    apr_uint32_t c;
+    int i;
+
+    for (i = 0; i < hubs->n; i++) {
+        push_hub_t *hub = &hubs->list[i];
+
+        for (c = 0; c < hub->room; c++) {
+            while ((ch = hub->chains[c]) != NULL) {
+                hub->chains[c] = ch->next;
+                if (ch->room > 0) {
+                    free(ch->who.many);
+                }
+                free(ch);
+            }
+        }
+        free(hub->chains);
+        free(hub->interest);
+        backlog_expire(hub, APR_UINT32_MAX);
+    }
+    push_directory_destroy(&hubs->directory);
+    return APR_SUCCESS;
+}
 
 apr_status_t push_hubs_create(push_hubs_t **out, push_loop_t *const *loops,
                               int n, apr_uint32_t cache_ttl, int aliases,
@@ -894,6 +968,7 @@ apr_status_t push_hubs_create(push_hubs_t **out, push_loop_t *const *loops,
     hubs->n = n;
     hubs->aliases = aliases;
     hubs->list = apr_pcalloc(p, (apr_size_t)n * sizeof(push_hub_t));
+    apr_pool_cleanup_register(p, hubs, hubs_destroy, apr_pool_cleanup_null);
     for (i = 0; i < n; i++) {
         push_hub_t *hub = &hubs->list[i];
 

@@ -137,9 +137,16 @@ void push_hub_event(push_hubs_t *hubs, push_app_t *app, const char *channel,
                     const char *event, const char *data, apr_size_t len);
 
 /**
- * Events that happened while chat-push was away: whoever joins the channel
- * within the first `seconds` gets them after subscription_succeeded, in the
- * order of these calls. Only before the loops run.
+ * For `seconds` from now, keep what push_hub_event() sends for those who join
+ * its channel later: after a restart clients need a while to come back, and the
+ * first events would be over by then. Only before the loops run.
+ */
+void push_hub_replay(push_hubs_t *hubs, apr_uint32_t seconds);
+
+/**
+ * An event that happened while chat-push was away: whoever joins the channel
+ * within `seconds` gets it after subscription_succeeded, before what is kept by
+ * push_hub_replay(), in the order of these calls. Only before the loops run.
  */
 void push_hub_backlog(push_hubs_t *hubs, push_app_t *app, const char *channel,
                       const char *event, const char *data, apr_size_t len,
@@ -181,7 +188,7 @@ void push_hub_members(push_hub_t *hub, push_subscription_t *sub,
 int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
                          push_subscriber_t *client);
 
-/** Send a new subscriber what is in the backlog for it. */
+/** Send a new subscriber what was missed or kept for it, in order. */
 void push_hub_send_backlog(push_hub_t *hub, const push_name_t *name,
                            push_subscriber_t *client);
 

@@ -115,7 +115,9 @@ const query_param_t *query_get(const query_t *q, const char *name)
 
 static char *put(char *to, const char *bytes, apr_size_t len)
 {
-    memcpy(to, bytes, len);
+    if (len > 0) { /* a parameter without value points nowhere */
+        memcpy(to, bytes, len);
+    }
     return to + len;
 }
 

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_app.c - the apps of a Soketi file.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <apr_general.h>
+
+#include "app.h"
+
+static apr_pool_t *pool;
+
+static json_t *json_of(const char *text)
+{
+    json_t *json = json_loads(text, 0, NULL);
+
+    assert_non_null(json);
+    return json;
+}
+
+static apr_status_t read_apps(chat_apps_t *apps, const char *text,
+                              const char **why)
+{
+    json_t *json = json_of(text);
+    apr_status_t rv = chat_apps_read(apps, json, why, pool);
+
+    json_decref(json);
+    return rv;
+}
+
+static void a_setting_is_found_nested_dotted_and_in_between(void **state)
+{
+    static const char *const spellings[] = { "{\"a\":{\"b\":{\"c\":1}}}",
+                                             "{\"a.b.c\":1}",
+                                             "{\"a.b\":{\"c\":1}}",
+                                             "{\"a\":{\"b.c\":1}}" };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 4; i++) {
+        json_t *json = json_of(spellings[i]);
+
+        assert_int_equal(json_integer_value(chat_conf_find(json, "a.b.c")), 1);
+        assert_null(chat_conf_find(json, "a.b.d"));
+        assert_null(chat_conf_find(json, "c"));
+        json_decref(json);
+    }
+    assert_null(chat_conf_find(NULL, "a"));
+}
+
+static void what_a_file_does_not_say_is_as_documented(void **state)
+{
+    const char *why = NULL;
+    chat_apps_t apps;
+    const chat_app_t *app;
+
+    (void)state;
+    assert_int_equal(
+        read_apps(&apps,
+                  "{\"appManager.array.apps\":[{\"id\":1,\"key\":\"k\","
+                  "\"secret\":\"s\"}]}",
+                  &why),
+        APR_SUCCESS);
+    assert_int_equal(apps.n, 1);
+    app = apps.list;
+    assert_string_equal(app->id, "1");
+    assert_string_equal(app->secrets[0], "s");
+    assert_null(app->secrets[1]);
+    assert_true(app->enabled);
+    assert_false(app->client_events);
+    assert_null(app->origins);
+    assert_int_equal(app->max_channel_name, 164);
+    assert_int_equal(app->max_event_payload, 10240);
+    assert_int_equal(app->max_presence_member, 1024);
+    assert_int_equal(app->max_client_events, 10);
+    assert_int_equal(app->max_connections, -1);
+}
+
+static void an_app_of_soketi_is_read_in_each_of_its_spellings(void **state)
+{
+    const char *why = NULL;
+    chat_apps_t apps;
+    const chat_app_t *app;
+
+    (void)state;
+    assert_int_equal(
+        read_apps(
+            &apps,
+            "{\"eventLimits\":{\"maxPayloadInKb\":\"0.5\"},"
+            "\"presence.maxMembersPerChannel\":7,"
+            "\"appManager\":{\"array\":{\"apps\":[{\"AppId\":\"i\","
+            "\"AppKey\":\"k\",\"AppSecret\":\"s\",\"max_connections\":\"5\","
+            "\"EnableClientMessages\":\"true\",\"enabled\":0,"
+            "\"secrets\":[\"old\"],\"allowedOrigins\":[\"https://a\"],"
+            "\"maxPresenceMembersPerChannel\":\"\","
+            "\"webhooks\":\"[{\\\"url\\\":\\\"http://h\\\",\\\"event_types\\\":"
+            "[\\\"channel_occupied\\\"]}]\"}]}}}",
+            &why),
+        APR_SUCCESS);
+    app = apps.list;
+    assert_int_equal(app->max_connections, 5);
+    assert_true(app->client_events);
+    assert_false(app->enabled);
+    assert_string_equal(app->secrets[0], "s");
+    assert_string_equal(app->secrets[1], "old");
+    assert_string_equal(app->origins[0], "https://a");
+    assert_int_equal(app->max_event_payload, 512);
+    assert_int_equal(app->max_presence_members, 7);
+    assert_int_equal(app->nwebhooks, 1);
+    assert_string_equal(app->webhooks[0].events[0], "channel_occupied");
+    assert_ptr_equal(chat_app_by_key(&apps, "k", 1), app);
+    assert_ptr_equal(chat_app_by_id(&apps, "i", 1), app);
+    assert_null(chat_app_by_id(&apps, "k", 1));
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+#define ONE(app) "{\"appManager.array.apps\":[" app "]}"
+    static const struct {
+        const char *text;
+        const char *names;
+    } wrong[] = {
+        { "{\"appManager.array.apps\":{}}", "appManager.array.apps" },
+        { ONE("{}"), "[0].id" },
+        { ONE("7"), "[0].id" },
+        { ONE("{\"id\":\"a\",\"secret\":\"s\"}"), ".key" },
+        { ONE("{\"id\":\"a\",\"key\":\"k\"}"), ".secret" },
+        { ONE("{\"id\":\"a/b\",\"key\":\"k\",\"secret\":\"s\"}"), ".id" },
+        { ONE("{\"id\":[],\"key\":\"k\",\"secret\":\"s\"}"), ".id" },
+        { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
+              "\"maxConnections\":\"many\"}"),
+          ".maxConnections" },
+        { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
+              "\"enabled\":\"yes\"}"),
+          ".enabled" },
+        { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
+              "\"allowedOrigins\":\"x\"}"),
+          ".allowedOrigins" },
+        { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
+              "\"webhooks\":[{\"url\":\"ftp://x\"}]}"),
+          ".webhooks" },
+        { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\"},"
+              "{\"id\":\"a\",\"key\":\"l\",\"secret\":\"s\"}"),
+          "[1].id" },
+        { "{\"eventLimits.maxPayloadInKb\":-1}", "eventLimits.maxPayloadInKb" },
+    };
+    chat_apps_t apps;
+    const char *why;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        why = NULL;
+        assert_int_not_equal(read_apps(&apps, wrong[i].text, &why),
+                             APR_SUCCESS);
+        assert_non_null(why);
+        if (strstr(why, wrong[i].names) == NULL) {
+            fail_msg("'%s' does not name %s", why, wrong[i].names);
+        }
+    }
+}
+
+static void a_file_that_cannot_be_used_is_said_in_a_sentence(void **state)
+{
+    char path[] = "/tmp/test_app.XXXXXX";
+    const char *why = NULL;
+    json_t *root = NULL;
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_int_not_equal(chat_conf_load(&root, "/nonexistent/x", &why, pool),
+                         APR_SUCCESS);
+    assert_non_null(strstr(why, "/nonexistent/x"));
+    assert_int_not_equal(chat_conf_load(&root, "/tmp", &why, pool),
+                         APR_SUCCESS);
+    assert_int_equal(write(fd, "{\"a\":1,", 7), 7);
+    assert_int_not_equal(chat_conf_load(&root, path, &why, pool), APR_SUCCESS);
+    assert_non_null(strstr(why, path));
+    assert_int_equal(write(fd, "\"b\":2}", 6), 6);
+    assert_int_equal(chat_conf_load(&root, path, &why, pool), APR_SUCCESS);
+    assert_int_equal(json_integer_value(json_object_get(root, "b")), 2);
+    json_decref(root);
+    close(fd);
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_setting_is_found_nested_dotted_and_in_between),
+        cmocka_unit_test(what_a_file_does_not_say_is_as_documented),
+        cmocka_unit_test(an_app_of_soketi_is_read_in_each_of_its_spellings),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(a_file_that_cannot_be_used_is_said_in_a_sentence),
+    };
+    int failed;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return failed;
+}

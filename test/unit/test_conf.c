@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_conf.c - chat-push's settings from a file and the environment.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include <apr_general.h>
+
+#include "conf.h"
+
+static apr_pool_t *pool;
+static const char *const no_env[] = { NULL };
+
+static apr_status_t read_conf(push_conf_t *conf, const char *text,
+                              const char *const *env, const char **why)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    apr_status_t rv;
+
+    assert_non_null(json);
+    rv = push_conf_read(conf, json, env, why, pool);
+    json_decref(json);
+    return rv;
+}
+
+static void without_any_word_it_is_soketis_default(void **state)
+{
+    const char *why = NULL;
+    push_conf_t conf;
+
+    (void)state;
+    assert_int_equal(read_conf(&conf, "{}", no_env, &why), APR_SUCCESS);
+    assert_string_equal(conf.host, "0.0.0.0");
+    assert_int_equal(conf.port, 6001);
+    assert_string_equal(conf.path_prefix, "");
+    assert_int_equal(conf.metrics_port, 9601);
+    assert_int_equal(conf.metrics_enabled, -1);
+    assert_string_equal(conf.metrics_host, "127.0.0.1");
+    assert_int_equal(conf.activity_timeout, 120);
+    assert_int_equal(conf.apps.n, 1);
+    assert_string_equal(conf.apps.list[0].key, "app-key");
+    assert_null(conf.database_url);
+    /* Everybody knows the default secret. */
+    assert_non_null(strstr(conf.warnings[0], "app-secret"));
+}
+
+static void the_environment_overrides_the_file(void **state)
+{
+    static const char *const env[] = { "SOKETI_PORT=7001",
+                                       "SOKETI_DEFAULT_APP_ID=12",
+                                       "SOKETI_DEFAULT_APP_KEY=0077",
+                                       "SOKETI_DEFAULT_APP_SECRET=1e5",
+                                       "SOKETI_DEFAULT_APP_MAX_CONNS=3",
+                                       "SOKETI_EVENT_MAX_SIZE_IN_KB=2",
+                                       "SOKETI_METRICS_SERVER_PORT=0",
+                                       "CHAT_PUSH_LOOPS=3",
+                                       NULL };
+    const char *why = NULL;
+    push_conf_t conf;
+
+    (void)state;
+    assert_int_equal(
+        read_conf(&conf,
+                  "{\"port\":1,\"appManager.array.apps\":[{\"id\":\"x\","
+                  "\"key\":\"y\",\"secret\":\"z\",\"enableClientMessages\":"
+                  "true}]}",
+                  env, &why),
+        APR_SUCCESS);
+    assert_int_equal(conf.port, 7001);
+    assert_int_equal(conf.loops, 3);
+    assert_int_equal(conf.apps.n, 1);
+    assert_string_equal(conf.apps.list[0].id, "12");
+    assert_string_equal(conf.apps.list[0].key, "0077");
+    assert_string_equal(conf.apps.list[0].secrets[0], "1e5");
+    assert_true(conf.apps.list[0].client_events);
+    assert_int_equal(conf.apps.list[0].max_connections, 3);
+    assert_int_equal(conf.apps.list[0].max_event_payload, 2048);
+    /* A port that was asked for is wanted. */
+    assert_int_equal(conf.metrics_enabled, 1);
+    assert_null(conf.warnings[0]);
+}
+
+static void pusher_variables_name_the_app_too(void **state)
+{
+    static const char *const env[] = { "PUSHER_APP_ID=a", "PUSHER_APP_KEY=b",
+                                       "PUSHER_APP_SECRET=c", NULL };
+    const char *why = NULL;
+    push_conf_t conf;
+
+    (void)state;
+    assert_int_equal(read_conf(&conf, "{}", env, &why), APR_SUCCESS);
+    assert_string_equal(conf.apps.list[0].id, "a");
+    assert_string_equal(conf.apps.list[0].key, "b");
+    assert_string_equal(conf.apps.list[0].secrets[0], "c");
+}
+
+#define SAFE_APP                                                               \
+    "\"appManager.array.apps\":[{\"id\":\"x\",\"key\":\"y\",\"secret\":\"z\"}" \
+    "]"
+
+static void unknown_settings_are_named(void **state)
+{
+    static const char *const env[] = { "SOKETI_PROT=1",
+                                       "SOKETI_DB_REDIS_HOST=h", "OTHER=1",
+                                       NULL };
+    const char *why = NULL;
+    push_conf_t conf;
+
+    (void)state;
+    assert_int_equal(
+        read_conf(&conf,
+                  "{\"prot\":1,\"metrics\":{\"enabled\":false,\"hots\":1},"
+                  "\"adapter.driver\":\"redis\",\"appManager\":{\"array\":"
+                  "{\"apps\":[{\"id\":\"x\",\"key\":\"y\",\"secret\":\"z\","
+                  "\"enableClientMesages\":true}]}}}",
+                  env, &why),
+        APR_SUCCESS);
+    assert_non_null(strstr(conf.warnings[0], "prot"));
+    assert_non_null(strstr(conf.warnings[0], "metrics.hots"));
+    assert_non_null(strstr(conf.warnings[0], "SOKETI_PROT"));
+    assert_non_null(strstr(conf.warnings[0],
+                           "appManager.array.apps[0].enableClientMesages"));
+    assert_null(strstr(conf.warnings[0], "adapter"));
+    assert_non_null(strstr(conf.warnings[1], "adapter.driver"));
+    assert_non_null(strstr(conf.warnings[1], "SOKETI_DB_REDIS_HOST"));
+    assert_null(conf.warnings[2]);
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *names;
+    } wrong[] = {
+        { "{\"port\":70000}", "port" },
+        { "{\"port\":\"x\"}", "port" },
+        { "{\"port\":{}}", "port" },
+        { "{\"host\":1}", "host" },
+        { "{\"metrics\":{\"enabled\":\"maybe\"}}", "metrics.enabled" },
+        { "{\"activityTimeout\":0}", "activityTimeout" },
+        { "{\"database\":{\"app\":\"none\"}}", "database.app" },
+        { "{\"appManager.array.apps\":7}", "appManager.array.apps" },
+        /* Never plain where somebody expects TLS. */
+        { "{\"ssl\":{\"certPath\":\"/x\"}}", "ssl.certPath" },
+    };
+    push_conf_t conf;
+    const char *why;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        why = NULL;
+        assert_int_not_equal(read_conf(&conf, wrong[i].text, no_env, &why),
+                             APR_SUCCESS);
+        if (why == NULL || strstr(why, wrong[i].names) == NULL) {
+            fail_msg("'%s' does not name %s", why, wrong[i].names);
+        }
+    }
+}
+
+static void a_path_prefix_has_one_form(void **state)
+{
+    static const char *const spellings[] = {
+        "{\"pathPrefix\":\"ws\"," SAFE_APP "}",
+        "{\"pathPrefix\":\"/ws/\"," SAFE_APP "}",
+        "{\"pathPrefix\":\"/ws\"," SAFE_APP "}"
+    };
+    const char *why = NULL;
+    push_conf_t conf;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(read_conf(&conf, spellings[i], no_env, &why),
+                         APR_SUCCESS);
+        assert_string_equal(conf.path_prefix, "/ws");
+    }
+    assert_int_equal(
+        read_conf(&conf, "{\"pathPrefix\":\"/\"," SAFE_APP "}", no_env, &why),
+        APR_SUCCESS);
+    assert_string_equal(conf.path_prefix, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_any_word_it_is_soketis_default),
+        cmocka_unit_test(the_environment_overrides_the_file),
+        cmocka_unit_test(pusher_variables_name_the_app_too),
+        cmocka_unit_test(unknown_settings_are_named),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(a_path_prefix_has_one_form),
+    };
+    int failed;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return failed;
+}

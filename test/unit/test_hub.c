@@ -1,0 +1,659 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_hub.c - channels and who listens, with real connections.
+ *
+ * A loop that has been stopped still does what is posted to it when it is run
+ * again, and no more. So the test's own thread runs the loops step by step:
+ * nothing happens at once with anything else, and what a client got is what is
+ * in its socket.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <apr_general.h>
+
+#include "hub.h"
+#include "pusher.h"
+
+#define LOOPS 2
+#define CLIENTS 24
+
+static const char
+    upgrade[] = "GET /app/k HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/* A client and the far end of its socket. */
+typedef struct {
+    push_conn_t *conn;
+    push_subscriber_t *sub;
+    int fd;
+    int loop;
+} peer_t;
+
+static apr_pool_t *pool;
+static push_loop_t *loops[LOOPS];
+static push_conns_t *conns[LOOPS];
+static push_hubs_t *hubs;
+static push_app_t *app;
+static push_conn_t *accepted; /* by the last request */
+static peer_t peers[CLIENTS];
+
+static void on_request(push_conn_t *c, const http_head_t *head, char *body,
+                       apr_size_t len)
+{
+    (void)body;
+    (void)len;
+    assert_true(push_conn_upgrade(c, head));
+    accepted = c;
+}
+
+static void on_message(push_conn_t *c, int opcode, char *data, apr_size_t len)
+{
+    (void)c;
+    (void)opcode;
+    (void)data;
+    (void)len;
+}
+
+static void on_sweep(push_conn_t *c, apr_uint32_t now)
+{
+    (void)c;
+    (void)now;
+}
+
+static void on_closed(push_conn_t *c, push_end_t why, int code)
+{
+    (void)why;
+    (void)code;
+    push_hub_leave_all(push_hub_of(hubs, push_loop_index(push_conn_loop(c))),
+                       push_conn_client(c));
+}
+
+static const push_protocol_t protocol = { .client_size = sizeof(
+                                              push_subscriber_t),
+                                          .max_body = 1000,
+                                          .max_message = 1000,
+                                          .max_queue = 100000000,
+                                          .http_idle = 60,
+                                          .request = on_request,
+                                          .message = on_message,
+                                          .sweep = on_sweep,
+                                          .closed = on_closed };
+
+/* Let a loop do what is posted to it. */
+static void turn(int i)
+{
+    push_loop_stop(loops[i]);
+    push_loop_run(loops[i]);
+}
+
+static void turns(void)
+{
+    int i;
+
+    for (i = 0; i < LOOPS; i++) {
+        turn(i);
+        turn(i);
+    }
+}
+
+/* What has come to a peer since the last look: a count of messages; the last
+ * one's text in `last`. */
+static char last[65536];
+
+static int received(peer_t *p)
+{
+    static unsigned char buf[1 << 20];
+    ssize_t n = recv(p->fd, buf, sizeof(buf), MSG_DONTWAIT);
+    ssize_t at = 0;
+    int messages = 0;
+
+    while (at < n) {
+        size_t len = buf[at + 1];
+
+        at += 2;
+        if (len == 126) {
+            len = (size_t)buf[at] * 256 + buf[at + 1];
+            at += 2;
+        }
+        memcpy(last, buf + at, len);
+        last[len] = '\0';
+        at += (ssize_t)len;
+        messages++;
+    }
+    return messages;
+}
+
+static void connect_peers(void)
+{
+    char answer[1024];
+    int pair[2];
+    int i;
+
+    for (i = 0; i < CLIENTS; i++) {
+        peer_t *p = &peers[i];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+        fcntl(pair[0], F_SETFL, O_NONBLOCK);
+        p->loop = i % LOOPS;
+        p->fd = pair[1];
+        accepted = NULL;
+        assert_non_null(push_conn_accept(conns[p->loop], pair[0], upgrade,
+                                         sizeof(upgrade) - 1));
+        turn(p->loop);
+        turn(p->loop);
+        assert_non_null(accepted);
+        p->conn = accepted;
+        p->sub = push_conn_client(accepted);
+        p->sub->number = push_conn_id(accepted) * LOOPS + (apr_uint64_t)p->loop;
+        assert_true(recv(p->fd, answer, sizeof(answer), 0) > 12);
+    }
+}
+
+static int hubs_setup(void **state)
+{
+    static const char *const secrets[] = { "secret", NULL };
+    static chat_app_t conf = { .id = "1", .key = "k", .secrets = secrets };
+    static chat_apps_t list = { &conf, 1 };
+    push_apps_t *apps;
+    int i;
+
+    (void)state;
+    apr_pool_create(&pool, NULL);
+    for (i = 0; i < LOOPS; i++) {
+        assert_int_equal(push_loop_create(&loops[i], i, pool), APR_SUCCESS);
+        assert_int_equal(
+            push_conns_create(&conns[i], loops[i], &protocol, pool),
+            APR_SUCCESS);
+    }
+    assert_int_equal(push_apps_create(&apps, &list, LOOPS, pool), APR_SUCCESS);
+    app = push_apps_at(apps, 0);
+    assert_int_equal(push_hubs_create(&hubs, loops, LOOPS, 1800, 1, pool),
+                     APR_SUCCESS);
+    connect_peers();
+    return 0;
+}
+
+static int hubs_teardown(void **state)
+{
+    int i;
+
+    (void)state;
+    for (i = 0; i < CLIENTS; i++) {
+        push_conn_kill(peers[i].conn, PUSH_END_US);
+        close(peers[i].fd);
+    }
+    turns();
+    assert_int_equal(push_hubs_count(hubs), 0);
+    apr_pool_destroy(pool);
+    return 0;
+}
+
+static push_name_t name_of(const char *text)
+{
+    push_name_t name;
+    chat_channel_t kind;
+
+    push_name_set(&name, hubs, app, text, strlen(text),
+                  chat_channel_parse(&kind, text, strlen(text), 164) ==
+                          CHAT_CHANNEL_OK
+                      ? &kind
+                      : NULL);
+    return name;
+}
+
+static push_subscription_t *join(int i, const char *channel)
+{
+    push_name_t name = name_of(channel);
+    push_subscription_t *sub = NULL;
+
+    assert_int_equal(push_hub_join(push_hub_of(hubs, peers[i].loop), &name,
+                                   peers[i].sub, NULL, 0, &sub),
+                     PUSH_JOIN_OK);
+    return sub;
+}
+
+static push_join_t join_as(int i, const char *channel, const char *user,
+                           apr_size_t max)
+{
+    push_name_t name = name_of(channel);
+    push_user_t who = { user, strlen(user), user, strlen(user), "{}", 2 };
+    push_subscription_t *sub = NULL;
+
+    return push_hub_join(push_hub_of(hubs, peers[i].loop), &name, peers[i].sub,
+                         &who, max, &sub);
+}
+
+static int leave(int i, const char *channel)
+{
+    push_name_t name = name_of(channel);
+
+    return push_hub_leave(push_hub_of(hubs, peers[i].loop), &name,
+                          peers[i].sub);
+}
+
+/* From loop `from`, or from a thread of its own when negative. */
+static void publish(int from, const char *channel, const char *data,
+                    apr_uint64_t except)
+{
+    push_name_t name = name_of(channel);
+    push_event_t event = { NULL, 0, except, 1 };
+
+    event.frame = pusher_event_text("e", channel, data, strlen(data),
+                                    &event.name_at);
+    push_hub_publish(hubs, from < 0 ? NULL : push_hub_of(hubs, from), &name,
+                     &event);
+    push_frame_release(event.frame);
+}
+
+static void an_event_reaches_every_subscriber_of_every_loop_once(void **state)
+{
+    int i;
+
+    (void)state;
+    for (i = 0; i < CLIENTS; i++) {
+        join(i, i < 10 ? "a" : "b");
+    }
+    publish(0, "a", "x", 0);
+    publish(1, "a", "y", 0);
+    publish(-1, "a", "z", 0);
+    turns();
+    for (i = 0; i < CLIENTS; i++) {
+        assert_int_equal(received(&peers[i]), i < 10 ? 3 : 0);
+    }
+    publish(-1, "nobody", "x", 0);
+    turns();
+}
+
+static void the_excluded_socket_gets_nothing(void **state)
+{
+    int i;
+
+    (void)state;
+    for (i = 0; i < 4; i++) {
+        join(i, "a");
+    }
+    publish(0, "a", "x", peers[1].sub->number);
+    publish(-1, "a", "x", peers[2].sub->number);
+    turns();
+    assert_int_equal(received(&peers[0]), 2);
+    assert_int_equal(received(&peers[1]), 1);
+    assert_int_equal(received(&peers[2]), 1);
+    assert_int_equal(received(&peers[3]), 2);
+}
+
+static void events_of_one_publisher_arrive_in_order(void **state)
+{
+    char data[16];
+    int i;
+
+    (void)state;
+    join(0, "a");
+    join(1, "a");
+    for (i = 0; i < 100; i++) {
+        snprintf(data, sizeof(data), "n%d.", i);
+        publish(i % 2 ? 0 : -1, "a", data, 0);
+        if (i == 49) {
+            turns();
+        }
+    }
+    turns();
+    assert_int_equal(received(&peers[1]), 100);
+    assert_non_null(strstr(last, "n99."));
+}
+
+static void joining_again_changes_nothing(void **state)
+{
+    push_name_t name = name_of("a");
+    push_subscription_t *first, *again = NULL;
+    push_channel_info_t info;
+
+    (void)state;
+    first = join(0, "a");
+    assert_int_equal(push_hub_join(push_hub_of(hubs, 0), &name, peers[0].sub,
+                                   NULL, 0, &again),
+                     PUSH_JOIN_AGAIN);
+    assert_ptr_equal(first, again);
+    push_hub_info(hubs, &name, &info);
+    assert_int_equal(info.subscriptions, 1);
+    assert_true(leave(0, "a"));
+    assert_false(leave(0, "a"));
+    push_hub_info(hubs, &name, &info);
+    assert_int_equal(info.subscriptions, 0);
+    publish(0, "a", "x", 0);
+    turns();
+    assert_int_equal(received(&peers[0]), 0);
+}
+
+/* A model says who is where; the hub must agree after every step. */
+static void any_order_of_joins_and_leaves_keeps_the_books(void **state)
+{
+    enum { CHANNELS = 60 };
+    static unsigned char model[CLIENTS][CHANNELS];
+    unsigned seed = 7;
+    char channel[16];
+    int i, c, step, n;
+
+    (void)state;
+    memset(model, 0, sizeof(model));
+    for (step = 0; step < 30000; step++) {
+        seed = seed * 1103515245u + 12345u;
+        i = (int)((seed >> 8) % CLIENTS);
+        c = (int)((seed >> 16) % CHANNELS);
+        snprintf(channel, sizeof(channel), "c%d", c);
+        if (model[i][c]) {
+            assert_true(leave(i, channel));
+        }
+        else {
+            join(i, channel);
+        }
+        model[i][c] ^= 1;
+    }
+    for (c = 0; c < CHANNELS; c++) {
+        push_channel_info_t info;
+        push_name_t name;
+
+        snprintf(channel, sizeof(channel), "c%d", c);
+        name = name_of(channel);
+        for (i = 0, n = 0; i < CLIENTS; i++) {
+            n += model[i][c];
+            assert_int_equal(push_hub_find(push_hub_of(hubs, peers[i].loop),
+                                           &name, peers[i].sub) != NULL,
+                             model[i][c]);
+        }
+        push_hub_info(hubs, &name, &info);
+        assert_int_equal(info.subscriptions, n);
+        publish(c % 2, channel, "x", 0);
+    }
+    turns();
+    for (i = 0; i < CLIENTS; i++) {
+        for (c = 0, n = 0; c < CHANNELS; c++) {
+            n += model[i][c];
+        }
+        assert_int_equal(peers[i].sub->subs.n, n);
+        assert_int_equal(received(&peers[i]), n);
+    }
+}
+
+static void
+only_the_first_and_the_last_connection_of_a_user_are_news(void **state)
+{
+    (void)state;
+    assert_int_equal(join_as(0, "presence-a", "1", 10), PUSH_JOIN_OK);
+    assert_int_equal(join_as(1, "presence-a", "2", 10), PUSH_JOIN_OK);
+    assert_int_equal(join_as(2, "presence-a", "2", 10), PUSH_JOIN_OK);
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_non_null(strstr(last, "member_added"));
+    assert_int_equal(received(&peers[1]), 0); /* not its own */
+    assert_int_equal(received(&peers[2]), 0);
+    assert_true(leave(1, "presence-a"));
+    turns();
+    assert_int_equal(received(&peers[0]), 0);
+    assert_true(leave(2, "presence-a"));
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_non_null(strstr(last, "member_removed"));
+    assert_int_equal(received(&peers[1]), 0);
+}
+
+/* The news of a member is on its way to us when we join: the list has it, so
+ * we must not hear it again. */
+static void a_newcomer_hears_only_what_its_list_does_not_have(void **state)
+{
+    push_text_t members = { NULL, 0, 0 };
+    push_subscription_t *sub;
+    push_name_t name = name_of("presence-a");
+
+    (void)state;
+    assert_int_equal(join_as(0, "presence-a", "1", 10), PUSH_JOIN_OK);
+    assert_int_equal(join_as(1, "presence-a", "2", 10), PUSH_JOIN_OK);
+    assert_int_equal(join_as(2, "presence-a", "3", 10), PUSH_JOIN_OK);
+    sub = push_hub_find(push_hub_of(hubs, 0), &name, peers[2].sub);
+    push_hub_members(push_hub_of(hubs, 0), sub, &members);
+    assert_int_equal(strncmp(members.at, "{\"presence\":{\"count\":3,", 23), 0);
+    push_text_free(&members);
+    assert_int_equal(join_as(3, "presence-a", "4", 10), PUSH_JOIN_OK);
+    turns();
+    assert_int_equal(received(&peers[0]), 3);
+    assert_int_equal(received(&peers[1]), 2);
+    assert_int_equal(received(&peers[2]), 1);
+    assert_int_equal(received(&peers[3]), 0);
+}
+
+static void a_full_channel_refuses_users_but_not_connections(void **state)
+{
+    (void)state;
+    assert_int_equal(join_as(0, "presence-a", "1", 1), PUSH_JOIN_OK);
+    assert_int_equal(join_as(1, "presence-a", "2", 1), PUSH_JOIN_FULL);
+    assert_int_equal(join_as(1, "presence-a", "1", 1), PUSH_JOIN_OK);
+    assert_int_equal(peers[1].sub->subs.n, 1);
+    turns();
+    assert_int_equal(received(&peers[0]), 0);
+}
+
+static void a_cache_channel_tells_the_last_event_to_whoever_joins(void **state)
+{
+    push_name_t name = name_of("cache-a");
+    push_channel_info_t info;
+
+    (void)state;
+    publish(-1, "cache-a", "one", 0); /* nobody is there */
+    publish(0, "cache-a", "two", 0);
+    join(0, "cache-a");
+    assert_true(
+        push_hub_send_cached(push_hub_of(hubs, 0), &name, peers[0].sub));
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_non_null(strstr(last, "two"));
+    publish(1, "cache-a", "three", 0);
+    join(1, "cache-a");
+    assert_true(
+        push_hub_send_cached(push_hub_of(hubs, 1), &name, peers[1].sub));
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_int_equal(received(&peers[1]), 1); /* once, not also by delivery */
+    push_hub_info(hubs, &name, &info);
+    assert_non_null(info.cached);
+    assert_true(info.cached_ttl > 1700);
+    push_frame_release(info.cached);
+    assert_true(leave(0, "cache-a"));
+    assert_true(leave(1, "cache-a"));
+    push_hub_info(hubs, &name, &info);
+    assert_non_null(info.cached); /* outlives its subscribers */
+    push_frame_release(info.cached);
+    name = name_of("cache-b");
+    join(2, "cache-b");
+    assert_false(
+        push_hub_send_cached(push_hub_of(hubs, 0), &name, peers[2].sub));
+}
+
+static void each_subscriber_hears_the_name_it_used(void **state)
+{
+    push_channel_info_t info;
+    push_name_t name = name_of("private.user.7");
+
+    (void)state;
+    join(0, "private-user.7");
+    join(1, "private.user.7");
+    join(2, "private.user.7");
+    publish(0, "private-user.7", "x", 0);
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_non_null(strstr(last, "\"private-user.7\""));
+    assert_int_equal(received(&peers[1]), 1);
+    assert_non_null(strstr(last, "\"private.user.7\""));
+    assert_int_equal(received(&peers[2]), 1);
+    assert_non_null(strstr(last, "\"private.user.7\""));
+    push_hub_info(hubs, &name, &info);
+    assert_int_equal(info.subscriptions, 3);
+    assert_true(leave(1, "private.user.7"));
+}
+
+static void
+what_was_missed_is_told_in_order_and_under_the_name_used(void **state)
+{
+    push_name_t name = name_of("private.user.7");
+
+    (void)state;
+    push_hub_backlog(hubs, app, "private-user.7", "e", "1", 1, 60);
+    push_hub_backlog(hubs, app, "private-user.8", "e", "other", 5, 60);
+    push_hub_backlog(hubs, app, "private-user.7", "e", "2", 1, 60);
+    join(0, "private.user.7");
+    push_hub_send_backlog(push_hub_of(hubs, 0), &name, peers[0].sub);
+    turns();
+    assert_int_equal(received(&peers[0]), 2);
+    assert_non_null(strstr(last, "\"private.user.7\",\"data\":\"2\""));
+}
+
+static void the_servers_own_events_reach_either_name(void **state)
+{
+    (void)state;
+    join(0, "private-user.7");
+    join(1, "private.user.7");
+    push_hub_event(hubs, app, "private.user.7", "e", "{\"a\":1}", 7);
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_non_null(strstr(last, "\"private-user.7\""));
+    assert_int_equal(received(&peers[1]), 1);
+    assert_non_null(strstr(last, "\"private.user.7\""));
+}
+
+static int visited;
+
+static void visit(push_subscriber_t *client)
+{
+    (void)client;
+    visited++;
+}
+
+static void each_visits_the_subscribers_on_all_loops(void **state)
+{
+    push_name_t name = name_of("#user-7");
+
+    (void)state;
+    join(0, "#user-7");
+    join(1, "#user-7");
+    join(2, "#user-8");
+    visited = 0;
+    push_hub_each(hubs, &name, visit);
+    turns();
+    assert_int_equal(visited, 2);
+    assert_int_equal(push_hubs_count(hubs), 0); /* server names do not count */
+}
+
+/* Other threads publish while the loops run and clients come and go: for the
+ * thread sanitizer more than for the counts. */
+static void *run_publisher(void *unused)
+{
+    int i;
+
+    for (i = 0; i < 2000; i++) {
+        publish(-1, i % 3 ? "a" : "cache-a", "x", 0);
+    }
+    return unused;
+}
+
+static int churn_left[LOOPS];
+
+static void churn(push_loop_t *loop, push_task_t *task)
+{
+    int n = push_loop_index(loop);
+    int i;
+
+    for (i = n; i < CLIENTS; i += LOOPS) {
+        if (churn_left[n] % 2) {
+            leave(i, "a");
+            leave(i, "cache-a");
+            leave(i, "presence-a");
+        }
+        else {
+            join(i, "a");
+            join(i, "cache-a");
+            join_as(i, "presence-a", i % 3 ? "1" : "2", 10);
+        }
+    }
+    if (--churn_left[n] > 0) {
+        push_loop_post(loop, task);
+        return;
+    }
+    free(task);
+}
+
+static void *run_churn(void *loop)
+{
+    while (churn_left[push_loop_index(loop)] > 0) {
+        push_loop_run(loop);
+    }
+    return NULL;
+}
+
+static void threads_publish_while_clients_come_and_go(void **state)
+{
+    pthread_t publishers[2], threads[LOOPS];
+    char junk[65536];
+    int i;
+
+    (void)state;
+    for (i = 0; i < LOOPS; i++) {
+        push_task_t *task = calloc(1, sizeof(*task));
+
+        churn_left[i] = 200;
+        task->run = churn;
+        push_loop_post(loops[i], task);
+        pthread_create(&threads[i], NULL, run_churn, loops[i]);
+    }
+    for (i = 0; i < 2; i++) {
+        pthread_create(&publishers[i], NULL, run_publisher, NULL);
+    }
+    for (i = 0; i < 2; i++) {
+        pthread_join(publishers[i], NULL);
+    }
+    for (i = 0; i < LOOPS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    turns();
+    for (i = 0; i < CLIENTS; i++) {
+        while (recv(peers[i].fd, junk, sizeof(junk), MSG_DONTWAIT) > 0) {
+        }
+    }
+}
+
+#define HUB_TEST(f)                                                            \
+    cmocka_unit_test_setup_teardown(f, hubs_setup, hubs_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HUB_TEST(an_event_reaches_every_subscriber_of_every_loop_once),
+        HUB_TEST(the_excluded_socket_gets_nothing),
+        HUB_TEST(events_of_one_publisher_arrive_in_order),
+        HUB_TEST(joining_again_changes_nothing),
+        HUB_TEST(any_order_of_joins_and_leaves_keeps_the_books),
+        HUB_TEST(only_the_first_and_the_last_connection_of_a_user_are_news),
+        HUB_TEST(a_newcomer_hears_only_what_its_list_does_not_have),
+        HUB_TEST(a_full_channel_refuses_users_but_not_connections),
+        HUB_TEST(a_cache_channel_tells_the_last_event_to_whoever_joins),
+        HUB_TEST(each_subscriber_hears_the_name_it_used),
+        HUB_TEST(what_was_missed_is_told_in_order_and_under_the_name_used),
+        HUB_TEST(the_servers_own_events_reach_either_name),
+        HUB_TEST(each_visits_the_subscribers_on_all_loops),
+        HUB_TEST(threads_publish_while_clients_come_and_go),
+    };
+    int failed;
+
+    apr_initialize();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_terminate();
+    return failed;
+}
