@@ -523,6 +523,10 @@ void push_relay_backlog(push_relay_t *relay)
     apr_status_t rv;
     int more;
 
+    /* Nobody can have been connected before the very first start. */
+    if (relay->written.epoch[0] != '\0') {
+        push_hub_replay(relay->conf->hubs, relay->conf->replay_seconds);
+    }
     do {
         rv = batch_read(relay, most, event_keep, &more);
         most = -1; /* the first read has left out what is too much */

@@ -32,7 +32,9 @@ typedef struct {
     const char *state;    /* file of the relay's place; NULL: begin at the
                              log's end at every start */
     apr_uint32_t poll_ms; /* between two looks; 0: 250 */
-    apr_uint32_t replay_seconds; /* how long the backlog is given out */
+    apr_uint32_t replay_seconds; /* for how long after the start whoever joins
+                                    gets what was missed and said since; 0:
+                                    clients get nothing of an absence */
     push_hubs_t *hubs;
     push_app_t *app; /* whose channels they are */
     push_loop_t *const *loops;
@@ -65,9 +67,10 @@ apr_status_t push_relay_create(push_relay_t **relay,
                                apr_pool_t *p);
 
 /**
- * Give the hub what was written while chat-push was away. Before the loops run
- * and before listeners open. When the database is away it returns at once, and
- * these events are published when it is back.
+ * Give the hub what was written while chat-push was away, and have it keep what
+ * follows until clients had time to come back (push_hub_replay). Before the
+ * loops run and before listeners open. When the database is away it returns at
+ * once, and these events are published when it is back.
  */
 void push_relay_backlog(push_relay_t *relay);
 

@@ -129,6 +129,12 @@ void push_hub_backlog(push_hubs_t *hubs, push_app_t *app, const char *channel,
     note("+", channel, event, data, len);
 }
 
+void push_hub_replay(push_hubs_t *hubs, apr_uint32_t seconds)
+{
+    (void)hubs;
+    assert_int_equal(seconds, 60);
+}
+
 /* --- the world ------------------------------------------------------------ */
 
 static void sql(const char *text)

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// chat-push and a database, without httpd: rows that the sqlite3 shell writes
+// reach pusher-js on its private channels, whatever happens to chat-push or to
+// the database meanwhile. The test itself signs the channels, with the secret.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import fs from 'node:fs';
+import net from 'node:net';
+import { after, test } from 'node:test';
+import { Site, freePort, samplePeople, sleep } from '../../dev/site.mjs';
+import { Pusher, subscribed } from './lib/pusher.mjs';
+import { build, eventually, sanitize, testDir } from './lib/site.mjs';
+
+const site = new Site({
+  dir: testDir('relay'),
+  build,
+  sanitize,
+  port: await freePort(),
+  pushPort: await freePort(),
+  metricsPort: await freePort(),
+});
+const clients = [];
+const expected = []; // of log lines that are warnings
+
+after(async () => {
+  clients.forEach((c) => c.disconnect());
+  await site.stop();
+  const bad = log().split('\n')
+    .filter((line) => /\b(warn|error|crit)/i.test(line) && !expected.some((e) => e.test(line)));
+  const reports = fs.readdirSync(site.path('logs')).filter((n) => /^(asan|ubsan|tsan)\./.test(n))
+    .map((n) => fs.readFileSync(site.path('logs', n), 'utf8'));
+  if (process.env.KEEP) {
+    console.log(`kept: ${site.dir}`);
+  } else {
+    fs.rmSync(site.dir, { recursive: true, force: true });
+  }
+  assert.deepEqual([...bad, ...reports], [], 'the log holds lines that no test announced');
+});
+
+site.prepare();
+await site.startPush();
+const conv = samplePeople(site).conversations[0];
+const channels = [`private-conversation.${conv.id}`, `private-user.${conv.doctor}`, `private-user.${conv.patient}`];
+
+const log = () => fs.readFileSync(site.path('logs', 'chat-push.log'), 'utf8');
+const logged = (pattern) => (log().match(new RegExp(pattern, 'g')) || []).length;
+const ids = (events) => events.map((e) => e.id);
+const contents = (events) => events.map((e) => e.message.content);
+const once = (list) => [...new Set(list)];
+
+function client() {
+  const pusher = new Pusher(site.app.key, {
+    cluster: 'mt1',
+    wsHost: '127.0.0.1',
+    wsPort: site.o.pushPort,
+    forceTLS: false,
+    enabledTransports: ['ws'],
+    disableStats: true,
+    channelAuthorization: {
+      customHandler: ({ socketId, channelName }, done) => done(null, {
+        auth: `${site.app.key}:` +
+          createHmac('sha256', site.app.secret).update(`${socketId}:${channelName}`).digest('hex'),
+      }),
+    },
+  });
+  clients.push(pusher);
+  return pusher;
+}
+
+/** A client that listens to a channel, and what it gets of what is written from
+ *  now on: soon after a start it is also told what was before. */
+async function listen(channel = channels[0]) {
+  const pusher = client();
+  const from = lastId();
+  const seen = [];
+  pusher.subscribe(channel).bind('MessageSent', (data) => data.id > from && seen.push(data));
+  await subscribed(pusher, channel);
+  return { pusher, seen };
+}
+
+const row = (body) => `INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+  VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, '${body}', 'text', datetime('now'), datetime('now'));`;
+const insert = (...bodies) => site.sqlite(bodies.map(row).join('\n'));
+const lastId = () => Number(site.sqlite("SELECT seq FROM sqlite_sequence WHERE name = 'chat_events';"));
+
+const metric = async (name) => {
+  const text = await (await fetch(site.metrics)).text();
+  const line = text.split('\n').find((l) => l.includes(name) && !l.startsWith('#'));
+  return Number(line.split(' ').pop());
+};
+
+/** chat-push as a power cut leaves it. */
+async function kill() {
+  const child = site.push;
+  child.kill('SIGKILL');
+  await child.gone;
+}
+
+test('a row reaches the conversation and both people, once each, with one id', async () => {
+  const all = await Promise.all(channels.map((c) => listen(c)));
+  insert('to all three');
+  await eventually(() => all.every((l) => l.seen.length), 'the row on three channels');
+  await sleep(400);
+  for (const { seen, pusher } of all) {
+    assert.deepEqual(contents(seen), ['to all three']);
+    assert.equal(seen[0].id, lastId());
+    assert.match(seen[0].cursor, new RegExp(`^c1\\.[0-9a-f]+\\.${lastId()}$`));
+    pusher.disconnect();
+  }
+});
+
+test('a thousand rows arrive in their order', async () => {
+  const { pusher, seen } = await listen();
+  const wanted = Array.from({ length: 1000 }, (_, i) => `burst ${i}`);
+  insert(...wanted.slice(0, 300));
+  site.sqlite(`BEGIN;${wanted.slice(300).map(row).join('')}COMMIT;`);
+  await eventually(() => seen.length >= 1000, 'a thousand rows');
+  assert.deepEqual(contents(seen), wanted);
+  assert.equal(await metric('relay_behind'), 0);
+  pusher.disconnect();
+});
+
+test('a row with broken UTF-8 reaches the clients and leaves them connected', async () => {
+  const { pusher, seen } = await listen();
+  site.sqlite(row('x').replace("'x'", "CAST(X'636166e9' AS TEXT)"));
+  insert('after it');
+  await eventually(() => seen.length >= 2, 'both rows');
+  assert.deepEqual(contents(seen), ['caf\ufffd', 'after it']);
+  assert.equal(pusher.connection.state, 'connected');
+  pusher.disconnect();
+});
+
+for (const how of ['killed', 'stopped']) {
+  test(`rows written while chat-push is ${how} arrive once and in order`, async () => {
+    const { pusher, seen } = await listen();
+      insert('before');
+    await eventually(() => seen.length, 'the row before');
+    await (how === 'killed' ? kill() : site.stopPush());
+    insert('away 1', 'away 2');
+    insert('away 3');
+    await site.startPush();
+    await eventually(() => seen.length >= 4, 'what was missed', 60000);
+    insert('after');
+    await eventually(() => seen.length >= 5, 'the row after');
+    await sleep(400);
+    assert.deepEqual(contents(seen), ['before', 'away 1', 'away 2', 'away 3', 'after']);
+    pusher.disconnect();
+  });
+}
+
+test('rows written while clients find their way back are not lost either', async () => {
+  const { pusher, seen } = await listen();
+  await kill();
+  insert('away');
+  await site.startPush();
+  for (let i = 0; i < 20; i++) {
+    insert(`early ${i}`);
+    await sleep(50);
+  }
+  await eventually(() => once(ids(seen)).length >= 21, 'every row', 60000);
+  assert.deepEqual(once(contents(seen)), ['away', ...Array.from({ length: 20 }, (_, i) => `early ${i}`)]);
+  assert.equal(seen.length, 21, 'none twice');
+  pusher.disconnect();
+});
+
+test('killed in the middle of a stream of rows, it loses none', async () => {
+  const { pusher, seen } = await listen();
+  const first = lastId() + 1;
+  const writer = spawn('sh', ['-c', `i=0; while [ $i -lt 150 ]; do i=$((i+1));
+    sqlite3 -cmd '.timeout 5000' "$0" "$1" || exit 1; sleep 0.02; done`, site.dbFile, row('stream')],
+  { stdio: 'inherit', ...(site.user && { uid: site.user.uid, gid: site.user.gid }) });
+  const written = new Promise((done) => writer.once('exit', done));
+  for (let i = 0; i < 2; i++) {
+    // Not before the client is back: who is killed sooner has told nobody anything.
+    const had = seen.length;
+    await eventually(() => seen.length > had + 5, 'the stream');
+    await kill();
+    await sleep(200);
+    await site.startPush();
+  }
+  assert.equal(await written, 0);
+  const wanted = Array.from({ length: 150 }, (_, i) => first + i);
+  await eventually(() => once(ids(seen)).length >= 150, 'every row', 60000);
+  assert.deepEqual(once(ids(seen)), wanted, 'in order');
+  pusher.disconnect();
+});
+
+test('a database that is away is waited for, and nothing is lost', async () => {
+  const { pusher, seen } = await listen();
+  expected.push(/cannot read the event log/);
+  const away = `${site.dbFile}.away`;
+  const before = logged('cannot read the event log');
+  // In one piece, as SQLite wants it: no writer is there, and the log is empty.
+  site.sqlite('PRAGMA wal_checkpoint(TRUNCATE);');
+  fs.renameSync(site.dbFile, away);
+  for (const end of ['-wal', '-shm']) {
+    fs.rmSync(site.dbFile + end, { force: true });
+  }
+  await eventually(() => logged('cannot read the event log') > before, 'a word about it');
+  await eventually(async () => await metric('relay_connected') === 0, 'the metric');
+  await sleep(1000);
+  assert.equal(logged('cannot read the event log'), before + 1, 'said once');
+  execFileSync('sqlite3', [away], {
+    input: row('while away'),
+    ...(site.user && { uid: site.user.uid, gid: site.user.gid }),
+  });
+  fs.renameSync(away, site.dbFile);
+  await eventually(() => seen.length, 'the row', 20000);
+  insert('back');
+  await eventually(() => seen.length >= 2, 'the row after');
+  assert.deepEqual(contents(seen), ['while away', 'back']);
+  assert.ok(logged('reading the event log again'));
+  pusher.disconnect();
+});
+
+test('without its state file, or with garbage in it, it begins at the end', async () => {
+  const state = site.path('run', 'relay.state');
+  expected.push(/is no state file/);
+  for (const spoil of [() => fs.rmSync(state), () => fs.writeFileSync(state, 'garbage\n')]) {
+    await site.stopPush();
+    spoil();
+    insert('nobody was told where to begin');
+    await site.startPush();
+    const { pusher, seen } = await listen();
+    insert('new');
+    await eventually(() => seen.length, 'the new row');
+    assert.deepEqual(contents(seen), ['new']);
+    pusher.disconnect();
+  }
+  assert.equal(logged('is no state file'), 1);
+});
+
+test('a second chat-push does not take the wake-up socket of the first', async () => {
+  const conf = JSON.parse(fs.readFileSync(site.path('conf', 'chat-push.json')));
+  conf.port = await freePort();
+  conf.metrics.port = await freePort();
+  conf.database.state = site.path('run', 'other.state');
+  fs.writeFileSync(site.path('conf', 'other.json'), JSON.stringify(conf));
+  if (site.user) {
+    site.give(site.path('conf', 'other.json'));
+  }
+  const other = site.launch('other', site.path('bin', 'chat-push'),
+    ['--config', site.path('conf', 'other.json')], { user: site.user, log: 'other.log', env: site.sanitizerEnv(false) });
+  assert.equal((await other.gone).code, 1);
+  const words = fs.readFileSync(site.path('logs', 'other.log'), 'utf8').trim();
+  assert.match(words, /wake\.sock: another process is listening on it$/);
+  assert.equal(words.split('\n').length, 1);
+});
+
+test('a datagram to the wake-up socket is faster than the clock', async () => {
+  const file = site.path('conf', 'chat-push.json');
+  const conf = JSON.parse(fs.readFileSync(file));
+  await site.stopPush();
+  fs.writeFileSync(file, JSON.stringify({ ...conf, database: { ...conf.database, pollMs: 30000 } }));
+  await site.startPush();
+  const { pusher, seen } = await listen();
+  const wake = conf.database.wake;
+  assert.equal(fs.statSync(wake).mode & 0o777, 0o660);
+  insert('woken');
+  await sleep(600);
+  assert.equal(seen.length, 0, 'nobody told it yet');
+  // Node has no Unix datagrams; perl is on every Debian.
+  execFileSync('perl', ['-MSocket', '-e',
+    'socket(S, PF_UNIX, SOCK_DGRAM, 0); send(S, "", 0, pack_sockaddr_un($ARGV[0])) // die $!', wake]);
+  await eventually(() => seen.length, 'the row', 2000);
+  pusher.disconnect();
+  await site.stopPush();
+  assert.ok(!fs.existsSync(wake), 'the name is gone with the process');
+  assert.ok(!(await canConnect(site.o.pushPort)));
+});
+
+function canConnect(port) {
+  return new Promise((resolve) => {
+    const s = net.connect(port, '127.0.0.1');
+    s.once('connect', () => { s.destroy(); resolve(true); });
+    s.once('error', () => resolve(false));
+  });
+}
