@@ -521,7 +521,7 @@ static push_channel_t *enter_locked(push_hub_t *hub, push_channel_t *ch,
     if (user != NULL) {
         sub->member = push_members_join(members_of(e), user, max_users, &first);
         if (sub->member == NULL) {
-            push_entry_settle(d, s, e);
+            push_entry_settle(s, e);
             push_shard_unlock(s);
             return NULL;
         }
@@ -605,7 +605,7 @@ static void leave(push_hub_t *hub, const push_subscription_t *sub)
     if (sub->member != NULL) {
         member_leave(hub, s, e, sub->member);
     }
-    push_entry_settle(d, s, e);
+    push_entry_settle(s, e);
     push_shard_unlock(s);
 }
 
@@ -915,7 +915,7 @@ static void tick(push_loop_t *loop, void *baton)
     backlog_expire(hub, now);
     if (hub->index == 0) {
         push_shard_lock(s);
-        push_shard_expire(d, s, now);
+        push_shard_expire(s, now);
         push_shard_unlock(s);
     }
     if (hub->room > 1024 && hub->n < hub->room / 8) {
@@ -924,6 +924,34 @@ static void tick(push_loop_t *loop, void *baton)
 }
 
 /* --- making and asking --- */
+
+/* With the pool: the loops have ended, so nobody looks any more. */
+static apr_status_t hubs_destroy(void *data)
+{
+    push_hubs_t *hubs = data;
+    push_channel_t *ch;
+    apr_uint32_t c;
+    int i;
+
+    for (i = 0; i < hubs->n; i++) {
+        push_hub_t *hub = &hubs->list[i];
+
+        for (c = 0; c < hub->room; c++) {
+            while ((ch = hub->chains[c]) != NULL) {
+                hub->chains[c] = ch->next;
+                if (ch->room > 0) {
+                    free(ch->who.many);
+                }
+                free(ch);
+            }
+        }
+        free(hub->chains);
+        free(hub->interest);
+        backlog_expire(hub, APR_UINT32_MAX);
+    }
+    push_directory_destroy(&hubs->directory);
+    return APR_SUCCESS;
+}
 
 apr_status_t push_hubs_create(push_hubs_t **out, push_loop_t *const *loops,
                               int n, apr_uint32_t cache_ttl, int aliases,
@@ -940,6 +968,7 @@ apr_status_t push_hubs_create(push_hubs_t **out, push_loop_t *const *loops,
     hubs->n = n;
     hubs->aliases = aliases;
     hubs->list = apr_pcalloc(p, (apr_size_t)n * sizeof(push_hub_t));
+    apr_pool_cleanup_register(p, hubs, hubs_destroy, apr_pool_cleanup_null);
     for (i = 0; i < n; i++) {
         push_hub_t *hub = &hubs->list[i];
 
