@@ -228,8 +228,11 @@ static const char *parse_time(cmd_parms *cmd, apr_interval_time_t *to,
 
     if (ap_timeout_parameter_parse(arg, &value, "s") != APR_SUCCESS ||
         value < least) {
-        return apr_psprintf(cmd->pool, "%s: a time of at least %d ms",
-                            cmd->cmd->name, (int)apr_time_as_msec(least));
+        return least < apr_time_from_sec(1)
+                   ? apr_psprintf(cmd->pool, "%s: a time of at least %d ms",
+                                  cmd->cmd->name, (int)apr_time_as_msec(least))
+                   : apr_psprintf(cmd->pool, "%s: a time of at least %d s",
+                                  cmd->cmd->name, (int)apr_time_sec(least));
     }
     *to = value;
     return NULL;
@@ -325,9 +328,11 @@ static const char *set_push(cmd_parms *cmd, void *dir, const char *arg)
         return apr_pstrcat(cmd->pool, "ChatPushConfig: ", arg, " is no path",
                            NULL);
     }
-    if (chat_conf_load(&root, path, &why, cmd->pool) == APR_SUCCESS &&
-        chat_apps_read(&apps, root, &why, cmd->pool) == APR_SUCCESS) {
-        why = apps.n == 0 ? "names no app (appManager.array.apps)"
+    if (chat_conf_load(&root, path, &why, cmd->pool) != APR_SUCCESS) {
+        return apr_pstrcat(cmd->pool, "ChatPushConfig: ", why, NULL);
+    }
+    if (chat_apps_read(&apps, root, &why, cmd->pool) == APR_SUCCESS) {
+        why = apps.n == 0 ? "it names no app (appManager.array.apps)"
                           : push_read(push, root, cmd->pool);
     }
     json_decref(root);

@@ -57,7 +57,7 @@ typedef struct {
 typedef struct {
     int status;
     const char *field; /* 422: the field that is wrong */
-    const char *why;   /* 422: "is required"; else a sentence */
+    const char *why;   /* a sentence */
     apr_uint32_t wait; /* 429: milliseconds */
 } refusal_t;
 
@@ -78,19 +78,23 @@ static int read_form(const char **email, const char **password,
     if (chat_fields_text(&q->body, "email", email) != CHAT_JSON_OK ||
         chat_content_clean(email, *email, q->r->pool) != CHAT_CONTENT_OK) {
         *email = "";
-        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "email", "is required");
+        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "email",
+               "The email field is required.");
         return 0;
     }
     if (strlen(*email) > EMAIL_MAX) {
-        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "email", "is too long");
+        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "email",
+               "The email field is too long.");
         return 0;
     }
     if (chat_fields_text(&q->body, "password", password) != CHAT_JSON_OK) {
-        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "password", "is required");
+        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "password",
+               "The password field is required.");
         return 0;
     }
     if (strlen(*password) > PASSWORD_MAX) {
-        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "password", "is too long");
+        refuse(no, HTTP_UNPROCESSABLE_ENTITY, "password",
+               "The password field is too long.");
         return 0;
     }
     return 1;
@@ -193,7 +197,7 @@ static int identify(known_t *known, refusal_t *no, const char **email,
     if (apr_password_validate(password, hash) != APR_SUCCESS || !exists) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, q->r, "a log-in failed");
         refuse(no, HTTP_UNPROCESSABLE_ENTITY, "email",
-               "and password do not match our records");
+               "These credentials do not match our records.");
         return 0;
     }
     uncount_attempt(q, account);
@@ -206,23 +210,16 @@ static int identify(known_t *known, refusal_t *no, const char **email,
 static int send_refusal(chat_request_t *q, const refusal_t *no,
                         const char *email)
 {
-    const char *sentence = no->why;
-
     if (!q->html) {
         return no->status == HTTP_TOO_MANY_REQUESTS
                    ? chat_reply_limited(q, no->wait, no->why)
-               : no->field != NULL ? chat_reply_invalid(q, no->field, no->why)
+               : no->field != NULL ? chat_reply_field(q, no->field, no->why)
                                    : chat_reply_error(q, no->status, no->why);
     }
     if (no->status == HTTP_TOO_MANY_REQUESTS) {
-        apr_table_setn(q->r->err_headers_out, "Retry-After",
-                       apr_psprintf(q->r->pool, "%u", no->wait / 1000 + 1));
+        chat_reply_retry_after(q->r, no->wait);
     }
-    if (no->field != NULL) {
-        sentence = apr_pstrcat(q->r->pool, "The ", no->field, " ", no->why, ".",
-                               NULL);
-    }
-    return chat_page_login(q, no->status, sentence, email);
+    return chat_page_login(q, no->status, no->why, email);
 }
 
 /* Secure whenever the browser came over TLS, so that the cookie never travels

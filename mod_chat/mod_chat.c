@@ -13,6 +13,7 @@
  */
 #include <httpd.h>
 #include <string.h>
+#include <apr_strings.h>
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -26,7 +27,7 @@
 #include "trigger.h"
 #include "wakeup.h"
 
-/* What marks a request as ours, from mapping to handler. */
+/* What marks a request as ours, from its name to its handler. */
 #define HANDLER "chat"
 
 /* Every host that answers chat URLs has all it needs, or httpd does not start.
@@ -151,23 +152,34 @@ static void child_init(apr_pool_t *p, server_rec *first)
     }
 }
 
-/* Our URLs are no files: httpd need not look for them below DocumentRoot, and
- * rules about directories do not apply to them. <Location> does. */
-static int map_to_storage(request_rec *r)
+static int is_ours(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &chat_module) != NULL;
+}
+
+/* Decided here, because `Chat Off` of a <Location> is not to be seen when files
+ * are mapped. Behind mod_rewrite, whose rules (to https, say) hold for us too;
+ * before mod_proxy and mod_alias, which may have been given all the rest. */
+static int translate_name(request_rec *r)
 {
     if (chat_dir_of(r)->on != 1 || !chat_routes_own(r->uri)) {
         return DECLINED;
     }
     ap_set_module_config(r->request_config, &chat_module, (void *)HANDLER);
     r->handler = HANDLER;
+    r->filename = apr_pstrdup(r->pool, r->uri); /* other modules expect one */
     return OK;
 }
+
+/* Our URLs are no files: httpd need not look for them, and rules about
+ * directories do not apply to them. <Location> does. */
+static int map_to_storage(request_rec *r) { return is_ours(r) ? OK : DECLINED; }
 
 static int handler(request_rec *r)
 {
     const chat_server_t *conf = chat_server_of(r->server);
 
-    if (ap_get_module_config(r->request_config, &chat_module) == NULL) {
+    if (!is_ours(r)) {
         return DECLINED;
     }
     if (conf->db == NULL || conf->trigger == NULL) {
@@ -178,10 +190,14 @@ static int handler(request_rec *r)
 
 static void register_hooks(apr_pool_t *p)
 {
+    static const char *const before[] = { "mod_rewrite.c", NULL };
+    static const char *const behind[] = { "mod_proxy.c", "mod_alias.c", NULL };
+
     (void)p;
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_translate_name(translate_name, before, behind, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
 }

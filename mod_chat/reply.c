@@ -74,12 +74,9 @@ int chat_reply_error(chat_request_t *q, int status, const char *message)
     return error_reply(q, status, message, "{}");
 }
 
-int chat_reply_invalid(chat_request_t *q, const char *field,
-                       const char *message)
+int chat_reply_field(chat_request_t *q, const char *field, const char *sentence)
 {
     apr_pool_t *p = q->r->pool;
-    const char *sentence = apr_pstrcat(p, "The ", field, " field ", message,
-                                       ".", NULL);
     const char *quoted = chat_json_quote(sentence, strlen(sentence), p);
 
     return error_reply(q, HTTP_UNPROCESSABLE_ENTITY, sentence,
@@ -88,11 +85,25 @@ int chat_reply_invalid(chat_request_t *q, const char *field,
                                    ":[", quoted, "]}", NULL));
 }
 
+int chat_reply_invalid(chat_request_t *q, const char *field,
+                       const char *message)
+{
+    return chat_reply_field(
+        q, field,
+        apr_pstrcat(q->r->pool, "The ", field, " field ", message, ".", NULL));
+}
+
+void chat_reply_retry_after(request_rec *r, apr_uint32_t wait)
+{
+    /* Rounded up: who comes back on the second is let in. */
+    apr_table_setn(r->err_headers_out, "Retry-After",
+                   apr_psprintf(r->pool, "%u", wait / 1000 + 1));
+}
+
 int chat_reply_limited(chat_request_t *q, apr_uint32_t wait,
                        const char *message)
 {
-    apr_table_setn(q->r->err_headers_out, "Retry-After",
-                   apr_psprintf(q->r->pool, "%u", wait / 1000 + 1));
+    chat_reply_retry_after(q->r, wait);
     return error_reply(q, HTTP_TOO_MANY_REQUESTS, message, "{}");
 }
 

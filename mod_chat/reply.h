@@ -25,9 +25,16 @@ int chat_reply(chat_request_t *q, int status, const char *json);
 /** Answer with an error and a sentence that may be shown to people. */
 int chat_reply_error(chat_request_t *q, int status, const char *message);
 
-/** 422: a field is there, but will not do. */
+/** 422: a field will not do. @param message  "must be true or false" */
 int chat_reply_invalid(chat_request_t *q, const char *field,
                        const char *message);
+
+/** The same with a whole sentence. */
+int chat_reply_field(chat_request_t *q, const char *field,
+                     const char *sentence);
+
+/** Set Retry-After. @param wait  milliseconds */
+void chat_reply_retry_after(request_rec *r, apr_uint32_t wait);
 
 /** 429: come back in so many milliseconds. */
 int chat_reply_limited(chat_request_t *q, apr_uint32_t wait,
