@@ -51,7 +51,8 @@ apr_status_t chat_trigger_create(chat_trigger_t **out, const chat_push_t *push,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    /* Plain http only: TLS is mod_ssl's to set up in this process. */
+    if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK) {
         return APR_EGENERAL;
     }
     /* An empty Expect keeps curl from waiting for 100 Continue. */
