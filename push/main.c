@@ -385,7 +385,11 @@ int main(int argc, char **argv)
     signals_block(&set);
     files = descriptors();
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
-        !relay_create(&m) || !listen_all(&m) || !threads_start(&m)) {
+        !relay_create(&m) || !listen_all(&m)) {
+        apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
+        return 1;
+    }
+    if (!threads_start(&m)) {
         return 1;
     }
     announce(&m, files);
