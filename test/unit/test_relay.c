@@ -258,8 +258,8 @@ static int teardown(void **state)
     unlink(apr_pstrcat(w.p, w.file, "-wal", NULL));
     unlink(apr_pstrcat(w.p, w.file, "-shm", NULL));
     unlink(apr_pstrcat(w.p, w.dir, "/relay.state", NULL));
+    apr_pool_destroy(w.p); /* removes the socket's name, if one is left */
     rmdir(w.dir);
-    apr_pool_destroy(w.p);
     return 0;
 }
 
