@@ -15,7 +15,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { watchParent } from './parent.mjs';
 import {
-  Site, SiteError, closedFolder, portFree, root, runUser, samplePeople, sleep, tmpName, tokenFor,
+  Site, SiteError, closedFolder, makeDir, portFree, root, runUser, samplePeople, sleep, tmpName, tokenFor,
 } from './site.mjs';
 
 function portOf(variable, usual) {
@@ -27,29 +27,30 @@ function portOf(variable, usual) {
   return port;
 }
 
-/** Where to run. Only the default place may be replaced by another. */
+/**
+ * Where to run.
+ * @return {{nominal: string, dir: string}} nominal is where run.json goes: what
+ *   RUN_DIR says; dir holds everything else, and is another place when httpd's
+ *   children could not enter the nominal one
+ */
 function chooseDir(build) {
-  if (process.env.RUN_DIR) {
-    return path.resolve(process.env.RUN_DIR);
-  }
-  const usual = path.join(build, 'run');
+  const nominal = path.resolve(process.env.RUN_DIR || path.join(build, 'run'));
   const user = runUser();
-  const closed = closedFolder(usual, user);
+  const closed = closedFolder(nominal, user);
   if (!closed) {
-    return usual;
+    return { nominal, dir: nominal };
   }
-  const tag = createHash('sha256').update(usual).digest('hex').slice(0, 8);
-  const other = tmpName(`mod_chat-run-${tag}`);
-  if (fs.existsSync(other) && ![0, user.uid].includes(fs.lstatSync(other).uid)) {
-    throw new SiteError(`${other} belongs to somebody else: choose a directory with RUN_DIR=…`);
+  const tag = createHash('sha256').update(nominal).digest('hex').slice(0, 8);
+  const dir = tmpName(`mod_chat-run-${tag}`);
+  if (fs.existsSync(dir) && ![0, user.uid].includes(fs.lstatSync(dir).uid)) {
+    throw new SiteError(`${dir} belongs to somebody else: choose a directory with RUN_DIR=…`);
   }
-  console.log(`${user.name} cannot enter ${closed}, so this run lies in ${other}`);
-  return other;
+  console.log(`${user.name} cannot enter ${closed}, so this run lies in ${dir}; run.json is in ${nominal}`);
+  return { nominal, dir };
 }
 
 /** What other programs read to find this run; replaced in one step. */
-function writeRunJson(site, accounts, conversations) {
-  const file = site.path('run.json');
+function writeRunJson(file, site, accounts, conversations) {
   const run = {
     url: site.url,
     push: {
@@ -92,8 +93,10 @@ async function main() {
     throw new SiteError(`DB=${db}: make run knows only DB=sqlite`);
   }
   const build = process.env.CHAT_BUILD || path.join(root, 'build');
+  const { nominal, dir } = chooseDir(build);
+  const runJson = path.join(nominal, 'run.json');
   const site = new Site({
-    dir: chooseDir(build),
+    dir,
     build,
     port: portOf('PORT', 8080),
     pushPort: portOf('PUSH_PORT', 6001),
@@ -113,13 +116,13 @@ async function main() {
     }
     ending = true;
     await site.stop();
-    fs.rmSync(site.path('run.json'), { force: true });
+    fs.rmSync(runJson, { force: true });
     process.exit(status);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => finish(0));
   }
-  const announce = () => people && writeRunJson(site, people.accounts, people.conversations);
+  const announce = () => people && writeRunJson(runJson, site, people.accounts, people.conversations);
 
   /* One program up again after it died, more slowly each time in a row. */
   const revive = async (name, child, code, signal) => {
@@ -161,6 +164,7 @@ async function main() {
 
   try {
     site.prepare();
+    makeDir(nominal);
     await site.start();
     const sample = samplePeople(site);
     site.sqlite("DELETE FROM personal_access_tokens WHERE name = 'make run';");

@@ -90,6 +90,17 @@ const modules = [
   'setenvif', 'reqtimeout', 'proxy', 'proxy_http', 'proxy_wstunnel', 'log_config', 'unixd',
 ];
 
+/** mkdir -p. Node's own tries for ever where nothing can be made (/proc). */
+export function makeDir(dir) {
+  if (fs.existsSync(dir) && fs.statSync(dir).isDirectory()) {
+    return;
+  }
+  if (path.dirname(dir) !== dir) {
+    makeDir(path.dirname(dir));
+  }
+  fs.mkdirSync(dir);
+}
+
 export class Site {
   /**
    * @param {object} o
@@ -129,8 +140,9 @@ export class Site {
         'choose another directory with RUN_DIR=…');
     }
     try {
-      for (const d of ['', 'bin', 'conf', 'db', 'logs', 'run']) {
-        fs.mkdirSync(this.path(d), { recursive: true });
+      makeDir(this.dir);
+      for (const d of ['bin', 'conf', 'db', 'logs', 'run']) {
+        makeDir(this.path(d));
       }
       this.copyPrograms();
       this.writePushConf();
@@ -142,6 +154,9 @@ export class Site {
     } catch (e) {
       if (e.code === 'EACCES' || e.code === 'EROFS' || e.code === 'EPERM') {
         throw new SiteError(`cannot write in ${this.dir}: ${e.message.split(',')[0]}`);
+      }
+      if (e.code === 'ENOENT' || e.code === 'ENOSPC') {
+        throw new SiteError(`cannot make ${this.dir}: ${e.message.split(',')[0]}`);
       }
       if (e.code === 'ENOTDIR' || e.code === 'EEXIST') {
         throw new SiteError(`${this.dir} is no directory`);
@@ -407,8 +422,10 @@ ${this.o.extraConf}
     await this.end(child, 15000);
   }
 
+  /** chat-push first: httpd's tunnels wait for their sockets to end. */
   async stop() {
-    await Promise.all([this.stopHttpd(), this.stopPush()]);
+    await this.stopPush();
+    await this.stopHttpd();
   }
 }
 
