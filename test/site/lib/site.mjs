@@ -7,8 +7,8 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after } from 'node:test';
 import { Site, freePort, root, samplePeople, sleep, tmpName } from '../../../dev/site.mjs';
+import { cleanup } from './cleanup.mjs';
 import { Client } from './client.mjs';
 
 export { sleep };
@@ -88,7 +88,7 @@ export async function startSite(options = {}) {
     metricsPort: await freePort(),
     ...options,
   });
-  after(async () => {
+  cleanup(async () => {
     await site.stop();
     const bad = options.logs === false ? [] : site.unexpectedLog();
     if (process.env.KEEP) {

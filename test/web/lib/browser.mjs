@@ -4,7 +4,7 @@
 // look for the outside world.
 
 import { chromium } from 'playwright-core';
-import { after } from 'node:test';
+import { cleanup } from '../../site/lib/cleanup.mjs';
 
 export function chromiumOptions() {
   return {
@@ -17,7 +17,7 @@ export function chromiumOptions() {
 /** One browser for a test file; each person gets a context of their own. */
 export async function startBrowser() {
   const browser = await chromium.launch(chromiumOptions());
-  after(() => browser.close());
+  cleanup(() => browser.close());
   return browser;
 }
 

@@ -5,7 +5,7 @@
 // network; mended, the same address answers again.
 
 import net from 'node:net';
-import { after } from 'node:test';
+import { cleanup } from '../../site/lib/cleanup.mjs';
 
 export async function layCable(toPort) {
   const pairs = new Set();
@@ -31,7 +31,7 @@ export async function layCable(toPort) {
   });
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   const drop = () => pairs.forEach((pair) => pair.forEach((s) => s.destroy()));
-  after(() => {
+  cleanup(() => {
     drop();
     server.close();
   });
