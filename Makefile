@@ -39,9 +39,10 @@ ALL_LDFLAGS = $(LDFLAGS) -pthread $(SAN) -Wl,-z,relro,-z,now
 
 COMMON_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard common/*.c)) $(B)/gen/statements.o $(B)/gen/scripts.o
 PUSH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out push/main.c,$(wildcard push/*.c)))
-MOD_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/*.c))
-# Files of mod_chat that know nothing of httpd's functions: unit tests link them.
-MOD_PURE = $(patsubst %.c,$(B)/%.o,$(wildcard $(shell cat mod_chat/pure.txt 2>/dev/null)))
+MOD_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/*.c mod_chat/*/*.c))
+# What needs none of httpd's functions: unit tests and fuzzers link it.
+MOD_PURE = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/pure/*.c))
+MOD_INC = -Imod_chat -Imod_chat/pure -Imod_chat/route
 UNIT = $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/test_*.c))
 FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 
@@ -59,7 +60,7 @@ $(B)/%.o: %.c
 
 $(B)/mod_chat/%.o: mod_chat/%.c
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(HTTPD_CFLAGS) -c -o $@ $<
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(HTTPD_CFLAGS) $(MOD_INC) -c -o $@ $<
 
 $(B)/common/%.o: common/%.c
 	@mkdir -p $(@D)
@@ -110,7 +111,7 @@ $(B)/htdocs/.done: $(shell find htdocs -type f 2>/dev/null) package-lock.json
 # --- tests --------------------------------------------------------------------
 $(B)/unit/%: test/unit/%.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Ipush -Imod_chat -o $@ $< $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Ipush $(MOD_INC) -o $@ $< $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
 
 unit: $(UNIT)
 	@for t in $^; do echo "== $$t"; $$t || exit 1; done
@@ -118,7 +119,7 @@ unit: $(UNIT)
 # The corpora, replayed by an ordinary program; an empty corpus is a failure.
 $(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Ipush -Imod_chat -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Ipush $(MOD_INC) -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
 
 fuzz-replay: $(FUZZ)
 	@for f in $^; do $$f test/fuzz/corpus/$$(basename $$f | sed 's/^fuzz_//') || exit 1; done
@@ -126,8 +127,8 @@ fuzz-replay: $(FUZZ)
 # Search for new inputs; needs clang and its runtime (packages clang and libclang-rt-14-dev).
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -pthread \
-    $(DEP_CFLAGS) -Icommon -Ipush -Imod_chat
-FUZZ_SRC = $(wildcard common/*.c) $(filter-out push/main.c,$(wildcard push/*.c)) $(wildcard $(shell cat mod_chat/pure.txt 2>/dev/null)) $(B)/gen/statements.c $(B)/gen/scripts.c
+    $(DEP_CFLAGS) -Icommon -Ipush $(MOD_INC)
+FUZZ_SRC = $(wildcard common/*.c) $(filter-out push/main.c,$(wildcard push/*.c)) $(wildcard mod_chat/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
 fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
 	@command -v clang >/dev/null || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
 	@mkdir -p $(B)/libfuzzer

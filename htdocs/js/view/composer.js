@@ -54,7 +54,7 @@ export function composer(ctx, key, conversation) {
         @blur=${actions.stopTyping}></textarea>
       ${counter(left)}
     </div>
-    <button class="send" title=${t('composer.send')}
+    <button type="submit" class="send" title=${t('composer.send')}
       ?disabled=${draft.trim() === '' || left < 0}
       @pointerdown=${keepFocus}>${icons.send()}<span class="sr-only"
       >${t('composer.send')}</span></button>
