@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// chat-push as a process: settings from a file, several apps and secrets, what
+// keeps it from starting, who is cut off and who is not, and how it ends.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { Push, eventually, runPush, sleep, startPush } from './lib/push.mjs';
+
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'chat-push-'));
+after(() => fs.rmSync(dir, { recursive: true }));
+
+function file(name, content) {
+  const at = path.join(dir, name);
+  fs.writeFileSync(at, typeof content === 'string' ? content : JSON.stringify(content));
+  return at;
+}
+
+const apps = [
+  { id: '1', key: 'one', secret: 'old', secrets: ['new'], allowedOrigins: ['https://a.example', '*.b.example', 'c.example'] },
+  { id: '2', key: 'two', secret: 's2', maxConnections: 2, maxBackendEventsPerSecond: 5, maxReadRequestsPerSecond: 2 },
+  { id: '3', key: 'three', secret: 's3', enabled: false },
+  { id: '4', key: 'four', secret: 's4', enableUserAuthentication: true },
+];
+
+const push = await startPush({
+  args: ['--config', file('all.json', {
+    'appManager.array.apps': apps, pathPrefix: 'push', activityTimeout: 2, pongTimeout: 5, userAuthenticationTimeout: 1000,
+    metrics: { host: '127.0.0.1' }, 'adapter.driver': 'local', prot: 1,
+  })],
+});
+const as = (i) => Object.assign(Object.create(push), { app: apps[i - 1] });
+
+test('a setting nobody knows is named, one of Soketi without effect too', () => {
+  assert.match(push.stderr, /unknown settings, please check: prot\b/);
+  assert.match(push.stderr, /without effect here: adapter.driver\b/);
+});
+
+test('apps know nothing of each other', async () => {
+  const [a, b] = [await as(1).raw(), await as(2).raw()];
+  await a.join('room');
+  await b.join('room');
+  await as(1).sdk().trigger('room', 'e', {});
+  await a.next('e');
+  assert.deepEqual(await b.drain(), []);
+  const r = await as(2).call('GET', '/channels', { key: 'one', secret: 'old' });
+  assert.equal(r.status, 401);
+  await a.close();
+  await b.close();
+});
+
+test('every secret of an app is good, the first one and the next', async () => {
+  for (const secret of ['old', 'new']) {
+    const r = await as(1).call('GET', '/channels', { secret });
+    assert.equal(r.status, 200, r.text);
+    const s = await as(1).raw();
+    await s.join('private-x', { auth: push.auth(s.socketId, 'private-x', undefined, { key: 'one', secret }) });
+    await s.close();
+  }
+});
+
+test('a disabled app refuses sockets with 4003 and requests with 403', async () => {
+  assert.equal((await push.refused(as(3).url())).code, 4003);
+  assert.equal((await as(3).call('GET', '/channels')).status, 403);
+});
+
+test('an app takes its number of connections and no more, again and again', async () => {
+  const two = as(2);
+  let [a, b] = [await two.raw(), await two.raw()];
+  for (let round = 0; round < 5; round++) {
+    assert.equal((await push.refused(two.url())).code, 4004);
+    await a.close();
+    [a, b] = [b, await two.raw()];
+  }
+  await a.close();
+  await b.close();
+});
+
+test('an Origin must be on the list, none at all is fine', async () => {
+  for (const [origin, good] of [
+    ['https://a.example', true], ['HTTPS://A.example', true], ['http://a.example', false], ['https://a.example:8443', false],
+    ['https://x.b.example', true], ['https://x.y.b.example:99', true], ['https://b.example', false], ['https://xb.example', false],
+    ['http://c.example', true], ['http://c.example:8080', true], ['https://evil.c.example', false], ['null', false], ['', false],
+    ['https://evil.example', false],
+  ]) {
+    const options = { headers: { Origin: origin } };
+    if (good) {
+      await (await as(1).raw({ ws: options })).close();
+    } else {
+      assert.equal((await push.refused(as(1).url(), options)).code, 4009, origin);
+    }
+  }
+  await (await as(1).raw()).close();
+});
+
+test('publishing and reading are limited by the app', async () => {
+  await sleep(1000 - (Date.now() % 1000) + 50);
+  const statuses = [];
+  for (let i = 0; i < 8; i++) {
+    statuses.push((await as(2).call('POST', '/events', { body: { name: 'e', channel: 'c', data: '' } })).status);
+  }
+  assert.ok(statuses.includes(200) && statuses.includes(429), statuses.join());
+  const reads = [];
+  for (let i = 0; i < 8; i++) {
+    reads.push((await as(2).call('GET', '/channels')).status);
+  }
+  assert.ok(reads.includes(200) && reads.includes(429), reads.join());
+});
+
+test('the path prefix is there or was taken off by a proxy', async () => {
+  const one = as(1);
+  await (await one.raw({ url: one.url().replace('/app/', '/push/app/') })).close();
+  await (await one.raw()).close();
+  const full = '/push/apps/1/channels';
+  for (const options of [{ prefix: '/push', signedPath: full }, { prefix: '/push' }, {}]) {
+    const r = await one.call('GET', '/channels', options);
+    assert.equal(r.status, 200, `${JSON.stringify(options)} ${r.text}`);
+  }
+  assert.equal((await push.refused(one.url().replace('/app/', '/pushapp/'))).code, 4005);
+});
+
+// The transport looks at each socket about every ten seconds.
+test('the silent are asked and then cut with 4201, whoever answers in any way stays', { timeout: 60000 }, async () => {
+  const one = as(1);
+  const dead = await one.raw({ ws: { autoPong: false } });
+  const dead4 = await one.raw({ query: 'protocol=4', ws: { autoPong: false } });
+  const wsOnly = await one.raw(); // answers WebSocket pings alone
+  const pusherOnly = await one.raw({ ws: { autoPong: false } });
+  pusherOnly.ws.on('message', (m) => {
+    if (JSON.parse(m).event === 'pusher:ping') {
+      pusherOnly.send({ event: 'pusher:pong', data: {} });
+    }
+  });
+  const busy = await one.raw({ ws: { autoPong: false } });
+  const timer = setInterval(() => busy.send({ event: 'pusher:ping' }), 500);
+  const [a, b] = await Promise.all([dead.closed, dead4.closed]);
+  clearInterval(timer);
+  assert.deepEqual([a.code, b.code], [4201, 4201]);
+  assert.ok(dead.pings >= 1);
+  assert.equal(dead.messages.filter((m) => m.event === 'pusher:ping').length, 1);
+  assert.equal(dead4.messages.filter((m) => m.event === 'pusher:ping').length, 0, 'unknown to protocol 4');
+  assert.ok(wsOnly.pings >= 1 && pusherOnly.pings >= 1);
+  for (const s of [wsOnly, pusherOnly, busy]) {
+    s.messages.length = 0;
+    assert.deepEqual((await s.drain()).filter((m) => m.event !== 'pusher:ping' && m.event !== 'pusher:pong'), []);
+    await s.close();
+  }
+});
+
+test('where an app asks for it, who does not prove anything is sent away with 4009', { timeout: 60000 }, async () => {
+  const four = as(4);
+  const [nobody, user, member, visitor] = [await four.raw(), await four.raw(), await four.raw(), await four.raw()];
+  user.signin({ id: '1' });
+  await user.next('pusher:signin_success');
+  await member.join('private-x');
+  await visitor.join('public');
+  for (const s of [nobody, visitor]) {
+    assert.equal((await s.closed).code, 4009);
+    assert.equal(s.messages.find((m) => m.event === 'pusher:error').data.code, 4009);
+  }
+  for (const s of [user, member]) {
+    assert.equal(s.ws.readyState, 1);
+    await s.close();
+  }
+});
+
+test('what keeps it from starting is one sentence and status 1', async () => {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  const { port } = taken.address();
+  const quiet = { SOKETI_HOST: '127.0.0.1', SOKETI_PORT: '0', SOKETI_METRICS_ENABLED: '0', SOKETI_DEFAULT_APP_SECRET: 'x' };
+  for (const [what, env, args, says] of [
+    ['a taken port', { SOKETI_PORT: String(port) }, [], new RegExp(`${port}`)],
+    ['a taken metrics port', { SOKETI_METRICS_ENABLED: '1', SOKETI_METRICS_HOST: '127.0.0.1', SOKETI_METRICS_SERVER_PORT: String(port) }, [], new RegExp(`${port}`)],
+    ['no such file', {}, ['--config', path.join(dir, 'none.json')], /none\.json/],
+    ['a directory', {}, ['--config', dir], /./],
+    ['bad JSON', {}, ['--config', file('bad.json', '{"port": 1,')], /bad\.json.*line 1/],
+    ['a list', {}, ['--config', file('list.json', '[]')], /list\.json/],
+    ['a wrong port', { SOKETI_PORT: 'many' }, [], /port/],
+    ['an app without secret', { SOKETI_DEFAULT_APP_SECRET: '' }, ['--config', file('app.json', { 'appManager.array.apps': [{ id: 'a', key: 'k' }] })], /apps\[0\]\.secret/],
+    ['TLS that is not there', { SOKETI_SSL_CERT: '/x', SOKETI_SSL_KEY: '/y' }, [], /ssl\.certPath/],
+    ['no such address', { SOKETI_HOST: '203.0.113.7' }, [], /203\.0\.113\.7/],
+    ['an unknown argument', {}, ['--nonsense'], /usage/],
+  ]) {
+    const r = await runPush({ ...quiet, ...env }, args);
+    assert.equal(r.code, 1, `${what}: ${r.stderr}`);
+    assert.match(r.stderr, says, what);
+    const sentences = r.stderr.trim().split('\n').filter((line) => !/warning:/.test(line));
+    assert.equal(sentences.length, 1, `${what}: ${r.stderr}`);
+  }
+  taken.close();
+});
+
+test('a metrics port that nobody asked for does not keep it from starting', async () => {
+  const taken = net.createServer().listen(9601, '127.0.0.1');
+  const listening = await new Promise((resolve) => {
+    taken.once('listening', () => resolve(true));
+    taken.once('error', () => resolve(false)); // somebody else has it: as good
+  });
+  const child = new Push();
+  const started = child.start({ env: { SOKETI_METRICS_ENABLED: '', SOKETI_METRICS_HOST: '', SOKETI_METRICS_SERVER_PORT: '' } });
+  started.catch(() => {});
+  await eventually(() => /listening on/.test(child.stderr), 'the start');
+  assert.match(child.stderr, /warning: no metrics: .*9601/);
+  assert.equal((await child.stop()).code, 0);
+  if (listening) {
+    taken.close();
+  }
+});
+
+test('it says what listens where and how many files it may open', () => {
+  assert.match(push.stderr, /listening on 127\.0\.0\.1:\d+ below \/push with 2 loops and 4 apps, at most \d+ open files, metrics on http:\/\/127\.0\.0\.1:\d+\/metrics/);
+});
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  test(`${signal} sends clients away with 4200 and ends with status 0`, async () => {
+    const child = await new Push().start();
+    const sockets = [];
+    for (let i = 0; i < 20; i++) {
+      sockets.push(await child.raw());
+      await sockets[i].join('room');
+    }
+    for (const ignored of ['SIGUSR1', 'SIGHUP', 'SIGPIPE']) {
+      child.child.kill(ignored);
+    }
+    await sockets[0].drain();
+    const begun = Date.now();
+    child.child.kill(signal);
+    for (const s of sockets) {
+      const { code, reason } = await s.closed;
+      assert.equal(code, 4200);
+      assert.ok(reason);
+    }
+    assert.deepEqual(await child.ended, { code: 0, signal: null });
+    assert.ok(Date.now() - begun < 2000, 'nobody had to be waited for');
+  });
+}
+
+test('a client that does not answer the close is not waited for for ever', async () => {
+  const child = await new Push().start({ env: { SOKETI_SHUTDOWN_GRACE_PERIOD: '300' } });
+  const s = await child.raw();
+  s.ws._socket.pause();
+  const begun = Date.now();
+  assert.equal((await child.stop()).code, 0);
+  assert.ok(Date.now() - begun < 2500);
+  s.ws.terminate();
+});
