@@ -249,3 +249,28 @@ test('a client that does not answer the close is not waited for for ever', async
   assert.ok(Date.now() - begun < 2500);
   s.ws.terminate();
 });
+
+// Where identities are asked for, these names are private, and a connection
+// that has none is refused; without that they are public names like any other.
+test('private. names are refused where identities matter and nobody has one', async () => {
+  const child = await new Push().start({
+    args: ['--config', file('identity.json', {
+      'appManager.array.apps': [{ id: 'app1', key: 'key1', secret: 'secret1', authEndpoint: 'http://127.0.0.1:9/auth' }],
+    })],
+  });
+  try {
+    const s = await child.raw();
+    for (const name of ['private.user.7', 'private.conversation.7', 'private.x']) {
+      const r = await s.subscribe(name, { auth: child.auth(s.socketId, name) });
+      assert.deepEqual([r.event, r.data.status], ['pusher:subscription_error', 401], name);
+    }
+    await s.join('private-user.7');
+    await child.sdk().trigger('private.user.7', 'e', {}); // one logical channel
+    assert.equal((await s.next('e')).channel, 'private-user.7');
+    const r = await child.call('GET', '/channels/private.user.7');
+    assert.equal(r.json.subscription_count, 1);
+    await s.close();
+  } finally {
+    assert.equal((await child.stop()).code, 0);
+  }
+});
