@@ -38,7 +38,9 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) -fPIC -fvisibility=hidden -p
 ALL_LDFLAGS = $(LDFLAGS) -pthread $(SAN) -Wl,-z,relro,-z,now
 
 COMMON_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard common/*.c)) $(B)/gen/statements.o $(B)/gen/scripts.o
-PUSH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out push/main.c,$(wildcard push/*.c)))
+PUSH_SRC = $(filter-out push/main.c,$(wildcard push/*.c push/*/*.c))
+PUSH_OBJ = $(patsubst %.c,$(B)/%.o,$(PUSH_SRC))
+PUSH_INC = -Ipush -Ipush/net -Ipush/pusher -Ipush/link
 MOD_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/*.c mod_chat/*/*.c))
 # What needs none of httpd's functions: unit tests and fuzzers link it.
 MOD_PURE = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/pure/*.c))
@@ -56,7 +58,7 @@ all: $(B)/mod_chat.so $(B)/chat-push $(B)/ws-echo $(B)/htdocs/.done
 # --- C ------------------------------------------------------------------------
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Ipush -c -o $@ $<
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(PUSH_INC) -c -o $@ $<
 
 $(B)/mod_chat/%.o: mod_chat/%.c
 	@mkdir -p $(@D)
@@ -111,7 +113,7 @@ $(B)/htdocs/.done: $(shell find htdocs -type f 2>/dev/null) package-lock.json
 # --- tests --------------------------------------------------------------------
 $(B)/unit/%: test/unit/%.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Ipush $(MOD_INC) -o $@ $< $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(PUSH_INC) $(MOD_INC) -o $@ $< $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
 
 unit: $(UNIT)
 	@for t in $^; do echo "== $$t"; $$t || exit 1; done
@@ -119,7 +121,7 @@ unit: $(UNIT)
 # The corpora, replayed by an ordinary program; an empty corpus is a failure.
 $(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Ipush $(MOD_INC) -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(PUSH_INC) $(MOD_INC) -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
 
 fuzz-replay: $(FUZZ)
 	@for f in $^; do $$f test/fuzz/corpus/$$(basename $$f | sed 's/^fuzz_//') || exit 1; done
@@ -127,8 +129,8 @@ fuzz-replay: $(FUZZ)
 # Search for new inputs; needs clang and its runtime (packages clang and libclang-rt-14-dev).
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -pthread \
-    $(DEP_CFLAGS) -Icommon -Ipush $(MOD_INC)
-FUZZ_SRC = $(wildcard common/*.c) $(filter-out push/main.c,$(wildcard push/*.c)) $(wildcard mod_chat/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
+    $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC)
+FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(wildcard mod_chat/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
 fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
 	@command -v clang >/dev/null || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
 	@mkdir -p $(B)/libfuzzer

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- What chat-push reads: the event log (push/tail.c). Nothing here writes.
+-- What chat-push reads: the event log (push/link/tail.c). Nothing here writes.
 
 -- The log's name, the last id ever given, the oldest id still kept (NULL when no
 -- row is). sqlite_sequence remembers the last id when retention took all rows.
