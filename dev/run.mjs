@@ -15,7 +15,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { watchParent } from './parent.mjs';
 import {
-  Site, SiteError, closedFolder, makeDir, portFree, root, runUser, samplePeople, sleep, tmpName, tokenFor,
+  Site, SiteError, closedFolder, makeDir, needPrograms, portFree, root, runUser, samplePeople, sleep, tmpName, tokenFor,
 } from './site.mjs';
 
 function portOf(variable, usual) {
@@ -92,6 +92,7 @@ async function main() {
   if (db !== 'sqlite') {
     throw new SiteError(`DB=${db}: make run knows only DB=sqlite`);
   }
+  needPrograms();
   const build = process.env.CHAT_BUILD || path.join(root, 'build');
   const { nominal, dir } = chooseDir(build);
   const runJson = path.join(nominal, 'run.json');

@@ -61,6 +61,19 @@ export function closedFolder(dir, user) {
   }
 }
 
+/** What a site is run with, and the Debian packages that bring it. */
+const programs = { sqlite3: 'sqlite3', setpriv: 'util-linux', [process.env.CHAT_HTTPD || '/usr/sbin/apache2']: 'apache2-bin' };
+
+export function needPrograms() {
+  for (const [name, debian] of Object.entries(programs)) {
+    try {
+      execFileSync('sh', ['-c', 'command -v "$1"', 'sh', name], { stdio: 'pipe' });
+    } catch {
+      throw new SiteError(`the program ${name} is not installed: package ${debian}`);
+    }
+  }
+}
+
 /** Resolves when nothing listens on a port of 127.0.0.1, else rejects. */
 export function portFree(port, variable) {
   return new Promise((resolve, reject) => {
@@ -169,9 +182,11 @@ export class Site {
     const { build } = this.o;
     fs.rmSync(this.path('htdocs'), { recursive: true, force: true });
     fs.cpSync(path.join(build, 'htdocs'), this.path('htdocs'), { recursive: true });
-    for (const name of ['chat-push', 'mod_chat.so']) {
+    // httpd itself is not built for ThreadSanitizer and cannot load a module that is.
+    const module = this.o.sanitize.includes('thread') ? process.env.CHAT_PLAIN : build;
+    for (const [name, from] of [['chat-push', build], ['mod_chat.so', module]]) {
       fs.rmSync(this.path('bin', name), { force: true });
-      fs.copyFileSync(path.join(build, name), this.path('bin', name));
+      fs.copyFileSync(path.join(from, name), this.path('bin', name));
     }
     fs.chmodSync(this.path('bin', 'chat-push'), 0o755);
   }
@@ -324,7 +339,7 @@ ${this.o.extraConf}
 
   sanitizerEnv(preload) {
     const s = this.o.sanitize;
-    if (!s) {
+    if (!s || (preload && s.includes('thread'))) {
       return {};
     }
     const env = {

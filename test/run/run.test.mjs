@@ -4,7 +4,7 @@
 // in one sentence, and leaves nothing behind.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -157,6 +157,11 @@ test('what a person can put right is one sentence and exit status 1', async () =
   fs.chmodSync(dir, 0o755);
   const file = path.join(dir, 'a-file');
   fs.writeFileSync(file, '');
+  const bare = path.join(dir, 'bin'); // all that make needs, and no sqlite3
+  fs.mkdirSync(bare);
+  for (const name of ['sh', 'make', 'node', 'find', 'awk', 'gcc', 'cat', 'test', 'mkdir', 'setpriv']) {
+    fs.symlinkSync(execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim(), path.join(bare, name));
+  }
   for (const [env, sentence] of [
     [{ PORT: port }, new RegExp(`port ${port} .*is in use.*PORT=`)],
     [{ PUSH_PORT: port }, new RegExp(`port ${port} .*is in use.*PUSH_PORT=`)],
@@ -165,6 +170,7 @@ test('what a person can put right is one sentence and exit status 1', async () =
     [{ RUN_DIR: '/proc/none' }, /cannot (write in|make) \/proc\/none/],
     [{ RUN_DIR: file }, /is no directory|cannot write/],
     [{ DB: 'oracle' }, /DB=oracle/],
+    [{ PATH: bare }, /the program sqlite3 is not installed: package sqlite3/],
   ]) {
     const p = await makeRun({ RUN_DIR: path.join(dir, 'unused'), ...env });
     const { code } = await p.done;
