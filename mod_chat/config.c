@@ -27,7 +27,7 @@
 #define DEFAULT_SESSION apr_time_from_sec(14 * 24 * 3600)
 #define DEFAULT_MAX_BODY 65536
 #define MINUTE_MS 60000
-#define MAX_PER_MINUTE 60000
+#define MAX_PER_MINUTE 6000 /* the interval is kept in whole milliseconds */
 #define MAX_BURST 100000
 
 /* 300 a minute with a burst of 100; 10 failed log-ins in 15 minutes. */
@@ -359,7 +359,8 @@ static const char *set_send_rate(cmd_parms *cmd, void *dir, const char *rate,
     if (!chat_form_number(&n, rate) || n < 1 || n > MAX_PER_MINUTE ||
         (burst != NULL && (!chat_form_number(&at_once, burst) || at_once < 1 ||
                            at_once > MAX_BURST))) {
-        return "ChatSendRate: messages per minute and how many at once, or off";
+        return "ChatSendRate: messages per minute (1 to 6000) and how many at "
+               "once, or off";
     }
     to->interval = (apr_uint32_t)(MINUTE_MS / n);
     to->burst = (apr_uint32_t)at_once;

@@ -7,7 +7,9 @@
 #include <http_protocol.h>
 
 #include "chat_module.h"
+#include "db.h"
 #include "json.h"
+#include "utf8.h"
 
 APLOG_USE_MODULE(chat);
 
@@ -32,8 +34,11 @@ void chat_reply_status(request_rec *r, int status)
 int chat_reply(chat_request_t *q, int status, const char *json)
 {
     request_rec *r = q->r;
-    size_t len = strlen(json);
+    size_t len;
 
+    /* SQL made it of rows that other programs may have written. */
+    json = chat_utf8_repaired(json, r->pool);
+    len = strlen(json);
     common_headers(r);
     chat_reply_status(r, status);
     ap_set_content_type(r, "application/json; charset=utf-8");
@@ -116,8 +121,11 @@ int chat_reply_method(chat_request_t *q, const char *allow)
 
 int chat_reply_failed(chat_request_t *q, apr_status_t rv, const char *doing)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r, "%s: %s (%s)", doing,
-                  chat_db_strerror(rv), chat_db_error(NULL));
+    int of_db = rv >= CHAT_DB_EAWAY && rv <= CHAT_DB_ESQL;
+
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r, "%s: %s%s%s", doing,
+                  chat_db_strerror(rv), of_db ? ": " : "",
+                  of_db ? chat_db_error(NULL) : "");
     if (rv == CHAT_DB_EAWAY || rv == CHAT_DB_EBUSY || rv == CHAT_DB_EFULL) {
         apr_table_setn(q->r->err_headers_out, "Retry-After", RETRY_SECONDS);
         return error_reply(q, HTTP_SERVICE_UNAVAILABLE,

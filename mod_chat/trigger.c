@@ -168,11 +168,13 @@ apr_status_t chat_trigger_send(chat_trigger_t *t, const char *event,
 {
     const chat_app_t *app = t->push->app;
     apr_time_t now = apr_time_now();
+    apr_time_t rest = apr_time_from_msec(CHAT_TRIGGER_REST);
+    apr_time_t until = __atomic_load_n(&t->rest_until, __ATOMIC_RELAXED);
     const char *body, *query;
     chat_signer_t *signer;
     apr_status_t rv;
 
-    if (now < __atomic_load_n(&t->rest_until, __ATOMIC_RELAXED)) {
+    if (now < until && until - now <= rest) { /* the clock may step back */
         *why = "it did not answer a moment ago";
         return APR_EAGAIN;
     }
@@ -186,9 +188,7 @@ apr_status_t chat_trigger_send(chat_trigger_t *t, const char *event,
                               strlen(body), apr_time_sec(now), p);
     rv = post(t, apr_pstrcat(p, t->base, t->path, "?", query, NULL), body, why,
               p);
-    __atomic_store_n(
-        &t->rest_until,
-        rv == APR_SUCCESS ? 0 : now + apr_time_from_msec(CHAT_TRIGGER_REST),
-        __ATOMIC_RELAXED);
+    __atomic_store_n(&t->rest_until, rv == APR_SUCCESS ? 0 : now + rest,
+                     __ATOMIC_RELAXED);
     return rv;
 }

@@ -19,12 +19,17 @@
 -- the triggers below and in the statements of mod_chat. This is the expression,
 -- m being messages and u the author's row of users (or chat_users):
 --
---   json_object('id', m.id, 'content', m.body, 'type', m.type,
---               'client_id', m.client_id, 'user_id', m.from_user_id,
---               'consultation_id', m.request_id,
+--   json_object('id', m.id, 'content', CAST(m.body AS TEXT),
+--               'type', CAST(m.type AS TEXT),
+--               'client_id', CAST(m.client_id AS TEXT),
+--               'user_id', m.from_user_id, 'consultation_id', m.request_id,
 --               'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
 --               'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
---               'user', json_object('id', u.id, 'name', u.name, 'role', u.role))
+--               'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+--                                   'role', CAST(u.role AS TEXT)))
+--
+-- The casts are for programs that bind text as bytes: JSON cannot hold a BLOB,
+-- and a trigger that fails would refuse their row.
 
 PRAGMA journal_mode = WAL;
 PRAGMA foreign_keys = ON;
@@ -242,17 +247,17 @@ BEGIN
                            'private-user.' || m.from_user_id) END,
            json_object(
                'message',
-               json_object('id', m.id, 'content', m.body, 'type', m.type,
-                           'client_id', m.client_id,
+               json_object('id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
+                           'client_id', CAST(m.client_id AS TEXT),
                            'user_id', m.from_user_id,
                            'consultation_id', m.request_id,
                            'created_at',
                            strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
                            'read_at',
                            strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-                           'user', json_object('id', u.id, 'name', u.name,
-                                               'role', u.role)),
-               'consultation', json_object('id', r.id, 'status', r.status))
+                           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                               'role', CAST(u.role AS TEXT))),
+               'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
     FROM messages m
     JOIN users u ON u.id = m.from_user_id
     JOIN treatment_requests r ON r.id = m.request_id
@@ -293,8 +298,8 @@ BEGIN
                   SELECT 'private-user.' || user_id FROM chat_members
                   WHERE conversation_id = r.id)),
            json_object('consultation_id', r.id, 'user_id', u.id,
-                       'user', json_object('id', u.id, 'name', u.name,
-                                           'role', u.role),
+                       'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                           'role', CAST(u.role AS TEXT)),
                        'message_ids', json_array(NEW.id),
                        'read_at',
                        strftime('%Y-%m-%dT%H:%M:%fZ', NEW.read_at))
@@ -314,8 +319,8 @@ BEGIN
                   SELECT 'private-user.' || user_id FROM chat_members
                   WHERE conversation_id = r.id)),
            json_object('consultation_id', r.id, 'user_id', u.id,
-                       'user', json_object('id', u.id, 'name', u.name,
-                                           'role', u.role),
+                       'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                           'role', CAST(u.role AS TEXT)),
                        'message_ids', json(found.ids),
                        'read_at',
                        strftime('%Y-%m-%dT%H:%M:%fZ', NEW.read_at))
@@ -353,8 +358,8 @@ BEGIN
                   SELECT 'private-user.' || user_id FROM chat_members
                   WHERE conversation_id = NEW.id)),
            json_object('consultation',
-                       json_object('id', NEW.id, 'status', NEW.status,
-                                   'title', NEW.title));
+                       json_object('id', NEW.id, 'status', CAST(NEW.status AS TEXT),
+                                   'title', CAST(NEW.title AS TEXT)));
 END;
 
 -- The doctor submits, the patient decides: each event also goes to the other
@@ -375,15 +380,15 @@ BEGIN
                       ELSE NEW.doctor_id END),
            json_object(
                'plan',
-               json_object('id', NEW.id, 'title', NEW.title,
-                           'status', NEW.status,
-                           'description', NEW.description,
-                           'price_cents', NEW.price_cents,
-                           'currency', NEW.currency,
-                           'duration_days', NEW.duration_days,
+               json_object('id', NEW.id, 'title', CAST(NEW.title AS TEXT),
+                           'status', CAST(NEW.status AS TEXT),
+                           'description', CAST(NEW.description AS TEXT),
+                           'price_cents', CAST(NEW.price_cents AS INTEGER),
+                           'currency', CAST(NEW.currency AS TEXT),
+                           'duration_days', CAST(NEW.duration_days AS INTEGER),
                            'doctor_id', NEW.doctor_id,
                            'consultation_id', r.id),
-               'consultation', json_object('id', r.id, 'status', r.status))
+               'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
     FROM treatment_requests r
     WHERE r.id = NEW.treatment_request_id AND r.deleted_at IS NULL;
 END;
@@ -405,15 +410,15 @@ BEGIN
                       ELSE NEW.doctor_id END),
            json_object(
                'plan',
-               json_object('id', NEW.id, 'title', NEW.title,
-                           'status', NEW.status,
-                           'description', NEW.description,
-                           'price_cents', NEW.price_cents,
-                           'currency', NEW.currency,
-                           'duration_days', NEW.duration_days,
+               json_object('id', NEW.id, 'title', CAST(NEW.title AS TEXT),
+                           'status', CAST(NEW.status AS TEXT),
+                           'description', CAST(NEW.description AS TEXT),
+                           'price_cents', CAST(NEW.price_cents AS INTEGER),
+                           'currency', CAST(NEW.currency AS TEXT),
+                           'duration_days', CAST(NEW.duration_days AS INTEGER),
                            'doctor_id', NEW.doctor_id,
                            'consultation_id', r.id),
-               'consultation', json_object('id', r.id, 'status', r.status))
+               'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
     FROM treatment_requests r
     WHERE r.id = NEW.treatment_request_id AND r.deleted_at IS NULL;
 END;

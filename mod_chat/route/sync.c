@@ -19,6 +19,7 @@
 #include "event.h"
 #include "json.h"
 #include "reply.h"
+#include "utf8.h"
 
 #define LIMIT_DEFAULT 200
 #define LIMIT_MAX 500
@@ -77,22 +78,32 @@ static int sync_reply(chat_request_t *q, const char *events, const char *cursor,
                                   ",\"status\":\"", status, "\"}", NULL));
 }
 
+/* NULL for a row that is no event of ours: it is passed over, like by
+ * chat-push, because it would make the whole answer unreadable. */
 static const char *event_json(const head_t *head, const chat_db_result_t *res,
                               int row, apr_pool_t *p)
 {
     apr_int64_t id = chat_db_get_int(res, row, COL_ID, 0);
+    const char *payload = chat_db_get(res, row, COL_PAYLOAD);
     const char *name = chat_db_get(res, row, COL_EVENT);
     const char *channel = apr_pstrcat(p, CHAT_CHANNEL_CONVERSATION,
                                       chat_db_get(res, row, COL_CONVERSATION),
                                       NULL);
-    const char *data = chat_event_data(chat_db_get(res, row, COL_PAYLOAD), id,
-                                       cursor_at(head, id, p), p);
+    const char *data;
 
-    return apr_psprintf(
-        p,
-        "{\"id\":%" APR_INT64_T_FMT ",\"channel\":%s,\"event\":%s,\"data\":%s}",
-        id, chat_json_quote(channel, strlen(channel), p),
-        chat_json_quote(name, strlen(name), p), data != NULL ? data : "{}");
+    if (payload == NULL) {
+        return NULL;
+    }
+    data = chat_event_data(payload, id, cursor_at(head, id, p), p);
+    if (data == NULL) {
+        return NULL;
+    }
+    name = chat_utf8_repaired(name, p);
+    return apr_psprintf(p,
+                        "{\"id\":%" APR_INT64_T_FMT
+                        ",\"channel\":%s,\"event\":%s,\"data\":%s}",
+                        id, chat_json_quote(channel, strlen(channel), p),
+                        chat_json_quote(name, strlen(name), p), data);
 }
 
 static apr_status_t events_read(chat_db_result_t **res, const chat_request_t *q,
@@ -121,7 +132,11 @@ static int events_reply(chat_request_t *q, const head_t *head,
     n -= more;
     parts = apr_array_make(p, n, sizeof(const char *));
     for (int i = 0; i < n; i++) {
-        APR_ARRAY_PUSH(parts, const char *) = event_json(head, res, i, p);
+        const char *event = event_json(head, res, i, p);
+
+        if (event != NULL) {
+            APR_ARRAY_PUSH(parts, const char *) = event;
+        }
     }
     if (n > 0) {
         last = chat_db_get_int(res, n - 1, COL_ID, 0);

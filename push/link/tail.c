@@ -12,6 +12,7 @@
 #include "db.h"
 #include "event.h"
 #include "json.h"
+#include "utf8.h"
 
 #include <string.h>
 #include <apr_strings.h>
@@ -221,6 +222,7 @@ static int event_read(push_tail_event_t *e, const push_tail_t *tail,
     if (e->event == NULL || channels == NULL || payload == NULL) {
         return 0;
     }
+    e->event = chat_utf8_repaired(e->event, p);
     e->channels = channels_read(channels, p);
     e->data = chat_event_data(payload, e->id, chat_cursor_text(&cursor, p), p);
     if (e->channels == NULL || e->data == NULL) {

@@ -18,9 +18,9 @@
 -- $1 the cookie's digest, $2 conversation id or NULL
 -- :name who_session sqlite
 SELECT u.id, u.name, u.email, u.role,
-       json_object('id', u.id, 'name', u.name, 'role', u.role),
-       json_object('id', u.id, 'name', u.name, 'email', u.email,
-                   'role', u.role),
+       json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'role', CAST(u.role AS TEXT)),
+       json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'email', CAST(u.email AS TEXT),
+                   'role', CAST(u.role AS TEXT)),
        s.token_hash, s.csrf_token,
        strftime('%s', 'now') - strftime('%s', s.last_seen_at),
        c.id, json_quote(c.id), c.message_count,
@@ -35,9 +35,9 @@ WHERE s.token_hash = $1 AND u.active
 -- $1 the token's digest, $2 conversation id or NULL, $3 the token's id or 0
 -- :name who_bearer sqlite
 SELECT u.id, u.name, u.email, u.role,
-       json_object('id', u.id, 'name', u.name, 'role', u.role),
-       json_object('id', u.id, 'name', u.name, 'email', u.email,
-                   'role', u.role),
+       json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'role', CAST(u.role AS TEXT)),
+       json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'email', CAST(u.email AS TEXT),
+                   'role', CAST(u.role AS TEXT)),
        t.token, NULL,
        strftime('%s', 'now') - strftime('%s', t.last_used_at),
        c.id, json_quote(c.id), c.message_count,
@@ -55,9 +55,9 @@ WHERE t.token = $1 AND u.active AND t.tokenable_type = 'App\Models\User'
 -- is one person's; a name counts only while nobody else has it.
 -- :name who_name sqlite
 SELECT u.id, u.name, u.email, u.role,
-       json_object('id', u.id, 'name', u.name, 'role', u.role),
-       json_object('id', u.id, 'name', u.name, 'email', u.email,
-                   'role', u.role),
+       json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'role', CAST(u.role AS TEXT)),
+       json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'email', CAST(u.email AS TEXT),
+                   'role', CAST(u.role AS TEXT)),
        NULL, NULL, NULL,
        c.id, json_quote(c.id), c.message_count,
        EXISTS (SELECT 1 FROM chat_members m
@@ -94,8 +94,8 @@ WHERE token = $1
 -- the last column is how this site's hashes begin ("$2y$10$").  $1 e-mail
 -- :name login_user sqlite
 SELECT u.id, u.password,
-       json_object('id', u.id, 'name', u.name, 'email', u.email,
-                   'role', u.role),
+       json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'email', CAST(u.email AS TEXT),
+                   'role', CAST(u.role AS TEXT)),
        (SELECT substr(password, 1, 7) FROM chat_users LIMIT 1)
 FROM (SELECT 1)
 LEFT JOIN chat_users u ON u.email = $1 AND u.active
@@ -137,7 +137,7 @@ DELETE FROM personal_access_tokens WHERE token = $1
 -- :name conversation_list sqlite
 SELECT k.at, k.id,
        json_object(
-           'id', c.id, 'title', c.title, 'status', c.status,
+           'id', c.id, 'title', CAST(c.title AS TEXT), 'status', CAST(c.status AS TEXT),
            'unread',
            (SELECT count(*) FROM messages m
             WHERE m.to_user_id = $1 AND m.request_id = c.id
@@ -148,29 +148,29 @@ SELECT k.at, k.id,
                     coalesce(c.updated_at, c.created_at)),
            'last_message',
            json((SELECT json_object(
-                     'id', m.id, 'content', m.body, 'type', m.type,
-                     'client_id', m.client_id, 'user_id', m.from_user_id,
+                     'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
+                     'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
                      'consultation_id', m.request_id,
                      'created_at',
                      strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
                      'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-                     'user', json_object('id', u.id, 'name', u.name,
-                                         'role', u.role))
+                     'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                         'role', CAST(u.role AS TEXT)))
                  FROM messages m
                  JOIN chat_users u ON u.id = m.from_user_id
                  WHERE m.request_id = c.id AND m.deleted_at IS NULL
                  ORDER BY m.id DESC LIMIT 1)),
            'other',
-           json((SELECT json_object('id', u.id, 'name', u.name,
-                                    'role', u.role)
+           json((SELECT json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                    'role', CAST(u.role AS TEXT))
                  FROM chat_members x
                  JOIN chat_users u ON u.id = x.user_id
                  WHERE x.conversation_id = c.id AND x.user_id <> $1
                  LIMIT 1)),
            'members',
            json((SELECT json_group_array(json(one))
-                 FROM (SELECT json_object('id', u.id, 'name', u.name,
-                                          'role', u.role) AS one
+                 FROM (SELECT json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                          'role', CAST(u.role AS TEXT)) AS one
                        FROM chat_members x
                        JOIN chat_users u ON u.id = x.user_id
                        WHERE x.conversation_id = c.id LIMIT 100))))
@@ -190,7 +190,7 @@ ORDER BY k.at DESC, k.id DESC
 -- :name conversation_list_all sqlite
 SELECT k.at, k.id,
        json_object(
-           'id', c.id, 'title', c.title, 'status', c.status,
+           'id', c.id, 'title', CAST(c.title AS TEXT), 'status', CAST(c.status AS TEXT),
            'unread',
            (SELECT count(*) FROM messages m
             WHERE m.to_user_id = $1 AND m.request_id = c.id
@@ -201,14 +201,14 @@ SELECT k.at, k.id,
                     coalesce(c.updated_at, c.created_at)),
            'last_message',
            json((SELECT json_object(
-                     'id', m.id, 'content', m.body, 'type', m.type,
-                     'client_id', m.client_id, 'user_id', m.from_user_id,
+                     'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
+                     'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
                      'consultation_id', m.request_id,
                      'created_at',
                      strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
                      'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-                     'user', json_object('id', u.id, 'name', u.name,
-                                         'role', u.role))
+                     'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                         'role', CAST(u.role AS TEXT)))
                  FROM messages m
                  JOIN chat_users u ON u.id = m.from_user_id
                  WHERE m.request_id = c.id AND m.deleted_at IS NULL
@@ -216,8 +216,8 @@ SELECT k.at, k.id,
            'other', NULL,
            'members',
            json((SELECT json_group_array(json(one))
-                 FROM (SELECT json_object('id', u.id, 'name', u.name,
-                                          'role', u.role) AS one
+                 FROM (SELECT json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                          'role', CAST(u.role AS TEXT)) AS one
                        FROM chat_members x
                        JOIN chat_users u ON u.id = x.user_id
                        WHERE x.conversation_id = c.id LIMIT 100))))
@@ -233,15 +233,15 @@ ORDER BY k.at DESC, k.id DESC
 -- $1 conversation
 -- :name conversation_show sqlite
 SELECT json_object(
-           'id', c.id, 'title', c.title, 'status', c.status,
+           'id', c.id, 'title', CAST(c.title AS TEXT), 'status', CAST(c.status AS TEXT),
            'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', c.created_at),
            'updated_at',
            strftime('%Y-%m-%dT%H:%M:%fZ',
                     coalesce(c.updated_at, c.created_at)),
            'members',
            json((SELECT json_group_array(json(one))
-                 FROM (SELECT json_object('id', u.id, 'name', u.name,
-                                          'role', u.role) AS one
+                 FROM (SELECT json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                          'role', CAST(u.role AS TEXT)) AS one
                        FROM chat_members x
                        JOIN chat_users u ON u.id = x.user_id
                        WHERE x.conversation_id = c.id LIMIT 100))))
@@ -267,12 +267,12 @@ JOIN chat_users u ON u.id = $1
 WHERE c.id = $2
 ON CONFLICT DO NOTHING
 RETURNING json_object(
-    'id', id, 'content', body, 'type', type, 'client_id', client_id,
+    'id', id, 'content', CAST(body AS TEXT), 'type', CAST(type AS TEXT), 'client_id', CAST(client_id AS TEXT),
     'user_id', from_user_id, 'consultation_id', request_id,
     'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', created_at),
     'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', read_at),
-    'user', json((SELECT json_object('id', u.id, 'name', u.name,
-                                     'role', u.role)
+    'user', json((SELECT json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                     'role', CAST(u.role AS TEXT))
                   FROM chat_users u WHERE u.id = from_user_id)))
 
 -- What a retried POST sent the first time.
@@ -280,12 +280,12 @@ RETURNING json_object(
 -- :name message_sent sqlite
 SELECT m.body, m.type,
        json_object(
-           'id', m.id, 'content', m.body, 'type', m.type,
-           'client_id', m.client_id, 'user_id', m.from_user_id,
+           'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
+           'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
            'consultation_id', m.request_id,
            'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
            'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-           'user', json_object('id', u.id, 'name', u.name, 'role', u.role))
+           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'role', CAST(u.role AS TEXT)))
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.from_user_id = $2 AND m.client_id = $3
@@ -295,12 +295,12 @@ WHERE m.request_id = $1 AND m.from_user_id = $2 AND m.client_id = $3
 -- :name message_page sqlite
 SELECT m.id,
        json_object(
-           'id', m.id, 'content', m.body, 'type', m.type,
-           'client_id', m.client_id, 'user_id', m.from_user_id,
+           'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
+           'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
            'consultation_id', m.request_id,
            'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
            'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-           'user', json_object('id', u.id, 'name', u.name, 'role', u.role))
+           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'role', CAST(u.role AS TEXT)))
 FROM (SELECT id FROM messages
       WHERE request_id = $1 AND deleted_at IS NULL
       ORDER BY id DESC LIMIT $2 OFFSET $3) AS k
@@ -312,12 +312,12 @@ ORDER BY m.id DESC
 -- :name message_before sqlite
 SELECT m.id,
        json_object(
-           'id', m.id, 'content', m.body, 'type', m.type,
-           'client_id', m.client_id, 'user_id', m.from_user_id,
+           'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
+           'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
            'consultation_id', m.request_id,
            'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
            'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-           'user', json_object('id', u.id, 'name', u.name, 'role', u.role))
+           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'role', CAST(u.role AS TEXT)))
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.id < $2 AND m.deleted_at IS NULL
@@ -328,12 +328,12 @@ LIMIT $3
 -- :name message_after sqlite
 SELECT m.id,
        json_object(
-           'id', m.id, 'content', m.body, 'type', m.type,
-           'client_id', m.client_id, 'user_id', m.from_user_id,
+           'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
+           'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
            'consultation_id', m.request_id,
            'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
            'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-           'user', json_object('id', u.id, 'name', u.name, 'role', u.role))
+           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'role', CAST(u.role AS TEXT)))
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.id > $2 AND m.deleted_at IS NULL
@@ -370,9 +370,11 @@ SELECT epoch,
        (SELECT min(id) FROM chat_events)
 FROM chat_log
 
+-- A payload that is no JSON (somebody else wrote into the log) comes as NULL.
 -- $1 user, $2 last id seen, $3 limit.  Columns: id, event, conversation, data
--- :name sync_events
-SELECT e.id, e.event, e.conversation_id, e.payload
+-- :name sync_events sqlite
+SELECT e.id, e.event, e.conversation_id,
+       CASE WHEN json_valid(e.payload) THEN e.payload END
 FROM chat_events e
 WHERE e.id > $2
   AND e.conversation_id IN (SELECT conversation_id FROM chat_members
@@ -381,8 +383,9 @@ ORDER BY e.id
 LIMIT $3
 
 -- The same for staff.  $1 last id seen, $2 limit
--- :name sync_events_all
-SELECT e.id, e.event, e.conversation_id, e.payload
+-- :name sync_events_all sqlite
+SELECT e.id, e.event, e.conversation_id,
+       CASE WHEN json_valid(e.payload) THEN e.payload END
 FROM chat_events e
 WHERE e.id > $1
 ORDER BY e.id

@@ -18,8 +18,16 @@ SELECT epoch,
 FROM chat_log
 
 -- $1 last id seen, $2 up to which id the log is complete.  The LIMIT bounds the
--- memory of one batch; PUSH_TAIL_BATCH is the same number.
--- :name relay_events
+-- memory of one batch; PUSH_TAIL_BATCH is the same number. A payload that is no
+-- JSON (somebody else wrote into the log) comes as NULL.
+-- :name relay_events sqlite
+SELECT id, event, channels, CASE WHEN json_valid(payload) THEN payload END
+FROM chat_events
+WHERE id > $1 AND id <= $2
+ORDER BY id
+LIMIT 500
+
+-- :name relay_events pgsql
 SELECT id, event, channels, payload
 FROM chat_events
 WHERE id > $1 AND id <= $2

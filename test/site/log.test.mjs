@@ -149,3 +149,34 @@ test('a cursor that cannot be served says reset, and a broken one is refused', a
     assert.ok([400, 422].includes(status), `${bad}: ${status}`);
   }
 });
+
+test('whatever another program wrote, it is not refused and nothing becomes unreadable', async () => {
+  const start = (await doctor.get('/chat/sync')).json.cursor;
+  const { pusher, seen } = await listen();
+  try {
+    // Bytes bound as a BLOB, text that is no UTF-8, and rows put into the log by hand.
+    site.sqlite(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+      VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, x'6120626c6f62', x'74657874', datetime('now'), datetime('now')),
+             (${conv.patient}, ${conv.doctor}, ${conv.id}, CAST(x'636166e9' AS TEXT), 'text', datetime('now'), datetime('now'));
+      UPDATE treatment_requests SET title = x'616263', status = 'completed' WHERE id = ${conv.id};
+      UPDATE treatment_requests SET title = 'abc', status = 'in_progress' WHERE id = ${conv.id};
+      INSERT INTO chat_events (event, conversation_id, channels, payload)
+      VALUES ('Broken', ${conv.id}, '["private-conversation.${conv.id}"]', '{"a":}'),
+             (CAST(x'ff41' AS TEXT), ${conv.id}, '["private-conversation.${conv.id}"]', '{}');`);
+    insert('readable again');
+    await eventually(() => seen.length === 3, 'all three messages');
+    assert.deepEqual(contents(seen), ['a blob', 'caf\ufffd', 'readable again']);
+    const strict = new TextDecoder('utf-8', { fatal: true });
+    for (const path of ['/chat', `/chat/conversation/${conv.id}`, `/chat/conversation/${conv.id}/messages`, `/chat/sync?since=${start}`]) {
+      const r = await fetch(site.url + path, { headers: { Authorization: `Bearer ${doctor.token}`, Accept: 'application/json' } });
+      assert.equal(r.status, 200, path);
+      JSON.parse(strict.decode(await r.arrayBuffer()));
+    }
+    const { json } = await doctor.get(`/chat/sync?since=${start}`);
+    assert.equal(json.status, 'complete');
+    assert.deepEqual(json.events.filter((e) => e.event === 'MessageSent').map((e) => e.data.message.content), contents(seen));
+    assert.ok(!json.events.some((e) => e.event === 'Broken'));
+  } finally {
+    pusher.disconnect();
+  }
+});
