@@ -383,7 +383,8 @@ int http_has_token(const http_span_t *value, const char *token)
 
 /* The states follow the grammar; CR states wait for the line feed. */
 enum {
-    CHUNK_SIZE, /* hexadecimal digits */
+    CHUNK_SIZE,  /* hexadecimal digits */
+    CHUNK_BLANK, /* after the size; only an extension or the end may follow */
     CHUNK_EXTENSION,
     CHUNK_SIZE_LF,
     CHUNK_DATA,
@@ -408,6 +409,25 @@ static int hex_value(char ch)
     return -1;
 }
 
+/* What may stand behind the digits of a size. "3 5" is no size: who skips the
+ * blank reads another one than who stops there. */
+static http_result_t size_follow(http_chunked_t *st, char ch)
+{
+    if (ch == '\r') {
+        st->state = CHUNK_SIZE_LF;
+        return HTTP_MORE;
+    }
+    if (ch == ';') {
+        st->state = CHUNK_EXTENSION;
+        return HTTP_MORE;
+    }
+    if (is_space(ch) && ++st->line <= CHUNK_LINE_MAX) {
+        st->state = CHUNK_BLANK;
+        return HTTP_MORE;
+    }
+    return HTTP_BAD;
+}
+
 /* A character of the size: a digit, or what ends it. */
 static http_result_t size_step(http_chunked_t *st, char ch)
 {
@@ -421,15 +441,7 @@ static http_result_t size_step(http_chunked_t *st, char ch)
     if (st->line == 0 || digit >= 0) {
         return HTTP_BAD;
     }
-    if (ch == '\r') {
-        st->state = CHUNK_SIZE_LF;
-        return HTTP_MORE;
-    }
-    if (ch == ';' || is_space(ch)) {
-        st->state = CHUNK_EXTENSION;
-        return HTTP_MORE;
-    }
-    return HTTP_BAD;
+    return size_follow(st, ch);
 }
 
 static http_result_t extension_step(http_chunked_t *st, char ch)
@@ -486,6 +498,8 @@ static http_result_t chunked_step(http_chunked_t *st, char ch, apr_size_t limit)
     switch (st->state) {
     case CHUNK_SIZE:
         return size_step(st, ch);
+    case CHUNK_BLANK:
+        return size_follow(st, ch);
     case CHUNK_EXTENSION:
         return extension_step(st, ch);
     case CHUNK_SIZE_LF:

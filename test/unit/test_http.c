@@ -272,7 +272,7 @@ static http_result_t dechunk(char *out, apr_size_t *len, const char *raw,
 static void a_chunked_body_is_decoded_however_it_comes(void **state)
 {
     static const char raw[] = "5\r\nhello\r\n1;ext=\"a b\"\r\n \r\n"
-                              "00A \r\n0123456789\r\n0\r\n"
+                              "00A \t\r\n0123456789\r\n0\r\n"
                               "Trailer: x\r\nOther: y\r\n\r\nnext";
     apr_size_t step, len;
     char out[256];
@@ -289,19 +289,10 @@ static void a_chunked_body_is_decoded_however_it_comes(void **state)
 static void a_chunked_body_that_is_none_is_refused(void **state)
 {
     static const char *const bad[] = {
-        "\r\n",
-        "g\r\n",
-        "-1\r\n",
-        "0x1\r\n",
-        "1\n",
-        "1\r1",
-        "1\r\nab",
-        "1\r\na\rb",
-        "1\r\na\n",
-        "1;x\ny\r\n",
-        "0\r\nA\nB",
-        "0\r\n\rx",
-        "1111111111111111\r\n",
+        "\r\n",     "g\r\n",      "-1\r\n",   "0x1\r\n",
+        "1\n",      "1\r1",       "1\r\nab",  "1\r\na\rb",
+        "1\r\na\n", "1;x\ny\r\n", "3 5\r\n",  "3 x\r\n",
+        "3\t\n",    "0\r\nA\nB",  "0\r\n\rx", "1111111111111111\r\n",
     };
     apr_size_t i, len;
     char out[256];
