@@ -144,7 +144,8 @@ static int signature_right(const api_request_t *r, http_span_t path)
     if (memchr(path.at, '%', path.len) != NULL && r->arg.at != NULL) {
         decoded = apr_palloc(r->pool, path.len + 1);
         n = http_decode(decoded, path, 0);
-        if (n > 0) {
+        /* A line end would begin the part where parameters are signed. */
+        if (n > 0 && memchr(decoded, '\n', (apr_size_t)n) == NULL) {
             paths[2].at = decoded;
             paths[2].len = (apr_size_t)n;
         }
@@ -254,9 +255,10 @@ static void call(api_request_t *r, http_span_t path,
                  void (*handle)(api_request_t *r))
 {
     query_t query;
+    const char *why = query_read(&query, r->head->query, r->pool);
 
-    if (!query_read(&query, r->head->query, r->pool)) {
-        api_error(r, 400, "The query string cannot be read");
+    if (why != NULL) {
+        api_error(r, 400, "%s", why);
         return;
     }
     r->query = &query;

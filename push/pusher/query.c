@@ -76,22 +76,38 @@ static void insert(query_t *q, const query_param_t *param)
     q->params[i] = *param;
 }
 
-int query_read(query_t *q, http_span_t query, apr_pool_t *p)
+/* Whether text that is signed has one reading only; see query.h. */
+static int unambiguous(const query_param_t *param)
+{
+    return (param->name_len == 0 ||
+            (memchr(param->name, '&', param->name_len) == NULL &&
+             memchr(param->name, '=', param->name_len) == NULL)) &&
+           (param->value_len == 0 ||
+            memchr(param->value, '&', param->value_len) == NULL);
+}
+
+const char *query_read(query_t *q, http_span_t query, apr_pool_t *p)
 {
     http_span_t name, value;
     query_param_t param;
 
     q->n = 0;
     while (http_query_next(&name, &value, &query)) {
-        if (q->n == QUERY_MAX ||
-            !decode(&param.name, &param.name_len, name, p) ||
+        if (q->n == QUERY_MAX) {
+            return "The query string has too many parameters";
+        }
+        if (!decode(&param.name, &param.name_len, name, p) ||
             !decode(&param.value, &param.value_len, value, p)) {
-            return 0;
+            return "The query string has a broken escape";
+        }
+        if (!unambiguous(&param)) {
+            return "The query string has an escaped & or =, which no "
+                   "signature can cover: send it in the body";
         }
         lower(&param, p);
         insert(q, &param);
     }
-    return 1;
+    return NULL;
 }
 
 static int is(const query_param_t *param, const char *name)

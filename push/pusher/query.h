@@ -6,7 +6,10 @@
  *
  * Source: Pusher Channels documents, "HTTP API reference", Authentication: the
  * signed text is METHOD, path and the parameters but auth_signature, names in
- * lower case, sorted by name, not percent-encoded.
+ * lower case, sorted by name, not percent-encoded. So an escaped '&' anywhere
+ * or
+ * '=' in a name would let one signature stand for several queries; SDKs send
+ * neither, as they escape nothing.
  */
 #ifndef PUSH_QUERY_H
 #define PUSH_QUERY_H
@@ -30,9 +33,9 @@ typedef struct {
 
 /**
  * Read a query.
- * @return 0 when an escape is broken or there are too many parameters
+ * @return why it cannot be read, a sentence; NULL when it was
  */
-int query_read(query_t *q, http_span_t query, apr_pool_t *p);
+const char *query_read(query_t *q, http_span_t query, apr_pool_t *p);
 
 /** The first parameter of a name, NULL when there is none. */
 const query_param_t *query_get(const query_t *q, const char *name);

@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0 && memchr(data, 0, size) != NULL) {
         return 0; /* no request head has one */
     }
-    if (query_read(&q, query, p)) {
+    if (query_read(&q, query, p) == NULL) {
         sorted(&q);
         text = query_signed(&q, method, "/apps/1/events", 14, &len, p);
         must(len >= 20 && len <= size + 2 * (size_t)q.n + 20);

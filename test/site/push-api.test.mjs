@@ -101,6 +101,16 @@ test('parameters may stand in the query string', async () => {
   await listener.next('e');
 });
 
+test('one signature is good for one query', async () => {
+  const room = { name: 'e', channel: 'room' };
+  await refused(push.call('POST', '/events', { params: { ...room, data: 'a&socket_id=1.1' } }), 400, /&/);
+  const joined = ({ data, socket_id, ...all }) => ({ ...all, data: `${data}&socket_id=${socket_id}` });
+  await refused(push.call('POST', '/events', { params: { ...room, data: 'a', socket_id: '1.1' }, spoil: joined }), 400, /&/);
+  const r = await push.call('POST', '/events', { params: { ...room, data: 'a=b' } });
+  assert.equal(r.status, 200, r.text);
+  assert.equal((await listener.next('e')).data, 'a=b');
+});
+
 test('a chunked body is read', async () => {
   const text = JSON.stringify(event({ data: 'in pieces' }));
   const r = await push.call('POST', '/events', { body: text, chunked: [text.slice(0, 5), text.slice(5)] });
