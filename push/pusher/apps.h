@@ -37,7 +37,7 @@ static inline void push_count(apr_uint64_t *counter, apr_uint64_t n)
     __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
-/* A budget of so much a second, shared by all loops; all zero is full. */
+/* A budget of so much a second, for any number of loops; all zero is full. */
 typedef struct {
     apr_uint64_t window; /* atomic: second in the upper half, spent below */
 } push_budget_t;

@@ -348,20 +348,8 @@ static apr_size_t payload_size(const scan_value_t *data)
 /* At most so many client events a second from one connection. */
 static int within_rate(push_conn_t *c, push_client_t *me)
 {
-    apr_int64_t max = me->app->conf->max_client_events;
-    apr_uint32_t now = push_loop_seconds(push_conn_loop(c));
-
-    if (me->window != now) {
-        me->window = now;
-        me->events = 0;
-    }
-    if (max >= 0 && me->events >= max) {
-        return 0;
-    }
-    if (me->events < 65535) {
-        me->events++;
-    }
-    return 1;
+    return push_budget_spend(&me->events, me->app->conf->max_client_events, 1,
+                             push_loop_seconds(push_conn_loop(c)));
 }
 
 /* Why an event may not be sent; NULL when it may. `sub` is set to the sender's

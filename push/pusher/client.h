@@ -25,10 +25,9 @@ typedef struct {
     push_subscriber_t hub; /* first: this is how the hub knows it */
     push_app_t *app;       /* NULL until accepted */
     push_login_t *login;   /* malloc'ed; NULL until signed in */
+    push_budget_t events;  /* max_client_events */
     apr_uint32_t opened;   /* monotonic second */
     apr_uint32_t pinged;   /* second of an unanswered ping, 0: none */
-    apr_uint32_t window;   /* second in which client events are counted */
-    apr_uint16_t events;   /* client events sent in that second */
     apr_byte_t protocol;   /* version asked for */
     apr_byte_t authorized; /* signed in, or in a channel that asks for it */
 } push_client_t;
