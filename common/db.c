@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define DEFAULT_MAX 8
 #define DEFAULT_WAIT apr_time_from_sec(2)
@@ -262,6 +263,7 @@ static apr_status_t db_close(void *data)
     chat_db_t *db = data;
 
     if (apr_reslist_acquired_count(db->list) == 0) {
+        chat_gate_destroy(&db->writers);
         apr_pool_destroy(db->pool);
     }
     return APR_SUCCESS;
@@ -361,6 +363,7 @@ apr_status_t chat_db_open(chat_db_t **out, const chat_db_conf_t *conf,
         goto leave;
     }
     apr_reslist_timeout_set(db->list, db->conf.wait);
+    chat_gate_init(&db->writers);
     apr_pool_cleanup_register(p, db, db_close, apr_pool_cleanup_null);
     *out = db;
     return APR_SUCCESS;
@@ -400,16 +403,60 @@ apr_status_t chat_db_acquire(chat_db_conn_t **out, chat_db_t *db)
     return APR_SUCCESS;
 }
 
+apr_status_t chat_db_acquire_to_write(chat_db_conn_t **out, chat_db_t *db)
+{
+    apr_status_t rv;
+
+    *out = NULL;
+    if (db->engine != CHAT_DB_SQLITE) {
+        return chat_db_acquire(out, db);
+    }
+    if (chat_gate_enter(&db->writers, db->conf.busy) != APR_SUCCESS) {
+        return chat_db_fail(NULL, CHAT_DB_EBUSY, "acquiring",
+                            "other writers took too long");
+    }
+    rv = chat_db_acquire(out, db);
+    if (rv != APR_SUCCESS) {
+        chat_gate_leave(&db->writers);
+        return rv;
+    }
+    (*out)->writes = 1;
+    return APR_SUCCESS;
+}
+
 void chat_db_release(chat_db_conn_t *conn)
 {
+    chat_db_t *db = conn->db;
+    int writes = conn->writes;
+
     chat_db_rollback(conn);
     if (conn->broken) {
         connection_close(conn);
     }
-    apr_reslist_release(conn->db->list, conn);
+    conn->writes = 0;
+    apr_reslist_release(db->list, conn);
+    if (writes) {
+        chat_gate_leave(&db->writers);
+    }
 }
 
 /* --- statements ----------------------------------------------------------- */
+
+/* Whether a statement writes, by its first word; those that read begin with
+ * SELECT or WITH. */
+static int statement_writes(const char *label, chat_db_engine_t engine)
+{
+    int i = statement_find(label, engine);
+    const char *text;
+
+    if (i < 0) {
+        return 0;
+    }
+    text = chat_statements[i].text[engine];
+    text += strspn(text, " \t\r\n");
+    return strncasecmp(text, "SELECT", 6) != 0 &&
+           strncasecmp(text, "WITH", 4) != 0;
+}
 
 /* What fails in a transaction is what its commit will say. */
 static apr_status_t transaction_note(chat_db_conn_t *conn, apr_status_t rv)
@@ -476,7 +523,9 @@ apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
     if (res != NULL) {
         *res = NULL;
     }
-    rv = chat_db_acquire(&conn, db);
+    rv = statement_writes(label, db->engine)
+             ? chat_db_acquire_to_write(&conn, db)
+             : chat_db_acquire(&conn, db);
     if (rv != APR_SUCCESS) {
         return rv;
     }

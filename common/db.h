@@ -89,6 +89,15 @@ chat_db_engine_t chat_db_engine(const chat_db_t *db);
  */
 apr_status_t chat_db_acquire(chat_db_conn_t **conn, chat_db_t *db);
 
+/**
+ * Take a connection in order to write. On SQLite the writing threads of a
+ * process come one after the other, in order, and wait before they hold a
+ * connection, so that readers never wait for them.
+ * @return as chat_db_acquire; CHAT_DB_EBUSY also when the turn did not come
+ *         within `busy`
+ */
+apr_status_t chat_db_acquire_to_write(chat_db_conn_t **conn, chat_db_t *db);
+
 /** Give it back; an open transaction is rolled back, a broken one is closed. */
 void chat_db_release(chat_db_conn_t *conn);
 
@@ -104,7 +113,8 @@ apr_status_t chat_db_run(chat_db_result_t **res, chat_db_conn_t *conn,
                          const char *label, const chat_db_value_t *args, int n,
                          apr_pool_t *p);
 
-/** Acquire, run, release: for a request that needs one statement. */
+/** Acquire (to write, if the statement does), run, release: for a request that
+ * needs one statement. */
 apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
                            const char *label, const chat_db_value_t *args,
                            int n, apr_pool_t *p);

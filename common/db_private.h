@@ -4,12 +4,14 @@
  *
  * db.c owns the pool, the labels and the rules of transactions; db_sqlite.c and
  * db_pgsql.c each are one chat_db_ops_t: how an engine opens, runs and closes.
- * A connection is used by one thread at a time, so nothing here locks.
+ * A connection is used by one thread at a time, so nothing here locks but the
+ * gate that SQLite's writers pass (gate.h).
  */
 #ifndef CHAT_DB_PRIVATE_H
 #define CHAT_DB_PRIVATE_H
 
 #include "db.h"
+#include "gate.h"
 
 #include <apr_dbd.h>
 #include <apr_reslist.h>
@@ -82,6 +84,7 @@ struct chat_db_t {
     const char *opening; /* "opening /path/chat.db", for chat_db_fail() */
     const apr_dbd_driver_t *driver;
     apr_reslist_t *list; /* of chat_db_conn_t, open or not */
+    chat_gate_t writers; /* SQLite: who writes, one at a time */
 };
 
 struct chat_db_conn_t {
@@ -94,6 +97,7 @@ struct chat_db_conn_t {
     int opened;         /* how many times */
     int in_tx;          /* between chat_db_begin and its end */
     int broken;         /* to be closed when it is given back */
+    int writes;         /* its thread is inside db->writers */
     apr_status_t tx_rv; /* first failure of the transaction */
     char error[CHAT_DB_ERROR_LEN]; /* what the last failure said */
 };

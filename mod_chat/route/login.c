@@ -271,7 +271,7 @@ static apr_status_t session_store(const chat_request_t *q, const char *digest,
     if (cookie != NULL) {
         chat_sha256_hex(replaced, cookie, strlen(cookie));
     }
-    rv = chat_db_acquire(&conn, q->conf->db);
+    rv = chat_db_acquire_to_write(&conn, q->conf->db);
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -495,7 +495,7 @@ static void *wait_for_the_writer(void *data)
     chat_db_conn_t *conn;
     apr_time_t began = apr_time_now();
 
-    waiter->rv = chat_db_acquire(&conn, waiter->w->db);
+    waiter->rv = chat_db_acquire_to_write(&conn, waiter->w->db);
     if (waiter->rv == APR_SUCCESS) {
         waiter->rv = chat_db_begin(conn);
         chat_db_release(conn);
@@ -535,6 +535,39 @@ static void a_waiting_writer_stops_no_reader(void **state)
     assert_true(reads > 10);
     assert_true(slowest < apr_time_from_msec(200));
     assert_int_equal(people(w), 1);
+}
+
+/* Once eight writers waited for another program's lock they held all pooled
+ * connections, and every read was answered with 503. */
+static void more_writers_than_connections_leave_one_to_read(void **state)
+{
+    enum { WRITERS = 12 };
+    world_t *w = *state;
+    waiter_t waiters[WRITERS];
+    pthread_t threads[WRITERS];
+    sqlite3 *other = shell(w);
+    apr_time_t until;
+
+    people(w); /* its connection is open */
+    says(other, "BEGIN IMMEDIATE; INSERT INTO person (name) VALUES ('x')");
+    for (int i = 0; i < WRITERS; i++) {
+        waiters[i] = (waiter_t){ w, APR_SUCCESS, 0 };
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, wait_for_the_writer, &waiters[i]),
+            0);
+    }
+    until = apr_time_now() + apr_time_from_msec(200);
+    while (apr_time_now() < until) {
+        assert_int_equal(people(w), 0);
+    }
+    says(other, "COMMIT");
+    sqlite3_close(other);
+    for (int i = 0; i < WRITERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_true(waiters[i].rv == APR_SUCCESS ||
+                    waiters[i].rv == CHAT_DB_EBUSY ||
+                    waiters[i].rv == CHAT_DB_EUNIQUE);
+    }
 }
 
 static void *insert_many(void *data)
@@ -843,6 +876,7 @@ int main(void)
         WITH_WORLD(a_full_disk_is_told_and_nothing_stays_half_written),
         WITH_WORLD(the_wait_for_a_connection_is_bounded),
         WITH_WORLD(a_waiting_writer_stops_no_reader),
+        WITH_WORLD(more_writers_than_connections_leave_one_to_read),
         WITH_WORLD(threads_share_the_pool),
         WITH_WORLD(a_missing_file_is_an_error_and_stays_missing),
         WITH_WORLD(a_missing_file_is_made_when_asked_for),

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_gate.c - the queue of writers. Order is made certain by letting each
+ * thread come only when the one before is known to wait.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "gate.h"
+
+#define THREADS 5
+
+typedef struct {
+    chat_gate_t gate;
+    int order[THREADS]; /* who came in as the nth; written inside the gate */
+    int n;
+} world_t;
+
+typedef struct {
+    world_t *w;
+    int me;
+} visitor_t;
+
+static int waiting(chat_gate_t *gate, int n)
+{
+    int yes;
+
+    pthread_mutex_lock(&gate->lock);
+    yes = n == 0 ? gate->first == NULL : gate->last != NULL;
+    pthread_mutex_unlock(&gate->lock);
+    return yes;
+}
+
+static void *visit(void *data)
+{
+    visitor_t *v = data;
+
+    if (chat_gate_enter(&v->w->gate, apr_time_from_sec(30)) == APR_SUCCESS) {
+        v->w->order[v->w->n++] = v->me;
+        chat_gate_leave(&v->w->gate);
+    }
+    return NULL;
+}
+
+static void those_who_wait_come_in_as_they_came(void **state)
+{
+    world_t w = { .n = 0 };
+    visitor_t visitors[THREADS];
+    pthread_t threads[THREADS];
+    chat_gate_wait_t *last = NULL;
+
+    (void)state;
+    chat_gate_init(&w.gate);
+    assert_int_equal(chat_gate_enter(&w.gate, 0), APR_SUCCESS);
+    for (int i = 0; i < THREADS; i++) {
+        chat_gate_wait_t *now = last;
+
+        visitors[i] = (visitor_t){ &w, i };
+        assert_int_equal(pthread_create(&threads[i], NULL, visit, &visitors[i]),
+                         0);
+        while (now == last) {
+            apr_sleep(1000);
+            pthread_mutex_lock(&w.gate.lock);
+            now = w.gate.last;
+            pthread_mutex_unlock(&w.gate.lock);
+        }
+        last = now;
+    }
+    chat_gate_leave(&w.gate);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(w.n, THREADS);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(w.order[i], i);
+    }
+    assert_true(waiting(&w.gate, 0));
+    chat_gate_destroy(&w.gate);
+}
+
+static void who_waited_too_long_leaves_the_queue_whole(void **state)
+{
+    chat_gate_t gate;
+
+    (void)state;
+    chat_gate_init(&gate);
+    assert_int_equal(chat_gate_enter(&gate, 0), APR_SUCCESS);
+    assert_int_equal(chat_gate_enter(&gate, 20000), APR_TIMEUP);
+    assert_true(waiting(&gate, 0));
+    chat_gate_leave(&gate);
+    assert_int_equal(chat_gate_enter(&gate, 0), APR_SUCCESS);
+    chat_gate_leave(&gate);
+    chat_gate_destroy(&gate);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(those_who_wait_come_in_as_they_came),
+        cmocka_unit_test(who_waited_too_long_leaves_the_queue_whole),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
