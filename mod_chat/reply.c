@@ -119,13 +119,18 @@ int chat_reply_method(chat_request_t *q, const char *allow)
                        "this method is not allowed here", "{}");
 }
 
-int chat_reply_failed(chat_request_t *q, apr_status_t rv, const char *doing)
+void chat_reply_note(chat_request_t *q, apr_status_t rv, const char *doing)
 {
     int of_db = rv >= CHAT_DB_EAWAY && rv <= CHAT_DB_ESQL;
 
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r, "%s: %s%s%s", doing,
                   chat_db_strerror(rv), of_db ? ": " : "",
                   of_db ? chat_db_error(NULL) : "");
+}
+
+int chat_reply_failed(chat_request_t *q, apr_status_t rv, const char *doing)
+{
+    chat_reply_note(q, rv, doing);
     if (rv == CHAT_DB_EAWAY || rv == CHAT_DB_EBUSY || rv == CHAT_DB_EFULL) {
         apr_table_setn(q->r->err_headers_out, "Retry-After", RETRY_SECONDS);
         return error_reply(q, HTTP_SERVICE_UNAVAILABLE,

@@ -43,6 +43,9 @@ int chat_reply_limited(chat_request_t *q, apr_uint32_t wait,
 /** 405: `allow` lists the methods, "GET, HEAD". */
 int chat_reply_method(chat_request_t *q, const char *allow);
 
+/** Something failed that the answer does not depend on: logged only. */
+void chat_reply_note(chat_request_t *q, apr_status_t rv, const char *doing);
+
 /**
  * Something failed that is not the caller's fault: logged here, once, with
  * `doing` ("storing a message"); 503 when it will pass, else 500.

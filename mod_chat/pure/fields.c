@@ -13,7 +13,8 @@ chat_fields_result_t chat_fields_parse(chat_fields_t *out, chat_media_t media,
     chat_form_result_t form;
 
     memset(out, 0, sizeof(*out));
-    if (len == 0 && media != CHAT_MEDIA_JSON) {
+    /* Many clients name JSON as the type of a body they do not send. */
+    if (len == 0) {
         return CHAT_FIELDS_OK;
     }
     switch (media) {

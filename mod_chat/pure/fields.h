@@ -29,8 +29,7 @@ typedef enum {
 } chat_fields_result_t;
 
 /**
- * Read a body. No bytes are an empty body, unless it says to be JSON, which no
- * bytes are not.
+ * Read a body. No bytes are an empty body, whatever type was announced.
  * @param why  a sentence for the sender when not CHAT_FIELDS_OK
  */
 chat_fields_result_t chat_fields_parse(chat_fields_t *out, chat_media_t media,

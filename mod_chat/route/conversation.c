@@ -112,7 +112,7 @@ int chat_conversation_show(chat_request_t *q)
     const char *field, *why, *messages;
     chat_paging_t paging;
     chat_db_result_t *res;
-    apr_int64_t n;
+    apr_int64_t newest = 0, n;
     apr_status_t rv;
 
     if (q->html) {
@@ -129,13 +129,20 @@ int chat_conversation_show(chat_request_t *q)
         return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
     }
     if (rv == APR_SUCCESS) {
-        rv = chat_message_page(&messages, q, &paging, chat_message_url(q, ""));
-    }
-    if (rv == APR_SUCCESS && !q->r->header_only) {
-        rv = chat_message_mark_read(q, NULL, &n);
+        rv = chat_message_page(&messages, &newest, q, &paging,
+                               chat_message_url(q, ""));
     }
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "opening a conversation");
+    }
+    /* What came after this page was read is not seen yet; and who cannot be
+     * marked as a reader right now (another writer, a full disk) reads all the
+     * same. */
+    if (newest > 0 && !q->r->header_only) {
+        rv = chat_message_mark_read(q, NULL, newest, &n);
+        if (rv != APR_SUCCESS) {
+            chat_reply_note(q, rv, "marking a conversation read");
+        }
     }
     return chat_reply(q, HTTP_OK,
                       apr_pstrcat(q->r->pool,

@@ -210,7 +210,8 @@ const char *chat_message_url(const chat_request_t *q, const char *suffix)
                             q->r);
 }
 
-apr_status_t chat_message_page(const char **json, const chat_request_t *q,
+apr_status_t chat_message_page(const char **json, apr_int64_t *newest,
+                               const chat_request_t *q,
                                const chat_paging_t *paging, const char *path)
 {
     chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
@@ -220,6 +221,9 @@ apr_status_t chat_message_page(const char **json, const chat_request_t *q,
     chat_db_result_t *res;
     apr_status_t rv;
 
+    if (newest != NULL) {
+        *newest = 0;
+    }
     /* A page behind the end need not walk all of the index to find nothing. */
     if (chat_paging_offset(paging) < page.total) {
         rv = chat_db_query(&res, q->conf->db, "message_page", args, 3,
@@ -229,6 +233,9 @@ apr_status_t chat_message_page(const char **json, const chat_request_t *q,
         }
         page.n = chat_db_rows(res);
         page.data = list_of(res, page.n, 0, q->r->pool);
+        if (newest != NULL) {
+            *newest = chat_db_get_int(res, 0, COL_ID, 0);
+        }
     }
     *json = chat_paging_json(paging, &page, q->r->pool);
     return APR_SUCCESS;
@@ -289,7 +296,7 @@ int chat_message_list(chat_request_t *q)
         return chat_reply_invalid(q, field, why);
     }
     rv = paging.way == CHAT_PAGING_PAGE
-             ? chat_message_page(&json, q, &paging,
+             ? chat_message_page(&json, NULL, q, &paging,
                                  chat_message_url(q, "/messages"))
              : around(&json, q, &paging);
     return rv == APR_SUCCESS ? chat_reply(q, HTTP_OK, json)
@@ -300,20 +307,22 @@ int chat_message_list(chat_request_t *q)
  * -------------------------------------------------------------- */
 
 apr_status_t chat_message_mark_read(const chat_request_t *q, const char *ids,
-                                    apr_int64_t *n)
+                                    apr_int64_t newest, apr_int64_t *n)
 {
     chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
-                               chat_auth_id(q->user->id), chat_db_text(ids) };
+                               chat_auth_id(q->user->id), chat_db_text(ids),
+                               newest > 0 ? chat_db_int(newest)
+                                          : chat_db_null() };
     chat_db_result_t *res;
     apr_status_t rv;
 
     *n = 0;
-    rv = chat_db_query(&res, q->conf->db, "message_unread", args, 3,
+    rv = chat_db_query(&res, q->conf->db, "message_unread", args, 4,
                        q->r->pool);
     if (rv != APR_SUCCESS || chat_db_rows(res) == 0) {
         return rv;
     }
-    rv = chat_db_query(&res, q->conf->db, "message_mark_read", args, 3,
+    rv = chat_db_query(&res, q->conf->db, "message_mark_read", args, 4,
                        q->r->pool);
     if (rv == APR_SUCCESS && chat_db_rows(res) > 0) {
         *n = chat_db_get_int(res, 0, 0, 0);
@@ -335,7 +344,7 @@ int chat_message_read(chat_request_t *q)
         return chat_reply_invalid(q, "message_ids",
                                   "must be a list of at most 500 message ids");
     }
-    rv = chat_message_mark_read(q, ids, &n);
+    rv = chat_message_mark_read(q, ids, 0, &n);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "marking messages read");
     }

@@ -341,21 +341,26 @@ ORDER BY m.id
 LIMIT $3
 
 -- Whether there is anything to mark, asked first because it takes no lock.
--- $1 conversation, $2 reader, $3 JSON list of ids or NULL
+-- $1 conversation, $2 reader, $3 JSON list of ids or NULL, $4 newest id or NULL
 -- :name message_unread sqlite
 SELECT 1 FROM messages
 WHERE to_user_id = $2 AND request_id = $1
   AND read_at IS NULL AND deleted_at IS NULL
   AND ($3 IS NULL OR id IN (SELECT value FROM json_each($3)))
+  AND ($4 IS NULL OR id <= $4)
 LIMIT 1
 
 -- The instruction that marks them all with one event. Values as above
 -- :name message_mark_read sqlite
 INSERT INTO chat_read_marks (conversation_id, user_id, message_ids, marked)
-SELECT $1, $2, $3, count(*) FROM messages
+SELECT $1, $2,
+       CASE WHEN $4 IS NULL THEN $3 ELSE json_group_array(id) END,
+       count(*)
+FROM messages
 WHERE to_user_id = $2 AND request_id = $1
   AND read_at IS NULL AND deleted_at IS NULL
   AND ($3 IS NULL OR id IN (SELECT value FROM json_each($3)))
+  AND ($4 IS NULL OR id <= $4)
 HAVING count(*) > 0
 RETURNING marked
 

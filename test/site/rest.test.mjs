@@ -3,10 +3,11 @@
 // Every URL of mod_chat, right and wrong, through a real httpd.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import http from 'node:http';
 import { test } from 'node:test';
 import { Client } from './lib/client.mjs';
-import { startSite } from './lib/site.mjs';
+import { sleep, startSite } from './lib/site.mjs';
 
 const site = await startSite({ extraConf: 'ChatOrigin https://clinic.example' });
 const { accounts, conversations } = site.people();
@@ -208,6 +209,40 @@ test('a conversation opens with its messages and is read by that', async () => {
   assert.equal((await phone.get('/chat')).json.conversations.find((c) => c.id === conv.id).unread, 0);
 });
 
+test('opening marks what it showed, and no more', async () => {
+  await phone.post(url('/read'), {});
+  const sent = [];
+  for (let i = 0; i < 5; i++) {
+    sent.push((await doctor.post(url('/message'), { content: `page ${i}` })).json.message.id);
+  }
+  await phone.get(url('?page=2&per_page=2'));
+  const { json } = await phone.get(url('/messages?per_page=5'));
+  const read = new Map(json.data.map((m) => [m.id, m.read_at !== null]));
+  assert.deepEqual(sent.map((id) => read.get(id)), [true, true, true, false, false]);
+});
+
+test('a database that another program holds stops writing, not reading', async () => {
+  await doctor.post(url('/message'), { content: 'unread while locked' });
+  const other = spawn('sqlite3', [site.dbFile], { stdio: ['pipe', 'ignore', 'ignore'], ...(site.user && { uid: site.user.uid, gid: site.user.gid }) });
+  other.stdin.write('BEGIN IMMEDIATE; UPDATE users SET name = name;\n');
+  await sleep(300);
+  const posts = Array.from({ length: 24 }, (_, i) => admin.post(url('/message'), { content: `waits ${i}` }));
+  await sleep(200);
+  for (const path of ['/chat', '/chat/sync', url('/messages')]) {
+    assert.equal((await phone.get(path)).status, 200, path);
+  }
+  const shown = await phone.get(url(''));
+  assert.equal(shown.status, 200, 'shown, though nobody can be marked as its reader');
+  other.stdin.end('ROLLBACK;\n');
+  site.expectLog(/marking a conversation read|storing a message/);
+  for (const r of await Promise.all(posts)) {
+    assert.ok([201, 503].includes(r.status), String(r.status));
+    if (r.status === 503) {
+      assert.ok(Number(r.headers.get('retry-after')) >= 1);
+    }
+  }
+});
+
 test('other people\'s conversations do not exist, whatever the method', async () => {
   for (const id of [foreign.id, 999999, 'abc', '1e1', '0x1', 'a'.repeat(64), '9'.repeat(40)]) {
     for (const path of [`/chat/conversation/${id}`, `/chat/conversation/${id}/messages`]) {
@@ -373,6 +408,7 @@ test('reading takes ids or all, counts, and is no error twice', async () => {
   assert.equal((await phone.post(url('/read'), {})).json.read, 2);
   assert.equal((await phone.post(url('/read'), {})).json.read, 0);
   assert.equal((await phone.request('POST', url('/read'))).status, 200, 'no body at all');
+  assert.equal((await phone.post(url('/read'), '')).status, 200, 'JSON announced, and no body');
   const { json } = await doctor.get(url('/messages?per_page=3'));
   assert.ok(json.data.every((m) => m.read_at));
   for (const message_ids of ['all', [{}], ['x'], [1.5], { a: 1 }, 7, Array.from({ length: 2000 }, (_, i) => i)]) {
