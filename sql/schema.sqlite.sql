@@ -239,12 +239,17 @@ BEGIN
     WHERE id = NEW.request_id;
     INSERT INTO chat_events (event, conversation_id, channels, payload)
     SELECT 'MessageSent', m.request_id,
-           CASE WHEN m.to_user_id = m.from_user_id
-           THEN json_array('private-conversation.' || m.request_id,
-                           'private-user.' || m.to_user_id)
-           ELSE json_array('private-conversation.' || m.request_id,
-                           'private-user.' || m.to_user_id,
-                           'private-user.' || m.from_user_id) END,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || m.request_id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || m.to_user_id
+                  UNION ALL
+                  SELECT 'private-user.' || m.from_user_id
+                  WHERE m.from_user_id <> m.to_user_id
+                  UNION ALL
+                  SELECT 'private-user.' || x.user_id FROM chat_members x
+                  WHERE x.conversation_id = m.request_id
+                    AND x.user_id NOT IN (m.to_user_id, m.from_user_id))),
            json_object(
                'message',
                json_object('id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),

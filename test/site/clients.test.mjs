@@ -95,6 +95,21 @@ test('laravel-echo with the pusher broadcaster listens to .MessageSent', async (
   }
 });
 
+test('what staff writes reaches both of them on their own channels', async () => {
+  const admin = await site.phone('admin@example.com');
+  const theirs = [connect(site, patient), connect(site, doctor)];
+  try {
+    const seen = [
+      collect(await subscribed(theirs[0], `private-user.${conv.patient}`), 'MessageSent'),
+      collect(await subscribed(theirs[1], `private-user.${conv.doctor}`), 'MessageSent'),
+    ];
+    await admin.post(`/chat/conversation/${conv.id}/message`, { content: 'from the office' });
+    await eventually(() => seen.every((s) => s.length === 1), 'the message on both');
+  } finally {
+    theirs.forEach((p) => p.disconnect());
+  }
+});
+
 test('typing reaches the others and not the socket that typed', async () => {
   const mine = connect(site, patient);
   const theirs = connect(site, doctor);
