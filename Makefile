@@ -145,7 +145,9 @@ fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
 # Each test file starts its own httpd and chat-push on free ports. SITE picks files.
 SITE ?= $(wildcard test/site/*.test.mjs)
 WEB ?= $(wildcard test/web/*.test.mjs)
-NODE_TEST = CHAT_BUILD=$(abspath $(B)) CHAT_SANITIZE=$(SANITIZE) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) \
+# Not abspath, which would cut a path at its blanks.
+B_PATH = $(if $(filter /%,$(B)),$(B),$(CURDIR)/$(B))
+NODE_TEST = CHAT_BUILD="$(B_PATH)" CHAT_SANITIZE=$(SANITIZE) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) \
     CHAT_CHROMIUM=$(CHROMIUM) $(NODE) --test
 site: all
 	$(NODE_TEST) $(SITE)
@@ -172,7 +174,7 @@ asan:
 
 # httpd cannot load a module built for ThreadSanitizer: it gets the ordinary one.
 tsan: all
-	@CHAT_PLAIN=$(abspath $(B)) $(MAKE) --no-print-directory B=build/tsan SANITIZE=thread unit site
+	@CHAT_PLAIN="$(B_PATH)" $(MAKE) --no-print-directory B=build/tsan SANITIZE=thread unit site
 
 # Figures, not tests: nothing here passes or fails.
 bench: all
@@ -180,7 +182,7 @@ bench: all
 
 # --- run, install ---------------------------------------------------------------
 run: all
-	@CHAT_BUILD=$(abspath $(B)) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) exec $(NODE) dev/run.mjs
+	@CHAT_BUILD="$(B_PATH)" CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) exec $(NODE) dev/run.mjs
 
 MODULE_DIR = $(HTTPD_MODULES)
 install: all

@@ -49,6 +49,16 @@ function chooseDir(build) {
   return { nominal, dir };
 }
 
+/** The pid of a run that is up in a directory, or null. */
+function runningIn(dir) {
+  try {
+    const pid = Number(fs.readFileSync(path.join(dir, 'run', 'make-run.pid'), 'utf8'));
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('run.mjs') ? pid : null;
+  } catch {
+    return null;
+  }
+}
+
 /** What other programs read to find this run; replaced in one step. */
 function writeRunJson(file, site, accounts, conversations) {
   const run = {
@@ -103,6 +113,16 @@ async function main() {
     pushPort: portOf('PUSH_PORT', 6001),
     metricsPort: portOf('METRICS_PORT', 9601),
   });
+  const ports = { PORT: site.o.port, PUSH_PORT: site.o.pushPort, METRICS_PORT: site.o.metricsPort };
+  for (const [a, b] of [['PORT', 'PUSH_PORT'], ['PORT', 'METRICS_PORT'], ['PUSH_PORT', 'METRICS_PORT']]) {
+    if (ports[a] === ports[b]) {
+      throw new SiteError(`${a} and ${b} are both ${ports[a]}: each needs a port of its own`);
+    }
+  }
+  const other = runningIn(dir);
+  if (other) {
+    throw new SiteError(`${dir} belongs to a run that is up (pid ${other}): choose another directory with RUN_DIR=…`);
+  }
   await portFree(site.o.port, 'PORT');
   await portFree(site.o.pushPort, 'PUSH_PORT');
   await portFree(site.o.metricsPort, 'METRICS_PORT');
@@ -118,6 +138,7 @@ async function main() {
     ending = true;
     await site.stop();
     fs.rmSync(runJson, { force: true });
+    fs.rmSync(site.path('run', 'make-run.pid'), { force: true });
     process.exit(status);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -164,8 +185,9 @@ async function main() {
   });
 
   try {
+    site.writable(() => makeDir(nominal), nominal);
     site.prepare();
-    makeDir(nominal);
+    fs.writeFileSync(site.path('run', 'make-run.pid'), String(process.pid));
     await site.start();
     const sample = samplePeople(site);
     site.sqlite("DELETE FROM personal_access_tokens WHERE name = 'make run';");

@@ -152,10 +152,14 @@ export class Site {
       throw new SiteError(`httpd's children run as ${this.user.name}, which cannot enter ${closed}: ` +
         'choose another directory with RUN_DIR=…');
     }
-    try {
+    this.writable(() => {
       makeDir(this.dir);
       for (const d of ['bin', 'conf', 'db', 'logs', 'run']) {
         makeDir(this.path(d));
+      }
+      // What people wrote, and secrets: nobody else on this machine reads them.
+      for (const d of ['conf', 'db', 'logs']) {
+        fs.chmodSync(this.path(d), 0o700);
       }
       this.copyPrograms();
       this.writePushConf();
@@ -164,15 +168,22 @@ export class Site {
         this.give(this.dir);
       }
       this.makeDatabase();
+    }, this.dir);
+  }
+
+  /** Do something with files below `dir`; what a person can put right is a sentence. */
+  writable(fn, dir) {
+    try {
+      fn();
     } catch (e) {
       if (e.code === 'EACCES' || e.code === 'EROFS' || e.code === 'EPERM') {
-        throw new SiteError(`cannot write in ${this.dir}: ${e.message.split(',')[0]}`);
+        throw new SiteError(`cannot write in ${dir}: ${e.message.split(',')[0]}`);
       }
       if (e.code === 'ENOENT' || e.code === 'ENOSPC') {
-        throw new SiteError(`cannot make ${this.dir}: ${e.message.split(',')[0]}`);
+        throw new SiteError(`cannot make ${dir}: ${e.message.split(',')[0]}`);
       }
       if (e.code === 'ENOTDIR' || e.code === 'EEXIST') {
-        throw new SiteError(`${this.dir} is no directory`);
+        throw new SiteError(`${dir} is no directory`);
       }
       throw e;
     }
@@ -240,10 +251,11 @@ LoadModule chat_module "${this.path('bin', 'mod_chat.so')}"
 <IfModule !prefork.c>
   ServerLimit 16
   StartServers 1
-  ThreadsPerChild 64
-  MaxRequestWorkers 512
-  MinSpareThreads 32
-  MaxSpareThreads 512
+  ThreadsPerChild 128
+  ThreadLimit 128
+  MaxRequestWorkers 1024
+  MinSpareThreads 64
+  MaxSpareThreads 1024
 </IfModule>
 <IfModule prefork.c>
   StartServers 4

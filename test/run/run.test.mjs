@@ -124,6 +124,11 @@ test('two runs live side by side, and each ends with make', async () => {
   for (const p of runs) {
     assert.equal((await fetch(`http://127.0.0.1:${p.ports.PORT}/chat/login`)).status, 200);
   }
+  const conf = fs.readFileSync(path.join(dirs[0], 'conf/chat-push.json'), 'utf8');
+  const third = await makeRun({ RUN_DIR: dirs[0] });
+  assert.notEqual((await third.done).code, 0);
+  assert.match(third.err, /belongs to a run that is up/);
+  assert.equal(fs.readFileSync(path.join(dirs[0], 'conf/chat-push.json'), 'utf8'), conf, 'a run that is up is left alone');
   runs[0].kill('SIGTERM');
   runs[1].kill('SIGKILL');
   for (const p of runs) {
@@ -170,6 +175,8 @@ test('what a person can put right is one sentence and exit status 1', async () =
     [{ RUN_DIR: '/proc/none' }, /cannot (write in|make) \/proc\/none/],
     [{ RUN_DIR: file }, /is no directory|cannot write/],
     [{ DB: 'oracle' }, /DB=oracle/],
+    [{ PORT: port, PUSH_PORT: port }, /PORT and PUSH_PORT are both/],
+    [{ RUN_DIR: '/dev/null/x' }, /\/dev\/null\/x is no directory/],
     [{ PATH: bare }, /the program sqlite3 is not installed: package sqlite3/],
   ]) {
     const p = await makeRun({ RUN_DIR: path.join(dir, 'unused'), ...env });
