@@ -177,6 +177,9 @@ void push_conn_refuse(push_conn_t *c, const http_head_t *head, int status,
  */
 void push_conn_send(push_conn_t *c, push_frame_t *f);
 
+/** Bytes that can be sent at once without filling the queue past its half. */
+apr_size_t push_conn_room(const push_conn_t *c);
+
 /** Send a text message of the caller's bytes. */
 void push_conn_text(push_conn_t *c, const char *text, apr_size_t len);
 

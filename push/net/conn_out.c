@@ -293,6 +293,17 @@ void push_conn_send(push_conn_t *c, push_frame_t *f)
     }
 }
 
+apr_size_t push_conn_room(const push_conn_t *c)
+{
+    apr_size_t half = c->all->proto->max_queue / 2;
+    apr_size_t waiting = c->out == NULL ? 0 : c->out->bytes;
+
+    if (c->all->corked == c) {
+        waiting += c->all->ncork;
+    }
+    return waiting < half ? half - waiting : 0;
+}
+
 void push_conn_text(push_conn_t *c, const char *text, apr_size_t len)
 {
     unsigned char head[WS_HEADER_MAX];

@@ -244,7 +244,7 @@ void push_entry_settle(push_shard_t *s, push_entry_t *e)
     }
 }
 
-apr_uint32_t push_entry_keep(push_directory_t *d, push_shard_t *s,
+apr_uint64_t push_entry_keep(push_directory_t *d, push_shard_t *s,
                              push_entry_t *e, const push_event_t *event,
                              apr_uint32_t now)
 {

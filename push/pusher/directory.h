@@ -23,8 +23,8 @@
 typedef struct {
     push_frame_t *frame;  /* a reference */
     apr_uint32_t name_at; /* where in it the channel's name stands */
-    apr_uint32_t number;  /* as every numbered event of the channel has one */
     apr_uint32_t expires; /* monotonic second */
+    apr_uint64_t number;  /* as every numbered event of the channel has one */
 } push_cached_t;
 
 typedef struct push_entry_t {
@@ -40,7 +40,7 @@ typedef struct push_entry_t {
 
 typedef struct {
     pthread_mutex_t lock;
-    apr_uint32_t number; /* of the last numbered event */
+    apr_uint64_t number; /* of the last numbered event */
     apr_uint32_t n;      /* entries */
     apr_uint32_t room;   /* chains, a power of two or 0 */
     push_entry_t **chains;
@@ -90,7 +90,7 @@ void push_entry_vacate(push_directory_t *d, push_entry_t *e, int loop);
 void push_entry_settle(push_shard_t *s, push_entry_t *e);
 
 /** Keep an event as the channel's last one. @return its number */
-apr_uint32_t push_entry_keep(push_directory_t *d, push_shard_t *s,
+apr_uint64_t push_entry_keep(push_directory_t *d, push_shard_t *s,
                              push_entry_t *e, const push_event_t *event,
                              apr_uint32_t now);
 

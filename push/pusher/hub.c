@@ -35,7 +35,8 @@ struct push_channel_t {
 
 /* An event kept for whoever joins its channel soon after the start. */
 typedef struct kept_t {
-    struct kept_t *next; /* in its chain, oldest first */
+    struct kept_t *next;  /* in its chain, oldest first */
+    struct kept_t *later; /* the one kept after it, in any chain */
     push_app_t *app;
     push_frame_t *frame; /* a reference; loops share it */
     apr_uint32_t hash;
@@ -44,12 +45,17 @@ typedef struct kept_t {
 } kept_t;
 
 #define BACKLOG_CHAINS 1024
-#define BACKLOG_MOST 100000 /* events kept by a loop; later ones are not */
+#define BACKLOG_MOST 100000 /* events kept by a loop */
+#define BACKLOG_BYTES                                                          \
+    (64 * 1024 * 1024) /* of their frames, which loops share */
 
 /* A loop's own list of them, all zero is empty. */
 typedef struct {
     kept_t **chains; /* BACKLOG_CHAINS of them */
     kept_t **tails;
+    kept_t *oldest; /* NULL: empty */
+    kept_t *newest;
+    apr_size_t bytes;
     apr_uint32_t n;
 } backlog_t;
 
@@ -59,7 +65,8 @@ struct push_hub_t {
     int index;
     push_channel_t **chains;
     apr_uint32_t n;
-    apr_uint32_t room;      /* of chains, a power of two */
+    apr_uint32_t room;          /* of chains, a power of two */
+    apr_uint32_t subscriptions; /* atomic: of all clients of this loop */
     apr_uint32_t *interest; /* atomic: channels here by hash, INTEREST slots */
     backlog_t backlog;      /* emptied when replay_until has passed */
 };
@@ -320,7 +327,7 @@ typedef struct {
     apr_uint32_t hash;
     apr_uint32_t name_at;
     apr_uint32_t name_len;
-    apr_uint32_t number; /* 0: not numbered */
+    apr_uint64_t number; /* 0: not numbered */
     int keep;            /* also in the loop's backlog */
 } delivery_t;
 
@@ -334,15 +341,17 @@ static push_frame_t *alias_frame(const push_frame_t *f, apr_uint32_t name_at)
     return copy;
 }
 
-/* Numbers wrap; the distance tells what is older. */
-static int known(const push_subscription_t *sub, apr_uint32_t number)
+/* What is kept of a number wraps; the distance tells what is older. */
+static int known(const push_subscription_t *sub, apr_uint64_t number)
 {
-    return (apr_int32_t)(number - sub->after) <= 0;
+    const apr_uint64_t mask = ((apr_uint64_t)1 << PUSH_NUMBER_BITS) - 1;
+
+    return ((sub->after - number) & mask) <= mask / 2;
 }
 
 static void deliver(push_hub_t *hub, push_channel_t *ch, push_frame_t *frame,
                     apr_uint32_t name_at, apr_uint64_t except,
-                    apr_uint32_t number)
+                    apr_uint64_t number)
 {
     listener_t *list = listeners(ch);
     push_frame_t *alias = NULL;
@@ -369,6 +378,23 @@ static void deliver(push_hub_t *hub, push_channel_t *ch, push_frame_t *frame,
     }
 }
 
+/* The oldest of all is the first of its chain. */
+static void backlog_drop(backlog_t *b)
+{
+    kept_t *kept = b->oldest;
+    apr_uint32_t chain = kept->hash & (BACKLOG_CHAINS - 1);
+
+    b->chains[chain] = kept->next;
+    if (kept->next == NULL) {
+        b->tails[chain] = NULL;
+    }
+    b->oldest = kept->later;
+    b->n--;
+    b->bytes -= kept->frame->len;
+    push_frame_release(kept->frame);
+    free(kept);
+}
+
 /* Keep an event for who comes later. On the hub's loop, or before it runs. */
 static void backlog_add(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
                         push_frame_t *frame, apr_uint32_t name_at,
@@ -378,8 +404,9 @@ static void backlog_add(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
     apr_uint32_t chain = hash & (BACKLOG_CHAINS - 1);
     kept_t *kept;
 
-    if (b->n == BACKLOG_MOST) {
-        return;
+    while (b->n > 0 &&
+           (b->n == BACKLOG_MOST || b->bytes + frame->len > BACKLOG_BYTES)) {
+        backlog_drop(b);
     }
     if (b->chains == NULL) {
         b->chains = push_must(calloc(BACKLOG_CHAINS, sizeof(kept_t *)));
@@ -388,6 +415,7 @@ static void backlog_add(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
     kept = push_must(malloc(sizeof(*kept)));
     push_frame_retain(frame);
     kept->next = NULL;
+    kept->later = NULL;
     kept->app = app;
     kept->frame = frame;
     kept->hash = hash;
@@ -395,6 +423,9 @@ static void backlog_add(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
     kept->name_len = name_len;
     *(b->tails[chain] ? &b->tails[chain]->next : &b->chains[chain]) = kept;
     b->tails[chain] = kept;
+    *(b->oldest ? &b->newest->later : &b->oldest) = kept;
+    b->newest = kept;
+    b->bytes += frame->len;
     b->n++;
 }
 
@@ -425,7 +456,7 @@ static void run_delivery(push_loop_t *loop, push_task_t *task)
 /* The frame holds the channel's canonical name at name_at. */
 static void post(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
                  apr_size_t name_len, push_frame_t *frame, apr_uint32_t name_at,
-                 apr_uint64_t except, apr_uint32_t number, int keep)
+                 apr_uint64_t except, apr_uint64_t number, int keep)
 {
     delivery_t *job = push_must(malloc(sizeof(*job)));
 
@@ -447,7 +478,7 @@ static void post(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
  * under the shard's mutex: so all see it in the order of its number. */
 static void post_numbered(push_hubs_t *hubs, const push_entry_t *e,
                           push_frame_t *frame, apr_uint32_t name_at,
-                          apr_uint64_t except, apr_uint32_t number)
+                          apr_uint64_t except, apr_uint64_t number)
 {
     int i;
 
@@ -480,6 +511,13 @@ static void member_event(push_hubs_t *hubs, push_shard_t *s, push_entry_t *e,
 }
 
 /* --- joining and leaving --- */
+
+/* Only the hub's loop writes it. */
+static void subscriptions_add(push_hub_t *hub, int n)
+{
+    __atomic_store_n(&hub->subscriptions, hub->subscriptions + (apr_uint32_t)n,
+                     __ATOMIC_RELAXED);
+}
 
 static push_members_t *members_of(push_entry_t *e)
 {
@@ -560,6 +598,7 @@ push_join_t push_hub_join(push_hub_t *hub, const push_name_t *name,
     sub.channel = ch;
     sub.index = channel_add(ch, client, name->alias);
     *out = subs_add(&client->subs, &sub);
+    subscriptions_add(hub, 1);
     return PUSH_JOIN_OK;
 }
 
@@ -589,7 +628,8 @@ static void leave(push_hub_t *hub, const push_subscription_t *sub)
     apr_uint32_t *count = &e->counts[hub->index];
     push_shard_t *s = push_shard_of(d, e->hash);
 
-    channel_remove(ch, sub->index);
+    subscriptions_add(hub, -1);
+    channel_remove(ch, (apr_uint32_t)sub->index);
     if (ch->n > 0 && sub->member == NULL) {
         __atomic_store_n(count, *count - 1, __ATOMIC_RELAXED);
         return;
@@ -641,7 +681,7 @@ void push_hub_leave_all(push_hub_t *hub, push_subscriber_t *client)
     memset(s, 0, sizeof(*s));
 }
 
-void push_hub_members(push_hub_t *hub, push_subscription_t *sub,
+void push_hub_members(push_hub_t *hub, push_subscription_t *sub, int again,
                       push_text_t *out)
 {
     push_entry_t *e = sub->channel->entry;
@@ -649,7 +689,10 @@ void push_hub_members(push_hub_t *hub, push_subscription_t *sub,
 
     push_shard_lock(s);
     push_members_json(e->members, out);
-    sub->after = s->number;
+    /* To one that was here already, other numbered events are on their way. */
+    if (!again) {
+        sub->after = s->number;
+    }
     push_shard_unlock(s);
 }
 
@@ -691,7 +734,7 @@ static void publish_kept(push_hubs_t *hubs, const push_name_t *name,
     push_directory_t *d = &hubs->directory;
     push_shard_t *s = push_shard_of(d, name->hash);
     push_entry_t *e;
-    apr_uint32_t number;
+    apr_uint64_t number;
 
     push_shard_lock(s);
     e = push_entry_get(d, s, name);
@@ -856,18 +899,37 @@ static int is_kept_of(const kept_t *k, const push_name_t *name)
            !memcmp(kept + same, name->name + same, name->len - same);
 }
 
+/* Bytes of all that is kept for a channel. */
+static apr_size_t kept_bytes(const push_hub_t *hub, const push_name_t *name)
+{
+    const kept_t *k = hub->backlog.chains[name->hash & (BACKLOG_CHAINS - 1)];
+    apr_size_t bytes = 0;
+
+    for (; k != NULL; k = k->next) {
+        bytes += is_kept_of(k, name) ? k->frame->len : 0;
+    }
+    return bytes;
+}
+
 void push_hub_send_backlog(push_hub_t *hub, const push_name_t *name,
                            push_subscriber_t *client)
 {
+    apr_size_t room = push_conn_room(push_conn_of(client));
+    apr_size_t left;
     const kept_t *k;
 
     if (hub->backlog.chains == NULL ||
         push_loop_seconds(hub->loop) > hub->hubs->replay_until) {
         return;
     }
+    left = kept_bytes(hub, name);
     k = hub->backlog.chains[name->hash & (BACKLOG_CHAINS - 1)];
     for (; k != NULL; k = k->next) {
         if (!is_kept_of(k, name)) {
+            continue;
+        }
+        if (left > room) {
+            left -= k->frame->len; /* too old to fit */
             continue;
         }
         if (name->alias) {
@@ -885,18 +947,12 @@ void push_hub_send_backlog(push_hub_t *hub, const push_name_t *name,
 static void backlog_expire(push_hub_t *hub, apr_uint32_t now)
 {
     backlog_t *b = &hub->backlog;
-    kept_t *k, *next;
-    int i;
 
     if (b->chains == NULL || now <= hub->hubs->replay_until) {
         return;
     }
-    for (i = 0; i < BACKLOG_CHAINS; i++) {
-        for (k = b->chains[i]; k != NULL; k = next) {
-            next = k->next;
-            push_frame_release(k->frame);
-            free(k);
-        }
+    while (b->oldest != NULL) {
+        backlog_drop(b);
     }
     free(b->chains);
     free(b->tails);
@@ -1073,6 +1129,17 @@ void push_hub_users(push_hubs_t *hubs, const push_name_t *name,
         fn(baton, e->members->list[i]);
     }
     push_shard_unlock(s);
+}
+
+apr_uint32_t push_hub_subscriptions(const push_hubs_t *hubs)
+{
+    apr_uint32_t n = 0;
+    int i;
+
+    for (i = 0; i < hubs->n; i++) {
+        n += __atomic_load_n(&hubs->list[i].subscriptions, __ATOMIC_RELAXED);
+    }
+    return n;
 }
 
 apr_uint32_t push_hubs_count(push_hubs_t *hubs)

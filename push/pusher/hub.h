@@ -42,12 +42,17 @@ typedef struct push_hubs_t push_hubs_t; /* all loops' hubs and the directory */
 typedef struct push_hub_t push_hub_t;   /* one loop's */
 typedef struct push_channel_t push_channel_t;
 
-/* One subscription as its client holds it. */
+#define PUSH_NUMBER_BITS 40 /* of an event's number: 34 years of 1,000/s */
+
+/* One subscription as its client holds it. There is one per socket and channel,
+ * so two numbers share a word; the kernel lets a process have far fewer sockets
+ * than an index can count. */
 typedef struct {
     push_channel_t *channel; /* NULL: empty */
     push_member_t *member;   /* who the client is there; presence only */
-    apr_uint32_t index;      /* ours in the channel's array */
-    apr_uint32_t after;      /* numbered events up to this one are known */
+    apr_uint64_t index : 64 - PUSH_NUMBER_BITS; /* in the channel's array */
+    apr_uint64_t after : PUSH_NUMBER_BITS; /* numbered events up to this one are
+                                              known */
 } push_subscription_t;
 
 /* The subscriptions of a client; embedded in it, all zero is none. */
@@ -147,6 +152,7 @@ void push_hub_replay(push_hubs_t *hubs, apr_uint32_t seconds);
  * An event that happened while chat-push was away: whoever joins the channel
  * within `seconds` gets it after subscription_succeeded, before what is kept by
  * push_hub_replay(), in the order of these calls. Only before the loops run.
+ * Too much of it, and the oldest give way.
  */
 void push_hub_backlog(push_hubs_t *hubs, push_app_t *app, const char *channel,
                       const char *event, const char *data, apr_size_t len,
@@ -177,18 +183,24 @@ int push_hub_leave(push_hub_t *hub, const push_name_t *name,
 void push_hub_leave_all(push_hub_t *hub, push_subscriber_t *client);
 
 /**
- * Add the members of a presence channel the client has just joined to a text,
- * as the JSON that the protocol wants. From here on the subscription gets
- * every change.
+ * Add the members of a presence channel to a text, as the JSON that the
+ * protocol wants.
+ * @param again  0 when the client has just joined: from here on the
+ *               subscription gets every change. Otherwise it goes on getting
+ *               every numbered event, also a change that the text has already.
  */
-void push_hub_members(push_hub_t *hub, push_subscription_t *sub,
+void push_hub_members(push_hub_t *hub, push_subscription_t *sub, int again,
                       push_text_t *out);
 
 /** Send a new subscriber the cached event. @return 0 when there is none */
 int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
                          push_subscriber_t *client);
 
-/** Send a new subscriber what was missed or kept for it, in order. */
+/**
+ * Send a new subscriber what was missed or kept for it, in order: the newest of
+ * it that fit in half of what may wait for its socket (push_conn_room). All of
+ * it could end the socket as a slow one, at every new try.
+ */
 void push_hub_send_backlog(push_hub_t *hub, const push_name_t *name,
                            push_subscriber_t *client);
 
@@ -219,6 +231,9 @@ void push_hub_channels(push_hubs_t *hubs, push_app_t *app,
 void push_hub_users(push_hubs_t *hubs, const push_name_t *name,
                     void (*fn)(void *baton, const push_member_t *m),
                     void *baton);
+
+/** Subscriptions of all clients of all apps. Any thread. */
+apr_uint32_t push_hub_subscriptions(const push_hubs_t *hubs);
 
 /** Occupied channels over all loops, server-only ones left out. */
 apr_uint32_t push_hubs_count(push_hubs_t *hubs);

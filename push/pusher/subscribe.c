@@ -194,7 +194,7 @@ static void answer(const ask_t *ask, const push_name_t *name,
     push_text_t members = { NULL, 0, 0 };
 
     if (name->members) {
-        push_hub_members(hub, sub, &members);
+        push_hub_members(hub, sub, again, &members);
     }
     push_client_send(ask->c, ask->me,
                      pusher_subscribed(name->name, name->len,

@@ -26,6 +26,7 @@
 
 #define LOOPS 2
 #define CLIENTS 24
+#define QUEUE 100000000 /* bytes that may wait, unless a test wants less */
 
 static const char
     upgrade[] = "GET /app/k HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
@@ -79,11 +80,11 @@ static void on_closed(push_conn_t *c, push_end_t why, int code)
                        push_conn_client(c));
 }
 
-static const push_protocol_t protocol = { .client_size = sizeof(
+static push_protocol_t protocol = { .client_size = sizeof(
                                               push_subscriber_t),
                                           .max_body = 1000,
                                           .max_message = 1000,
-                                          .max_queue = 100000000,
+                                          .max_queue = QUEUE,
                                           .http_idle = 60,
                                           .request = on_request,
                                           .message = on_message,
@@ -169,6 +170,7 @@ static int hubs_setup(void **state)
     int i;
 
     (void)state;
+    protocol.max_queue = QUEUE;
     apr_pool_create(&pool, NULL);
     for (i = 0; i < LOOPS; i++) {
         assert_int_equal(push_loop_create(&loops[i], i, pool), APR_SUCCESS);
@@ -420,7 +422,7 @@ static void a_newcomer_hears_only_what_its_list_does_not_have(void **state)
     assert_int_equal(join_as(1, "presence-a", "2", 10), PUSH_JOIN_OK);
     assert_int_equal(join_as(2, "presence-a", "3", 10), PUSH_JOIN_OK);
     sub = push_hub_find(push_hub_of(hubs, 0), &name, peers[2].sub);
-    push_hub_members(push_hub_of(hubs, 0), sub, &members);
+    push_hub_members(push_hub_of(hubs, 0), sub, 0, &members);
     assert_int_equal(strncmp(members.at, "{\"presence\":{\"count\":3,", 23), 0);
     push_text_free(&members);
     assert_int_equal(join_as(3, "presence-a", "4", 10), PUSH_JOIN_OK);
@@ -429,6 +431,44 @@ static void a_newcomer_hears_only_what_its_list_does_not_have(void **state)
     assert_int_equal(received(&peers[1]), 2);
     assert_int_equal(received(&peers[2]), 1);
     assert_int_equal(received(&peers[3]), 0);
+}
+
+/* Asking again for the members must not hide what is on its way. */
+static void joining_again_misses_no_event(void **state)
+{
+    push_text_t members = { NULL, 0, 0 };
+    push_subscription_t *sub;
+    push_name_t name = name_of("presence-cache-a");
+
+    (void)state;
+    assert_int_equal(join_as(0, "presence-cache-a", "1", 10), PUSH_JOIN_OK);
+    sub = push_hub_find(push_hub_of(hubs, 0), &name, peers[0].sub);
+    push_hub_members(push_hub_of(hubs, 0), sub, 0, &members);
+    publish(-1, "presence-cache-a", "on its way", 0);
+    assert_int_equal(join_as(0, "presence-cache-a", "1", 10), PUSH_JOIN_AGAIN);
+    push_hub_members(push_hub_of(hubs, 0), sub, 1, &members);
+    push_text_free(&members);
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_non_null(strstr(last, "on its way"));
+}
+
+/* Numbers are the shard's: a quiet channel may be thousands of millions behind
+ * when its next event comes. */
+static void a_channel_may_be_quiet_for_billions_of_events(void **state)
+{
+    push_subscription_t *sub;
+
+    (void)state;
+    sub = join(0, "cache-a");
+    sub->after -= 0x80000005u;
+    publish(-1, "cache-a", "at last", 0);
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    sub->after += 0x80000005u;
+    publish(-1, "cache-a", "and again", 0);
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
 }
 
 static void a_full_channel_refuses_users_but_not_connections(void **state)
@@ -514,6 +554,76 @@ what_was_missed_is_told_in_order_and_under_the_name_used(void **state)
     turns();
     assert_int_equal(received(&peers[0]), 2);
     assert_non_null(strstr(last, "\"private.user.7\",\"data\":\"2\""));
+}
+
+/* More at once would end it as a slow reader, at every try. */
+static void a_newcomer_is_told_the_newest_that_its_queue_can_take(void **state)
+{
+    push_name_t name = name_of("private-user.7");
+    char data[500];
+    int i;
+
+    (void)state;
+    protocol.max_queue = 4000;
+    memset(data, 'x', sizeof(data));
+    for (i = 0; i < 10; i++) {
+        data[0] = (char)('0' + i);
+        push_hub_backlog(hubs, app, "private-user.7", "e", data, sizeof(data),
+                         60);
+    }
+    join(0, "private-user.7");
+    push_hub_send_backlog(push_hub_of(hubs, 0), &name, peers[0].sub);
+    turns();
+    assert_int_equal(received(&peers[0]), 3);
+    assert_non_null(strstr(last, "\"data\":\"9x"));
+}
+
+static int kept_for(int i, const char *channel)
+{
+    push_name_t name = name_of(channel);
+
+    join(i, channel);
+    push_hub_send_backlog(push_hub_of(hubs, peers[i].loop), &name,
+                          peers[i].sub);
+    return received(&peers[i]);
+}
+
+static void of_too_much_that_was_missed_the_oldest_give_way(void **state)
+{
+    static char data[1000000];
+    int i;
+
+    (void)state;
+    memset(data, 'x', sizeof(data));
+    push_hub_backlog(hubs, app, "private-user.1", "e", "1", 1, 60);
+    push_hub_backlog(hubs, app, "private-user.2", "e", "2", 1, 60);
+    for (i = 0; i < 60; i++) {
+        push_hub_backlog(hubs, app, "private-user.3", "e", data, sizeof(data),
+                         60);
+    }
+    assert_int_equal(kept_for(0, "private-user.1"), 1);
+    for (i = 0; i < 10; i++) {
+        push_hub_backlog(hubs, app, "private-user.3", "e", data, sizeof(data),
+                         60);
+    }
+    push_hub_backlog(hubs, app, "private-user.1", "e", "3", 1, 60);
+    assert_int_equal(kept_for(1, "private-user.2"), 0);
+    assert_int_equal(kept_for(2, "private-user.1"), 1);
+    assert_non_null(strstr(last, "\"data\":\"3\""));
+}
+
+static void subscriptions_are_counted_over_all_loops(void **state)
+{
+    (void)state;
+    assert_int_equal(push_hub_subscriptions(hubs), 0);
+    join(0, "a");
+    join(1, "a");
+    join(1, "b");
+    assert_int_equal(push_hub_subscriptions(hubs), 3);
+    leave(0, "a");
+    assert_int_equal(push_hub_subscriptions(hubs), 2);
+    push_hub_leave_all(push_hub_of(hubs, 1), peers[1].sub);
+    assert_int_equal(push_hub_subscriptions(hubs), 0);
 }
 
 static void the_servers_own_events_reach_either_name(void **state)
@@ -642,10 +752,15 @@ int main(void)
         HUB_TEST(any_order_of_joins_and_leaves_keeps_the_books),
         HUB_TEST(only_the_first_and_the_last_connection_of_a_user_are_news),
         HUB_TEST(a_newcomer_hears_only_what_its_list_does_not_have),
+        HUB_TEST(joining_again_misses_no_event),
+        HUB_TEST(a_channel_may_be_quiet_for_billions_of_events),
         HUB_TEST(a_full_channel_refuses_users_but_not_connections),
         HUB_TEST(a_cache_channel_tells_the_last_event_to_whoever_joins),
         HUB_TEST(each_subscriber_hears_the_name_it_used),
         HUB_TEST(what_was_missed_is_told_in_order_and_under_the_name_used),
+        HUB_TEST(a_newcomer_is_told_the_newest_that_its_queue_can_take),
+        HUB_TEST(of_too_much_that_was_missed_the_oldest_give_way),
+        HUB_TEST(subscriptions_are_counted_over_all_loops),
         HUB_TEST(the_servers_own_events_reach_either_name),
         HUB_TEST(each_visits_the_subscribers_on_all_loops),
         HUB_TEST(threads_publish_while_clients_come_and_go),
