@@ -10,19 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <apr_general.h>
-#include <apr_time.h>
 
 push_server_t push_server;
 
-/* Seconds and four random digits: another number at each start, also when it
- * is started twice within a second. */
+/* Ten random digits: another number at each start, also when two processes
+ * start in the same moment. */
 static apr_status_t boot_number(apr_uint64_t *boot)
 {
-    apr_uint16_t random;
+    const apr_uint64_t first = 1000000000;
+    apr_uint64_t random = 0;
     apr_status_t rv;
 
     rv = apr_generate_random_bytes((unsigned char *)&random, sizeof(random));
-    *boot = (apr_uint64_t)apr_time_sec(apr_time_now()) * 10000 + random % 10000;
+    *boot = first + random % (9 * first);
     return rv;
 }
 
