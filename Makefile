@@ -51,7 +51,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site web drift run-test asan tsan bench install clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site web drift run-test asan tsan bench bench-ws install clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -176,9 +176,21 @@ asan:
 tsan: all
 	@CHAT_PLAIN="$(B_PATH)" $(MAKE) --no-print-directory B=build/tsan SANITIZE=thread unit site
 
-# Figures, not tests: nothing here passes or fails.
+# Figures. bench-ws holds chat-push against the floor (test/bench/ws/README.md).
 bench: all
 	$(subst --test,,$(NODE_TEST)) test/bench/latency.mjs
+	@$(MAKE) --no-print-directory bench-ws
+
+BENCH_LOAD = $(filter-out test/bench/ws/wsfloor.c,$(wildcard test/bench/ws/*.c))
+$(B)/bench/wsload: $(BENCH_LOAD:%.c=$(B)/%.o)
+$(B)/bench/wsfloor: $(B)/test/bench/ws/wsfloor.o
+$(B)/bench/wsload $(B)/bench/wsfloor:
+	@mkdir -p $(@D)
+	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lcrypto
+
+BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))
+bench-ws: $(B)/chat-push $(B)/bench/wsload $(B)/bench/wsfloor
+	$(BENCH_SET) $(subst --test,,$(NODE_TEST)) test/bench/ws/run.mjs
 
 # --- run, install ---------------------------------------------------------------
 run: all
@@ -203,4 +215,4 @@ distclean: clean
 help:
 	@sed -n 's/^#   //p' Makefile
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/peer -prune -o -name '*.d' -print 2>/dev/null)
