@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <apr_file_io.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #define CONF_FILE_MAX (1024 * 1024) /* bytes */
@@ -281,6 +283,52 @@ static const char *list_read(const char *const **out, const char *first,
     return NULL;
 }
 
+/* A header of the operator's own; ours and what frames a request are not. */
+static int header_allowed(const char *name, const char *value)
+{
+    static const char *const ours[] = { "x-pusher-key", "x-pusher-signature",
+                                        "content-type", "content-length",
+                                        "transfer-encoding" };
+    const char *c;
+    apr_size_t i;
+
+    for (c = name; *c != '\0'; c++) {
+        if (!apr_isalnum(*c) && *c != '-' && *c != '_') {
+            return 0;
+        }
+    }
+    for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        if (!strcasecmp(name, ours[i])) {
+            return 0;
+        }
+    }
+    return *name != '\0' && *value != '\0' && strpbrk(value, "\r\n") == NULL;
+}
+
+static const char *headers_read(const char *const **out, json_t *object,
+                                apr_pool_t *p)
+{
+    const char **list = apr_pcalloc(p, (json_object_size(object) + 1) *
+                                           sizeof(*list));
+    const char *name, *value;
+    json_t *member;
+    int n = 0;
+
+    if (object != NULL && !json_is_null(object) && !json_is_object(object)) {
+        return "needs headers that are an object";
+    }
+    json_object_foreach(object, name, member)
+    {
+        value = json_string_value(member);
+        if (value == NULL || !header_allowed(name, value)) {
+            return "has a header that cannot be set";
+        }
+        list[n++] = apr_pstrcat(p, name, ": ", value, NULL);
+    }
+    *out = list;
+    return NULL;
+}
+
 static const char *webhook_read(chat_webhook_t *hook, const json_t *value,
                                 apr_pool_t *p)
 {
@@ -297,10 +345,11 @@ static const char *webhook_read(chat_webhook_t *hook, const json_t *value,
     hook->prefix = text ? apr_pstrdup(p, text) : NULL;
     text = json_string_value(json_object_get(filter, "channel_name_ends_with"));
     hook->suffix = text ? apr_pstrdup(p, text) : NULL;
-    return list_read(&hook->events, NULL, json_object_get(value, "event_types"),
-                     p)
-               ? "needs event_types, a list of strings"
-               : NULL;
+    if (list_read(&hook->events, NULL, json_object_get(value, "event_types"),
+                  p) != NULL) {
+        return "needs event_types, a list of strings";
+    }
+    return headers_read(&hook->headers, json_object_get(value, "headers"), p);
 }
 
 /* The list may come as a string that holds it, from an environment. */

@@ -20,10 +20,11 @@
 
 /* One receiver of webhooks (webhooks[] of an app). */
 typedef struct {
-    const char *url;           /* http:// or https:// */
-    const char *const *events; /* event_types, NULL-terminated */
-    const char *prefix;        /* filter.channel_name_starts_with or NULL */
-    const char *suffix;        /* filter.channel_name_ends_with or NULL */
+    const char *url;            /* http:// or https:// */
+    const char *const *events;  /* event_types, NULL-terminated; none: all */
+    const char *prefix;         /* filter.channel_name_starts_with or NULL */
+    const char *suffix;         /* filter.channel_name_ends_with or NULL */
+    const char *const *headers; /* "Name: value" to send, NULL-terminated */
 } chat_webhook_t;
 
 typedef struct {

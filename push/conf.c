@@ -63,6 +63,10 @@ static const conf_setting_t settings[] = {
     { "database.app",              KIND_TEXT, AT(database_app), NULL, 0, 0, 0 },
     { "database.pollMs",           KIND_INT,  AT(poll_ms), NULL, 250, 1, 3600000 },
     { "database.replaySeconds",    KIND_INT,  AT(replay_seconds), NULL, 60, 0, 86400 },
+    { "webhooks.allowPrivateTargets",
+                                   KIND_BOOL, AT(webhooks_private), NULL, 0, 0, 0 },
+    { "webhooks.batching.enabled", KIND_BOOL, AT(webhooks_batching), NULL, 1, 0, 0 },
+    { "webhooks.batching.duration", KIND_INT, AT(webhooks_gather), NULL, 50, 0, 10000 },
 };
 #undef AT
 
@@ -90,6 +94,8 @@ static const struct {
     { "SOKETI_PRESENCE_MAX_MEMBER_SIZE", "presence.maxMemberSizeInKb" },
     { "SOKETI_USER_AUTHENTICATION_TIMEOUT", "userAuthenticationTimeout" },
     { "SOKETI_SHUTDOWN_GRACE_PERIOD", "shutdownGracePeriod" },
+    { "SOKETI_WEBHOOKS_BATCHING", "webhooks.batching.enabled" },
+    { "SOKETI_WEBHOOKS_BATCHING_DURATION", "webhooks.batching.duration" },
     { "SOKETI_SSL_CERT", "ssl.certPath" },
     { "SOKETI_SSL_KEY", "ssl.keyPath" },
 };
@@ -124,13 +130,13 @@ static const char *const idle_keys[] = {
     "appManager.mysql.", "appManager.postgres.", "cache.", "cluster.", "cors.",
     "database.mysql.", "database.postgres.", "database.redis.",
     "databasePooling.", "debug", "instance.", "metrics.driver", "mode",
-    "queue.", "rateLimiter.", "ssl.", "webhooks.batching.",
+    "queue.", "rateLimiter.", "ssl.",
 };
 
 /* The same of its variables, behind SOKETI_. */
 static const char *const idle_variables[] = {
     "ADAPTER_", "APP_MANAGER_", "CACHE_", "CLUSTER_", "DB_", "DEBUG", "METRICS_DRIVER",
-    "MODE", "QUEUE_", "RATE_LIMITER_", "SSL_PASS", "SSL_CA", "WEBHOOKS_",
+    "MODE", "QUEUE_", "RATE_LIMITER_", "SSL_PASS", "SSL_CA",
 };
 /* clang-format on */
 

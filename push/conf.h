@@ -38,6 +38,9 @@ typedef struct {
     const char *database_app;    /* id of the log's app; NULL: the first */
     int poll_ms;                 /* between two looks at the log */
     int replay_seconds;          /* how long missed events are given out */
+    int webhooks_private;        /* targets may be private addresses */
+    int webhooks_batching;       /* several events in one request */
+    int webhooks_gather;         /* ms an event waits for company */
     chat_apps_t apps;            /* at least one */
     const char *const *warnings; /* sentences for the log, NULL-terminated */
 } push_conf_t;

@@ -5,9 +5,9 @@
  *   chat-push [--config FILE]
  *
  * Settings come from the file and the environment (conf.h). The main thread
- * reads them, starts one thread per loop and the relay's, says what listens
- * where, and then waits for a signal: SIGTERM or SIGINT ends it in good order.
- * What keeps it from starting is one sentence and exit status 1.
+ * reads them, starts one thread per loop, the relay's and the webhooks', says
+ * what listens where, and then waits for a signal: SIGTERM or SIGINT ends it in
+ * good order. What keeps it from starting is one sentence and exit status 1.
  */
 #include "client.h"
 #include "listener.h"
@@ -38,6 +38,7 @@ typedef struct {
     push_listener_t *listener;
     push_listener_t *metrics_listener; /* NULL: none */
     push_relay_conf_t relay;
+    push_webhooks_conf_t webhooks;
     apr_pool_t *pool;
 } process_t;
 
@@ -221,6 +222,19 @@ static int relay_create(process_t *m)
     return 1;
 }
 
+static int webhooks_create(process_t *m)
+{
+    apr_status_t rv;
+
+    m->webhooks.allow_private = m->conf.webhooks_private;
+    m->webhooks.batching = m->conf.webhooks_batching;
+    m->webhooks.gather_ms = m->conf.webhooks_gather;
+    m->webhooks.log = say_log;
+    rv = push_webhooks_create(&push_server.webhooks, push_server.apps,
+                              &m->webhooks, m->pool);
+    return rv == APR_SUCCESS ? 1 : failed(m, rv, "webhooks");
+}
+
 /* Nobody asked for metrics by name: a taken port is then no reason not to
  * start. */
 static int metrics_listen(process_t *m)
@@ -283,6 +297,10 @@ static int threads_start(process_t *m)
     if (push_server.relay != NULL &&
         push_relay_start(push_server.relay) != APR_SUCCESS) {
         return fail("the relay's thread cannot be started");
+    }
+    if (push_server.webhooks != NULL &&
+        push_webhooks_start(push_server.webhooks) != APR_SUCCESS) {
+        return fail("the webhooks' thread cannot be started");
     }
     return 1;
 }
@@ -368,6 +386,9 @@ static void end(process_t *m)
     for (i = 0; i < push_server.nloops; i++) {
         pthread_join(m->threads[i], NULL);
     }
+    if (push_server.webhooks != NULL) {
+        push_webhooks_stop(push_server.webhooks, m->conf.shutdown_grace);
+    }
 }
 
 int main(int argc, char **argv)
@@ -385,7 +406,7 @@ int main(int argc, char **argv)
     signals_block(&set);
     files = descriptors();
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
-        !relay_create(&m) || !listen_all(&m)) {
+        !webhooks_create(&m) || !relay_create(&m) || !listen_all(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }

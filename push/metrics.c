@@ -201,11 +201,30 @@ static void relay_samples(sink_t *s)
            "Whether the last look at the log succeeded.", c.connected ? 1 : 0);
 }
 
+static void webhook_samples(sink_t *s)
+{
+    push_webhooks_counters_t c;
+
+    if (push_server.webhooks == NULL) {
+        return;
+    }
+    push_webhooks_counters(push_server.webhooks, &c);
+    single(s, "webhook_events_sent_total", "counter",
+           "Webhook events taken by their receivers.", c.sent);
+    single(s, "webhook_events_failed_total", "counter",
+           "Webhook events given up after retries, or not allowed.", c.failed);
+    single(s, "webhook_events_dropped_total", "counter",
+           "Webhook events for which a queue was full.", c.dropped);
+    single(s, "webhook_events_queued", "gauge",
+           "Webhook events waiting for their receivers.", c.queued);
+}
+
 static void all_samples(sink_t *s)
 {
     app_samples(s);
     process_samples(s);
     relay_samples(s);
+    webhook_samples(s);
 }
 
 void push_metrics_text(push_text_t *out)

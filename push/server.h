@@ -12,6 +12,7 @@
 #include "conf.h"
 #include "hub.h"
 #include "relay.h"
+#include "webhook.h"
 
 typedef struct {
     const push_conf_t *conf;
@@ -20,7 +21,8 @@ typedef struct {
     push_loop_t *const *loops;  /* nloops of them */
     push_conns_t *const *conns; /* the clients' connections of each loop */
     int nloops;
-    push_relay_t *relay;  /* NULL: no event log */
+    push_relay_t *relay;       /* NULL: no event log */
+    push_webhooks_t *webhooks; /* NULL: no app has any */
     apr_uint64_t boot;    /* first half of socket ids: differs at each start */
     int identities;       /* whether `private.` names are private here */
     int port;             /* really listened on */

@@ -16,6 +16,7 @@
 #include "signature.h"
 
 typedef struct push_apps_t push_apps_t;
+typedef struct push_hooks_t push_hooks_t; /* an app's webhooks; webhook.h */
 
 /* Traffic of one app on one loop since the start; written by the loop only. */
 typedef struct {
@@ -49,6 +50,7 @@ typedef struct {
     apr_int32_t connections; /* atomic: open WebSockets */
     push_budget_t publishes; /* max_backend_events */
     push_budget_t reads;     /* max_read_requests */
+    push_hooks_t *hooks;     /* NULL: none; set before the loops run */
 } push_app_t;
 
 /**

@@ -401,6 +401,7 @@ static void client_event(push_conn_t *c, push_client_t *me,
 {
     push_event_t event = { NULL, 0, me->hub.number, 0 };
     push_subscription_t *sub = NULL;
+    char socket_id[PUSH_SOCKET_ID_MAX];
     push_name_t name;
     const char *why;
     char *canonical;
@@ -427,6 +428,12 @@ static void client_event(push_conn_t *c, push_client_t *me,
                                &event.name_at);
     push_hub_publish(push_server.hubs, push_server_hub(c), &name, &event);
     push_frame_release(event.frame);
+    if (me->app->hooks != NULL) {
+        push_client_socket_id(socket_id, me);
+        push_webhook_client_event(me->app, name.name, name.len, &m->event,
+                                  &m->data, socket_id,
+                                  sub->member ? &sub->member->user : NULL);
+    }
 }
 
 /* --- signing in --- */

@@ -8,6 +8,7 @@
 #include "hub.h"
 #include "directory.h"
 #include "pusher.h"
+#include "webhook.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -541,6 +542,24 @@ static push_channel_t *enter(push_hub_t *hub, push_channel_t *ch,
     return ch;
 }
 
+/* Tell the app's receivers, under the mutex, so in the order of what happens.
+ * user: who is new, or NULL. */
+static void tell_entered(push_hub_t *hub, const push_entry_t *e, int occupied,
+                         const push_user_t *user)
+{
+    const char *name = push_entry_name(&hub->hubs->directory, e);
+
+    if (e->app->hooks == NULL) {
+        return;
+    }
+    if (occupied) {
+        push_webhook_channel(e->app, PUSH_HOOK_OCCUPIED, name, e->len);
+    }
+    if (user != NULL) {
+        push_webhook_member(e->app, PUSH_HOOK_ADDED, name, e->len, user);
+    }
+}
+
 /* Entering with the mutex: a loop's first subscriber, and every one of a
  * channel with numbered events. NULL when there is no place for the user. */
 static push_channel_t *enter_locked(push_hub_t *hub, push_channel_t *ch,
@@ -553,9 +572,11 @@ static push_channel_t *enter_locked(push_hub_t *hub, push_channel_t *ch,
     push_shard_t *s = push_shard_of(d, name->hash);
     push_entry_t *e;
     int first = 0;
+    int vacant;
 
     push_shard_lock(s);
     e = push_entry_get(d, s, name);
+    vacant = e->occupied == 0;
     if (user != NULL) {
         sub->member = push_members_join(members_of(e), user, max_users, &first);
         if (sub->member == NULL) {
@@ -568,6 +589,7 @@ static push_channel_t *enter_locked(push_hub_t *hub, push_channel_t *ch,
         member_event(hub->hubs, s, e, &sub->member->user, 1);
     }
     ch = enter(hub, ch, e);
+    tell_entered(hub, e, vacant, first ? &sub->member->user : NULL);
     sub->after = s->number;
     push_shard_unlock(s);
     return ch;
@@ -615,6 +637,9 @@ static void member_leave(push_hub_t *hub, push_shard_t *s, push_entry_t *e,
 {
     if (push_members_leave(e->members, member)) {
         member_event(hub->hubs, s, e, &member->user, 0);
+        push_webhook_member(e->app, PUSH_HOOK_REMOVED,
+                            push_entry_name(&hub->hubs->directory, e), e->len,
+                            &member->user);
         free(member);
     }
 }
@@ -644,6 +669,10 @@ static void leave(push_hub_t *hub, const push_subscription_t *sub)
     }
     if (sub->member != NULL) {
         member_leave(hub, s, e, sub->member);
+    }
+    if (e->occupied == 0) {
+        push_webhook_channel(e->app, PUSH_HOOK_VACATED, push_entry_name(d, e),
+                             e->len);
     }
     push_entry_settle(s, e);
     push_shard_unlock(s);

@@ -203,6 +203,8 @@ static void answer(const ask_t *ask, const push_name_t *name,
     if (name->cache && !push_hub_send_cached(hub, name, &ask->me->hub)) {
         push_client_send(ask->c, ask->me,
                          pusher_cache_miss(name->name, name->len));
+        push_webhook_channel(name->app, PUSH_HOOK_CACHE_MISS, name->name,
+                             name->len);
     }
     if (!again) {
         push_hub_send_backlog(hub, name, &ask->me->hub);

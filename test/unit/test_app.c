@@ -101,7 +101,8 @@ static void an_app_of_soketi_is_read_in_each_of_its_spellings(void **state)
             "\"secrets\":[\"old\"],\"allowedOrigins\":[\"https://a\"],"
             "\"maxPresenceMembersPerChannel\":\"\","
             "\"webhooks\":\"[{\\\"url\\\":\\\"http://h\\\",\\\"event_types\\\":"
-            "[\\\"channel_occupied\\\"]}]\"}]}}}",
+            "[\\\"channel_occupied\\\"],\\\"headers\\\":{\\\"A-b\\\":"
+            "\\\"c d\\\"}}]\"}]}}}",
             &why),
         APR_SUCCESS);
     app = apps.list;
@@ -115,6 +116,8 @@ static void an_app_of_soketi_is_read_in_each_of_its_spellings(void **state)
     assert_int_equal(app->max_presence_members, 7);
     assert_int_equal(app->nwebhooks, 1);
     assert_string_equal(app->webhooks[0].events[0], "channel_occupied");
+    assert_string_equal(app->webhooks[0].headers[0], "A-b: c d");
+    assert_null(app->webhooks[0].headers[1]);
     assert_ptr_equal(chat_app_by_key(&apps, "k", 1), app);
     assert_ptr_equal(chat_app_by_id(&apps, "i", 1), app);
     assert_null(chat_app_by_id(&apps, "k", 1));
@@ -145,6 +148,14 @@ static void what_is_wrong_is_named(void **state)
           ".allowedOrigins" },
         { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
               "\"webhooks\":[{\"url\":\"ftp://x\"}]}"),
+          ".webhooks" },
+        { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
+              "\"webhooks\":[{\"url\":\"http://h\","
+              "\"headers\":{\"x-pusher-signature\":\"s\"}}]}"),
+          ".webhooks" },
+        { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
+              "\"webhooks\":[{\"url\":\"http://h\","
+              "\"headers\":{\"A\":\"b\\r\\nC: d\"}}]}"),
           ".webhooks" },
         { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\"},"
               "{\"id\":\"a\",\"key\":\"l\",\"secret\":\"s\"}"),

@@ -44,6 +44,8 @@ static void without_any_word_it_is_soketis_default(void **state)
     assert_int_equal(conf.apps.n, 1);
     assert_string_equal(conf.apps.list[0].key, "app-key");
     assert_null(conf.database_url);
+    assert_false(conf.webhooks_private);
+    assert_true(conf.webhooks_batching);
     /* Everybody knows the default secret. */
     assert_non_null(strstr(conf.warnings[0], "app-secret"));
 }
