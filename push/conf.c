@@ -51,6 +51,7 @@ static const conf_setting_t settings[] = {
     { "httpApi.acceptTraffic.memoryThreshold",
                                    KIND_INT,  AT(memory_percent), NULL, 85, 1, 100 },
     { "maxMessageInKb",            KIND_KB,   AT(max_message), NULL, 128, 1, 1048576 },
+    { "maxUnfinishedInMb",         KIND_MB,   AT(max_input), NULL, 64, 1, 65536 },
     { "maxQueueInKb",              KIND_KB,   AT(max_queue), NULL, 1024, 1, 1048576 },
     { "channelLimits.cacheTtl",    KIND_INT,  AT(cache_ttl), NULL, 1800, 1, 31536000 },
     { "activityTimeout",           KIND_INT,  AT(activity_timeout), NULL, 120, 1, 86400 },

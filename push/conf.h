@@ -23,8 +23,10 @@ typedef struct {
     const char *metrics_host;
     int metrics_port;
     const char *metrics_prefix;  /* of every series */
-    apr_size_t max_body;         /* bytes of an HTTP request; */
+    apr_size_t max_body;         /* bytes of an HTTP request's body */
     apr_size_t max_message;      /* bytes of a WebSocket message */
+    apr_size_t max_input;        /* bytes of unfinished requests, per loop; as
+                                    many of messages */
     apr_size_t max_queue;        /* bytes that may wait for a slow reader */
     int memory_percent;          /* /accept-traffic says no above this */
     int cache_ttl;               /* seconds a cached event is kept */

@@ -66,20 +66,40 @@ static int is_upgrade(const http_head_t *head)
     return upgrade != NULL && http_has_token(upgrade, "websocket");
 }
 
-static void request(push_conn_t *c, const http_head_t *head, char *body,
-                    apr_size_t len)
+/* Whether a request is a client's; `key` is set to what follows /app/, at NULL
+ * with another path. */
+static int is_client(const http_head_t *head, http_span_t path,
+                     http_span_t *key)
 {
     static const char app[] = "/app/";
     const apr_size_t skip = sizeof(app) - 1;
-    http_span_t path = without_prefix(head->path);
-    http_span_t key = { NULL, 0 };
 
+    key->at = NULL;
+    key->len = 0;
     if (path.len > skip && !memcmp(path.at, app, skip)) {
-        key.at = path.at + skip;
-        key.len = path.len - skip;
-        push_client_open(c, head, key);
+        key->at = path.at + skip;
+        key->len = path.len - skip;
+        return 1;
     }
-    else if (is_upgrade(head)) {
+    return is_upgrade(head);
+}
+
+static apr_size_t request_head(push_conn_t *c, const http_head_t *head)
+{
+    http_span_t path = without_prefix(head->path);
+    http_span_t key;
+
+    return is_client(head, path, &key) ? PUSH_API_OPEN_BODY
+                                       : push_api_head(c, head, path);
+}
+
+static void request(push_conn_t *c, const http_head_t *head, char *body,
+                    apr_size_t len)
+{
+    http_span_t path = without_prefix(head->path);
+    http_span_t key;
+
+    if (is_client(head, path, &key)) {
         push_client_open(c, head, key);
     }
     else {
@@ -94,7 +114,9 @@ void push_server_protocol(push_protocol_t *proto, const push_conf_t *conf)
     proto->max_body = conf->max_body;
     proto->max_message = conf->max_message;
     proto->max_queue = conf->max_queue;
+    proto->max_input = conf->max_input;
     proto->http_idle = 60;
+    proto->head = request_head;
     proto->request = request;
     proto->message = push_client_message;
     proto->sweep = push_client_sweep;

@@ -21,6 +21,7 @@
 #define SWEEP_SECONDS 10 /* in which each WebSocket is looked at once */
 #define CROWD_RESERVE 64 /* descriptors kept for HTTP */
 #define INPUT_MIN 256    /* bytes of the smallest input buffer */
+#define INPUT_FREE 4096  /* bytes of input that every connection may keep */
 #define CONN_SIZE APR_ALIGN(sizeof(push_conn_t), 16) /* then the client */
 
 /* --- lists and states ---------------------------------------------------- */
@@ -151,10 +152,52 @@ void conn_failed(push_conn_t *c, int err)
     push_conn_kill(c, end_of_errno(err));
 }
 
+/* What a buffer counts for. Small ones are free, so that publishing goes on
+ * while somebody fills the loop with bodies that never end. */
+static apr_size_t input_charge(apr_size_t room)
+{
+    return room > INPUT_FREE ? room : 0;
+}
+
+void conn_input_free(conn_input_t *in)
+{
+    if (in != NULL) {
+        *in->held -= input_charge(in->room);
+        free(in);
+    }
+}
+
+static apr_size_t *input_held(push_conn_t *c)
+{
+    return c->state == PUSH_CONN_OPEN ? &c->all->held_messages
+                                      : &c->all->held_requests;
+}
+
+/* Whether c's buffer may become so large. */
+static int input_fits(push_conn_t *c, apr_size_t room)
+{
+    apr_size_t max = c->all->proto->max_input;
+    apr_size_t now = c->in != NULL ? input_charge(c->in->room) : 0;
+
+    return max == 0 || input_charge(room) == 0 ||
+           *input_held(c) - now + room <= max;
+}
+
+static void input_full(push_conn_t *c)
+{
+    if (c->state == PUSH_CONN_OPEN) {
+        conn_ws_full(c);
+    }
+    else {
+        conn_http_full(c);
+    }
+}
+
 int conn_input_grow(push_conn_t *c, apr_size_t more)
 {
     conn_input_t *in = c->in;
     apr_size_t need = (in != NULL ? in->len : 0) + more;
+    apr_size_t charged = in != NULL ? input_charge(in->room) : 0;
     apr_size_t room = in != NULL ? 2 * in->room : INPUT_MIN;
 
     if (in != NULL && need <= in->room) {
@@ -163,6 +206,10 @@ int conn_input_grow(push_conn_t *c, apr_size_t more)
     if (room < need) {
         room = need;
     }
+    if (!input_fits(c, room)) {
+        input_full(c);
+        return 0;
+    }
     in = realloc(in, sizeof(*in) + room + 1);
     if (in == NULL) {
         push_conn_kill(c, PUSH_END_ERROR);
@@ -170,7 +217,9 @@ int conn_input_grow(push_conn_t *c, apr_size_t more)
     }
     if (c->in == NULL) {
         memset(in, 0, sizeof(*in));
+        in->held = input_held(c);
     }
+    *in->held += input_charge(room) - charged;
     in->room = room;
     c->in = in;
     return 1;
@@ -266,7 +315,7 @@ push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
 static void conn_free(push_conn_t *c)
 {
     conn_queue_free(c);
-    free(c->in);
+    conn_input_free(c->in);
     close(c->watch.fd);
 }
 
@@ -324,7 +373,7 @@ static void closing_tell(push_conns_t *conns)
     push_conn_t *c = conns->untold;
 
     conns->untold = c->next;
-    free(c->in);
+    conn_input_free(c->in);
     c->in = NULL;
     conn_tell(c);
 }

@@ -63,7 +63,7 @@ typedef enum {
 typedef struct {
     apr_uint64_t accepts;      /* sockets taken over */
     apr_uint64_t refused;      /* sockets closed for want of memory */
-    apr_uint64_t requests;     /* whole HTTP requests */
+    apr_uint64_t requests;     /* HTTP requests, once their head is whole */
     apr_uint64_t bad_requests; /* requests the transport refused itself */
     apr_uint64_t upgrades;     /* WebSockets opened */
     apr_uint64_t bytes_in, bytes_out;
@@ -87,11 +87,20 @@ typedef struct {
     apr_size_t max_body;    /* longest HTTP body, bytes: 413 above */
     apr_size_t max_message; /* longest WebSocket message, bytes: 1009 above */
     apr_size_t max_queue;   /* most bytes waiting for a socket; above: dead */
+    apr_size_t max_input;   /* most bytes a loop keeps of unfinished requests,
+                               and as many of messages: 503, 1013 above. What
+                               is small is always kept. 0: no limit */
     apr_uint32_t http_idle; /* seconds an HTTP client may take or idle */
 
-    /* A whole request. Answer with push_conn_reply() or push_conn_upgrade()
-     * before returning; without an answer 500 is sent. head and body are valid
-     * during the call only; the body may be written to. */
+    /* The head of a request, before its body is waited for; may be NULL. It
+     * comes once for every request. To refuse it answer with push_conn_reply():
+     * `request` is not called then, and the connection closes when there is a
+     * body, because nobody reads that.
+     * @return longest body this request may have, bytes: 413 above */
+    apr_size_t (*head)(push_conn_t *c, const http_head_t *head);
+    /* A whole request that was not refused. Answer with push_conn_reply() or
+     * push_conn_upgrade() before returning; without an answer 500 is sent. head
+     * and body are valid during the call only; the body may be written to. */
     void (*request)(push_conn_t *c, const http_head_t *head, char *body,
                     apr_size_t len);
     /* A whole WebSocket message (WS_TEXT or WS_BINARY); text is valid UTF-8.

@@ -8,7 +8,6 @@
  * requests are handled one after the other, and no further than the client
  * takes its answers.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <apr_strings.h>
@@ -171,6 +170,11 @@ static void reject_body(push_conn_t *c, http_result_t r)
     }
 }
 
+void conn_http_full(push_conn_t *c)
+{
+    reject(c, 503, NULL, "too many unfinished requests");
+}
+
 void conn_http_expire(push_conn_t *c)
 {
     /* Silence between requests is the usual end of a kept connection. */
@@ -228,13 +232,49 @@ static http_result_t request_head(push_conn_t *c, request_t *rq)
         return HTTP_BAD;
     }
     rq->head_here = 1;
-    at->end = at->head_len;
+    conn_count(&c->all->counters.requests, 1);
+    return HTTP_DONE;
+}
+
+/* The protocol's word about a head, before room is made for a body. */
+static apr_size_t head_show(push_conn_t *c, http_head_t *head)
+{
+    const push_protocol_t *proto = c->all->proto;
+    int keep = head->keep_alive;
+    apr_size_t limit = proto->max_body;
+
+    if (proto->head == NULL) {
+        return limit;
+    }
+    /* Where the next request begins is not known while a body stands before
+     * it that nobody reads. */
+    head->keep_alive = keep && !head->chunked && head->length == 0;
+    limit = proto->head(c, head);
+    head->keep_alive = keep;
+    return limit < proto->max_body ? limit : proto->max_body;
+}
+
+/* Whether the body is wanted; asked once. @return HTTP_DONE, also when the
+ * request has no body and its answer already, or HTTP_BAD when refused */
+static http_result_t request_admit(push_conn_t *c, request_t *rq)
+{
+    conn_http_t *at = rq->at;
+
+    if (at->admitted) {
+        return HTTP_DONE;
+    }
+    at->admitted = 1;
     at->is_chunked = rq->head.chunked;
-    if ((apr_uint64_t)rq->head.length > c->all->proto->max_body) {
+    c->answered = 0;
+    at->limit = head_show(c, &rq->head);
+    if (c->state != PUSH_CONN_HTTP) {
+        return HTTP_BAD;
+    }
+    if ((apr_uint64_t)rq->head.length > at->limit) {
         reject_body(c, HTTP_TOO_LARGE);
         return HTTP_BAD;
     }
-    at->end += (apr_size_t)rq->head.length;
+    at->end = at->head_len + (apr_size_t)rq->head.length;
     return HTTP_DONE;
 }
 
@@ -247,8 +287,7 @@ static http_result_t request_chunks(push_conn_t *c, request_t *rq)
     apr_size_t used, body;
     http_result_t r;
 
-    r = http_chunked(&at->chunked, raw, len, &used, &body,
-                     c->all->proto->max_body);
+    r = http_chunked(&at->chunked, raw, len, &used, &body, at->limit);
     if (r != HTTP_DONE && r != HTTP_MORE) {
         reject_body(c, r);
         return HTTP_BAD;
@@ -277,11 +316,12 @@ static void request_handle(push_conn_t *c, request_t *rq)
     conn_http_t *at = rq->at;
     apr_size_t used;
 
+    if (c->answered) {
+        return;
+    }
     if (!rq->head_here) {
         http_head_parse(&rq->head, &used, rq->buf, at->head_len, HTTP_HEAD_MAX);
     }
-    conn_count(&c->all->counters.requests, 1);
-    c->answered = 0;
     c->all->proto->request(c, &rq->head, rq->buf + at->head_len,
                            at->end - at->head_len);
     if (c->state == PUSH_CONN_HTTP && !c->answered) {
@@ -310,7 +350,8 @@ static apr_size_t request_take(push_conn_t *c, request_t *rq)
     apr_size_t used;
 
     rq->head_here = 0;
-    if (request_head(c, rq) != HTTP_DONE || request_body(c, rq) != HTTP_DONE) {
+    if (request_head(c, rq) != HTTP_DONE || request_admit(c, rq) != HTTP_DONE ||
+        request_body(c, rq) != HTTP_DONE) {
         return 0;
     }
     request_handle(c, rq);
@@ -399,11 +440,11 @@ void conn_http_take(push_conn_t *c, char *buf, apr_size_t len)
         if (rq.len > 0) {
             in = request_keep(c, &rq, in);
         }
-        if (restart) {
+        if (restart && c->state == PUSH_CONN_HTTP) {
             conn_restart(c);
         }
     }
-    free(in);
+    conn_input_free(in);
 }
 
 /* --- the upgrade --------------------------------------------------------- */

@@ -24,7 +24,9 @@ typedef struct {
     apr_size_t scanned;   /* bytes that were parsed and hold no whole head */
     apr_size_t head_len;  /* bytes of the head, 0 until it is whole */
     apr_size_t end;       /* where the body ends, or its decoded part so far */
+    apr_size_t limit;     /* longest body it may have */
     int is_chunked;
+    int admitted;         /* the protocol has seen the head */
     int continued;        /* 100 Continue was sent */
     http_chunked_t chunked;
 } conn_http_t;
@@ -44,6 +46,7 @@ typedef struct {
     apr_size_t len;  /* bytes in data: a request so far, or the payload of the
                         message so far, unmasked */
     apr_size_t room; /* bytes data can hold; one more is allocated */
+    apr_size_t *held; /* where `room` is counted, see input_charge() */
     union {
         conn_http_t http; /* in state HTTP */
         conn_ws_t ws;     /* in state OPEN */
@@ -98,6 +101,8 @@ struct push_conns_t {
     push_conn_t *corked; /* whose input is being handled, NULL: nobody's */
     apr_size_t ncork;    /* bytes in cork */
     char *cork;
+    apr_size_t held_requests; /* bytes of large unfinished requests */
+    apr_size_t held_messages; /* bytes of large unfinished messages */
     int crowd; /* descriptors from this one on are for HTTP */
     apr_uint64_t next_id;
     char date[CONN_DATE]; /* for the Date header; the tick renews it */
@@ -129,8 +134,12 @@ void conn_take(push_conn_t *c, char *buf, apr_size_t len);
 
 /* Room in c->in for `more` bytes, which is made when there is none. It grows
  * with what has come in, not with what was announced.
- * @return 0 when there is no memory; the connection is dead then */
+ * @return 0 when there is no memory or the loop holds too much already; the
+ *         connection is ending then */
 int conn_input_grow(push_conn_t *c, apr_size_t more);
+
+/* Free input, which may be NULL. */
+void conn_input_free(conn_input_t *in);
 
 /* conn_out.c */
 
@@ -164,5 +173,9 @@ void conn_ws_take(push_conn_t *c, char *buf, apr_size_t len);
 
 /* The time for a request is over: say so when one was under way. */
 void conn_http_expire(push_conn_t *c);
+
+/* There is no room for more input: say so and begin the end. */
+void conn_http_full(push_conn_t *c);
+void conn_ws_full(push_conn_t *c);
 
 #endif

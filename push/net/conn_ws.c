@@ -7,7 +7,6 @@
  * in, so that bad text ends the connection at once. The beginning of a frame
  * (its header, or a whole control frame) waits in the stash.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "conn_inside.h"
@@ -54,6 +53,12 @@ void push_conn_close(push_conn_t *c, int code, const char *reason)
     else if (c->state == PUSH_CONN_OPEN) {
         closing_begin(c, PUSH_END_US, code, reason != NULL ? reason : "");
     }
+}
+
+void conn_ws_full(push_conn_t *c)
+{
+    closing_begin(c, PUSH_END_US, WS_CODE_TRY_LATER,
+                  "too many unfinished messages");
 }
 
 /* The peer made a mistake. */
@@ -132,7 +137,7 @@ static void frame_end(push_conn_t *c)
     c->in = NULL; /* whatever the protocol does, it cannot meet this one again
                    */
     message_deliver(c, at->message.opcode, in->data, in->len);
-    free(in);
+    conn_input_free(in);
 }
 
 /* More payload of the frame under way. @return bytes taken */
@@ -274,7 +279,7 @@ static void input_release(push_conn_t *c)
 {
     if (c->in != NULL && c->in->at.ws.message.opcode == 0 &&
         c->in->at.ws.nstash == 0) {
-        free(c->in);
+        conn_input_free(c->in);
         c->in = NULL;
     }
 }

@@ -43,6 +43,7 @@
 #define WS_CODE_ABNORMAL 1006 /* no close frame at all; never sent */
 #define WS_CODE_NOT_UTF8 1007
 #define WS_CODE_TOO_BIG 1009
+#define WS_CODE_TRY_LATER 1013 /* registered with IANA after the RFC */
 
 typedef enum {
     WS_DONE,     /* what was asked for is there and right */

@@ -3,8 +3,9 @@
  * api.c - the HTTP API: routes, signatures and answers, see api.h.
  *
  * A signed request is checked in the order a caller can put right: the app,
- * the parameters, the time, the body's digest, the signature. The answer says
- * which of them failed.
+ * the path, the parameters, the time, the signature; all of that before its
+ * body is read, because the signature covers not the body but its digest. When
+ * the body is here it has to have that digest. The answer says what failed.
  */
 #include "api_inside.h"
 #include "client.h"
@@ -27,11 +28,13 @@
 /* What is below /apps/{id}/, {} being anything but a slash; first match wins.
  */
 /* clang-format off */
-static const struct {
+typedef struct {
     const char *method;
     const char *path;
     void (*handle)(api_request_t *r);
-} routes[] = {
+} route_t;
+
+static const route_t routes[] = {
     { "POST", "events",                           api_events },
     { "POST", "batch_events",                     api_batch },
     { "POST", "users/{}/events",                  api_user_event },
@@ -117,16 +120,25 @@ static int in_time(const query_param_t *param)
     return then >= now - CLOCK_SLACK && then <= now + CLOCK_SLACK;
 }
 
-static int body_right(const api_request_t *r)
+/* Whether the body is the one that was signed; answers itself when not. */
+static int body_right(api_request_t *r)
 {
     const query_param_t *md5 = query_get(r->query, "body_md5");
     char digest[CHAT_MD5_HEX];
 
     if (md5 == NULL) {
-        return r->len == 0;
+        if (r->len == 0) {
+            return 1;
+        }
+        api_error(r, 401, "body_md5 is missing");
+        return 0;
     }
     chat_md5_hex(digest, r->body, r->len);
-    return equal(md5, digest);
+    if (!equal(md5, digest)) {
+        api_error(r, 401, "body_md5 is not the MD5 of the body");
+        return 0;
+    }
+    return 1;
 }
 
 /* The ways a caller may have spelled the path it signed: as sent; without the
@@ -193,11 +205,8 @@ static int authenticated(api_request_t *r, http_span_t path)
                   CLOCK_SLACK, (apr_int64_t)apr_time_sec(apr_time_now()));
         return 0;
     }
-    if (!body_right(r)) {
-        api_error(r, 401,
-                  query_get(r->query, "body_md5") == NULL
-                      ? "body_md5 is missing"
-                      : "body_md5 is not the MD5 of the body");
+    if (r->head->length > 0 && query_get(r->query, "body_md5") == NULL) {
+        api_error(r, 401, "body_md5 is missing");
         return 0;
     }
     if (!signature_right(r, path)) {
@@ -251,35 +260,6 @@ static int arg_decode(api_request_t *r)
     return n > 0;
 }
 
-static void call(api_request_t *r, http_span_t path,
-                 void (*handle)(api_request_t *r))
-{
-    query_t query;
-    const char *why = query_read(&query, r->head->query, r->pool);
-
-    if (why != NULL) {
-        api_error(r, 400, "%s", why);
-        return;
-    }
-    r->query = &query;
-    if (!authenticated(r, path)) {
-        return;
-    }
-    if (!arg_decode(r)) {
-        api_error(r, 400, "The path has a broken escape");
-        return;
-    }
-    if (!r->app->conf->enabled) {
-        api_error(r, 403, "The app is disabled");
-        return;
-    }
-    if (push_server_closing()) {
-        api_error(r, 503, "The server is closing. Choose another server. :)");
-        return;
-    }
-    handle(r);
-}
-
 static void wrong_method(api_request_t *r, const char *allowed)
 {
     push_text_t out = { NULL, 0, 0 };
@@ -293,8 +273,9 @@ static void wrong_method(api_request_t *r, const char *allowed)
     push_text_free(&out);
 }
 
-/* A path below /apps/: the app's id and what follows. */
-static void route(api_request_t *r, http_span_t path)
+/* The app and the handler of a path below /apps/, with its {} in r->arg; NULL
+ * when there is none, which has been answered then. */
+static const route_t *route_find(api_request_t *r, http_span_t path)
 {
     http_span_t rest = { path.at + 6, path.len - 6 };
     const char *slash = memchr(rest.at, '/', rest.len);
@@ -303,13 +284,13 @@ static void route(api_request_t *r, http_span_t path)
 
     if (slash == NULL) {
         api_error(r, 404, "There is nothing at this path");
-        return;
+        return NULL;
     }
     r->app = push_app_by_id(push_server.apps, rest.at,
                             (apr_size_t)(slash - rest.at));
     if (r->app == NULL) {
         api_error(r, 404, "The app in the path does not exist");
-        return;
+        return NULL;
     }
     rest.len -= (apr_size_t)(slash + 1 - rest.at);
     rest.at = slash + 1;
@@ -318,16 +299,63 @@ static void route(api_request_t *r, http_span_t path)
             continue;
         }
         if (http_span_is(&r->head->method, routes[i].method)) {
-            call(r, path, routes[i].handle);
-            return;
+            return &routes[i];
         }
         allowed = routes[i].method;
     }
     if (allowed != NULL) {
         wrong_method(r, allowed);
+    }
+    else {
+        api_error(r, 404, "There is nothing at this path");
+    }
+    return NULL;
+}
+
+static int query_parse(api_request_t *r, query_t *query)
+{
+    const char *why = query_read(query, r->head->query, r->pool);
+
+    if (why != NULL) {
+        api_error(r, 400, "%s", why);
+        return 0;
+    }
+    r->query = query;
+    return 1;
+}
+
+/* All that can be said about a signed request without its body; what may not
+ * go on has been answered. */
+static void signed_head(api_request_t *r, http_span_t path)
+{
+    query_t query;
+
+    if (route_find(r, path) == NULL || !query_parse(r, &query) ||
+        !authenticated(r, path)) {
         return;
     }
-    api_error(r, 404, "There is nothing at this path");
+    if (!r->app->conf->enabled) {
+        api_error(r, 403, "The app is disabled");
+    }
+    else if (push_server_closing()) {
+        api_error(r, 503, "The server is closing. Choose another server. :)");
+    }
+}
+
+/* The rest, once signed_head() had no objection. */
+static void signed_request(api_request_t *r, http_span_t path)
+{
+    const route_t *route = route_find(r, path);
+    query_t query;
+
+    if (route == NULL || !query_parse(r, &query) || !body_right(r)) {
+        return;
+    }
+    if (!arg_decode(r)) {
+        api_error(r, 400, "The path has a broken escape");
+        return;
+    }
+    route->handle(r);
 }
 
 /* --- how the process is --- */
@@ -447,28 +475,50 @@ static int open_path(api_request_t *r, http_span_t path)
     return 0;
 }
 
-void push_api_request(push_conn_t *c, const http_head_t *head, http_span_t path,
-                      char *body, apr_size_t len)
+static int is_signed(const http_head_t *head, http_span_t path)
+{
+    return path.len > 6 && !memcmp(path.at, "/apps/", 6) &&
+           !http_span_is(&head->method, "OPTIONS");
+}
+
+static api_request_t request_of(push_conn_t *c, const http_head_t *head)
 {
     push_loop_t *loop = push_conn_loop(c);
     api_request_t r = { .c = c,
                         .head = head,
                         .hub = push_server_hub(c),
                         .loop = push_loop_index(loop),
-                        .body = body,
-                        .len = len,
                         .pool = push_loop_scratch(loop) };
 
-    if (path.len > 6 && !memcmp(path.at, "/apps/", 6) &&
-        !http_span_is(&head->method, "OPTIONS")) {
-        route(&r, path);
-        return;
+    return r;
+}
+
+apr_size_t push_api_head(push_conn_t *c, const http_head_t *head,
+                         http_span_t path)
+{
+    api_request_t r = request_of(c, head);
+
+    if (!is_signed(head, path)) {
+        return PUSH_API_OPEN_BODY;
     }
-    if (http_span_is(&head->method, "OPTIONS")) {
+    signed_head(&r, path);
+    return push_server.conf->max_body;
+}
+
+void push_api_request(push_conn_t *c, const http_head_t *head, http_span_t path,
+                      char *body, apr_size_t len)
+{
+    api_request_t r = request_of(c, head);
+
+    r.body = body;
+    r.len = len;
+    if (is_signed(head, path)) {
+        signed_request(&r, path);
+    }
+    else if (http_span_is(&head->method, "OPTIONS")) {
         push_conn_reply(c, head, 204, NULL, cors(head), NULL, 0);
-        return;
     }
-    if (!open_path(&r, path)) {
+    else if (!open_path(&r, path)) {
         api_error(&r, 404, "There is nothing at this path");
     }
 }

@@ -14,9 +14,19 @@
 #include "conn.h"
 #include "text.h"
 
+#define PUSH_API_OPEN_BODY 16384 /* bytes of a body nobody signed for */
+
 /**
- * Answer a request.
+ * Look at a request's head: who may not ask is refused before its body is read.
  * @param path  of the request, without the configured prefix
+ * @return longest body to read, bytes; any when it was answered here
+ */
+apr_size_t push_api_head(push_conn_t *c, const http_head_t *head,
+                         http_span_t path);
+
+/**
+ * Answer a request whose head was let in.
+ * @param path  as above
  */
 void push_api_request(push_conn_t *c, const http_head_t *head, http_span_t path,
                       char *body, apr_size_t len);

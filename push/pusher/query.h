@@ -6,10 +6,9 @@
  *
  * Source: Pusher Channels documents, "HTTP API reference", Authentication: the
  * signed text is METHOD, path and the parameters but auth_signature, names in
- * lower case, sorted by name, not percent-encoded. So an escaped '&' anywhere
- * or
- * '=' in a name would let one signature stand for several queries; SDKs send
- * neither, as they escape nothing.
+ * lower case, sorted by name, not percent-encoded. So an escaped '&', or an
+ * escaped '=' in a name, would let one signature stand for several queries;
+ * SDKs send neither, as they escape nothing.
  */
 #ifndef PUSH_QUERY_H
 #define PUSH_QUERY_H

@@ -44,6 +44,15 @@ static void must(int holds)
 
 /* --- the protocol -------------------------------------------------------- */
 
+/* Some heads are refused, some bodies limited, most are let in. */
+static apr_size_t on_head(push_conn_t *c, const http_head_t *head)
+{
+    if (http_span_is(&head->path, "/no")) {
+        push_conn_reply(c, head, 401, NULL, NULL, "no", 2);
+    }
+    return http_span_is(&head->path, "/small") ? 4 : 8000;
+}
+
 static void on_request(push_conn_t *c, const http_head_t *head, char *body,
                        apr_size_t len)
 {
@@ -91,6 +100,7 @@ static const push_protocol_t protocol = {
     .max_message = 8000,
     .max_queue = 4 * 1024 * 1024,
     .http_idle = 60,
+    .head = on_head,
     .request = on_request,
     .message = on_message,
     .sweep = on_sweep,

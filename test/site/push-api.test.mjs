@@ -216,7 +216,8 @@ test('each part of a signature is checked, and the answer names it', async () =>
   await refused(post({ time: 1e15 }), 401, /auth_timestamp/);
   await refused(post({ time: -5 }), 401, /auth_timestamp/);
   await refused(post({ spoil: (all) => ({ ...all, auth_version: '2.0' }) }), 401, /auth_version/);
-  await refused(post({ spoil: (all) => ({ ...all, body_md5: '0'.repeat(32) }) }), 401, /body_md5/);
+  await refused(post({ md5: '0'.repeat(32) }), 401, /body_md5/);
+  await refused(post({ spoil: (all) => ({ ...all, body_md5: '0'.repeat(32) }) }), 401, /auth_signature/);
   await refused(post({ spoil: (all) => ({ ...all, more: '1' }) }), 401, /auth_signature/);
   await refused(post({ spoil: (all) => ({ ...all, auth_signature: `${all.auth_signature}0` }) }), 401, /auth_signature/);
   await refused(post({ spoil: (all) => ({ ...all, auth_signature: '' }) }), 401, /auth_signature/);
@@ -225,6 +226,30 @@ test('each part of a signature is checked, and the answer names it', async () =>
   await refused(push.http('POST', '/apps/app1/events?auth_key=%zz', { body: '{}' }), 400, /query/);
   assert.equal((await post({ time: now - 590 })).status, 200);
   await listener.next('e');
+});
+
+/** What comes back for a head whose body never does. */
+function headOnly(head) {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const socket = net.connect(push.port, '127.0.0.1', () => socket.write(`${head}\r\nHost: h\r\n\r\n`));
+    socket.setEncoding('utf8').on('data', (d) => { text += d; }).on('end', () => resolve(text)).on('error', reject);
+    socket.setTimeout(1500, () => { socket.destroy(); resolve(text); });
+  });
+}
+
+test('who did not sign is refused before the body is read', async () => {
+  const long = 'HTTP/1.1\r\nContent-Length: 1000000';
+  for (const [target, status] of [['/apps/app1/events', 401], ['/apps/app1/events?auth_key=key1', 401], ['/apps/none/events', 404],
+    ['/apps/app1/nothing', 404], ['/apps/app1/events?a=%zz', 400], ['/', 413], ['/nothing', 413], ['/app/key1', 413]]) {
+    const text = await headOnly(`POST ${target} ${long}`);
+    assert.match(text, new RegExp(`^HTTP/1.1 ${status} `), target);
+    assert.match(text, /Connection: close/);
+    assert.match(text, /{"error":"[^"]+","code":\d+}$/);
+  }
+  assert.match(await headOnly('POST /apps/app1/events HTTP/1.1\r\nTransfer-Encoding: chunked'), /^HTTP\/1.1 401 /);
+  assert.match(await headOnly('POST /apps/app1/events HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue'), /^HTTP\/1.1 401 /);
+  assert.deepEqual(await listener.drain(), []);
 });
 
 test('unknown apps, paths and methods are said to be so', async () => {

@@ -29,6 +29,7 @@
 #define MAX_BODY 100000
 #define MAX_MESSAGE 70000
 #define MAX_QUEUE 1000000
+#define MAX_UNFINISHED 200000
 #define HTTP_IDLE 2 /* seconds */
 #define BIG 3000000 /* bytes of the answer to /big */
 
@@ -39,7 +40,7 @@ static pthread_t thread;
 
 /* What the protocol saw. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int nrequests, nclosed, nsweeps, last_code, last_why;
+static int nheads, nrequests, nclosed, nsweeps, last_code, last_why;
 
 typedef struct {
     int magic; /* 0 from the slab, 7 once upgraded */
@@ -50,6 +51,17 @@ typedef struct {
 static int path_is(const http_head_t *head, const char *path)
 {
     return http_span_is(&head->path, path);
+}
+
+static apr_size_t on_head(push_conn_t *c, const http_head_t *head)
+{
+    pthread_mutex_lock(&lock);
+    nheads++;
+    pthread_mutex_unlock(&lock);
+    if (path_is(head, "/no")) {
+        push_conn_reply(c, head, 401, NULL, NULL, "no", 2);
+    }
+    return path_is(head, "/small") ? 10 : MAX_BODY;
 }
 
 static void on_request(push_conn_t *c, const http_head_t *head, char *body,
@@ -143,7 +155,9 @@ static const push_protocol_t protocol = {
     .max_body = MAX_BODY,
     .max_message = MAX_MESSAGE,
     .max_queue = MAX_QUEUE,
+    .max_input = MAX_UNFINISHED,
     .http_idle = HTTP_IDLE,
+    .head = on_head,
     .request = on_request,
     .message = on_message,
     .sweep = on_sweep,
@@ -323,7 +337,7 @@ static void say_frame(int fd, const char *text)
 static int setup(void **state)
 {
     (void)state;
-    nrequests = nclosed = nsweeps = last_code = 0;
+    nheads = nrequests = nclosed = nsweeps = last_code = 0;
     apr_pool_create(&pool, NULL);
     push_loop_create(&loop, 0, pool);
     push_conns_create(&conns, loop, &protocol, pool);
@@ -501,6 +515,116 @@ static void what_is_refused_is_refused_before_it_is_stored(void **state)
         close(fd);
     }
     assert_int_equal(seen(&nrequests), 0);
+}
+
+static void a_refused_head_ends_the_wait_for_its_body(void **state)
+{
+    int fd = open_pair();
+    char *all;
+
+    (void)state;
+    say_text(fd, "POST /no HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n"
+                 "Expect: 100-continue\r\n\r\n");
+    all = hear_all(fd);
+    assert_begins(all, "HTTP/1.1 401 ");
+    assert_non_null(strstr(all, "Connection: close\r\n"));
+    assert_ends(all, "\r\n\r\nno");
+    close(fd);
+    fd = open_pair();
+    say_text(fd, "POST /no HTTP/1.1\r\nHost: h\r\n"
+                 "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                 "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_ends(hear_all(fd), "Connection: close\r\n\r\nno");
+    assert_int_equal(seen(&nrequests), 0);
+    assert_int_equal(seen(&nheads), 2);
+    close(fd);
+}
+
+static void a_refused_head_without_a_body_ends_nothing(void **state)
+{
+    int fd = open_pair();
+
+    (void)state;
+    say_text(fd, "GET /no HTTP/1.1\r\nHost: h\r\n\r\n"
+                 "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi");
+    assert_ends(hear_answer(fd), "\r\n\r\nno");
+    assert_ends(hear_answer(fd), "\r\n\r\nhi");
+    assert_int_equal(seen(&nrequests), 1);
+    assert_int_equal(seen(&nheads), 2);
+    close(fd);
+}
+
+static void a_head_is_shown_once_and_limits_its_body(void **state)
+{
+    int fd = open_pair();
+
+    (void)state;
+    say_slowly(fd, "POST /small HTTP/1.1\r\nHost: h\r\n"
+                   "Content-Length: 10\r\n\r\n0123456789");
+    assert_ends(hear_answer(fd), "0123456789");
+    assert_int_equal(seen(&nheads), 1);
+    say_text(fd, "POST /small HTTP/1.1\r\nHost: h\r\n"
+                 "Content-Length: 11\r\n\r\n");
+    assert_begins(hear_all(fd), "HTTP/1.1 413 ");
+    close(fd);
+    fd = open_pair();
+    say_text(fd, "POST /small HTTP/1.1\r\nHost: h\r\n"
+                 "Transfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n5\r\n");
+    assert_begins(hear_all(fd), "HTTP/1.1 413 ");
+    close(fd);
+}
+
+#define PART 90000 /* bytes of a body or message that stays unfinished */
+
+/* Whether something was said to us. */
+static int answered_soon(int fd)
+{
+    char ch;
+
+    usleep(100000);
+    return recv(fd, &ch, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+/* A request of which a byte is missing. */
+static int open_unfinished(void)
+{
+    static char body[PART];
+    int fd = open_pair();
+
+    say_text(fd, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 90001"
+                 "\r\n\r\n");
+    say(fd, body, sizeof(body));
+    return fd;
+}
+
+/* 300 bodies of 1 MB that never ended were 310 MB for a minute. How much room
+ * one takes depends on its packets, so two or three of these are the limit. */
+static void unfinished_requests_have_so_much_room_together(void **state)
+{
+    int first = open_unfinished(), more[2] = { -1, -1 }, fd;
+
+    (void)state;
+    assert_false(answered_soon(first));
+    more[0] = open_unfinished();
+    if (!answered_soon(more[0])) {
+        more[1] = open_unfinished();
+        assert_true(answered_soon(more[1]));
+    }
+    assert_begins(hear_all(more[more[1] < 0 ? 0 : 1]), "HTTP/1.1 503 ");
+    fd = open_pair();
+    say_slowly(fd, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n"
+                   "hi");
+    assert_ends(hear_answer(fd), "\r\n\r\nhi");
+    close(fd);
+    close(more[0]);
+    close(more[1]);
+    say(first, "x", 1);
+    assert_begins(hear_answer(first), "HTTP/1.1 200 ");
+    close(first);
+    fd = open_unfinished();
+    say(fd, "x", 1);
+    assert_begins(hear_answer(fd), "HTTP/1.1 200 ");
+    close(fd);
 }
 
 static void a_head_without_end_is_refused_at_its_limit(void **state)
@@ -738,6 +862,43 @@ static void a_reader_past_the_limit_is_dropped_alone(void **state)
     close(fine);
 }
 
+/* A message of 70,000 bytes of which some are missing. */
+static int open_unfinished_ws(void)
+{
+    static char part[10 + 4 + 69000] = "\x82\xff\0\0\0\0\0\x01\x11\x70";
+    int fd = open_ws();
+
+    say(fd, part, sizeof(part));
+    return fd;
+}
+
+static void unfinished_messages_have_so_much_room_together(void **state)
+{
+    int fds[3] = { -1, -1, -1 }, i;
+    char end[4];
+
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        fds[i] = open_unfinished_ws();
+        if (answered_soon(fds[i])) {
+            break;
+        }
+    }
+    assert_in_range(i, 1, 2);
+    hear(fds[i], end, 4);
+    assert_memory_equal(end + 2, "\x03\xf5", 2); /* 1013 */
+    wait_for(&nclosed, 1);
+    assert_int_equal(last_code, 1013);
+    close(fds[i]);
+    fds[i] = open_ws();
+    say_frame(fds[i], "hello");
+    hear(fds[i], end, 4);
+    assert_memory_equal(end, "\x81\x05he", 4);
+    for (i = 0; i < 3; i++) {
+        close(fds[i]);
+    }
+}
+
 static void open_websockets_are_looked_at(void **state)
 {
     int fd = open_ws(), i;
@@ -829,6 +990,10 @@ int main(void)
         CONN_TEST(a_body_is_asked_for_when_the_client_waits),
         CONN_TEST(a_head_request_gets_no_body),
         CONN_TEST(what_is_refused_is_refused_before_it_is_stored),
+        CONN_TEST(a_refused_head_ends_the_wait_for_its_body),
+        CONN_TEST(a_refused_head_without_a_body_ends_nothing),
+        CONN_TEST(a_head_is_shown_once_and_limits_its_body),
+        CONN_TEST(unfinished_requests_have_so_much_room_together),
         CONN_TEST(a_head_without_end_is_refused_at_its_limit),
         CONN_TEST(a_slow_request_is_ended_in_time),
         CONN_TEST(a_silent_client_is_ended_in_time),
@@ -843,6 +1008,7 @@ int main(void)
         CONN_TEST(a_closing_peer_that_never_answers_is_ended_in_time),
         CONN_TEST(a_slow_reader_gets_everything_below_the_limit),
         CONN_TEST(a_reader_past_the_limit_is_dropped_alone),
+        CONN_TEST(unfinished_messages_have_so_much_room_together),
         CONN_TEST(open_websockets_are_looked_at),
         CONN_TEST(all_can_be_closed_at_once),
         CONN_TEST(the_counters_add_up),

@@ -152,14 +152,14 @@ export class Push {
    * `params` are there before. @return {{status, headers, text, json}}
    */
   call(method, route, { body, params = {}, spoil, secret = this.app.secret, key = this.app.key, prefix = '', signedPath,
-    time = Math.floor(Date.now() / 1000), agent, chunked, headers = {}, unsigned } = {}) {
+    time = Math.floor(Date.now() / 1000), agent, chunked, headers = {}, unsigned, md5 } = {}) {
     const at = `/apps/${this.app.id}${route}`;
     const text = body === undefined ? '' : Buffer.isBuffer(body) ? body : typeof body === 'string' ? body : JSON.stringify(body);
     let all = { ...params };
     if (!unsigned) {
       Object.assign(all, { auth_key: key, auth_timestamp: String(time), auth_version: '1.0' });
       if (text.length) {
-        all.body_md5 = createHash('md5').update(text).digest('hex');
+        all.body_md5 = md5 || createHash('md5').update(text).digest('hex');
       }
       const query = Object.keys(all).sort().map((k) => `${k.toLowerCase()}=${all[k]}`).join('&');
       all.auth_signature = createHmac('sha256', secret).update([method, signedPath || at, query].join('\n')).digest('hex');
