@@ -4,9 +4,10 @@
  *
  * How the place becomes safe: behind the events of a batch one task, a fence,
  * goes to each loop. Tasks of one poster stay in order, so when the last fence
- * was run, every loop has handed the batch to its sockets, and the id noted
- * with the fence is written to the state file. One fence is under way at a
- * time; what is published meanwhile is covered by the next.
+ * was run, every loop has handed the batch to its sockets or their queues, and
+ * the id noted with the fence is written to the state file. One fence is under
+ * way at a time; what is published meanwhile is covered by the next. Waiting
+ * for the queues too would let one slow reader hold the place for all.
  */
 #include "relay.h"
 #include "tail.h"
@@ -36,6 +37,14 @@ typedef struct {
     push_relay_t *relay;
 } fence_t;
 
+/* After a start: what some clients may still miss. */
+typedef struct {
+    int open;             /* 0: they are back, or their time is over */
+    apr_int64_t from;     /* it begins behind this id */
+    apr_uint32_t awaited; /* subscriptions they had */
+    apr_uint64_t until;   /* monotonic milliseconds: given out no longer */
+} gap_t;
+
 struct push_relay_t {
     const push_relay_conf_t *conf;
     apr_pool_t *pool; /* what it was made in; main thread only */
@@ -49,10 +58,11 @@ struct push_relay_t {
     /* The state file. */
     int state_fd;               /* -1: no file */
     int state_failing;          /* its last write failed, and that was said */
-    push_relay_place_t written; /* what it holds */
-    push_relay_place_t fenced;  /* what it will hold after the fence */
-    fence_t *fences;            /* one per loop */
-    int fences_out;             /* atomic: not yet run; 0: none under way */
+    push_relay_state_t written; /* what it holds */
+    push_relay_place_t fenced;  /* the place it will hold after the fence */
+    gap_t gap;
+    fence_t *fences; /* one per loop */
+    int fences_out;  /* atomic: not yet run; 0: none under way */
 
     apr_uint32_t failing; /* looks that failed in a row */
     apr_uint64_t away;    /* monotonic milliseconds of the first of them */
@@ -102,22 +112,22 @@ static void nudge(push_relay_t *relay)
 /* --- the state file ------------------------------------------------------- */
 
 /* What the file says; an empty place when it says nothing. */
-static push_relay_place_t state_read(push_relay_t *relay)
+static push_relay_state_t state_read(push_relay_t *relay)
 {
-    push_relay_place_t place = { "", 0 };
+    push_relay_state_t state = { { "", 0 }, 0, 0 };
     char bytes[PUSH_RELAY_STATE_SIZE + 1]; /* one more, to see a longer file */
     ssize_t n = pread(relay->state_fd, bytes, sizeof(bytes), 0);
 
     if (n == 0) {
-        return place; /* new */
+        return state; /* new */
     }
-    if (n < 0 || !push_relay_state_parse(&place, bytes, (apr_size_t)n)) {
+    if (n < 0 || !push_relay_state_parse(&state, bytes, (apr_size_t)n)) {
         say(relay, 1,
             "relay: %s is no state file: going on from the end of "
             "the event log",
             relay->conf->state);
     }
-    return place;
+    return state;
 }
 
 static apr_status_t state_open(push_relay_t *relay, const char **why,
@@ -136,29 +146,63 @@ static apr_status_t state_open(push_relay_t *relay, const char **why,
 
 /* No fsync: the file shall survive our end, and after a power cut the clients
  * ask GET /chat/sync anyway. A write that fails is said once. */
-static void state_write(push_relay_t *relay, const push_relay_place_t *place)
+static void state_write(push_relay_t *relay, const push_relay_state_t *state)
 {
     char bytes[PUSH_RELAY_STATE_SIZE];
     ssize_t n;
 
-    if (relay->state_fd < 0) {
-        return;
-    }
-    push_relay_state_format(bytes, place);
+    push_relay_state_format(bytes, state);
     n = pwrite(relay->state_fd, bytes, sizeof(bytes), 0);
     if (n == (ssize_t)sizeof(bytes)) {
         /* A file that was no state file may have been longer. */
-        if (relay->written.epoch[0] == '\0' &&
+        if (relay->written.at.epoch[0] == '\0' &&
             ftruncate(relay->state_fd, sizeof(bytes)) != 0) {
             n = -1;
         }
-        relay->written = *place;
+        relay->written = *state;
     }
     if (n != (ssize_t)sizeof(bytes) && !relay->state_failing) {
         say(relay, 1, "relay: cannot write %s: %s", relay->conf->state,
             n < 0 ? strerror(errno) : "the disk is full");
     }
     relay->state_failing = n != (ssize_t)sizeof(bytes);
+}
+
+static int same_place(const push_relay_place_t *a, const push_relay_place_t *b)
+{
+    return a->id == b->id && strcmp(a->epoch, b->epoch) == 0;
+}
+
+static void gap_begin(push_relay_t *relay)
+{
+    apr_uint32_t seconds = relay->conf->replay_seconds;
+
+    relay->gap.open = seconds > 0;
+    relay->gap.from = relay->written.from;
+    relay->gap.awaited = relay->written.awaited;
+    relay->gap.until = now_ms() + ((apr_uint64_t)seconds + 1) * 1000;
+}
+
+/* Write that everything up to the last fence was relayed, and for whom that
+ * does not hold yet. */
+static void state_keep(push_relay_t *relay)
+{
+    apr_uint32_t here = push_hub_subscriptions(relay->conf->hubs);
+    push_relay_state_t state = { relay->fenced, relay->fenced.id, here };
+    gap_t *gap = &relay->gap;
+
+    if (here >= gap->awaited || now_ms() >= gap->until) {
+        gap->open = 0;
+    }
+    if (gap->open && gap->from < state.from) {
+        state.from = gap->from;
+        state.awaited = gap->awaited;
+    }
+    if (!same_place(&state.at, &relay->written.at) ||
+        state.from != relay->written.from ||
+        state.awaited != relay->written.awaited) {
+        state_write(relay, &state);
+    }
 }
 
 /* --- fences --------------------------------------------------------------- */
@@ -171,11 +215,6 @@ static void fence_run(push_loop_t *loop, push_task_t *task)
     if (__atomic_sub_fetch(&relay->fences_out, 1, __ATOMIC_ACQ_REL) == 0) {
         nudge(relay);
     }
-}
-
-static int same_place(const push_relay_place_t *a, const push_relay_place_t *b)
-{
-    return a->id == b->id && strcmp(a->epoch, b->epoch) == 0;
 }
 
 static void fences_post(push_relay_t *relay)
@@ -200,9 +239,8 @@ static int place_settle(push_relay_t *relay)
     if (__atomic_load_n(&relay->fences_out, __ATOMIC_ACQUIRE) > 0) {
         return 0;
     }
-    if (relay->fenced.epoch[0] != '\0' &&
-        !same_place(&relay->fenced, &relay->written)) {
-        state_write(relay, &relay->fenced);
+    if (relay->fenced.epoch[0] != '\0') {
+        state_keep(relay);
     }
     if (same_place(&relay->fenced, at)) {
         return 1;
@@ -391,6 +429,7 @@ static void *APR_THREAD_FUNC relay_run(apr_thread_t *thread, void *data)
             continue;
         }
         asked = wait_for_news(relay);
+        place_settle(relay); /* clients have come and gone meanwhile */
     }
     apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
@@ -474,8 +513,11 @@ static apr_status_t parts_open(push_relay_t *relay, const char **why,
         rv = state_open(relay, why, p);
     }
     if (rv == APR_SUCCESS) {
-        rv = push_tail_create(&relay->tail, conf->database, &relay->written,
+        rv = push_tail_create(&relay->tail, conf->database, &relay->written.at,
                               why, p);
+    }
+    if (rv == APR_SUCCESS) {
+        push_tail_rewind(relay->tail, relay->written.from);
     }
     return rv;
 }
@@ -524,7 +566,8 @@ void push_relay_backlog(push_relay_t *relay)
     int more;
 
     /* Nobody can have been connected before the very first start. */
-    if (relay->written.epoch[0] != '\0') {
+    if (relay->written.at.epoch[0] != '\0') {
+        gap_begin(relay);
         push_hub_replay(relay->conf->hubs, relay->conf->replay_seconds);
     }
     do {

@@ -10,9 +10,17 @@
  *
  * That place is kept in a file, so that events written while chat-push was away
  * are relayed when it is back. The file moves on only when every loop has done
- * what was posted to it: an event of which a killed process cannot be sure is
- * relayed again by the next one. Clients drop repeats by the event's id; losses
- * they could not see.
+ * what was posted to it, that is, has given the events to the kernel or put them
+ * into its sockets' queues. What a killed process had in the queues of slow
+ * sockets is gone; their clients find it by GET /chat/sync.
+ *
+ * After a start what was missed is in memory only, for those who come back. As
+ * long as some of them have not, the file also says where that begins, and a
+ * process that ends now leaves it all to the next. Whether all are back is told
+ * by a count: as many subscriptions as there were when the last process ended.
+ * So an end with everybody there repeats nothing, and one soon after a start
+ * may repeat to some what they have. Clients drop repeats by the event's id;
+ * losses they could not see.
  *
  * Create, backlog, start and stop are called by the main thread; everything
  * else here is the relay's own thread. Counters may be read by any.
@@ -27,7 +35,7 @@ typedef struct push_relay_t push_relay_t;
 
 /* What it is told; everything pointed to outlives the relay. */
 typedef struct {
-    const char *database; /* "sqlite:/path/file.db" or "postgresql://…" */
+    const char *database; /* "sqlite:/path/file.db" */
     const char *wake;     /* path of the wake-up socket; NULL: none */
     const char *state;    /* file of the relay's place; NULL: begin at the
                              log's end at every start */

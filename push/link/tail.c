@@ -25,6 +25,7 @@ struct push_tail_t {
     chat_db_t *db;           /* of one connection */
     chat_db_conn_t *conn;    /* ours until it fails; NULL: not connected */
     push_relay_place_t at;   /* everything up to here was handed over */
+    apr_int64_t rewind;      /* ids to go back at the first read */
     push_relay_place_t head; /* the log at the last read */
     apr_int64_t version;     /* of the data at the last read, see db.h */
     int versioned;           /* whether `version` was read on `conn` */
@@ -63,6 +64,11 @@ apr_status_t push_tail_create(push_tail_t **out, const char *target,
     tail->at = *saved;
     *out = tail;
     return APR_SUCCESS;
+}
+
+void push_tail_rewind(push_tail_t *tail, apr_int64_t from)
+{
+    tail->rewind = tail->at.id - from;
 }
 
 const push_relay_place_t *push_tail_place(const push_tail_t *tail)
@@ -285,11 +291,17 @@ static apr_status_t rows_read(push_tail_t *tail, push_tail_batch_t *batch,
 static void place_begin(push_tail_t *tail, push_tail_batch_t *batch,
                         apr_int64_t oldest, apr_int64_t most)
 {
+    push_relay_place_t saved = tail->at;
     push_relay_place_t from;
 
-    batch->start = push_relay_start_at(&from, &tail->at, &tail->head, most);
+    batch->start = push_relay_start_at(&from, &saved, &tail->head, -1);
+    if (batch->start == PUSH_RELAY_RESUME) { /* it is the log we know */
+        saved.id -= tail->rewind;
+        batch->start = push_relay_start_at(&from, &saved, &tail->head, most);
+    }
+    tail->rewind = 0;
     if (batch->start == PUSH_RELAY_SKIPPED) {
-        batch->missed = from.id - tail->at.id;
+        batch->missed = from.id - saved.id;
     }
     else if (batch->start == PUSH_RELAY_RESUME && oldest > from.id + 1) {
         batch->missed = oldest - from.id - 1;

@@ -54,6 +54,13 @@ apr_status_t push_tail_create(push_tail_t **tail, const char *target,
                               apr_pool_t *p);
 
 /**
+ * Before the first read: begin behind an earlier id than the saved place, if
+ * that still is a place in this log.
+ * @param from  not past the saved place's id
+ */
+void push_tail_rewind(push_tail_t *tail, apr_int64_t from);
+
+/**
  * Whether anything may have been committed since the last read.
  * @param changed  set; 1 also where the engine cannot tell
  */

@@ -166,6 +166,38 @@ test('rows written while clients find their way back are not lost either', async
   pusher.disconnect();
 });
 
+/** Whether the state file is past all rows. */
+const isRelayed = () => Number(fs.readFileSync(site.path('run', 'relay.state'), 'utf8').split(/ +/)[1]) === lastId();
+
+for (const how of ['killed', 'stopped']) {
+  test(`who is not back yet when chat-push is ${how} again still gets what was missed, in order`, async () => {
+    const { pusher, seen } = await listen();
+    insert('before');
+    await eventually(() => seen.length && isRelayed(), 'the row before');
+    await sleep(600); // the count of who is there
+    await kill();
+    pusher.disconnect(); // gone for so long as both absences last
+    insert('first absence');
+    await site.startPush();
+    insert('between');
+    await eventually(isRelayed, 'the relay');
+    await (how === 'killed' ? kill() : site.stopPush());
+    insert('second absence');
+    await site.startPush();
+    pusher.connect();
+    await eventually(() => seen.length >= 4, 'what was missed', 60000);
+    // Everybody is back: nothing of it comes again after another end.
+    await sleep(600);
+    await (how === 'killed' ? kill() : site.stopPush());
+    insert('third absence');
+    await site.startPush();
+    await eventually(() => seen.length >= 5, 'what was missed last', 60000);
+    await sleep(400);
+    assert.deepEqual(contents(seen), ['before', 'first absence', 'between', 'second absence', 'third absence']);
+    pusher.disconnect();
+  });
+}
+
 test('killed in the middle of a stream of rows, it loses none', async () => {
   const { pusher, seen } = await listen();
   const first = lastId() + 1;

@@ -123,7 +123,7 @@ void push_hub_backlog(push_hubs_t *hubs, push_app_t *app, const char *channel,
                       const char *event, const char *data, apr_size_t len,
                       apr_uint32_t seconds)
 {
-    assert_int_equal(seconds, 60);
+    assert_int_equal(seconds, w.conf.replay_seconds);
     (void)hubs;
     (void)app;
     note("+", channel, event, data, len);
@@ -132,7 +132,20 @@ void push_hub_backlog(push_hubs_t *hubs, push_app_t *app, const char *channel,
 void push_hub_replay(push_hubs_t *hubs, apr_uint32_t seconds)
 {
     (void)hubs;
-    assert_int_equal(seconds, 60);
+    assert_int_equal(seconds, w.conf.replay_seconds);
+}
+
+static apr_uint32_t subscriptions; /* atomic */
+
+apr_uint32_t push_hub_subscriptions(const push_hubs_t *hubs)
+{
+    (void)hubs;
+    return __atomic_load_n(&subscriptions, __ATOMIC_RELAXED);
+}
+
+static void clients_are(apr_uint32_t n)
+{
+    __atomic_store_n(&subscriptions, n, __ATOMIC_RELAXED);
 }
 
 /* --- the world ------------------------------------------------------------ */
@@ -234,6 +247,7 @@ static int setup(void **state)
     memset(&w, 0, sizeof(w));
     log_text[0] = '\0';
     published[0] = '\0';
+    clients_are(0);
     apr_pool_create(&w.p, NULL);
     strncpy(w.dir, "/tmp/test_relay-XXXXXX", sizeof(w.dir) - 1);
     assert_non_null(mkdtemp(w.dir));
@@ -298,25 +312,40 @@ static void says(const char *text)
     }
 }
 
-static push_relay_place_t state_file(void)
+static push_relay_state_t state_file(void)
 {
-    push_relay_place_t place = { "", -1 };
+    push_relay_state_t state = { { "", -1 }, -1, 0 };
     char bytes[PUSH_RELAY_STATE_SIZE + 1];
     int fd = open(w.conf.state, O_RDONLY);
     ssize_t n = read(fd, bytes, sizeof(bytes));
 
     close(fd);
-    push_relay_state_parse(&place, bytes, n < 0 ? 0 : (apr_size_t)n);
-    return place;
+    push_relay_state_parse(&state, bytes, n < 0 ? 0 : (apr_size_t)n);
+    return state;
 }
 
 static void state_reaches(apr_int64_t id)
 {
     int ms;
 
-    for (ms = 0; state_file().id != id; ms++) {
+    for (ms = 0; state_file().at.id != id; ms++) {
         if (ms > PATIENCE_MS) {
             fail_msg("the state file never said %d", (int)id);
+        }
+        usleep(1000);
+    }
+}
+
+/* ... and says of whom it is not known whether they have everything. */
+static void state_awaits(apr_int64_t from, apr_uint32_t awaited)
+{
+    int ms;
+
+    for (ms = 0; state_file().from != from || state_file().awaited != awaited;
+         ms++) {
+        if (ms > PATIENCE_MS) {
+            fail_msg("the state file never said from %d and %u awaited",
+                     (int)from, awaited);
         }
         usleep(1000);
     }
@@ -380,6 +409,74 @@ what_was_relayed_is_remembered_at_once_and_not_repeated(void **state)
                          "+3 private-user.2\n");
 }
 
+/* A process that has relayed event 1 to three subscriptions and ends, and
+ * event 2, which nobody was there to hear. */
+static void an_absence(void)
+{
+    clients_are(3);
+    life_run(1);
+    insert();
+    state_reaches(1);
+    state_awaits(1, 3);
+    life_end();
+    clients_are(0);
+    insert();
+}
+
+static int missed(void) { return times(published, "+2 private-user.2"); }
+
+static void what_was_missed_outlives_ends_before_all_are_back(void **state)
+{
+    (void)state;
+    an_absence();
+    life_run(1);
+    assert_int_equal(missed(), 1);
+    clients_are(2); /* one is still looking for us */
+    insert();
+    state_reaches(3);
+    state_awaits(1, 3);
+    life_end();
+    clients_are(0);
+    life_run(1);
+    assert_int_equal(missed(), 2);
+    assert_int_equal(times(published, "+3 private-user.2"), 1);
+    state_awaits(1, 3);
+}
+
+static void when_all_are_back_nothing_is_repeated(void **state)
+{
+    (void)state;
+    an_absence();
+    life_run(1);
+    state_awaits(1, 3);
+    clients_are(3);
+    state_awaits(2, 3);
+    clients_are(1); /* who leaves now has everything */
+    state_awaits(2, 1);
+    life_end();
+    life_begin();
+    assert_int_equal(missed(), 1);
+}
+
+static void who_does_not_come_back_in_time_is_not_waited_for(void **state)
+{
+    (void)state;
+    w.conf.replay_seconds = 1;
+    an_absence();
+    life_run(1);
+    state_awaits(1, 3);
+    state_awaits(2, 0);
+}
+
+static void without_replay_nobody_is_waited_for(void **state)
+{
+    (void)state;
+    w.conf.replay_seconds = 0;
+    an_absence();
+    life_run(1);
+    state_awaits(2, 0);
+}
+
 /* A loop that is busy has not yet sent what it was given: killed now, the next
  * process must relay it again. */
 static void the_place_waits_for_every_loop(void **state)
@@ -389,7 +486,7 @@ static void the_place_waits_for_every_loop(void **state)
     insert();
     reaches(1);
     usleep(100 * 1000);
-    assert_int_equal(state_file().id, -1);
+    assert_int_equal(state_file().at.id, -1);
     loops_start();
     state_reaches(1);
 }
@@ -405,7 +502,7 @@ static void a_stop_keeps_the_place_of_the_last_event(void **state)
     }
     reaches(1200);
     push_relay_stop(w.relay);
-    assert_int_equal(state_file().id, 1200);
+    assert_int_equal(state_file().at.id, 1200);
 }
 
 static void a_stop_with_dead_loops_does_not_hang(void **state)
@@ -415,7 +512,7 @@ static void a_stop_with_dead_loops_does_not_hang(void **state)
     insert();
     reaches(1);
     push_relay_stop(w.relay);
-    assert_int_equal(state_file().id, -1);
+    assert_int_equal(state_file().at.id, -1);
 }
 
 static void garbage_in_the_state_file_is_said_and_replaced(void **state)
@@ -440,7 +537,7 @@ static void garbage_in_the_state_file_is_said_and_replaced(void **state)
 static void the_state_file_of_another_database_is_said(void **state)
 {
     int fd = open(w.conf.state, O_CREAT | O_WRONLY, 0600);
-    push_relay_place_t place = { "abc", 1 };
+    push_relay_state_t place = { { "abc", 1 }, 1, 0 };
     char bytes[PUSH_RELAY_STATE_SIZE];
 
     (void)state;
@@ -528,6 +625,10 @@ int main(void)
         RELAY_TEST(a_foreign_commit_is_noticed_without_a_wake_up),
         RELAY_TEST(a_datagram_is_faster_than_the_clock),
         RELAY_TEST(what_was_relayed_is_remembered_at_once_and_not_repeated),
+        RELAY_TEST(what_was_missed_outlives_ends_before_all_are_back),
+        RELAY_TEST(when_all_are_back_nothing_is_repeated),
+        RELAY_TEST(who_does_not_come_back_in_time_is_not_waited_for),
+        RELAY_TEST(without_replay_nobody_is_waited_for),
         RELAY_TEST(the_place_waits_for_every_loop),
         RELAY_TEST(a_stop_keeps_the_place_of_the_last_event),
         RELAY_TEST(a_stop_with_dead_loops_does_not_hang),

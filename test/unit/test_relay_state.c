@@ -12,27 +12,33 @@
 
 #include "relay_state.h"
 
-#define LINE "00ff                             0000000000000000042\n"
+#define EPOCH "00ff                             "
+#define ID "0000000000000000042"
+#define LINE EPOCH ID " 0000000000000000040 0000000007\n"
 
 static const push_relay_place_t nothing = { "", 0 };
 
 static void a_place_comes_back_as_it_was_written(void **state)
 {
-    static const push_relay_place_t places[] = {
-        { "00ff", 42 },
-        { "a", 0 },
-        { "0123456789abcdef0123456789abcdef", APR_INT64_MAX },
+    static const push_relay_state_t places[] = {
+        { { "00ff", 42 }, 40, 7 },
+        { { "a", 0 }, 0, 0 },
+        { { "0123456789abcdef0123456789abcdef", APR_INT64_MAX },
+          APR_INT64_MAX,
+          APR_UINT32_MAX },
     };
     char line[PUSH_RELAY_STATE_SIZE];
-    push_relay_place_t out;
+    push_relay_state_t out;
     apr_size_t i;
 
     (void)state;
     for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         push_relay_state_format(line, &places[i]);
         assert_true(push_relay_state_parse(&out, line, sizeof(line)));
-        assert_string_equal(out.epoch, places[i].epoch);
-        assert_true(out.id == places[i].id);
+        assert_string_equal(out.at.epoch, places[i].at.epoch);
+        assert_true(out.at.id == places[i].at.id);
+        assert_true(out.from == places[i].from);
+        assert_true(out.awaited == places[i].awaited);
     }
     push_relay_state_format(line, &places[0]);
     assert_memory_equal(line, LINE, sizeof(line));
@@ -44,19 +50,25 @@ static void anything_else_is_refused(void **state)
     static const char *const rows[] = {
         "",
         "00ff 42\n",
-        "00ff                             0000000000000000042",
-        "00ff                             0000000000000000042\n\n",
-        "00ff                             000000000000000004x\n",
-        "00ff                             -000000000000000042\n",
-        "00ff                             9223372036854775808\n",
-        "00FF                             0000000000000000042\n",
-        "                                 0000000000000000042\n",
-        "00ff x                           0000000000000000042\n",
-        "0123456789abcdef0123456789abcdef00000000000000000042\n",
-        "0123456789abcdef0123456789abcdef0 000000000000000042\n",
+        EPOCH ID "\n",
+        EPOCH ID " " ID " 0000000007",
+        EPOCH ID " " ID " 0000000007\n\n",
+        EPOCH "000000000000000004x " ID " 0000000007\n",
+        EPOCH "-000000000000000042 " ID " 0000000007\n",
+        EPOCH "9223372036854775808 " ID " 0000000007\n",
+        "00FF                             " ID " " ID " 0000000007\n",
+        "                                 " ID " " ID " 0000000007\n",
+        "00ff x                           " ID " " ID " 0000000007\n",
+        "0123456789abcdef0123456789abcdef0" ID " " ID " 0000000007\n",
+        EPOCH ID " 0000000000000000043 0000000007\n",
+        EPOCH ID " 000000000000000004x 0000000007\n",
+        EPOCH ID " " ID " 4294967296\n",
+        EPOCH ID " " ID " -000000007\n",
+        EPOCH ID "_" ID " 0000000007\n",
+        EPOCH ID " " ID "_0000000007\n",
     };
     char zeros[PUSH_RELAY_STATE_SIZE] = { 0 };
-    push_relay_place_t out = { "untouched", 7 };
+    push_relay_state_t out = { { "untouched", 7 }, 8, 9 };
     apr_size_t i;
 
     (void)state;
@@ -66,8 +78,10 @@ static void anything_else_is_refused(void **state)
         }
     }
     assert_false(push_relay_state_parse(&out, zeros, sizeof(zeros)));
-    assert_string_equal(out.epoch, "untouched");
-    assert_int_equal(out.id, 7);
+    assert_string_equal(out.at.epoch, "untouched");
+    assert_int_equal(out.at.id, 7);
+    assert_int_equal(out.from, 8);
+    assert_int_equal(out.awaited, 9);
 }
 
 static void start_of(push_relay_place_t *from, push_relay_start_t *start,

@@ -152,6 +152,17 @@ static push_tail_batch_t read_on(push_tail_t *tail, push_tail_fn fn)
     return batch;
 }
 
+static push_relay_place_t place_in_this_log(apr_int64_t id)
+{
+    push_tail_t *tail = tail_at(&nowhere);
+    push_relay_place_t place;
+
+    read_on(tail, pass);
+    place = *push_tail_place(tail);
+    place.id = id;
+    return place;
+}
+
 static void what_was_there_before_the_first_start_stays_unsaid(void **state)
 {
     push_tail_t *tail = tail_at(&nowhere);
@@ -332,6 +343,43 @@ static void what_retention_took_too_early_is_said(void **state)
     assert_int_equal(push_tail_place(tail)->id, 7);
 }
 
+/* Somebody may still miss what was relayed. */
+static void a_restart_may_go_further_back(void **state)
+{
+    push_relay_place_t saved;
+    push_tail_t *tail;
+    push_tail_batch_t batch;
+
+    (void)state;
+    insert_many(5);
+    saved = place_in_this_log(3);
+    tail = tail_at(&saved);
+    push_tail_rewind(tail, 1);
+    batch = read_on(tail, note);
+    assert_int_equal(batch.start, PUSH_RELAY_RESUME);
+    assert_int_equal(batch.events, 4);
+    batch = read_on(tail, note); /* once */
+    assert_int_equal(batch.events, 0);
+}
+
+/* Its ids mean other events, also those that the older log has. */
+static void a_log_that_went_backwards_is_not_gone_back_in(void **state)
+{
+    push_relay_place_t saved;
+    push_tail_t *tail;
+    push_tail_batch_t batch;
+
+    (void)state;
+    insert_many(5);
+    saved = place_in_this_log(9);
+    tail = tail_at(&saved);
+    push_tail_rewind(tail, 1);
+    batch = read_on(tail, note);
+    assert_int_equal(batch.start, PUSH_RELAY_BACKWARDS);
+    assert_int_equal(batch.events, 0);
+    assert_int_equal(push_tail_place(tail)->id, 5);
+}
+
 static void another_database_begins_at_its_end(void **state)
 {
     push_tail_t *tail = tail_at(&nowhere);
@@ -447,7 +495,9 @@ int main(void)
         TAIL_TEST(retention_may_take_what_was_relayed),
         TAIL_TEST(what_retention_took_too_early_is_said),
         TAIL_TEST(another_database_begins_at_its_end),
+        TAIL_TEST(a_restart_may_go_further_back),
         TAIL_TEST(a_log_that_went_backwards_begins_at_its_end),
+        TAIL_TEST(a_log_that_went_backwards_is_not_gone_back_in),
         TAIL_TEST(a_database_that_is_away_loses_nothing),
         TAIL_TEST(a_log_without_a_name_is_no_log),
         TAIL_TEST(a_foreign_message_row_becomes_an_event),
