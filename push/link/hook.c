@@ -25,6 +25,18 @@ static const struct {
 
 const char *push_hook_name(push_hook_type_t type) { return types[type].name; }
 
+int push_hook_known(const char *name)
+{
+    int i;
+
+    for (i = 0; i < PUSH_HOOK_TYPES; i++) {
+        if (!strcmp(types[i].name, name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* --- filters --- */
 
 /* A receiver that names no type wants them all. */

@@ -41,6 +41,9 @@ typedef enum {
 /** The name of a type in event_types and in bodies. */
 const char *push_hook_name(push_hook_type_t type);
 
+/** Whether a name is one of them. */
+int push_hook_known(const char *name);
+
 /** Whether a receiver wants events of a type of a channel. */
 int push_hook_wants(const chat_webhook_t *hook, push_hook_type_t type,
                     const char *channel, apr_size_t len);

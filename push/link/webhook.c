@@ -504,6 +504,21 @@ static void *run(void *baton)
 
 /* --- making and ending --- */
 
+/* A receiver that waits for what never comes would wait in silence. */
+static void types_check(const receiver_t *r)
+{
+    const char *const *event = r->hook->events;
+    char what[160];
+
+    for (; *event != NULL; event++) {
+        if (!push_hook_known(*event)) {
+            apr_snprintf(what, sizeof(what), "there are no events of type %s",
+                         *event);
+            say(r, 1, what);
+        }
+    }
+}
+
 static apr_status_t receivers_create(push_hooks_t *hooks, apr_pool_t *p)
 {
     const chat_app_t *app = hooks->app;
@@ -518,6 +533,7 @@ static apr_status_t receivers_create(push_hooks_t *hooks, apr_pool_t *p)
         r->hook = &app->webhooks[i];
         r->owner = hooks;
         r->number = i + 1;
+        types_check(r);
         if (!receiver_open(r)) {
             return APR_ENOMEM;
         }

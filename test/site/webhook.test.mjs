@@ -56,7 +56,7 @@ const apps = {
   slow: app('slow', [{ url: at('slow') }, { url: at('quick') }]),
   order: app('order', [{ url: at('order') }]),
   moved: app('moved', [{ url: at('moved'), event_types: ['channel_occupied'] }]),
-  none: app('none', []),
+  none: app('none', [{ url: at('none'), event_types: ['chanel_occupied'] }]),
 };
 
 const push = await startPush({
@@ -190,6 +190,10 @@ test('what was not taken is sent again, the same and before what follows', { tim
   assert.match(push.stderr, /warning: webhook 1 of app error: answered 500/);
   await eventually(() => /chat-push: webhook 1 of app error: takes events again/.test(push.stderr), 'the word of it');
   await raw.close();
+});
+
+test('a type that does not exist is named at the start', () => {
+  assert.match(push.stderr, /warning: webhook 1 of app none: there are no events of type chanel_occupied/);
 });
 
 test('a redirect is not followed', async () => {

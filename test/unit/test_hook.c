@@ -89,6 +89,8 @@ static void a_receiver_gets_the_types_and_channels_it_names(void **state)
     assert_false(push_hook_wants(&hook, PUSH_HOOK_ADDED, "private-a-eu", 12));
     assert_false(push_hook_wants(&hook, PUSH_HOOK_ADDED, "x", 1));
     assert_true(push_hook_wants(&any, PUSH_HOOK_VACATED, "x", 1));
+    assert_true(push_hook_known("client_event"));
+    assert_false(push_hook_known("client_events"));
 }
 
 /* A receiver of channel_vacated alone: unless the coming is made too, a reload
