@@ -20,6 +20,7 @@
 #define CLOSE_SECONDS 5  /* how long a closing connection may take */
 #define SWEEP_SECONDS 10 /* in which each WebSocket is looked at once */
 #define CROWD_RESERVE 64 /* descriptors kept for HTTP */
+#define HTTP_READ 16384  /* most bytes of requests handled in one turn */
 #define INPUT_MIN 256    /* bytes of the smallest input buffer */
 #define INPUT_FREE 4096  /* bytes of input that every connection may keep */
 #define CONN_SIZE APR_ALIGN(sizeof(push_conn_t), 16) /* then the client */
@@ -241,7 +242,10 @@ static void conn_read(push_conn_t *c)
 {
     push_loop_t *loop = c->all->loop;
     char *buf = (char *)push_loop_buffer(loop);
-    ssize_t n = recv(c->watch.fd, buf, PUSH_LOOP_BUFFER, MSG_DONTWAIT);
+    /* A buffer may be full of small requests: who pipelines them has a share of
+     * each turn, and the others wait no longer than that. */
+    apr_size_t room = c->state == PUSH_CONN_HTTP ? HTTP_READ : PUSH_LOOP_BUFFER;
+    ssize_t n = recv(c->watch.fd, buf, room, MSG_DONTWAIT);
 
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR) {

@@ -365,7 +365,7 @@ typedef struct {
     apr_uint64_t total; /* of the machine */
 } memory_t;
 
-static memory_t memory_now(void)
+static memory_t memory_read(void)
 {
     memory_t m = { 0, 1 };
     unsigned long pages = 0;
@@ -382,6 +382,21 @@ static memory_t memory_now(void)
         m.total = (apr_uint64_t)info.totalram * info.mem_unit;
     }
     return m;
+}
+
+/* Anybody may ask for it, so the system is asked once in a second and not for
+ * each of a flood. */
+static memory_t memory_now(void)
+{
+    static __thread memory_t last;
+    static __thread apr_int64_t when;
+    apr_int64_t now = apr_time_sec(apr_time_now());
+
+    if (now != when) {
+        last = memory_read();
+        when = now;
+    }
+    return last;
 }
 
 void push_api_usage(push_text_t *out)

@@ -40,6 +40,7 @@ static pthread_t thread;
 
 /* What the protocol saw. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int marked; /* requests before the one for /mark */
 static int nheads, nrequests, nclosed, nsweeps, last_code, last_why;
 
 typedef struct {
@@ -71,6 +72,7 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
     client_t *client = push_conn_client(c);
 
     pthread_mutex_lock(&lock);
+    marked = path_is(head, "/mark") ? nrequests : marked;
     nrequests++;
     pthread_mutex_unlock(&lock);
     if (push_conn_of(client) != c) {
@@ -337,6 +339,7 @@ static void say_frame(int fd, const char *text)
 static int setup(void **state)
 {
     (void)state;
+    marked = -1;
     nheads = nrequests = nclosed = nsweeps = last_code = 0;
     apr_pool_create(&pool, NULL);
     push_loop_create(&loop, 0, pool);
@@ -429,6 +432,36 @@ static void pipelined_requests_are_answered_in_order(void **state)
     }
     pthread_join(writer, NULL);
     close(fd);
+}
+
+static void nap(push_loop_t *l, push_task_t *task)
+{
+    (void)l;
+    usleep(300000);
+    free(task);
+}
+
+/* With 200 clients of this kind another one waited for five seconds. */
+static void a_flood_of_requests_leaves_others_their_turn(void **state)
+{
+    static const char request[] = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
+    static char many[1000 * (sizeof(request) - 1)];
+    push_task_t *task = calloc(1, sizeof(*task));
+    int flood = open_pair(), other = open_pair(), i;
+
+    (void)state;
+    usleep(50000);
+    task->run = nap;
+    push_loop_post(loop, task); /* meanwhile both say all they have to say */
+    for (i = 0; i < 1000; i++) {
+        memcpy(many + i * strlen(request), request, strlen(request));
+    }
+    say(flood, many, sizeof(many));
+    say_text(other, "GET /mark HTTP/1.1\r\nHost: h\r\n\r\n");
+    hear_answer(other);
+    assert_in_range(seen(&marked), 0, 16384 / strlen(request));
+    close(flood);
+    close(other);
 }
 
 static void a_client_that_leaves_answers_lying_is_not_read(void **state)
@@ -986,6 +1019,7 @@ int main(void)
         CONN_TEST(a_request_is_answered_and_another_may_follow),
         CONN_TEST(a_request_in_single_bytes_is_the_same_request),
         CONN_TEST(pipelined_requests_are_answered_in_order),
+        CONN_TEST(a_flood_of_requests_leaves_others_their_turn),
         CONN_TEST(a_client_that_leaves_answers_lying_is_not_read),
         CONN_TEST(a_body_is_asked_for_when_the_client_waits),
         CONN_TEST(a_head_request_gets_no_body),
