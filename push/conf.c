@@ -63,7 +63,7 @@ static const conf_setting_t settings[] = {
     { "database.state",            KIND_TEXT, AT(database_state), NULL, 0, 0, 0 },
     { "database.app",              KIND_TEXT, AT(database_app), NULL, 0, 0, 0 },
     { "database.pollMs",           KIND_INT,  AT(poll_ms), NULL, 250, 1, 3600000 },
-    { "database.replaySeconds",    KIND_INT,  AT(replay_seconds), NULL, 60, 0, 86400 },
+    { "database.replaySeconds",    KIND_INT,  AT(replay_seconds), NULL, 120, 0, 86400 },
     { "webhooks.allowPrivateTargets",
                                    KIND_BOOL, AT(webhooks_private), NULL, 0, 0, 0 },
     { "webhooks.batching.enabled", KIND_BOOL, AT(webhooks_batching), NULL, 1, 0, 0 },
