@@ -133,11 +133,21 @@ test('a row with broken UTF-8 reaches the clients and leaves them connected', as
   pusher.disconnect();
 });
 
+/** What the state file says: the place, from where somebody may miss something,
+ *  and how many subscriptions there are. */
+const relayed = () => {
+  const [, id, from, awaited] = fs.readFileSync(site.path('run', 'relay.state'), 'utf8').split(/ +/).map(Number);
+  return { all: id === lastId(), settled: id === lastId() && from === id && awaited >= 1 };
+};
+const isRelayed = () => relayed().all;
+/** Nobody misses anything and it is written down: an end now repeats nothing. */
+const isSettled = () => relayed().settled;
+
 for (const how of ['killed', 'stopped']) {
   test(`rows written while chat-push is ${how} arrive once and in order`, async () => {
     const { pusher, seen } = await listen();
-      insert('before');
-    await eventually(() => seen.length, 'the row before');
+    insert('before');
+    await eventually(() => seen.length && isSettled(), 'the row before');
     await (how === 'killed' ? kill() : site.stopPush());
     insert('away 1', 'away 2');
     insert('away 3');
@@ -166,15 +176,11 @@ test('rows written while clients find their way back are not lost either', async
   pusher.disconnect();
 });
 
-/** Whether the state file is past all rows. */
-const isRelayed = () => Number(fs.readFileSync(site.path('run', 'relay.state'), 'utf8').split(/ +/)[1]) === lastId();
-
 for (const how of ['killed', 'stopped']) {
   test(`who is not back yet when chat-push is ${how} again still gets what was missed, in order`, async () => {
     const { pusher, seen } = await listen();
     insert('before');
-    await eventually(() => seen.length && isRelayed(), 'the row before');
-    await sleep(600); // the count of who is there
+    await eventually(() => seen.length && isSettled(), 'the row before');
     await kill();
     pusher.disconnect(); // gone for so long as both absences last
     insert('first absence');
@@ -187,7 +193,7 @@ for (const how of ['killed', 'stopped']) {
     pusher.connect();
     await eventually(() => seen.length >= 4, 'what was missed', 60000);
     // Everybody is back: nothing of it comes again after another end.
-    await sleep(600);
+    await eventually(isSettled, 'the end of the absence');
     await (how === 'killed' ? kill() : site.stopPush());
     insert('third absence');
     await site.startPush();
