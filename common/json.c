@@ -236,9 +236,9 @@ static int width(unsigned char c, int for_html)
     return AS_IS;
 }
 
-static apr_size_t literal_size(const char *s, apr_size_t len, int for_html)
+static apr_size_t inside_size(const char *s, apr_size_t len, int for_html)
 {
-    apr_size_t size = 2;
+    apr_size_t size = 0;
     apr_size_t i;
 
     for (i = 0; i < len; i++) {
@@ -264,11 +264,10 @@ static char *escape_put(char *to, unsigned char c, int how)
     return to;
 }
 
-static char *literal_put(char *to, const char *s, apr_size_t len, int for_html)
+static char *inside_put(char *to, const char *s, apr_size_t len, int for_html)
 {
     apr_size_t i;
 
-    *to++ = '"';
     for (i = 0; i < len; i++) {
         unsigned char c = (unsigned char)s[i];
         int how = width(c, for_html);
@@ -280,13 +279,20 @@ static char *literal_put(char *to, const char *s, apr_size_t len, int for_html)
             to = escape_put(to, c, how);
         }
     }
+    return to;
+}
+
+static char *literal_put(char *to, const char *s, apr_size_t len, int for_html)
+{
+    *to++ = '"';
+    to = inside_put(to, s, len, for_html);
     *to++ = '"';
     return to;
 }
 
 char *chat_json_quote(const char *s, apr_size_t len, apr_pool_t *p)
 {
-    char *text = apr_palloc(p, literal_size(s, len, 1) + 1);
+    char *text = apr_palloc(p, inside_size(s, len, 1) + 3);
 
     *literal_put(text, s, len, 1) = '\0';
     return text;
@@ -294,10 +300,20 @@ char *chat_json_quote(const char *s, apr_size_t len, apr_pool_t *p)
 
 apr_size_t chat_json_size(const char *s, apr_size_t len)
 {
-    return literal_size(s, len, 0);
+    return inside_size(s, len, 0) + 2;
 }
 
 char *chat_json_put(char *to, const char *s, apr_size_t len)
 {
     return literal_put(to, s, len, 0);
+}
+
+apr_size_t chat_json_escaped(const char *s, apr_size_t len)
+{
+    return inside_size(s, len, 0);
+}
+
+char *chat_json_escape(char *to, const char *s, apr_size_t len)
+{
+    return inside_put(to, s, len, 0);
 }

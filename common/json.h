@@ -73,4 +73,14 @@ apr_size_t chat_json_size(const char *s, apr_size_t len);
 /** Write the literal at `to`. @return behind its last byte */
 char *chat_json_put(char *to, const char *s, apr_size_t len);
 
+/**
+ * The inside of that literal alone: for texts that go into a string of JSON in
+ * pieces, such as JSON within JSON.
+ * @return the bytes chat_json_escape() will write
+ */
+apr_size_t chat_json_escaped(const char *s, apr_size_t len);
+
+/** Write the inside at `to`. @return behind its last byte */
+char *chat_json_escape(char *to, const char *s, apr_size_t len);
+
 #endif

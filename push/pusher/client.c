@@ -8,6 +8,7 @@
  */
 #include "client.h"
 #include "client_inside.h"
+#include "json.h"
 #include "pusher.h"
 #include "server.h"
 #include "utf8.h"
@@ -442,7 +443,7 @@ static void client_event(push_conn_t *c, push_client_t *me,
 int push_client_user_id(const char *id, apr_size_t len)
 {
     return len > 0 && len <= PUSH_USER_ID_MAX && chat_utf8_valid(id, len) &&
-           push_json_escaped(id, len) == len;
+           chat_json_escaped(id, len) == len;
 }
 
 static char *keep(char **at, const char *text, apr_size_t len)

@@ -7,6 +7,7 @@
  * memory of its size.
  */
 #include "pusher.h"
+#include "json.h"
 #include "utf8.h"
 #include "ws.h"
 
@@ -117,13 +118,13 @@ const char *pusher_user_read(push_user_t *out, const char *id, const char *text,
 
 static apr_size_t piece_len(const pusher_piece_t *p)
 {
-    return p->escape ? push_json_escaped(p->at, p->len) : p->len;
+    return p->escape ? chat_json_escaped(p->at, p->len) : p->len;
 }
 
 static char *piece_write(char *to, const pusher_piece_t *p)
 {
     if (p->escape) {
-        return push_json_escape(to, p->at, p->len);
+        return chat_json_escape(to, p->at, p->len);
     }
     memcpy(to, p->at, p->len);
     return to + p->len;

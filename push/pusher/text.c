@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * text.c - a text that grows, and strings as JSON, see text.h.
+ * text.c - a text that grows, see text.h.
  */
 #include "text.h"
+#include "json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,71 +70,12 @@ void push_text_printf(push_text_t *t, const char *format, ...)
     t->len += (apr_size_t)n;
 }
 
-/* What a byte is as inside of a JSON string: 0 itself, u as \u00XX, else the
- * letter behind the backslash. RFC 8259 section 7. */
-static char escape_of(unsigned char byte)
-{
-    switch (byte) {
-    case '"':
-    case '\\':
-        return (char)byte;
-    case '\n':
-        return 'n';
-    case '\r':
-        return 'r';
-    case '\t':
-        return 't';
-    default:
-        return byte < 0x20 ? 'u' : 0;
-    }
-}
-
-apr_size_t push_json_escaped(const char *bytes, apr_size_t len)
-{
-    apr_size_t more = 0;
-    apr_size_t i;
-
-    for (i = 0; i < len; i++) {
-        char e = escape_of((unsigned char)bytes[i]);
-
-        more += e == 0 ? 0 : e == 'u' ? 5 : 1;
-    }
-    return len + more;
-}
-
-char *push_json_escape(char *to, const char *bytes, apr_size_t len)
-{
-    static const char hex[] = "0123456789abcdef";
-    apr_size_t i;
-
-    for (i = 0; i < len; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-        char e = escape_of(byte);
-
-        if (e == 0) {
-            *to++ = (char)byte;
-            continue;
-        }
-        *to++ = '\\';
-        *to++ = e;
-        if (e == 'u') {
-            *to++ = '0';
-            *to++ = '0';
-            *to++ = hex[byte >> 4];
-            *to++ = hex[byte & 15];
-        }
-    }
-    return to;
-}
-
 void push_text_quote(push_text_t *t, const char *bytes, apr_size_t len)
 {
-    apr_size_t size = push_json_escaped(bytes, len) + 2;
+    apr_size_t size = chat_json_size(bytes, len);
 
     room_for(t, size);
-    t->at[t->len] = '"';
-    push_json_escape(t->at + t->len + 1, bytes, len);
-    t->at[t->len + size - 1] = '"';
+    chat_json_put(t->at + t->len, bytes, len);
     t->len += size;
 }
 

@@ -31,12 +31,6 @@ void push_text_quote(push_text_t *t, const char *bytes, apr_size_t len);
 
 void push_text_free(push_text_t *t);
 
-/** How many bytes push_json_escape() will write. */
-apr_size_t push_json_escaped(const char *bytes, apr_size_t len);
-
-/** The inside of a JSON string. @return behind the last byte written */
-char *push_json_escape(char *to, const char *bytes, apr_size_t len);
-
 /** What malloc gave, or the end of the process. */
 void *push_must(void *memory);
 

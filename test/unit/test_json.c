@@ -258,6 +258,20 @@ static void a_literal_is_as_long_as_its_size_says(void **state)
                         (size_t)(end - to) + 1);
 }
 
+static void the_inside_of_a_literal_is_the_literal_without_quotes(void **state)
+{
+    static const char s[] = "<\"\xd9\x85\x1f\n>";
+    char whole[64], inside[64];
+    char *end;
+
+    (void)state;
+    chat_json_put(whole, s, sizeof(s) - 1);
+    end = chat_json_escape(inside, s, sizeof(s) - 1);
+    assert_int_equal(end - inside, chat_json_escaped(s, sizeof(s) - 1));
+    assert_int_equal(end - inside + 2, chat_json_size(s, sizeof(s) - 1));
+    assert_memory_equal(inside, whole + 1, (size_t)(end - inside));
+}
+
 static void every_byte_of_ascii_survives_quoting(void **state)
 {
     char s[127];
@@ -292,6 +306,7 @@ int main(void)
         cmocka_unit_test(text_is_compact_utf8),
         cmocka_unit_test(a_quoted_string_may_stand_in_a_page),
         cmocka_unit_test(a_literal_is_as_long_as_its_size_says),
+        cmocka_unit_test(the_inside_of_a_literal_is_the_literal_without_quotes),
         cmocka_unit_test(every_byte_of_ascii_survives_quoting),
     };
 
