@@ -21,6 +21,7 @@
 typedef enum {
     KIND_TEXT, /* const char *; "" is NULL when there is no default */
     KIND_INT,  /* int within min..max */
+    KIND_SECONDS, /* int in milliseconds, given in seconds */
     KIND_BOOL, /* int; -1 when not said */
     KIND_KB,   /* apr_size_t in bytes, given in units of 1,024 */
     KIND_MB    /* apr_size_t in bytes, given in units of 1,048,576 */
@@ -58,6 +59,7 @@ static const conf_setting_t settings[] = {
     { "pongTimeout",               KIND_INT,  AT(pong_timeout), NULL, 30, 1, 86400 },
     { "userAuthenticationTimeout", KIND_INT,  AT(auth_timeout), NULL, 30000, 1, 86400000 },
     { "shutdownGracePeriod",       KIND_INT,  AT(shutdown_grace), NULL, 3000, 0, 600000 },
+    { "drain.seconds",             KIND_SECONDS, AT(drain_ms), NULL, 1, 0, 3600 },
     { "database.url",              KIND_TEXT, AT(database_url), NULL, 0, 0, 0 },
     { "database.wake",             KIND_TEXT, AT(database_wake), NULL, 0, 0, 0 },
     { "database.state",            KIND_TEXT, AT(database_state), NULL, 0, 0, 0 },
@@ -95,6 +97,7 @@ static const struct {
     { "SOKETI_PRESENCE_MAX_MEMBER_SIZE", "presence.maxMemberSizeInKb" },
     { "SOKETI_USER_AUTHENTICATION_TIMEOUT", "userAuthenticationTimeout" },
     { "SOKETI_SHUTDOWN_GRACE_PERIOD", "shutdownGracePeriod" },
+    { "CHAT_PUSH_DRAIN_SECONDS", "drain.seconds" },
     { "SOKETI_WEBHOOKS_BATCHING", "webhooks.batching.enabled" },
     { "SOKETI_WEBHOOKS_BATCHING_DURATION", "webhooks.batching.duration" },
     { "SOKETI_SSL_CERT", "ssl.certPath" },
@@ -244,6 +247,9 @@ static void number_put(char *to, const conf_setting_t *s, double number)
 {
     if (s->kind == KIND_INT || s->kind == KIND_BOOL) {
         *(int *)(void *)to = (int)number;
+    }
+    else if (s->kind == KIND_SECONDS) {
+        *(int *)(void *)to = (int)(number * 1000);
     }
     else {
         *(apr_size_t *)(void *)to = (apr_size_t)(number * (s->kind == KIND_KB

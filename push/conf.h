@@ -33,7 +33,8 @@ typedef struct {
     int activity_timeout;        /* seconds of silence before a ping */
     int pong_timeout;            /* seconds of silence after it */
     int auth_timeout;            /* ms to sign in where an app demands it */
-    int shutdown_grace;          /* ms to let connections end at shutdown */
+    int drain_ms;                /* over which clients are sent away */
+    int shutdown_grace;          /* ms then for those that do not answer */
     const char *database_url;    /* the event log; NULL: none */
     const char *database_wake;   /* path of the wake-up socket or NULL */
     const char *database_state;  /* file of the relay's place or NULL */

@@ -7,9 +7,11 @@
  * Settings come from the file and the environment (conf.h). The main thread
  * reads them, starts one thread per loop, the relay's and the webhooks', says
  * what listens where, and then waits for a signal: SIGTERM or SIGINT ends it in
- * good order. What keeps it from starting is one sentence and exit status 1.
+ * good order, the clients one after the other (drain.h), and a second one at
+ * once. What keeps it from starting is one sentence and exit status 1.
  */
 #include "client.h"
+#include "drain.h"
 #include "listener.h"
 #include "metrics.h"
 #include "server.h"
@@ -354,32 +356,59 @@ static void wait_for_end(const sigset_t *set)
     } while (sig == SIGHUP);
 }
 
-/* Clients get their close frames and some time to answer them. */
-static void drain(const process_t *m)
+/* Whether somebody has lost patience: another SIGTERM or SIGINT within ms. */
+static int hurried(const sigset_t *set, int ms)
 {
-    const struct timespec pause = { 0, 10 * 1000 * 1000 };
-    int left = m->conf.shutdown_grace / 10;
+    const struct timespec wait = { ms / 1000, (ms % 1000) * 1000000L };
+    int sig = sigtimedwait(set, NULL, &wait);
 
-    push_server_close();
-    nanosleep(&pause, NULL); /* the loops begin to close */
-    while (push_server_open() > 0 && left-- > 0) {
-        nanosleep(&pause, NULL);
-    }
+    return sig == SIGTERM || sig == SIGINT;
 }
 
-static void end(process_t *m)
+static apr_uint64_t now_ms(void)
 {
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (apr_uint64_t)ts.tv_sec * 1000 + (apr_uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* Send the clients away and let them answer their close frames.
+ * @return 0 when that was cut short */
+static int drain(process_t *m, const sigset_t *set)
+{
+    const apr_uint32_t whole = (apr_uint32_t)m->conf.drain_ms;
+    const apr_uint32_t most = whole + (apr_uint32_t)m->conf.shutdown_grace;
+    const apr_uint64_t begun = now_ms();
+    apr_uint32_t passed = 0;
+    push_drain_t *d;
+
+    push_drain_begin(&d, m->conns, push_server.nloops, whole, m->pool);
+    do {
+        push_drain_step(d, passed);
+        if (hurried(set, PUSH_DRAIN_STEP)) {
+            return 0;
+        }
+        passed = (apr_uint32_t)(now_ms() - begun);
+    } while (!push_drain_done(d) && passed < most);
+    return 1;
+}
+
+static void end(process_t *m, const sigset_t *set)
+{
+    int patient;
     int i;
 
     say("closing");
+    push_server_close();
     push_listener_close(m->listener);
-    if (m->metrics_listener != NULL) {
-        push_listener_close(m->metrics_listener);
-    }
     if (push_server.relay != NULL) {
         push_relay_stop(push_server.relay);
     }
-    drain(m);
+    patient = drain(m, set);
+    if (m->metrics_listener != NULL) {
+        push_listener_close(m->metrics_listener);
+    }
     for (i = 0; i < push_server.nloops; i++) {
         push_loop_stop(m->loops[i]);
     }
@@ -387,7 +416,8 @@ static void end(process_t *m)
         pthread_join(m->threads[i], NULL);
     }
     if (push_server.webhooks != NULL) {
-        push_webhooks_stop(push_server.webhooks, m->conf.shutdown_grace);
+        push_webhooks_stop(push_server.webhooks,
+                           patient ? m->conf.shutdown_grace : 0);
     }
 }
 
@@ -415,7 +445,7 @@ int main(int argc, char **argv)
     }
     announce(&m, files);
     wait_for_end(&set);
-    end(&m);
+    end(&m, &set);
     apr_pool_destroy(m.pool);
     apr_terminate();
     say("closed");

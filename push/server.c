@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * server.c - which request goes where, and how the process ends, see server.h.
+ * server.c - which request goes where, see server.h.
  */
 #include "server.h"
 #include "api.h"
 #include "client.h"
 #include "pusher.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <apr_general.h>
 
@@ -123,40 +122,7 @@ void push_server_protocol(push_protocol_t *proto, const push_conf_t *conf)
     proto->closed = push_client_closed;
 }
 
-static void say_goodbye(push_conn_t *c, void *baton)
-{
-    (void)baton;
-    push_conn_close(c, PUSHER_RECONNECT, "Server is restarting");
-}
-
-static void run_goodbye(push_loop_t *loop, push_task_t *task)
-{
-    push_conns_each(push_server.conns[push_loop_index(loop)], PUSH_CONN_OPEN,
-                    say_goodbye, NULL);
-    free(task);
-}
-
 void push_server_close(void)
 {
-    int i;
-
     __atomic_store_n(&push_server.closing, 1, __ATOMIC_RELAXED);
-    for (i = 0; i < push_server.nloops; i++) {
-        push_task_t *task = push_must(calloc(1, sizeof(*task)));
-
-        task->run = run_goodbye;
-        push_loop_post(push_server.loops[i], task);
-    }
-}
-
-apr_size_t push_server_open(void)
-{
-    apr_size_t n = 0;
-    int i;
-
-    for (i = 0; i < push_server.nloops; i++) {
-        n += push_conns_count(push_server.conns[i], PUSH_CONN_OPEN) +
-             push_conns_count(push_server.conns[i], PUSH_CONN_CLOSING);
-    }
-    return n;
 }

@@ -26,7 +26,7 @@ typedef struct {
     apr_uint64_t boot;    /* first half of socket ids: differs at each start */
     int identities;       /* whether `private.` names are private here */
     int port;             /* really listened on */
-    int closing;          /* atomic: no new work, clients are sent away */
+    int closing;          /* atomic: no new clients; the others are sent away */
     push_frame_t *pong;   /* messages that are always the same */
     push_frame_t *ping;   /* protocol 5 and above */
     push_frame_t *ping_4; /* protocol 4 knows no pusher:ping */
@@ -45,10 +45,7 @@ push_hub_t *push_server_hub(const push_conn_t *c);
 
 int push_server_closing(void);
 
-/** Stop taking work and close every WebSocket with 4200. Main thread. */
+/** From here on nobody new gets in and /ready says no. Any thread. */
 void push_server_close(void);
-
-/** WebSockets not yet gone, over all loops. */
-apr_size_t push_server_open(void);
 
 #endif

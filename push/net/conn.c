@@ -557,6 +557,23 @@ static void slot_visit(void *slot, void *baton)
     }
 }
 
+push_conn_t *push_conns_first(push_conns_t *conns, push_conn_state_t state)
+{
+    return conns->lists[state].first;
+}
+
+apr_size_t push_conns_retire(push_conns_t *conns)
+{
+    const push_conn_t *c = conns->lists[PUSH_CONN_HTTP].first;
+    apr_size_t busy = 0;
+
+    conns->retiring = 1;
+    for (; c != NULL; c = c->next) {
+        busy += c->in != NULL || c->out != NULL;
+    }
+    return busy;
+}
+
 /* Through the slab and not the list: fn may move any connection to another
  * list, but slots stay where they are until the turn ends. */
 void push_conns_each(push_conns_t *conns, push_conn_state_t state,

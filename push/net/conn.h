@@ -205,6 +205,16 @@ void push_conn_kill(push_conn_t *c, push_end_t why);
 void push_conns_each(push_conns_t *conns, push_conn_state_t state,
                      void (*fn)(push_conn_t *c, void *baton), void *baton);
 
+/** The connection that has been longest in a state's list; NULL: none. */
+push_conn_t *push_conns_first(push_conns_t *conns, push_conn_state_t state);
+
+/**
+ * The process is about to end: from here on every answer to a request closes
+ * its connection.
+ * @return requests that are not whole or whose answer is not taken yet
+ */
+apr_size_t push_conns_retire(push_conns_t *conns);
+
 /** Connections in a state; bytes queued in all. Any thread. */
 apr_size_t push_conns_count(const push_conns_t *conns, push_conn_state_t s);
 apr_size_t push_conns_queued(const push_conns_t *conns);

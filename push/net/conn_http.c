@@ -85,7 +85,8 @@ void push_conn_reply(push_conn_t *c, const http_head_t *head, int status,
                      const char *type, const char *extra, const void *body,
                      apr_size_t len)
 {
-    int keep = head != NULL && head->keep_alive && !push_conn_crowded(c);
+    int keep = head != NULL && head->keep_alive && !c->all->retiring &&
+               !push_conn_crowded(c);
     char own[ANSWER_HEAD];
     struct iovec iov[7];
     int n = 0;

@@ -104,6 +104,7 @@ struct push_conns_t {
     apr_size_t held_requests; /* bytes of large unfinished requests */
     apr_size_t held_messages; /* bytes of large unfinished messages */
     int crowd; /* descriptors from this one on are for HTTP */
+    int retiring; /* no connection is kept for another request */
     apr_uint64_t next_id;
     char date[CONN_DATE]; /* for the Date header; the tick renews it */
     push_counters_t counters;

@@ -337,9 +337,6 @@ static void signed_head(api_request_t *r, http_span_t path)
     if (!r->app->conf->enabled) {
         api_error(r, 403, "The app is disabled");
     }
-    else if (push_server_closing()) {
-        api_error(r, 503, "The server is closing. Choose another server. :)");
-    }
 }
 
 /* The rest, once signed_head() had no objection. */

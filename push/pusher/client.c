@@ -189,8 +189,9 @@ static int entry_code(push_conn_t *c, push_client_t *me,
         return PUSHER_UNAUTHORIZED;
     }
     if (push_server_closing()) {
+        /* Not 4200: they would be here again at once. */
         *why = "Server is restarting";
-        return PUSHER_RECONNECT;
+        return PUSHER_OVER_CAPACITY;
     }
     if (push_conn_crowded(c)) {
         *why = "Over capacity";
