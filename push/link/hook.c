@@ -20,6 +20,7 @@ static const struct {
     [PUSH_HOOK_REMOVED] =      { "member_removed",   PUSH_HOOK_ADDED,        1 },
     [PUSH_HOOK_CLIENT_EVENT] = { "client_event",     PUSH_HOOK_CLIENT_EVENT, 0 },
     [PUSH_HOOK_CACHE_MISS] =   { "cache_miss",       PUSH_HOOK_CACHE_MISS,   0 },
+    [PUSH_HOOK_COUNT] =        { "subscription_count", PUSH_HOOK_COUNT,      0 },
 };
 /* clang-format on */
 

@@ -35,6 +35,7 @@ typedef enum {
     PUSH_HOOK_REMOVED,
     PUSH_HOOK_CLIENT_EVENT,
     PUSH_HOOK_CACHE_MISS,
+    PUSH_HOOK_COUNT,
     PUSH_HOOK_TYPES
 } push_hook_type_t;
 

@@ -172,6 +172,19 @@ void push_webhook_channel(push_app_t *app, push_hook_type_t type,
     }
 }
 
+void push_webhook_count(push_app_t *app, const char *name, apr_size_t len,
+                        apr_uint32_t n)
+{
+    push_text_t json = { NULL, 0, 0 };
+
+    if (wanted(app, PUSH_HOOK_COUNT, name, len)) {
+        event_begin(&json, PUSH_HOOK_COUNT, name, len);
+        push_text_str(&json, ",\"subscription_count\":");
+        push_text_num(&json, n);
+        event_end(app->hooks, PUSH_HOOK_COUNT, name, len, NULL, &json);
+    }
+}
+
 void push_webhook_member(push_app_t *app, push_hook_type_t type,
                          const char *name, apr_size_t len,
                          const push_user_t *user)

@@ -69,6 +69,10 @@ void push_webhooks_counters(const push_webhooks_t *w,
 void push_webhook_channel(push_app_t *app, push_hook_type_t type,
                           const char *name, apr_size_t len);
 
+/** subscription_count: the channel has n subscribers now. */
+void push_webhook_count(push_app_t *app, const char *name, apr_size_t len,
+                        apr_uint32_t n);
+
 /** member_added or member_removed. */
 void push_webhook_member(push_app_t *app, push_hook_type_t type,
                          const char *name, apr_size_t len,

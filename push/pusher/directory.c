@@ -38,6 +38,7 @@ static void entry_free(push_entry_t *e)
 {
     apr_uint32_t i;
 
+    push_tally_end(&e->tally);
     if (e->cached != NULL) {
         push_frame_release(e->cached->frame);
         free(e->cached);

@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 #include "hub.h"
+#include "tally.h"
 
 #define PUSH_SHARDS 64
 
@@ -32,6 +33,8 @@ typedef struct push_entry_t {
     push_app_t *app;
     push_cached_t *cached;   /* NULL: none */
     push_members_t *members; /* NULL: none */
+    push_tally_t *tally;     /* NULL: its count was not told lately, or is told
+                                at each change */
     apr_uint32_t hash;
     apr_uint32_t len;      /* of the name */
     apr_uint32_t occupied; /* loops that have subscribers */
@@ -44,6 +47,7 @@ typedef struct {
     apr_uint32_t n;      /* entries */
     apr_uint32_t room;   /* chains, a power of two or 0 */
     push_entry_t **chains;
+    push_tally_t *tallies; /* of its entries */
 } push_shard_t;
 
 typedef struct {

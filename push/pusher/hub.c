@@ -2,8 +2,9 @@
 /*
  * hub.c - channels and who listens, see hub.h.
  *
- * From top to bottom: a client's subscriptions, a loop's channels, joining and
- * leaving, delivering and publishing, the backlog, and asking.
+ * From top to bottom: a client's subscriptions, a loop's channels, delivering,
+ * counts of subscribers, joining and leaving, publishing, the backlog, and
+ * asking.
  */
 #include "hub.h"
 #include "directory.h"
@@ -511,6 +512,84 @@ static void member_event(push_hubs_t *hubs, push_shard_t *s, push_entry_t *e,
     push_frame_release(f);
 }
 
+/* --- counts of subscribers --- */
+
+/* Whether a channel tells how many subscribers it has. Presence channels tell
+ * their members instead, and our own channels are nobody's business. */
+static int told_count(const push_app_t *app, const char *name, int members)
+{
+    return app->conf->subscription_count && !members && name[0] != '#';
+}
+
+/* Tell subscribers and receivers, under the mutex: in the order of what
+ * happens. */
+static void count_tell(push_hubs_t *hubs, push_shard_t *s, push_entry_t *e,
+                       apr_uint64_t except)
+{
+    const char *name = push_entry_name(&hubs->directory, e);
+    apr_uint32_t n = push_entry_subscriptions(&hubs->directory, e);
+    push_frame_t *f = pusher_subscription_count(name, e->len, n);
+
+    post_numbered(hubs, e, f, name_in(f, name, e->len), except, ++s->number);
+    push_frame_release(f);
+    push_webhook_count(e->app, name, e->len, n);
+}
+
+/* A subscriber more or less. `except` has just come and is told by the answer
+ * to its request. */
+static void count_changed(push_hub_t *hub, push_shard_t *s, push_entry_t *e,
+                          apr_uint64_t except)
+{
+    apr_uint32_t n = push_entry_subscriptions(&hub->hubs->directory, e);
+
+    if (push_tally_change(&e->tally, &s->tallies, e, n, push_seconds())) {
+        count_tell(hub->hubs, s, e, except);
+    }
+}
+
+/* The shard whose tallies are looked at. */
+typedef struct {
+    push_hubs_t *hubs;
+    push_shard_t *shard;
+} tallies_t;
+
+static void tally_tell(void *baton, void *channel)
+{
+    tallies_t *t = baton;
+
+    count_tell(t->hubs, t->shard, channel, 0);
+}
+
+/* What has changed in large channels and was not told yet. */
+static void tallies_tell(push_hubs_t *hubs, apr_uint32_t now)
+{
+    tallies_t t = { hubs, NULL };
+    int i;
+
+    for (i = 0; i < PUSH_SHARDS; i++) {
+        t.shard = &hubs->directory.shards[i];
+        push_shard_lock(t.shard);
+        push_tallies_due(&t.shard->tallies, now, tally_tell, &t);
+        push_shard_unlock(t.shard);
+    }
+}
+
+void push_hub_send_count(push_hub_t *hub, const push_name_t *name,
+                         push_subscriber_t *client)
+{
+    push_subscription_t *sub = push_hub_find(hub, name, client);
+    push_frame_t *f;
+
+    if (sub == NULL || !told_count(name->app, name->name, name->members)) {
+        return;
+    }
+    f = pusher_subscription_count(
+        name->name, name->len,
+        push_entry_subscriptions(&hub->hubs->directory, sub->channel->entry));
+    push_conn_send(push_conn_of(client), f);
+    push_frame_release(f);
+}
+
 /* --- joining and leaving --- */
 
 /* Only the hub's loop writes it. */
@@ -564,6 +643,7 @@ static void tell_entered(push_hub_t *hub, const push_entry_t *e, int occupied,
  * channel with numbered events. NULL when there is no place for the user. */
 static push_channel_t *enter_locked(push_hub_t *hub, push_channel_t *ch,
                                     const push_name_t *name,
+                                    const push_subscriber_t *client,
                                     const push_user_t *user,
                                     apr_size_t max_users,
                                     push_subscription_t *sub)
@@ -590,6 +670,9 @@ static push_channel_t *enter_locked(push_hub_t *hub, push_channel_t *ch,
     }
     ch = enter(hub, ch, e);
     tell_entered(hub, e, vacant, first ? &sub->member->user : NULL);
+    if (told_count(e->app, name->name, name->members)) {
+        count_changed(hub, s, e, client->number);
+    }
     sub->after = s->number;
     push_shard_unlock(s);
     return ch;
@@ -608,8 +691,9 @@ push_join_t push_hub_join(push_hub_t *hub, const push_name_t *name,
             return PUSH_JOIN_AGAIN;
         }
     }
-    if (ch == NULL || name->members || name->cache) {
-        ch = enter_locked(hub, ch, name, user, max_users, &sub);
+    if (ch == NULL || name->members || name->cache ||
+        told_count(name->app, name->name, 0)) {
+        ch = enter_locked(hub, ch, name, client, user, max_users, &sub);
         if (ch == NULL) {
             return PUSH_JOIN_FULL;
         }
@@ -652,10 +736,12 @@ static void leave(push_hub_t *hub, const push_subscription_t *sub)
     push_entry_t *e = ch->entry;
     apr_uint32_t *count = &e->counts[hub->index];
     push_shard_t *s = push_shard_of(d, e->hash);
+    int counted = told_count(e->app, push_entry_name(d, e),
+                             sub->member != NULL);
 
     subscriptions_add(hub, -1);
     channel_remove(ch, (apr_uint32_t)sub->index);
-    if (ch->n > 0 && sub->member == NULL) {
+    if (ch->n > 0 && sub->member == NULL && !counted) {
         __atomic_store_n(count, *count - 1, __ATOMIC_RELAXED);
         return;
     }
@@ -669,6 +755,9 @@ static void leave(push_hub_t *hub, const push_subscription_t *sub)
     }
     if (sub->member != NULL) {
         member_leave(hub, s, e, sub->member);
+    }
+    if (counted) {
+        count_changed(hub, s, e, 0);
     }
     if (e->occupied == 0) {
         push_webhook_channel(e->app, PUSH_HOOK_VACATED, push_entry_name(d, e),
@@ -988,8 +1077,8 @@ static void backlog_expire(push_hub_t *hub, apr_uint32_t now)
     memset(b, 0, sizeof(*b));
 }
 
-/* Once a second: old caches (one shard a second, on the first loop) and the
- * backlog; an emptied hub gives its table back. */
+/* Once a second: old caches (one shard a second, on the first loop), counts of
+ * large channels (on the first loop too) and the backlog; an emptied hub gives its table back. */
 static void tick(push_loop_t *loop, void *baton)
 {
     push_hub_t *hub = baton;
@@ -1002,6 +1091,7 @@ static void tick(push_loop_t *loop, void *baton)
         push_shard_lock(s);
         push_shard_expire(s, now);
         push_shard_unlock(s);
+        tallies_tell(hub->hubs, now);
     }
     if (hub->room > 1024 && hub->n < hub->room / 8) {
         hub_resize(hub, hub->room / 2);

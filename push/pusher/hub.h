@@ -24,7 +24,9 @@
  * Events about which a new subscriber is told in another way (members, the
  * cached event) carry a number, given under the shard's mutex together with
  * the state they change. A subscription remembers the number its snapshot had,
- * so it sees every change exactly once although tasks are still under way.
+ * so it sees every change exactly once although tasks are still under way. In
+ * apps with enableSubscriptionCount the number of subscribers is told by
+ * numbered events too, so that the last one told is the right one (tally.h).
  *
  * `private.user.7` and `private-user.7` are one channel when identities are
  * known (push_hubs_create, aliases): it is kept under the `private-` name and
@@ -194,6 +196,10 @@ void push_hub_members(push_hub_t *hub, push_subscription_t *sub, int again,
 
 /** Send a new subscriber the cached event. @return 0 when there is none */
 int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
+                         push_subscriber_t *client);
+
+/** Send a new subscriber the count of subscribers, where counts are told. */
+void push_hub_send_count(push_hub_t *hub, const push_name_t *name,
                          push_subscriber_t *client);
 
 /**

@@ -297,6 +297,21 @@ push_frame_t *pusher_cache_miss(const char *channel, apr_size_t len)
     return pusher_frame(pieces, COUNT(pieces));
 }
 
+push_frame_t *pusher_subscription_count(const char *channel, apr_size_t len,
+                                        apr_uint32_t n)
+{
+    char number[16];
+    int digits = snprintf(number, sizeof(number), "%u", n);
+    const pusher_piece_t pieces[] = {
+        LITERAL("{\"event\":\"pusher_internal:subscription_count\","
+                "\"channel\":\""),
+        RAW(channel, len), LITERAL("\",\"data\":\"{\\\"subscription_count\\\":"),
+        RAW(number, (apr_size_t)digits), LITERAL("}\"}")
+    };
+
+    return pusher_frame(pieces, COUNT(pieces));
+}
+
 push_frame_t *pusher_member_added(const char *channel, apr_size_t len,
                                   const push_user_t *user)
 {

@@ -149,6 +149,10 @@ push_frame_t *pusher_subscribed(const char *channel, apr_size_t len,
 
 push_frame_t *pusher_cache_miss(const char *channel, apr_size_t len);
 
+/** @param n  subscribers of the channel */
+push_frame_t *pusher_subscription_count(const char *channel, apr_size_t len,
+                                        apr_uint32_t n);
+
 push_frame_t *pusher_member_added(const char *channel, apr_size_t len,
                                   const push_user_t *user);
 push_frame_t *pusher_member_removed(const char *channel, apr_size_t len,

@@ -7,7 +7,8 @@
  * user for a presence channel, being that user for a user's own channel.
  *
  * An answer is a list of things in this order: subscription_succeeded, the
- * cached event or cache_miss, and what was missed while chat-push was away.
+ * count of subscribers where the app tells it, the cached event or cache_miss,
+ * and what was missed while chat-push was away.
  */
 #include "client_inside.h"
 #include "server.h"
@@ -200,6 +201,7 @@ static void answer(const ask_t *ask, const push_name_t *name,
                      pusher_subscribed(name->name, name->len,
                                        name->members ? &members : NULL));
     push_text_free(&members);
+    push_hub_send_count(hub, name, &ask->me->hub);
     if (name->cache && !push_hub_send_cached(hub, name, &ask->me->hub)) {
         push_client_send(ask->c, ask->me,
                          pusher_cache_miss(name->name, name->len));

@@ -5,8 +5,20 @@
 // for the edges. Two loops, so that most events cross from one to the other.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
 import { Pusher, eventually, sleep, startPush } from './lib/push.mjs';
+
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'chat-protocol-'));
+after(() => fs.rmSync(dir, { recursive: true }));
+
+function file(name, content) {
+  const at = path.join(dir, name);
+  fs.writeFileSync(at, JSON.stringify(content));
+  return at;
+}
 
 const push = await startPush({
   env: { SOKETI_DEFAULT_APP_MAX_CLIENT_EVENTS_PER_SEC: '10' },
@@ -358,6 +370,55 @@ test('pusher-js has the members and hears them come and go', async () => {
     ann.disconnect();
     bob.disconnect();
   }
+});
+
+// --- counts of subscribers
+
+const counted = await startPush({
+  args: ['--config', file('count.json', {
+    'appManager.array.apps': [{ ...push.app, enableSubscriptionCount: true }], metrics: { host: '127.0.0.1' },
+  })],
+});
+
+test('pusher-js is told how many subscribers its channel has', async () => {
+  const seen = [[], []];
+  const clients = [counted.client(), counted.client()];
+  const channels = [];
+  for (const i of [0, 1]) {
+    channels[i] = clients[i].subscribe('counted');
+    channels[i].bind('pusher:subscription_count', (data) => seen[i].push(data.subscription_count));
+    await new Promise((resolve) => channels[i].bind('pusher:subscription_succeeded', resolve));
+  }
+  await eventually(() => seen[0].length === 2 && seen[1].length === 1, 'counts');
+  assert.deepEqual(seen, [[1, 2], [2]]);
+  assert.equal(channels[1].subscriptionCount, 2);
+  clients[1].disconnect();
+  await eventually(() => seen[0].length === 3, 'the leaving');
+  assert.equal(channels[0].subscriptionCount, 1);
+  clients[0].disconnect();
+});
+
+test('the count follows subscription_succeeded, and comes unasked nowhere else', async () => {
+  const [a, b] = [await counted.raw(), await counted.raw()];
+  await a.join('cache-n');
+  assert.deepEqual(await a.drain(), [
+    { event: 'pusher_internal:subscription_count', channel: 'cache-n', data: '{"subscription_count":1}' },
+    { event: 'pusher:cache_miss', channel: 'cache-n', data: '{}' },
+  ]);
+  await b.join('cache-n');
+  await a.next('pusher_internal:subscription_count');
+  await b.drain();
+  a.send({ event: 'pusher:unsubscribe', data: { channel: 'cache-n' } });
+  assert.equal((await b.next('pusher_internal:subscription_count')).data, '{"subscription_count":1}');
+  await a.join('presence-n', { data: { user_id: '1' } });
+  await b.join('presence-n', { data: { user_id: '1' } });
+  assert.deepEqual(await a.drain(), []);
+  assert.deepEqual(await b.drain(), []);
+  await sockets(1, async (s) => {
+    await s.join('not-counted');
+    assert.deepEqual(await s.drain(), []);
+  });
+  await Promise.all([a.close(), b.close()]);
 });
 
 // --- cache channels

@@ -56,6 +56,7 @@ const apps = {
   slow: app('slow', [{ url: at('slow') }, { url: at('quick') }]),
   order: app('order', [{ url: at('order') }]),
   moved: app('moved', [{ url: at('moved'), event_types: ['channel_occupied'] }]),
+  count: app('count', [{ url: at('count'), event_types: ['subscription_count'] }], { enableSubscriptionCount: true }),
   none: app('none', [{ url: at('none'), event_types: ['chanel_occupied'] }]),
 };
 
@@ -145,6 +146,39 @@ test('each event has its documented form, and leaving is told three seconds late
   assert.deepEqual(told.filter((e) => e.name === 'member_removed').map((e) => e.user_id).sort(), [7, 'bob']);
   const room = names(told).filter((n) => n.endsWith(' presence-room'));
   assert.equal(room.at(-1), 'channel_vacated presence-room', 'its members have left before');
+});
+
+test('the count of subscribers is told at each change, of no presence channel', { timeout: 30000 }, async () => {
+  const raws = await Promise.all([1, 2, 3].map(() => as('count').raw()));
+  for (const raw of raws) {
+    await raw.join('presence-room', { data: { user_id: '1' } });
+    await raw.join('room');
+  }
+  await raws[0].close();
+  await raws[1].close();
+  await raws[2].close();
+  await eventually(() => events('count').length >= 6, 'the counts');
+  assert.deepEqual(events('count'), [1, 2, 3, 2, 1, 0].map((n) => ({ name: 'subscription_count', channel: 'room', subscription_count: n })));
+});
+
+test('a large channel tells receiver and subscribers its count every five seconds', { timeout: 60000 }, async () => {
+  came.count = [];
+  const crowd = await Promise.all(Array.from({ length: 140 }, () => as('count').raw()));
+  const first = crowd.shift();
+  await first.join('large');
+  for (const raw of crowd) {
+    await raw.join('large');
+    raw.messages.length = 0;
+  }
+  const told = () => first.messages.filter((m) => m.event === 'pusher_internal:subscription_count')
+    .map((m) => JSON.parse(m.data).subscription_count);
+  await eventually(() => told().at(-1) === 140, 'the last count', 15000);
+  const counts = told();
+  assert.deepEqual(counts.slice(0, 101), Array.from({ length: 101 }, (_, i) => i + 1), 'each up to 100, and the first above');
+  assert.ok(counts.length <= 110, `${counts.length} counts, not one for each of 140`);
+  await eventually(() => events('count').at(-1)?.subscription_count === 140, 'the last count', 15000);
+  assert.deepEqual(events('count').map((e) => e.subscription_count), counts);
+  await Promise.all([first, ...crowd].map((raw) => raw.close()));
 });
 
 test('a page that is reloaded is no event, however often', { timeout: 30000 }, async () => {

@@ -42,6 +42,7 @@ typedef struct {
 } peer_t;
 
 static apr_pool_t *pool;
+static chat_app_t conf; /* of the app; a test may change it */
 static push_loop_t *loops[LOOPS];
 static push_conns_t *conns[LOOPS];
 static push_hubs_t *hubs;
@@ -164,12 +165,15 @@ static void connect_peers(void)
 static int hubs_setup(void **state)
 {
     static const char *const secrets[] = { "secret", NULL };
-    static chat_app_t conf = { .id = "1", .key = "k", .secrets = secrets };
     static chat_apps_t list = { &conf, 1 };
     push_apps_t *apps;
     int i;
 
     (void)state;
+    memset(&conf, 0, sizeof(conf));
+    conf.id = "1";
+    conf.key = "k";
+    conf.secrets = secrets;
     protocol.max_queue = QUEUE;
     apr_pool_create(&pool, NULL);
     for (i = 0; i < LOOPS; i++) {
@@ -626,6 +630,93 @@ static void subscriptions_are_counted_over_all_loops(void **state)
     assert_int_equal(push_hub_subscriptions(hubs), 0);
 }
 
+/* What a peer was told of a channel's count: how often; 0 for no message. */
+static int counts_told(int i, apr_uint32_t *count)
+{
+    const char *at;
+    int n = received(&peers[i]);
+
+    *count = 0;
+    if (n > 0) {
+        assert_non_null(strstr(last, "pusher_internal:subscription_count"));
+        at = strstr(last, "subscription_count\\\":");
+        assert_non_null(at);
+        *count = (apr_uint32_t)atoi(strchr(at, ':') + 1);
+    }
+    return n;
+}
+
+static void a_count_is_told_to_all_loops_at_each_change(void **state)
+{
+    push_name_t name = name_of("a");
+    apr_uint32_t count;
+
+    (void)state;
+    conf.subscription_count = 1;
+    join(0, "a");
+    join(1, "a");
+    join(2, "a");
+    turns();
+    /* Who joins is told by the answer, not by the event of it. */
+    assert_int_equal(counts_told(0, &count), 2);
+    assert_int_equal(count, 3);
+    assert_int_equal(counts_told(1, &count), 1);
+    assert_int_equal(count, 3);
+    assert_int_equal(counts_told(2, &count), 0);
+    push_hub_send_count(push_hub_of(hubs, 0), &name, peers[2].sub);
+    assert_int_equal(counts_told(2, &count), 1);
+    assert_int_equal(count, 3);
+    leave(2, "a");
+    push_hub_leave_all(push_hub_of(hubs, 0), peers[0].sub);
+    turns();
+    assert_int_equal(counts_told(1, &count), 2);
+    assert_int_equal(count, 1);
+    assert_int_equal(counts_told(0, &count), 0);
+}
+
+static void no_count_is_told_where_it_is_not_asked_for(void **state)
+{
+    push_name_t name = name_of("a");
+    push_name_t presence = name_of("presence-a");
+    apr_uint32_t count;
+
+    (void)state;
+    join(0, "a");
+    join(1, "a");
+    push_hub_send_count(push_hub_of(hubs, 0), &name, peers[0].sub);
+    turns();
+    assert_int_equal(counts_told(0, &count), 0);
+    conf.subscription_count = 1;
+    join_as(2, "presence-a", "\"1\"", 9);
+    join_as(3, "presence-a", "\"1\"", 9);
+    join(4, "#user-1");
+    join(5, "#user-1");
+    push_hub_send_count(push_hub_of(hubs, 0), &presence, peers[2].sub);
+    turns();
+    assert_int_equal(received(&peers[2]), 0);
+    assert_int_equal(received(&peers[3]), 0);
+    assert_int_equal(counts_told(4, &count), 0);
+}
+
+/* A cached event and a count are both numbered: neither hides the other. */
+static void a_newcomer_of_a_cache_channel_hears_the_event_and_the_count(
+    void **state)
+{
+    push_name_t name = name_of("cache-a");
+
+    (void)state;
+    conf.subscription_count = 1;
+    join(1, "cache-a");
+    publish(-1, "cache-a", "kept", 0);
+    join(0, "cache-a");
+    assert_true(
+        push_hub_send_cached(push_hub_of(hubs, 0), &name, peers[0].sub));
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_int_equal(received(&peers[1]), 2);
+    assert_non_null(strstr(last, "subscription_count"));
+}
+
 static void the_servers_own_events_reach_either_name(void **state)
 {
     (void)state;
@@ -761,6 +852,9 @@ int main(void)
         HUB_TEST(a_newcomer_is_told_the_newest_that_its_queue_can_take),
         HUB_TEST(of_too_much_that_was_missed_the_oldest_give_way),
         HUB_TEST(subscriptions_are_counted_over_all_loops),
+        HUB_TEST(a_count_is_told_to_all_loops_at_each_change),
+        HUB_TEST(no_count_is_told_where_it_is_not_asked_for),
+        HUB_TEST(a_newcomer_of_a_cache_channel_hears_the_event_and_the_count),
         HUB_TEST(the_servers_own_events_reach_either_name),
         HUB_TEST(each_visits_the_subscribers_on_all_loops),
         HUB_TEST(threads_publish_while_clients_come_and_go),
