@@ -8,6 +8,7 @@
  * value has one way in.
  */
 #include "conf.h"
+#include "log.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -60,6 +61,9 @@ static const conf_setting_t settings[] = {
     { "userAuthenticationTimeout", KIND_INT,  AT(auth_timeout), NULL, 30000, 1, 86400000 },
     { "shutdownGracePeriod",       KIND_INT,  AT(shutdown_grace), NULL, 3000, 0, 600000 },
     { "drain.seconds",             KIND_SECONDS, AT(drain_ms), NULL, 1, 0, 3600 },
+    { "log.format",                KIND_TEXT, AT(log_format), "text", 0, 0, 0 },
+    { "log.level",                 KIND_TEXT, AT(log_level_name), "info", 0, 0, 0 },
+    { "log.linesPerSecond",        KIND_INT,  AT(log_most), NULL, 20, 0, 1000000 },
     { "database.url",              KIND_TEXT, AT(database_url), NULL, 0, 0, 0 },
     { "database.wake",             KIND_TEXT, AT(database_wake), NULL, 0, 0, 0 },
     { "database.state",            KIND_TEXT, AT(database_state), NULL, 0, 0, 0 },
@@ -97,6 +101,9 @@ static const struct {
     { "SOKETI_PRESENCE_MAX_MEMBER_SIZE", "presence.maxMemberSizeInKb" },
     { "SOKETI_USER_AUTHENTICATION_TIMEOUT", "userAuthenticationTimeout" },
     { "SOKETI_SHUTDOWN_GRACE_PERIOD", "shutdownGracePeriod" },
+    { "CHAT_PUSH_LOG_FORMAT", "log.format" },
+    { "CHAT_PUSH_LOG_LEVEL", "log.level" },
+    { "CHAT_PUSH_LOG_LINES_PER_SECOND", "log.linesPerSecond" },
     { "CHAT_PUSH_DRAIN_SECONDS", "drain.seconds" },
     { "SOKETI_WEBHOOKS_BATCHING", "webhooks.batching.enabled" },
     { "SOKETI_WEBHOOKS_BATCHING_DURATION", "webhooks.batching.duration" },
@@ -497,6 +504,14 @@ static const char *conf_check(push_conf_t *conf, const json_t *root,
     if (conf->metrics_host == NULL) {
         conf->metrics_host = conf->metrics_enabled < 0 ? "127.0.0.1"
                                                        : "0.0.0.0";
+    }
+    conf->log_style = push_log_style_of(conf->log_format);
+    conf->log_level = push_log_level_of(conf->log_level_name);
+    if (conf->log_style < 0) {
+        return "log.format must be text, logfmt or json";
+    }
+    if (conf->log_level < 0) {
+        return "log.level must be error, warning, info or debug";
     }
     conf->path_prefix = prefix_normal(conf->path_prefix, p);
     /* Its transactions may commit in another order than that of their ids, and

@@ -35,6 +35,11 @@ typedef struct {
     int auth_timeout;            /* ms to sign in where an app demands it */
     int drain_ms;                /* over which clients are sent away */
     int shutdown_grace;          /* ms then for those that do not answer */
+    const char *log_format; /* text, logfmt or json */
+    const char *log_level_name;
+    int log_style; /* push_log_style_t and push_log_level_t of these */
+    int log_level;
+    int log_most; /* lines a second that clients may cause */
     const char *database_url;    /* the event log; NULL: none */
     const char *database_wake;   /* path of the wake-up socket or NULL */
     const char *database_state;  /* file of the relay's place or NULL */

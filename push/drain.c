@@ -13,10 +13,10 @@
 typedef struct {
     push_task_t task;
     push_conns_t *conns;
-    apr_size_t first;    /* WebSockets at the beginning */
-    apr_size_t left;     /* atomic: so many may be left */
-    apr_size_t busy;     /* atomic: requests under way when it last ran */
-    int posted;          /* atomic: the task has not run yet */
+    apr_size_t first; /* WebSockets at the beginning */
+    apr_size_t left;  /* atomic: so many may be left */
+    apr_size_t busy;  /* atomic: requests under way when it last ran */
+    int posted;       /* atomic: the task has not run yet */
 } share_t;
 
 struct push_drain_t {
@@ -53,8 +53,8 @@ static void run_share(push_loop_t *loop, push_task_t *task)
 void push_drain_begin(push_drain_t **out, push_conns_t *const *conns, int n,
                       apr_uint32_t whole, apr_pool_t *p)
 {
-    push_drain_t *d = apr_pcalloc(p, sizeof(*d) +
-                                         (apr_size_t)n * sizeof(share_t));
+    push_drain_t *d = apr_pcalloc(p,
+                                  sizeof(*d) + (apr_size_t)n * sizeof(share_t));
     int i;
 
     d->whole = whole;

@@ -13,6 +13,7 @@
 #include "client.h"
 #include "drain.h"
 #include "listener.h"
+#include "log.h"
 #include "metrics.h"
 #include "server.h"
 
@@ -44,16 +45,9 @@ typedef struct {
     apr_pool_t *pool;
 } process_t;
 
-static void say(const char *line) { fprintf(stderr, "chat-push: %s\n", line); }
-
-static void say_log(int trouble, const char *line)
-{
-    fprintf(stderr, "chat-push: %s%s\n", trouble ? "warning: " : "", line);
-}
-
 static int fail(const char *why)
 {
-    say(why);
+    push_log(PUSH_LOG_ERROR, "%s", why);
     return 0;
 }
 
@@ -110,8 +104,11 @@ static int settings(process_t *m, const char *file)
     if (rv != APR_SUCCESS) {
         return fail(file ? apr_pstrcat(m->pool, file, ": ", why, NULL) : why);
     }
+    push_log_setup((push_log_style_t)m->conf.log_style,
+                   (push_log_level_t)m->conf.log_level,
+                   (apr_uint32_t)m->conf.log_most);
     for (i = 0; m->conf.warnings[i] != NULL; i++) {
-        say_log(1, m->conf.warnings[i]);
+        push_log(PUSH_LOG_WARNING, "%s", m->conf.warnings[i]);
     }
     return 1;
 }
@@ -215,7 +212,7 @@ static int relay_create(process_t *m)
                        : push_apps_at(push_server.apps, 0);
     m->relay.loops = m->loops;
     m->relay.nloops = push_server.nloops;
-    m->relay.log = say_log;
+    m->relay.log = push_log_report;
     if (push_relay_create(&push_server.relay, &m->relay, &why, m->pool) !=
         APR_SUCCESS) {
         return fail(why);
@@ -231,7 +228,7 @@ static int webhooks_create(process_t *m)
     m->webhooks.allow_private = m->conf.webhooks_private;
     m->webhooks.batching = m->conf.webhooks_batching;
     m->webhooks.gather_ms = m->conf.webhooks_gather;
-    m->webhooks.log = say_log;
+    m->webhooks.log = push_log_report;
     rv = push_webhooks_create(&push_server.webhooks, push_server.apps,
                               &m->webhooks, m->pool);
     return rv == APR_SUCCESS ? 1 : failed(m, rv, "webhooks");
@@ -261,7 +258,7 @@ static int metrics_listen(process_t *m)
     }
     m->metrics_listener = NULL;
     if (m->conf.metrics_enabled < 0) {
-        say_log(1, apr_pstrcat(m->pool, "no metrics: ", why, NULL));
+        push_log(PUSH_LOG_WARNING, "no metrics: %s", why);
         return 1;
     }
     return fail(why);
@@ -316,15 +313,14 @@ static void announce(const process_t *m, apr_uint64_t files)
                                m->conf.metrics_host,
                                push_listener_port(m->metrics_listener));
     }
-    say(apr_psprintf(m->pool,
-                     "listening on %s:%d%s%s with %d %s and %d %s, at most "
-                     "%" APR_UINT64_T_FMT " open files%s%s",
-                     m->conf.host, push_server.port,
-                     *m->conf.path_prefix ? " below " : "", m->conf.path_prefix,
-                     push_server.nloops,
-                     push_server.nloops == 1 ? "loop" : "loops", m->conf.apps.n,
-                     m->conf.apps.n == 1 ? "app" : "apps", files, metrics,
-                     push_server.relay ? ", relaying the event log" : ""));
+    push_log(PUSH_LOG_INFO,
+             "listening on %s:%d%s%s with %d %s and %d %s, at most "
+             "%" APR_UINT64_T_FMT " open files%s%s",
+             m->conf.host, push_server.port,
+             *m->conf.path_prefix ? " below " : "", m->conf.path_prefix,
+             push_server.nloops, push_server.nloops == 1 ? "loop" : "loops",
+             m->conf.apps.n, m->conf.apps.n == 1 ? "app" : "apps", files,
+             metrics, push_server.relay ? ", relaying the event log" : "");
 }
 
 /* --- ending --- */
@@ -351,7 +347,8 @@ static void wait_for_end(const sigset_t *set)
             sig = SIGTERM;
         }
         if (sig == SIGHUP) {
-            say("SIGHUP: settings are read at the start only");
+            push_log(PUSH_LOG_INFO,
+                     "SIGHUP: settings are read at the start only");
         }
     } while (sig == SIGHUP);
 }
@@ -399,7 +396,7 @@ static void end(process_t *m, const sigset_t *set)
     int patient;
     int i;
 
-    say("closing");
+    push_log(PUSH_LOG_INFO, "closing");
     push_server_close();
     push_listener_close(m->listener);
     if (push_server.relay != NULL) {
@@ -448,6 +445,6 @@ int main(int argc, char **argv)
     end(&m, &set);
     apr_pool_destroy(m.pool);
     apr_terminate();
-    say("closed");
+    push_log(PUSH_LOG_INFO, "closed");
     return 0;
 }

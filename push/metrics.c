@@ -36,8 +36,7 @@ static const struct {
 };
 #undef AT
 
-/* Names of the values of push_end_t and push_close_t as labels. */
-static const char *const ends[] = { "peer", "server", "slow", "timeout", "error" };
+/* Names of the values of push_close_t as labels. */
 static const char *const closes[] = { "normal", "abnormal", "broken", "refused",
                                       "back_off", "reconnect", "application" };
 /* clang-format on */
@@ -172,12 +171,19 @@ static void labelled(sink_t *s, const char *name, const char *label,
 
 static void process_samples(sink_t *s)
 {
+    apr_size_t i;
+
     single(s, "channels", "gauge", "Channels with subscribers.",
            push_hubs_count(push_server.hubs));
     single(s, "queued_bytes", "gauge", "Bytes waiting for slow readers.",
            transport(offsetof(push_counters_t, queued)));
-    labelled(s, "ends_total", "reason", "WebSockets ended, by reason.", ends,
-             PUSH_ENDS, offsetof(push_counters_t, ends));
+    series_begin(s, "ends_total", "counter", "WebSockets ended, by reason.");
+    for (i = 0; i < PUSH_ENDS; i++) {
+        sample(s, "ends_total", "reason", push_end_name((push_end_t)i),
+               transport(offsetof(push_counters_t, ends) +
+                         i * sizeof(apr_uint64_t)));
+    }
+    series_end(s);
     labelled(s, "closes_total", "code",
              "WebSockets ended, by class of close code.", closes, PUSH_CLOSES,
              offsetof(push_counters_t, closes));

@@ -504,6 +504,16 @@ push_conn_state_t push_conn_state(const push_conn_t *c)
 
 apr_uint32_t push_conn_heard(const push_conn_t *c) { return c->heard; }
 
+int push_conn_fd(const push_conn_t *c) { return c->watch.fd; }
+
+const char *push_end_name(push_end_t why)
+{
+    static const char *const names[] = { "peer", "server", "slow", "timeout",
+                                         "error" };
+
+    return names[why];
+}
+
 apr_uint64_t push_conn_id(const push_conn_t *c) { return c->id; }
 
 int push_conn_crowded(const push_conn_t *c)

@@ -156,6 +156,9 @@ apr_uint32_t push_conn_heard(const push_conn_t *c);
 /** From 1, never used again among its loop's connections: log and socket id. */
 apr_uint64_t push_conn_id(const push_conn_t *c);
 
+/** Its descriptor, to ask the kernel about it. */
+int push_conn_fd(const push_conn_t *c);
+
 /** The peer's address as text into buf (46 bytes suffice), "" if unknown. */
 void push_conn_address(const push_conn_t *c, char *buf, apr_size_t len);
 
@@ -221,6 +224,9 @@ apr_size_t push_conns_queued(const push_conns_t *conns);
 
 /** Any thread; see push_counter_get(). */
 const push_counters_t *push_conns_counters(const push_conns_t *conns);
+
+/** The name of a reason, for metrics and logs. */
+const char *push_end_name(push_end_t why);
 
 /** Which class a close code belongs to. */
 push_close_t push_close_class(int code);

@@ -10,6 +10,7 @@
 #include "api_inside.h"
 #include "client.h"
 #include "secret.h"
+#include "trace.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,11 +86,14 @@ static void error_json(push_text_t *out, int status, const char *why)
 void api_error(api_request_t *r, int status, const char *format, ...)
 {
     push_text_t out = { NULL, 0, 0 };
+    const char *why;
     va_list args;
 
     va_start(args, format);
-    error_json(&out, status, apr_pvsprintf(r->pool, format, args));
+    why = apr_pvsprintf(r->pool, format, args);
     va_end(args);
+    push_trace_request(r->c, r->app, status, why);
+    error_json(&out, status, why);
     api_reply(r, status, &out);
 }
 

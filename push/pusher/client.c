@@ -11,6 +11,7 @@
 #include "json.h"
 #include "pusher.h"
 #include "server.h"
+#include "trace.h"
 #include "utf8.h"
 #include "ws.h"
 
@@ -239,6 +240,7 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
     me->hub.number = push_conn_id(c) * (apr_uint64_t)push_server.nloops +
                      (apr_uint64_t)loop;
     push_count(&push_app_traffic(app, loop)->opened, 1);
+    push_trace_opened(c, me);
     push_client_socket_id(socket_id, me);
     push_client_send(
         c, me,
@@ -251,8 +253,7 @@ void push_client_closed(push_conn_t *c, push_end_t why, int code)
 {
     push_client_t *me = push_conn_client(c);
 
-    (void)why;
-    (void)code;
+    push_trace_closed(c, me, why, code);
     if (me->app == NULL) {
         return;
     }

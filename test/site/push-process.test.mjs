@@ -185,6 +185,7 @@ test('what keeps it from starting is one sentence and status 1', async () => {
     ['an app without secret', { SOKETI_DEFAULT_APP_SECRET: '' }, ['--config', file('app.json', { 'appManager.array.apps': [{ id: 'a', key: 'k' }] })], /apps\[0\]\.secret/],
     ['TLS that is not there', { SOKETI_SSL_CERT: '/x', SOKETI_SSL_KEY: '/y' }, [], /ssl\.certPath/],
     ['no such address', { SOKETI_HOST: '203.0.113.7' }, [], /203\.0\.113\.7/],
+    ['an unknown log format', { CHAT_PUSH_LOG_FORMAT: 'xml' }, [], /log\.format/],
     ['an unknown argument', {}, ['--nonsense'], /usage/],
   ]) {
     const r = await runPush({ ...quiet, ...env }, args);
@@ -216,6 +217,39 @@ test('a metrics port that nobody asked for does not keep it from starting', asyn
 test('it says what listens where and how many files it may open', () => {
   assert.match(push.stderr, /listening on 127\.0\.0\.1:\d+ below \/push with 2 loops and 4 apps, at most \d+ open files, metrics on http:\/\/127\.0\.0\.1:\d+\/metrics/);
 });
+
+for (const [format, read] of [
+  ['json', (line) => JSON.parse(line)],
+  ['logfmt', (line) => Object.fromEntries([...line.matchAll(/(\w+)=("(?:[^"\\]|\\.)*"|\S*)/g)].map(([, k, v]) => [k, v.startsWith('"') ? v.slice(1, -1) : v]))],
+]) {
+  test(`the log as ${format} tells of each connection, and nothing that was said`, async () => {
+    const child = new Push();
+    const started = child.start({ env: { CHAT_PUSH_LOG_FORMAT: format, CHAT_PUSH_LOG_LEVEL: 'debug' } });
+    await started;
+    const s = await child.raw();
+    const channel = 'private-hush';
+    await s.join(channel);
+    await child.sdk().trigger(channel, 'hush-event', { hush: 'hush-data' });
+    await s.next('hush-event');
+    const r = await child.call('POST', '/events', { body: { name: 'hush-event', channel: 'hush', data: 'hush-data' }, secret: 'wrong' });
+    assert.equal(r.status, 401);
+    await child.refused(child.url('protocol=99', 'hush-key\n'));
+    s.send(Buffer.from([1, 2]));
+    assert.equal((await s.closed).code, 1003);
+    assert.equal((await child.stop()).code, 0);
+    const lines = child.stderr.trim().split('\n').map(read);
+    const opened = lines.find((l) => l.msg === 'opened');
+    assert.deepEqual([opened.level, opened.app, opened.address, opened.socket_id], ['debug', 'app1', '127.0.0.1', s.socketId]);
+    const closed = lines.find((l) => l.msg === 'closed' && l.socket_id === s.socketId);
+    assert.deepEqual([closed.level, String(closed.code), closed.reason, closed.conn], ['info', '1003', 'server', opened.conn]);
+    assert.ok(Number(closed.bytes_in) > 0 && Number(closed.bytes_out) > 0);
+    const refused = lines.find((l) => l.msg === 'refused');
+    assert.deepEqual([refused.level, String(refused.code), refused.app], ['info', '4001', undefined]);
+    const request = lines.find((l) => l.msg === 'request refused');
+    assert.deepEqual([String(request.status), request.app, request.why], ['401', 'app1', 'auth_signature is wrong']);
+    assert.doesNotMatch(child.stderr, /hush|secret1|[0-9a-f]{32}/);
+  });
+}
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   test(`${signal} sends clients away with 4200 and ends with status 0`, async () => {

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trace.h - what the log says of a connection.
+ *
+ * Its number, socket id, app and address, when it came and how it went: enough
+ * to follow one client, and nothing it said. Coming and going is for
+ * log.level debug; who was refused or cut off is said at info.
+ */
+#ifndef PUSH_TRACE_H
+#define PUSH_TRACE_H
+
+#include "client.h"
+
+/** An accepted WebSocket. */
+void push_trace_opened(push_conn_t *c, const push_client_t *me);
+
+/** The end of one, accepted or refused. */
+void push_trace_closed(push_conn_t *c, const push_client_t *me, push_end_t why,
+                       int code);
+
+/**
+ * A request of the HTTP API that was answered with an error.
+ * @param app  NULL when it is not known
+ * @param why  the answer's words, which are ours
+ */
+void push_trace_request(push_conn_t *c, const push_app_t *app, int status,
+                        const char *why);
+
+#endif
