@@ -25,8 +25,8 @@ static const struct {
 } app_series[] = {
     { "new_connections_total", "WebSocket connections opened.", AT(opened) },
     { "new_disconnections_total", "WebSocket connections ended.", AT(closed) },
-    { "socket_received_bytes", "Bytes of WebSocket messages received.", AT(bytes_in) },
-    { "socket_transmitted_bytes", "Bytes of WebSocket messages sent.", AT(bytes_out) },
+    { "socket_received_bytes", "Bytes of WebSocket messages received, decompressed.", AT(bytes_in) },
+    { "socket_transmitted_bytes", "Bytes of WebSocket messages sent, before compression.", AT(bytes_out) },
     { "ws_messages_received_total", "WebSocket messages received.", AT(messages_in) },
     { "ws_messages_sent_total", "WebSocket messages sent.", AT(messages_out) },
     { "http_received_bytes", "Body bytes of HTTP API requests.", AT(http_in) },

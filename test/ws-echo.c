@@ -5,7 +5,7 @@
  *   build/ws-echo PORT     (0: any free port)
  *
  * Conformance suites need an echo; this one sends every message back as it
- * came. It prints "listening on PORT" when it is ready and runs until SIGTERM
+ * came, compressed when the client offers permessage-deflate. It prints "listening on PORT" when it is ready and runs until SIGTERM
  * or SIGINT. For tests only, it is not installed.
  */
 #include <signal.h>
@@ -26,7 +26,7 @@ static void request(push_conn_t *c, const http_head_t *head, char *body,
 {
     (void)body;
     (void)len;
-    push_conn_upgrade(c, head);
+    push_conn_upgrade(c, head, 1);
 }
 
 static void message(push_conn_t *c, int opcode, char *data, apr_size_t len)

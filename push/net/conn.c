@@ -334,6 +334,7 @@ static apr_status_t conns_cleanup(void *baton)
     push_conns_t *conns = baton;
 
     push_slab_each(conns->slab, slot_free, NULL);
+    push_deflate_clear(&conns->deflate);
     return APR_SUCCESS;
 }
 

@@ -175,9 +175,10 @@ void push_conn_reply(push_conn_t *c, const http_head_t *head, int status,
 
 /**
  * Answer 101 and become a WebSocket; RFC 6455 section 4.2 is checked here.
+ * @param deflate  whether messages may be compressed if the client offers it
  * @return 0 when the request is no valid upgrade: a 4xx has been sent
  */
-int push_conn_upgrade(push_conn_t *c, const http_head_t *head);
+int push_conn_upgrade(push_conn_t *c, const http_head_t *head, int deflate);
 
 /** Answer with {"error": why, "code": status}; why is plain ASCII. */
 void push_conn_refuse(push_conn_t *c, const http_head_t *head, int status,

@@ -456,6 +456,12 @@ static const http_span_t *header_once(const http_head_t *head, const char *name)
     return http_header_count(head, name) == 1 ? http_header(head, name) : NULL;
 }
 
+static int header_is(const http_header_t *h, const char *name)
+{
+    return h->name.len == strlen(name) &&
+           strncasecmp(h->name.at, name, h->name.len) == 0;
+}
+
 /* Whether any header of a name holds a token. */
 static int header_lists(const http_head_t *head, const char *name,
                         const char *token)
@@ -464,9 +470,7 @@ static int header_lists(const http_head_t *head, const char *name,
 
     for (i = 0; i < head->nheaders; i++) {
         const http_header_t *h = &head->headers[i];
-        if (h->name.len == strlen(name) &&
-            strncasecmp(h->name.at, name, h->name.len) == 0 &&
-            http_has_token(&h->value, token)) {
+        if (header_is(h, name) && http_has_token(&h->value, token)) {
             return 1;
         }
     }
@@ -512,30 +516,53 @@ static const http_span_t *upgrade_check(push_conn_t *c, const http_head_t *head)
     return key;
 }
 
-int push_conn_upgrade(push_conn_t *c, const http_head_t *head)
+/* What we agree on compression. @return 0 when the request was refused */
+static int upgrade_deflate(push_conn_t *c, const http_head_t *head,
+                           ws_deflate_t *agreed)
+{
+    int i;
+
+    for (i = 0; i < head->nheaders; i++) {
+        const http_header_t *h = &head->headers[i];
+        if (header_is(h, "sec-websocket-extensions") &&
+            !ws_deflate_offered(agreed, h->value.at, h->value.len)) {
+            reject(c, 400, NULL, "the Sec-WebSocket-Extensions are malformed");
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int push_conn_upgrade(push_conn_t *c, const http_head_t *head, int deflate)
 {
     static const char start[] = "HTTP/1.1 101 Switching Protocols\r\n"
                                 "Upgrade: websocket\r\n"
                                 "Connection: Upgrade\r\n"
                                 "Sec-WebSocket-Accept: ";
     char accept[WS_ACCEPT_LEN + 1];
-    struct iovec iov[3] = { { (char *)start, sizeof(start) - 1 },
+    char extensions[WS_DEFLATE_ANSWER];
+    struct iovec iov[5] = { { (char *)start, sizeof(start) - 1 },
                             { accept, WS_ACCEPT_LEN },
-                            { (char *)"\r\n\r\n", 4 } };
+                            { (char *)"\r\n", 2 },
+                            { extensions, 0 },
+                            { (char *)"\r\n", 2 } };
+    ws_deflate_t agreed = { 0, 0 };
     const http_span_t *key;
 
     if (c->state != PUSH_CONN_HTTP || c->answered) {
         return 0;
     }
     key = upgrade_check(c, head);
-    if (key == NULL) {
+    if (key == NULL || (deflate && !upgrade_deflate(c, head, &agreed))) {
         return 0;
     }
+    iov[3].iov_len = ws_deflate_answer(extensions, &agreed);
+    c->window = agreed.window & 0xf;
     ws_accept(accept, key->at, key->len);
     c->answered = 1;
     c->code = WS_CODE_ABNORMAL; /* until a close frame says otherwise */
     conn_count(&c->all->counters.upgrades, 1);
     conn_enter(c, PUSH_CONN_OPEN);
-    conn_write(c, iov, 3);
+    conn_write(c, iov, 5);
     return 1;
 }

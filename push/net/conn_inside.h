@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #include "conn.h"
+#include "deflate.h"
 #include "slab.h"
 #include "ws.h"
 
@@ -79,7 +80,9 @@ struct push_conn_t {
     unsigned char told;      /* its end was counted and the protocol told */
     unsigned char answered;  /* the request being handled has its answer */
     unsigned char eof;       /* the peer sends no more */
-    unsigned char shut;      /* we send no more */
+    unsigned char shut : 1;  /* we send no more */
+    unsigned char window : 4; /* what was agreed on compression (deflate.h), 0:
+                                 none */
 };
 
 typedef struct {
@@ -106,6 +109,7 @@ struct push_conns_t {
     int crowd; /* descriptors from this one on are for HTTP */
     int retiring; /* no connection is kept for another request */
     apr_uint64_t next_id;
+    push_deflate_t deflate; /* packs and unpacks for all of them */
     char date[CONN_DATE]; /* for the Date header; the tick renews it */
     push_counters_t counters;
 };

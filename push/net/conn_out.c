@@ -274,12 +274,15 @@ void conn_write(push_conn_t *c, const struct iovec *iov, int n)
 
 void push_conn_send(push_conn_t *c, push_frame_t *f)
 {
-    struct iovec iov = { f->data, f->len };
+    struct iovec iov;
     apr_size_t sent = 0;
 
     if (c->state != PUSH_CONN_OPEN) {
         return;
     }
+    f = push_frame_for(f, c->window, &c->all->deflate);
+    iov.iov_base = f->data;
+    iov.iov_len = f->len;
     conn_count(&c->all->counters.messages_out, 1);
     if (cork_take(c, &iov, 1)) {
         return;

@@ -4,8 +4,9 @@
  *
  * A message that is whole in the read buffer is unmasked and delivered there.
  * Otherwise its payload is gathered in c->in, unmasked and checked as it comes
- * in, so that bad text ends the connection at once. The beginning of a frame
- * (its header, or a whole control frame) waits in the stash.
+ * in, so that bad text ends the connection at once. A compressed message is
+ * unpacked when it is whole. The beginning of a frame (its header, or a whole
+ * control frame) waits in the stash.
  */
 #include <string.h>
 
@@ -71,6 +72,9 @@ static void ws_fail(push_conn_t *c, ws_result_t r)
     case WS_NOT_UTF8:
         push_conn_close(c, WS_CODE_NOT_UTF8, "text is not UTF-8");
         break;
+    case WS_CORRUPT:
+        push_conn_close(c, WS_CODE_NOT_UTF8, "data cannot be decompressed");
+        break;
     default:
         push_conn_close(c, WS_CODE_PROTOCOL, "protocol error");
         break;
@@ -120,6 +124,37 @@ static void message_deliver(push_conn_t *c, int opcode, char *data,
     data[len] = behind;
 }
 
+/* All of a compressed message is here. It is gathered as it was sent, which is
+ * less to keep, and unpacked in one go: so one unpacker does for the loop. */
+static void message_unpack(push_conn_t *c, int opcode, const void *packed,
+                           apr_size_t size)
+{
+    push_deflate_t *d = &c->all->deflate;
+    apr_size_t len;
+    char *data;
+    ws_result_t r = push_deflate_unpack(d, opcode, &data, &len, packed, size,
+                                        c->all->proto->max_message);
+
+    if (r == WS_DONE) {
+        message_deliver(c, opcode, data, len);
+    }
+    else {
+        ws_fail(c, r);
+    }
+    push_deflate_trim(&d->unpacked);
+}
+
+static void message_take(push_conn_t *c, const ws_message_t *m, char *data,
+                         apr_size_t len)
+{
+    if (m->compressed) {
+        message_unpack(c, m->opcode, data, len);
+    }
+    else {
+        message_deliver(c, m->opcode, data, len);
+    }
+}
+
 /* All of a frame's payload is in c->in. */
 static void frame_end(push_conn_t *c)
 {
@@ -136,7 +171,7 @@ static void frame_end(push_conn_t *c)
     }
     c->in = NULL; /* whatever the protocol does, it cannot meet this one again
                    */
-    message_deliver(c, at->message.opcode, in->data, in->len);
+    message_take(c, &at->message, in->data, in->len);
     conn_input_free(in);
 }
 
@@ -181,7 +216,7 @@ static void message_whole(push_conn_t *c, ws_message_t *m, const ws_head_t *h,
         ws_fail(c, r);
         return;
     }
-    message_deliver(c, m->opcode, (char *)payload, h->len);
+    message_take(c, m, (char *)payload, h->len);
 }
 
 /* The header of a data frame is here. @return bytes taken, header and all */
@@ -233,7 +268,11 @@ static apr_size_t stash_add(push_conn_t *c, const unsigned char *buf,
 static ws_result_t head_parse(push_conn_t *c, ws_head_t *h,
                               const unsigned char *buf, apr_size_t len)
 {
-    return ws_head_parse(h, buf, len, c->all->proto->max_message, 0);
+    int deflate = c->window != 0;
+
+    return ws_head_parse(h, buf, len,
+                         ws_wire_limit(c->all->proto->max_message, deflate),
+                         deflate);
 }
 
 /* A frame begins at buf. @return bytes taken */

@@ -147,6 +147,7 @@ ws_result_t ws_message_begin(ws_message_t *m, const ws_head_t *h,
         m->opcode = (unsigned char)h->opcode;
         m->compressed = h->rsv1 != 0;
     }
+    limit = ws_wire_limit(limit, m->compressed);
     if (limit > APR_UINT32_MAX) {
         limit = APR_UINT32_MAX;
     }
@@ -208,6 +209,7 @@ int ws_result_code(ws_result_t result)
     case WS_TOO_BIG:
         return WS_CODE_TOO_BIG;
     case WS_NOT_UTF8:
+    case WS_CORRUPT:
         return WS_CODE_NOT_UTF8;
     case WS_PROTOCOL:
         return WS_CODE_PROTOCOL;

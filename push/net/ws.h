@@ -41,7 +41,7 @@
 #define WS_CODE_PROTOCOL 1002
 #define WS_CODE_NONE 1005     /* a close frame without a code; never sent */
 #define WS_CODE_ABNORMAL 1006 /* no close frame at all; never sent */
-#define WS_CODE_NOT_UTF8 1007
+#define WS_CODE_NOT_UTF8 1007 /* or otherwise not what it says it is */
 #define WS_CODE_TOO_BIG 1009
 #define WS_CODE_TRY_LATER 1013 /* registered with IANA after the RFC */
 
@@ -50,7 +50,8 @@ typedef enum {
     WS_MORE,     /* incomplete; call again with more bytes */
     WS_PROTOCOL, /* peer broke the protocol: close with 1002 */
     WS_TOO_BIG,  /* payload announced above `limit`: close with 1009 */
-    WS_NOT_UTF8  /* text that is not UTF-8: close with 1007 */
+    WS_NOT_UTF8, /* text that is not UTF-8: close with 1007 */
+    WS_CORRUPT   /* compressed data that cannot be unpacked: 1007 */
 } ws_result_t;
 
 typedef struct {
@@ -67,7 +68,8 @@ typedef struct {
  * Parse the frame header at the start of a buffer (5.2). A client's frame must
  * be masked (5.1), lengths must be minimal, a control frame is whole and has at
  * most 125 bytes (5.5). An error shows as soon as the byte with it is there.
- * @param limit  largest payload we accept, in bytes
+ * @param limit  largest payload we accept, in bytes; ws_wire_limit() when it
+ *               may be compressed
  * @param rsv1   whether RSV1 may be set (permessage-deflate agreed)
  */
 ws_result_t ws_head_parse(ws_head_t *out, const unsigned char *buf,
@@ -92,9 +94,19 @@ typedef struct {
 } ws_message_t;
 
 /**
+ * The most bytes a message may have on the wire when it may have `limit` bytes:
+ * compressed data that cannot be compressed is a little longer than before.
+ */
+static inline apr_size_t ws_wire_limit(apr_size_t limit, int compressed)
+{
+    return compressed ? limit + (limit >> 8) + 64 : limit;
+}
+
+/**
  * Take the next data frame by its header: order of fragments (5.4) and length
  * of the whole message.
- * @param limit  largest message, in bytes
+ * @param limit  largest message, in bytes; as long as it is compressed, a
+ *               compressed one may have ws_wire_limit()
  */
 ws_result_t ws_message_begin(ws_message_t *m, const ws_head_t *h,
                              apr_size_t limit);

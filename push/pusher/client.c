@@ -164,7 +164,7 @@ static int origin_allowed(const push_conn_t *c, const chat_app_t *app,
 /* Why a client may not come in; 0 when it may. */
 static int entry_code(push_conn_t *c, push_client_t *me,
                       const http_head_t *head, http_span_t key,
-                      push_app_t **app, const char **why)
+                      const push_app_t *app, const char **why)
 {
     int code;
 
@@ -173,19 +173,18 @@ static int entry_code(push_conn_t *c, push_client_t *me,
         *why = "Path not found";
         return PUSHER_NO_PATH;
     }
-    *app = push_app_by_key(push_server.apps, key.at, key.len);
-    if (*app == NULL) {
+    if (app == NULL) {
         *why = "Application does not exist";
         return PUSHER_NO_APP;
     }
-    if (!(*app)->conf->enabled) {
+    if (!app->conf->enabled) {
         *why = "Application disabled";
         return PUSHER_APP_DISABLED;
     }
     if (code != 0) {
         return code;
     }
-    if (!origin_allowed(c, (*app)->conf, head)) {
+    if (!origin_allowed(c, app->conf, head)) {
         *why = "Origin not allowed";
         return PUSHER_UNAUTHORIZED;
     }
@@ -219,14 +218,16 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
     push_client_t *me = push_conn_client(c);
     int loop = push_loop_index(push_conn_loop(c));
     char socket_id[PUSH_SOCKET_ID_MAX];
-    push_app_t *app = NULL;
+    push_app_t *app = key.at == NULL ? NULL
+                                     : push_app_by_key(push_server.apps, key.at,
+                                                       key.len);
     const char *why = NULL;
     int code;
 
-    if (!push_conn_upgrade(c, head)) {
+    if (!push_conn_upgrade(c, head, app != NULL && app->conf->deflate)) {
         return;
     }
-    code = entry_code(c, me, head, key, &app, &why);
+    code = entry_code(c, me, head, key, app, &why);
     if (code == 0 && !app_enter(app)) {
         code = PUSHER_OVER_QUOTA;
         why = "Application is over its connection quota";

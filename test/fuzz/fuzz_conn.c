@@ -3,8 +3,9 @@
  * fuzz_conn.c - a whole connection: the same bytes in one packet and in many
  * must get the same answers.
  *
- * The first byte of the input says how long the packets are, and in its top bit
- * whether the connection is a WebSocket already. The rest goes through a socket
+ * The first byte of the input says how long the packets are, in its top bit
+ * whether the connection is a WebSocket already, and in the next one whether
+ * that compresses. The rest goes through a socket
  * pair to a real loop. The protocol behind it echoes. Dates and 100 Continue
  * are left out of the comparison: the one depends on the clock, the other on
  * whether the body is there yet. So are killed connections, which lose what was
@@ -28,10 +29,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char
-    upgrade[] = "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
-                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+#define UPGRADE                                                                \
+    "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"                    \
+    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"                     \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+static const char *const upgrades[] = {
+    UPGRADE "\r\n",
+    UPGRADE "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+};
 
 static int killed; /* the message "kill" came */
 
@@ -57,7 +62,7 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
                        apr_size_t len)
 {
     if (http_header(head, "upgrade") != NULL) {
-        push_conn_upgrade(c, head);
+        push_conn_upgrade(c, head, 1);
         return;
     }
     push_conn_reply(c, head, 200, "text/plain", NULL, body, len);
@@ -238,6 +243,7 @@ static void compare(const uint8_t *data, size_t size, size_t packet)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static int started;
+    const char *upgrade = upgrades[size > 0 && (data[0] & 0x40) != 0];
     uint8_t *all;
     size_t head;
 
@@ -247,12 +253,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!started) {
         started = apr_initialize() == APR_SUCCESS;
     }
-    head = data[0] & 0x80 ? sizeof(upgrade) - 1 : 0;
+    head = data[0] & 0x80 ? strlen(upgrade) : 0;
     all = malloc(head + size);
     must(all != NULL);
     memcpy(all, upgrade, head);
     memcpy(all + head, data + 1, size - 1);
-    compare(all, head + size - 1, (data[0] & 0x7f) + 1);
+    compare(all, head + size - 1, (data[0] & 0x3f) + 1);
     free(all);
     return 0;
 }

@@ -668,8 +668,9 @@ test('a handshake that is not one is refused, with JSON that says why', async ()
 
 // --- a real client ---------------------------------------------------------------------
 
-test('the ws package speaks with it and closes cleanly', async () => {
-  const ws = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: true });
+for (const perMessageDeflate of [true, false]) {
+test(`the ws package speaks with it and closes cleanly, ${perMessageDeflate ? 'with' : 'without'} compression`, async () => {
+  const ws = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate });
   const messages = [];
   const closed = new Promise((done) => ws.on('close', (code, reason) => done({ code, reason: String(reason) })));
   ws.on('message', (data, binary) => {
@@ -679,13 +680,14 @@ test('the ws package speaks with it and closes cleanly', async () => {
     }
   });
   await new Promise((done, failed) => ws.on('open', done).on('error', failed));
-  assert.equal(ws.extensions, '', 'compression is not agreed when it is not spoken');
+  assert.equal(ws.extensions, perMessageDeflate ? 'permessage-deflate' : '');
   ws.send('hello');
   ws.send(Buffer.alloc(100000));
   ws.send('é'.repeat(1000));
   assert.deepEqual(await closed, { code: 4321, reason: '' });
   assert.deepEqual(messages, [[5, false], [100000, true], [2000, false]]);
 });
+}
 
 test('a flood of broken clients leaves a healthy one undisturbed', async () => {
   const healthy = await open();

@@ -79,7 +79,7 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
         abort();
     }
     if (path_is(head, "/ws")) {
-        client->magic = push_conn_upgrade(c, head) ? 7 : 0;
+        client->magic = push_conn_upgrade(c, head, 1) ? 7 : 0;
     }
     else if (path_is(head, "/kill")) {
         push_conn_reply(c, head, 200, NULL, NULL, "never", 5);

@@ -24,7 +24,7 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
                        apr_size_t len)
 {
     if (http_span_is(&head->path, "/ws")) {
-        push_conn_upgrade(c, head);
+        push_conn_upgrade(c, head, 0);
     }
     else {
         push_conn_reply(c, head, 200, NULL, NULL, body, len);

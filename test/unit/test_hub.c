@@ -55,7 +55,7 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
 {
     (void)body;
     (void)len;
-    assert_true(push_conn_upgrade(c, head));
+    assert_true(push_conn_upgrade(c, head, 0));
     accepted = c;
 }
 
