@@ -17,6 +17,8 @@
 typedef struct {
     const char *host; /* to listen on; "::" or "0.0.0.0": every address */
     int port;
+    const char *user;  /* to become when started as root; NULL: stay */
+    const char *group; /* NULL: the user's */
     int loops;               /* threads; 0: one per core */
     const char *path_prefix; /* before /app and /apps; "" or "/…" */
     int metrics_enabled;     /* -1: not said, so a taken port is no error */

@@ -15,6 +15,7 @@
 #include "listener.h"
 #include "log.h"
 #include "metrics.h"
+#include "privilege.h"
 #include "server.h"
 
 #include <pthread.h>
@@ -191,7 +192,20 @@ static int server_create(process_t *m)
     return rv == APR_SUCCESS ? 1 : failed(m, rv, "random numbers");
 }
 
-/* The log's app, its place and what was missed: before anybody can connect. */
+/* Listeners are open and keys are read; all files made from here on belong to
+ * the user. */
+static int privilege_drop(process_t *m)
+{
+    const char *why = NULL;
+
+    return push_privilege_drop(m->conf.user, m->conf.group, &why, m->pool) ==
+                   APR_SUCCESS
+               ? 1
+               : fail(why);
+}
+
+/* The log's app, its place and what was missed: before a loop runs, so before
+ * anybody is let in. */
 static int relay_create(process_t *m)
 {
     const push_conf_t *conf = &m->conf;
@@ -433,7 +447,8 @@ int main(int argc, char **argv)
     signals_block(&set);
     files = descriptors();
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
-        !webhooks_create(&m) || !relay_create(&m) || !listen_all(&m)) {
+        !webhooks_create(&m) || !listen_all(&m) || !privilege_drop(&m) ||
+        !relay_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }

@@ -4,6 +4,7 @@
 // keeps it from starting, who is cut off and who is not, and how it ends.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -216,6 +217,66 @@ test('a metrics port that nobody asked for does not keep it from starting', asyn
 
 test('it says what listens where and how many files it may open', () => {
   assert.match(push.stderr, /listening on 127\.0\.0\.1:\d+ below \/push with 2 loops and 4 apps, at most \d+ open files, metrics on http:\/\/127\.0\.0\.1:\d+\/metrics/);
+});
+
+const root = process.getuid() === 0;
+const ids = (pid) => Object.fromEntries(fs.readFileSync(`/proc/${pid}/status`, 'utf8').split('\n').map((l) => l.split(/:\s*/)));
+
+test('as root it becomes the user of the settings for good, once it has what only root may have', { skip: !root }, async () => {
+  const uid = Number(execFileSync('id', ['-u', 'nobody']));
+  const home = path.join(dir, 'home');
+  fs.chmodSync(dir, 0o711); // the file below stays root's
+  fs.mkdirSync(home);
+  execFileSync('sqlite3', [path.join(home, 'chat.db')], { input: fs.readFileSync('sql/schema.sqlite.sql') });
+  const conf = {
+    user: 'nobody',
+    metrics: { host: '127.0.0.1' },
+    database: { url: `sqlite:${home}/chat.db`, wake: `${home}/wake.sock`, state: `${home}/relay.state` },
+    'appManager.array.apps': [{ id: 'app1', key: 'key1', secret: 'secret1' }],
+  };
+  const at = file('user.json', conf);
+  fs.chmodSync(at, 0o600);
+  const refusal = await runPush({ SOKETI_HOST: '127.0.0.1', SOKETI_PORT: '0', SOKETI_METRICS_SERVER_PORT: '0' }, ['--config', at]);
+  assert.equal(refusal.code, 1, 'the directory is not the user\'s yet');
+  assert.match(refusal.stderr, /wake\.sock|relay\.state|chat\.db/);
+  execFileSync('chown', ['-R', 'nobody', home]);
+  const child = await new Push().start({ args: ['--config', at] });
+  const { pid } = child.child;
+  const main = ids(pid);
+  assert.deepEqual(main.Uid.split('\t').map(Number), [uid, uid, uid, uid]);
+  assert.ok(!main.Gid.split('\t').includes('0') && !main.Groups.trim().split(' ').includes('0'), main.Gid + main.Groups);
+  assert.deepEqual([main.CapEff, main.CapPrm, main.NoNewPrivs], ['0000000000000000', '0000000000000000', '1']);
+  for (const task of fs.readdirSync(`/proc/${pid}/task`)) {
+    assert.equal(ids(`${pid}/task/${task}`).Uid, main.Uid, 'every thread');
+  }
+  for (const made of ['wake.sock', 'relay.state']) {
+    assert.equal(fs.statSync(path.join(home, made)).uid, uid, made);
+  }
+  const s = await child.raw();
+  await s.join('private-conversation.1');
+  execFileSync('sqlite3', [path.join(home, 'chat.db')], { uid, input: `INSERT INTO chat_events (event, conversation_id, channels, payload)
+    VALUES ('Said', 1, '["private-conversation.1"]', '{"id":1}');` });
+  await s.next('Said');
+  await s.close();
+  assert.equal((await child.stop()).code, 0);
+  assert.ok(!fs.existsSync(path.join(home, 'wake.sock')), 'the user can clean up');
+});
+
+test('a user it cannot become keeps it from starting', async () => {
+  const quiet = { SOKETI_HOST: '127.0.0.1', SOKETI_PORT: '0', SOKETI_METRICS_ENABLED: '0', SOKETI_DEFAULT_APP_SECRET: 'x' };
+  for (const [env, says] of [
+    [{ CHAT_PUSH_USER: 'no-such-user' }, /user: .*no-such-user/],
+    [{ CHAT_PUSH_USER: 'nobody', CHAT_PUSH_GROUP: 'no-such-group' }, /group: .*no-such-group/],
+    [{ CHAT_PUSH_GROUP: 'nogroup' }, /group is set without user/],
+  ]) {
+    const r = await runPush({ ...quiet, ...env });
+    assert.equal(r.code, 1, r.stderr);
+    assert.match(r.stderr, says);
+  }
+  const options = root ? { uid: Number(execFileSync('id', ['-u', 'nobody'])) } : {};
+  const r = await runPush({ ...quiet, CHAT_PUSH_USER: 'root' }, [], options);
+  assert.equal(r.code, 1, r.stderr);
+  assert.match(r.stderr, /user: only root can become root: start as root, or as that user/);
 });
 
 for (const [format, read] of [

@@ -36,9 +36,9 @@ export async function eventually(fn, what, ms = 5000) {
 }
 
 /** Run chat-push until it ends; for starts that fail. */
-export function runPush(env = {}, args = []) {
+export function runPush(env = {}, args = [], options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(path.join(build, 'chat-push'), args, { env: { PATH: process.env.PATH, ...env } });
+    const child = spawn(path.join(build, 'chat-push'), args, { env: { PATH: process.env.PATH, ...env }, ...options });
     let stderr = '';
     child.stderr.on('data', (d) => { stderr += d; });
     child.once('error', reject);
