@@ -74,6 +74,7 @@ static const app_setting_t settings[] = {
     { { "maxPresenceMemberSizeInKb", "MaxPresenceMemberSizeInKb", "max_presence_member_size_in_kb" },
                                         KIND_KB,     AT(max_presence_member) },
     { { "maxChannelsPerConnection", NULL, NULL }, KIND_SIZE, AT(max_channels) },
+    { { "maxWatchlistSize", NULL, NULL },         KIND_SIZE, AT(max_watchlist) },
 };
 
 /* Limits of the whole file, which an app may change for itself. */
@@ -111,6 +112,7 @@ static const chat_app_t documented = {
     .max_presence_members = 100,
     .max_presence_member = 1024,
     .max_channels = 1000,
+    .max_watchlist = 100,
 };
 
 /* A key may itself contain dots, so each place where the name can be cut is

@@ -51,6 +51,7 @@ typedef struct {
     apr_size_t max_presence_members; /* users of one channel; 100 */
     apr_size_t max_presence_member;  /* bytes of one's user_info; 1,024 */
     apr_size_t max_channels;         /* channels per socket; 1,000 */
+    apr_size_t max_watchlist;        /* users a user may watch; 100 */
     const chat_webhook_t *webhooks;  /* nwebhooks of them */
     int nwebhooks;
 } chat_app_t;

@@ -259,6 +259,9 @@ void push_client_closed(push_conn_t *c, push_end_t why, int code)
         return;
     }
     push_hub_leave_all(push_server_hub(c), &me->hub);
+    if (me->login != NULL) {
+        push_client_offline(c, me);
+    }
     __atomic_sub_fetch(&me->app->connections, 1, __ATOMIC_RELAXED);
     push_count(
         &push_app_traffic(me->app, push_loop_index(push_conn_loop(c)))->closed,
@@ -464,6 +467,7 @@ static push_login_t *login_create(const push_user_t *user)
                                            user->json_len + user->info_len));
     char *at = (char *)(login + 1);
 
+    memset(login, 0, sizeof(*login));
     login->user = *user;
     login->user.id = keep(&at, user->id, user->id_len);
     login->user.json = keep(&at, user->json, user->json_len);
@@ -495,7 +499,8 @@ static int same_user(const push_user_t *a, const push_user_t *b)
 /* Why somebody is not signed in; NULL when the user may be. */
 static const char *signin_refusal(push_conn_t *c, push_client_t *me,
                                   const pusher_message_t *m,
-                                  pusher_signin_t *in, push_user_t *user)
+                                  pusher_signin_t *in, push_user_t *user,
+                                  scan_value_t *watchlist)
 {
     char socket_id[PUSH_SOCKET_ID_MAX];
     const char *why = pusher_signin_read(in, &m->data);
@@ -530,6 +535,12 @@ static const char *signin_refusal(push_conn_t *c, push_client_t *me,
     if (!push_client_user_id(user->id, user->id_len)) {
         return "the user id has characters that are not allowed";
     }
+    why = me->app->conf->watchlist
+              ? pusher_watchlist_read(watchlist, text, in->user_data.size)
+              : NULL;
+    if (why != NULL) {
+        return why;
+    }
     return me->login != NULL && !same_user(user, &me->login->user)
                ? "Connection is signed in as another user"
                : NULL;
@@ -539,18 +550,24 @@ static void signin(push_conn_t *c, push_client_t *me, const pusher_message_t *m)
 {
     pusher_signin_t in;
     push_user_t user;
-    const char *why = signin_refusal(c, me, m, &in, &user);
+    scan_value_t watchlist = { .type = SCAN_ABSENT };
+    const char *why = signin_refusal(c, me, m, &in, &user, &watchlist);
+    int first = me->login == NULL;
 
     if (why != NULL) {
         push_client_send(c, me, pusher_error(PUSHER_UNAUTHORIZED, NULL, why));
         return;
     }
-    if (me->login == NULL) {
+    if (first) {
         me->login = login_create(&user);
         me->authorized = 1;
         login_list(c, me);
+        push_client_online(c, me);
     }
     push_client_send(c, me, pusher_signed_in(&in.user_data));
+    if (first) {
+        push_client_watch(c, me, &watchlist);
+    }
 }
 
 /* --- messages --- */

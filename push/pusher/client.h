@@ -19,6 +19,8 @@
 /* Who has signed in on a connection; texts lie behind the struct. */
 typedef struct {
     push_user_t user;
+    apr_uint32_t watching; /* users: so many of its channels are our own */
+    int online;            /* counted for those who watch the user */
 } push_login_t;
 
 typedef struct {

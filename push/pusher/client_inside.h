@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * client_inside.h - what client.c and subscribe.c share.
+ * client_inside.h - what client.c, subscribe.c and watchlist.c share.
  */
 #ifndef PUSH_CLIENT_INSIDE_H
 #define PUSH_CLIENT_INSIDE_H
@@ -27,5 +27,18 @@ void push_client_subscribe(push_conn_t *c, push_client_t *me,
                            const pusher_message_t *m);
 void push_client_unsubscribe(push_conn_t *c, push_client_t *me,
                              const pusher_message_t *m);
+
+/** A connection has signed in where users are watched. */
+void push_client_online(push_conn_t *c, push_client_t *me);
+
+/** It ends; the login is still there. */
+void push_client_offline(push_conn_t *c, push_client_t *me);
+
+/**
+ * Watch the users of a list and tell who of them is online.
+ * @param list  of pusher_watchlist_read()
+ */
+void push_client_watch(push_conn_t *c, push_client_t *me,
+                       const scan_value_t *list);
 
 #endif

@@ -228,7 +228,7 @@ void push_entry_settle(push_shard_t *s, push_entry_t *e)
 {
     push_entry_t **link;
 
-    if (e->occupied > 0 || e->cached != NULL) {
+    if (e->occupied > 0 || e->cached != NULL || e->online > 0) {
         return;
     }
     link = &s->chains[e->hash & (s->room - 1)];

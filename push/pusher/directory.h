@@ -2,8 +2,8 @@
 /*
  * directory.h - what all loops share about channels; for hub.c alone.
  *
- * An entry exists while a loop has subscribers for its channel or while a
- * cached event is kept. Entries lie in shards by hash. A shard's mutex guards
+ * An entry exists while a loop has subscribers for its channel, while a cached
+ * event is kept, or while the user whose watchers it has is online. Entries lie in shards by hash. A shard's mutex guards
  * its chains and everything in its entries except `counts`: a loop writes its
  * own count and anybody may read it, atomically.
  *
@@ -38,6 +38,7 @@ typedef struct push_entry_t {
     apr_uint32_t hash;
     apr_uint32_t len;      /* of the name */
     apr_uint32_t occupied; /* loops that have subscribers */
+    apr_uint32_t online;   /* connections of the user that is watched here */
     apr_uint32_t counts[]; /* subscribers of each loop; the name follows */
 } push_entry_t;
 

@@ -327,7 +327,7 @@ typedef struct {
     push_frame_t *frame; /* a reference */
     apr_uint64_t except;
     apr_uint32_t hash;
-    apr_uint32_t name_at;
+    apr_uint32_t name_at; /* 0: the name is not in the frame but behind this */
     apr_uint32_t name_len;
     apr_uint64_t number; /* 0: not numbered */
     int keep;            /* also in the loop's backlog */
@@ -435,7 +435,9 @@ static void run_delivery(push_loop_t *loop, push_task_t *task)
 {
     delivery_t *job = (delivery_t *)(void *)task;
     push_name_t name = { job->app,
-                         (const char *)job->frame->data + job->name_at,
+                         job->name_at > 0
+                             ? (const char *)job->frame->data + job->name_at
+                             : (const char *)(job + 1),
                          job->name_len,
                          job->hash,
                          0,
@@ -455,13 +457,17 @@ static void run_delivery(push_loop_t *loop, push_task_t *task)
     free(job);
 }
 
-/* The frame holds the channel's canonical name at name_at. */
+/* The frame holds the channel's canonical name at name_at; where it does not,
+ * that is 0 and `name` is copied. */
 static void post(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
-                 apr_size_t name_len, push_frame_t *frame, apr_uint32_t name_at,
-                 apr_uint64_t except, apr_uint64_t number, int keep)
+                 const char *name, apr_size_t name_len, push_frame_t *frame,
+                 apr_uint32_t name_at, apr_uint64_t except, apr_uint64_t number,
+                 int keep)
 {
-    delivery_t *job = push_must(malloc(sizeof(*job)));
+    apr_size_t copied = name_at > 0 ? 0 : name_len;
+    delivery_t *job = push_must(malloc(sizeof(*job) + copied));
 
+    memcpy(job + 1, name, copied);
     push_frame_retain(frame);
     job->task.run = run_delivery;
     job->hub = hub;
@@ -486,7 +492,8 @@ static void post_numbered(push_hubs_t *hubs, const push_entry_t *e,
 
     for (i = 0; i < hubs->n; i++) {
         if (__atomic_load_n(&e->counts[i], __ATOMIC_RELAXED) > 0) {
-            post(&hubs->list[i], e->app, e->hash, e->len, frame, name_at,
+            post(&hubs->list[i], e->app, e->hash,
+                 push_entry_name(&hubs->directory, e), e->len, frame, name_at,
                  except, number, 0);
         }
     }
@@ -814,6 +821,59 @@ void push_hub_members(push_hub_t *hub, push_subscription_t *sub, int again,
     push_shard_unlock(s);
 }
 
+/* --- users who are watched --- */
+
+int push_hub_watch(push_hub_t *hub, const push_name_t *name,
+                   push_subscriber_t *client)
+{
+    push_shard_t *s = push_shard_of(&hub->hubs->directory, name->hash);
+    push_subscription_t *sub;
+    int online;
+
+    if (push_hub_join(hub, name, client, NULL, 0, &sub) != PUSH_JOIN_OK) {
+        return -1;
+    }
+    push_shard_lock(s);
+    online = sub->channel->entry->online > 0;
+    sub->after = s->number;
+    push_shard_unlock(s);
+    return online;
+}
+
+static void online_tell(push_hubs_t *hubs, push_shard_t *s,
+                        const push_entry_t *e, int online)
+{
+    const apr_size_t prefix = sizeof(PUSH_WATCH_CHANNEL) - 1;
+    push_text_t id = { NULL, 0, 0 };
+    push_text_t none = { NULL, 0, 0 };
+    push_frame_t *f;
+
+    push_text_quote(&id, push_entry_name(&hubs->directory, e) + prefix,
+                    e->len - prefix);
+    f = pusher_watchlist(online ? &id : &none, online ? &none : &id);
+    post_numbered(hubs, e, f, 0, 0, ++s->number);
+    push_frame_release(f);
+    push_text_free(&id);
+}
+
+void push_hub_online(push_hubs_t *hubs, const push_name_t *name, int by)
+{
+    push_directory_t *d = &hubs->directory;
+    push_shard_t *s = push_shard_of(d, name->hash);
+    push_entry_t *e;
+
+    push_shard_lock(s);
+    e = push_entry_get(d, s, name);
+    if (by > 0 && e->online++ == 0) {
+        online_tell(hubs, s, e, 1);
+    }
+    if (by < 0 && --e->online == 0) {
+        online_tell(hubs, s, e, 0);
+    }
+    push_entry_settle(s, e);
+    push_shard_unlock(s);
+}
+
 int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
                          push_subscriber_t *client)
 {
@@ -876,7 +936,8 @@ void push_hub_publish(push_hubs_t *hubs, push_hub_t *here,
 
         if (hub != here &&
             __atomic_load_n(interest_of(hub, name->hash), __ATOMIC_SEQ_CST)) {
-            post(hub, name->app, name->hash, name->len, event->frame,
+            post(hub, name->app, name->hash, name->name, name->len,
+                 event->frame,
                  event->name_at, event->except, 0, 0);
         }
     }
@@ -911,7 +972,8 @@ static void publish_replayed(push_hubs_t *hubs, const push_name_t *name,
     int i;
 
     for (i = 0; i < hubs->n; i++) {
-        post(&hubs->list[i], name->app, name->hash, name->len, event->frame,
+        post(&hubs->list[i], name->app, name->hash, name->name, name->len,
+             event->frame,
              event->name_at, 0, 0, 1);
     }
 }

@@ -44,6 +44,8 @@ typedef struct push_hubs_t push_hubs_t; /* all loops' hubs and the directory */
 typedef struct push_hub_t push_hub_t;   /* one loop's */
 typedef struct push_channel_t push_channel_t;
 
+#define PUSH_WATCH_CHANNEL "#watch-" /* then a user's id: who watches it */
+
 #define PUSH_NUMBER_BITS 40 /* of an event's number: 34 years of 1,000/s */
 
 /* One subscription as its client holds it. There is one per socket and channel,
@@ -160,6 +162,13 @@ void push_hub_backlog(push_hubs_t *hubs, push_app_t *app, const char *channel,
                       const char *event, const char *data, apr_size_t len,
                       apr_uint32_t seconds);
 
+/**
+ * A user has a signed-in connection more (by 1) or less (-1); those who watch
+ * are told of the first and of the last. Any thread.
+ * @param name  PUSH_WATCH_CHANNEL and the id
+ */
+void push_hub_online(push_hubs_t *hubs, const push_name_t *name, int by);
+
 /* The rest is for a hub's own loop. */
 
 /**
@@ -183,6 +192,14 @@ int push_hub_leave(push_hub_t *hub, const push_name_t *name,
 
 /** Unsubscribe from everything: the connection has ended. */
 void push_hub_leave_all(push_hub_t *hub, push_subscriber_t *client);
+
+/**
+ * Watch a user: subscribe to the channel of its watchers.
+ * @return 1 when the user is online, 0 when not: every change from here on is
+ *         told; -1 when the client was watching already
+ */
+int push_hub_watch(push_hub_t *hub, const push_name_t *name,
+                   push_subscriber_t *client);
 
 /**
  * Add the members of a presence channel to a text, as the JSON that the

@@ -103,6 +103,32 @@ const char *pusher_user_read(push_user_t *out, const char *id, const char *text,
     return NULL;
 }
 
+const char *pusher_watchlist_read(scan_value_t *out, const char *text,
+                                  apr_size_t len)
+{
+    const scan_field_t fields[] = { { "watchlist", out } };
+    const char *why = scan_object(text, len, fields, COUNT(fields));
+    const char *at = NULL;
+    scan_value_t v;
+
+    if (why != NULL) {
+        return why;
+    }
+    if (out->type == SCAN_NULL) {
+        out->type = SCAN_ABSENT;
+    }
+    if (out->type != SCAN_ARRAY && out->type != SCAN_ABSENT) {
+        return "the watchlist must be a list of user ids";
+    }
+    while (out->type == SCAN_ARRAY && scan_next(out, &at, &v)) {
+        if (v.type != SCAN_STRING && !scan_integer(&v)) {
+            return "a user id of the watchlist must be a string or a whole "
+                   "number";
+        }
+    }
+    return NULL;
+}
+
 #define LITERAL(text)                                                          \
     {                                                                          \
         text, sizeof(text) - 1, 0                                              \
@@ -346,6 +372,29 @@ push_frame_t *pusher_signed_in(const scan_value_t *user_data)
         LITERAL("{\"event\":\"pusher:signin_success\","
                 "\"data\":\"{\\\"user_data\\\":"),
         ESCAPED(user_data->at, user_data->len), LITERAL("}\"}")
+    };
+
+    return pusher_frame(pieces, COUNT(pieces));
+}
+
+push_frame_t *pusher_watchlist(const push_text_t *online,
+                               const push_text_t *offline)
+{
+    static const char on[] = "{\\\"name\\\":\\\"online\\\",\\\"user_ids\\\":[";
+    static const char off[] = "{\\\"name\\\":\\\"offline\\\",\\\"user_ids\\\":[";
+    int any_on = online->len > 0;
+    int any_off = offline->len > 0;
+    const pusher_piece_t pieces[] = {
+        LITERAL("{\"event\":\"pusher_internal:watchlist_events\","
+                "\"data\":\"{\\\"events\\\":["),
+        RAW(on, any_on ? sizeof(on) - 1 : 0),
+        ESCAPED(online->at, online->len),
+        RAW("]}", any_on ? 2 : 0),
+        RAW(",", any_on && any_off),
+        RAW(off, any_off ? sizeof(off) - 1 : 0),
+        ESCAPED(offline->at, offline->len),
+        RAW("]}", any_off ? 2 : 0),
+        LITERAL("]}\"}")
     };
 
     return pusher_frame(pieces, COUNT(pieces));

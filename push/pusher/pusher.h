@@ -96,6 +96,15 @@ const char *pusher_signin_read(pusher_signin_t *out, const scan_value_t *data);
 const char *pusher_user_read(push_user_t *out, const char *id, const char *text,
                              apr_size_t len, char *scratch);
 
+/**
+ * Read whom a user wants to watch: the watchlist of a signin's user_data, which
+ * pusher_user_read() has read.
+ * @param out  an array of strings and whole numbers; SCAN_ABSENT: nobody
+ * @return NULL when it is right, else a sentence for the client
+ */
+const char *pusher_watchlist_read(scan_value_t *out, const char *text,
+                                  apr_size_t len);
+
 /* Bytes that go out; `escape` makes them the inside of a JSON string. */
 typedef struct {
     const char *at;
@@ -160,6 +169,13 @@ push_frame_t *pusher_member_removed(const char *channel, apr_size_t len,
 
 /** @param user_data  the JSON string that was signed */
 push_frame_t *pusher_signed_in(const scan_value_t *user_data);
+
+/**
+ * Who of those a client watches is or has become online or offline.
+ * @param online  ids as JSON strings with commas between; may be empty
+ */
+push_frame_t *pusher_watchlist(const push_text_t *online,
+                               const push_text_t *offline);
 
 push_frame_t *pusher_pong(void);
 

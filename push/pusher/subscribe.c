@@ -213,6 +213,13 @@ static void answer(const ask_t *ask, const push_name_t *name,
     }
 }
 
+/* A signed-in one is also on the list of its user's connections, and on those
+ * of the users it watches. */
+static apr_size_t own_channels(const push_client_t *me)
+{
+    return me->login != NULL ? 1u + me->login->watching : 0;
+}
+
 static int subscribe(ask_t *ask, refusal_t *r)
 {
     const chat_app_t *app = ask->me->app->conf;
@@ -226,8 +233,7 @@ static int subscribe(ask_t *ask, refusal_t *r)
     push_name_set(&name, push_server.hubs, ask->me->app, ask->name,
                   ask->in.channel.size,
                   ask->name[0] == '#' ? NULL : &ask->kind);
-    /* A signed-in one is also on the list of its user's connections. */
-    if (ask->me->hub.subs.n >= app->max_channels + (ask->me->login != NULL) &&
+    if (ask->me->hub.subs.n >= app->max_channels + own_channels(ask->me) &&
         push_hub_find(push_server_hub(ask->c), &name, &ask->me->hub) == NULL) {
         return refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,
                       "The connection has the most channels it may have");

@@ -103,6 +103,32 @@ static void read_user(const char *text, size_t len)
     free(scratch);
 }
 
+static void read_watchlist(const char *text, size_t len)
+{
+    push_text_t ids = { NULL, 0, 0 };
+    const char *at = NULL;
+    scan_value_t list, v;
+    char *id;
+
+    if (pusher_watchlist_read(&list, text, len) != NULL) {
+        return;
+    }
+    must(list.type == SCAN_ABSENT || list.type == SCAN_ARRAY);
+    while (list.type == SCAN_ARRAY && scan_next(&list, &at, &v)) {
+        must(v.type == SCAN_STRING || scan_integer(&v));
+        if (v.type == SCAN_STRING) {
+            id = malloc(v.size ? v.size : 1u);
+            must(id != NULL);
+            scan_text(id, &v);
+            push_text_add(&ids, ",", ids.len > 0);
+            push_text_quote(&ids, id, v.size);
+            free(id);
+        }
+    }
+    frame_is_json(pusher_watchlist(&ids, &ids));
+    push_text_free(&ids);
+}
+
 /* Numbers beyond C's are the one thing that jansson alone refuses. */
 static int jansson_alone(enum json_error_code code)
 {
@@ -147,6 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         pusher_signin_read(&in, &m.data);
     }
     read_user(text, size);
+    read_watchlist(text, size);
     json_decref(json);
     return 0;
 }

@@ -374,9 +374,11 @@ test('pusher-js has the members and hears them come and go', async () => {
 
 // --- counts of subscribers
 
+// What apps must ask for; `push` has them off.
 const counted = await startPush({
   args: ['--config', file('count.json', {
-    'appManager.array.apps': [{ ...push.app, enableSubscriptionCount: true }], metrics: { host: '127.0.0.1' },
+    'appManager.array.apps': [{ ...push.app, enableSubscriptionCount: true, enableWatchlist: true }],
+    metrics: { host: '127.0.0.1' },
   })],
 });
 
@@ -622,6 +624,90 @@ test('signing in needs the right signature, an id, and stays', async () => {
     s.signin('{"id":"8"}');
     assert.deepEqual(error(await s.next('pusher:error')), ['pusher:error', 4009]);
     await s.join('#server-to-user-7');
+  });
+});
+
+// --- watchlists
+
+/** Sign in and give the events that follow. */
+async function signedIn(s, user) {
+  s.signin(user);
+  await s.next('pusher:signin_success');
+  return s.drain();
+}
+const watched = (m) => JSON.parse(m.data).events;
+
+test('pusher-js is told who of its watchlist is online, comes and goes', async () => {
+  const ann = counted.client({ user: { id: 'ann', watchlist: ['bob', 'eve'] } });
+  const seen = [];
+  for (const name of ['online', 'offline']) {
+    ann.user.watchlist.bind(name, (e) => seen.push([e.name, e.user_ids]));
+  }
+  ann.signin();
+  await eventually(() => seen.length === 1, 'the state');
+  const bobs = [counted.client({ user: { id: 'bob' } }), counted.client({ user: { id: 'bob' } })];
+  for (const bob of bobs) {
+    bob.signin();
+    await eventually(() => bob.user.user_data, 'signin');
+  }
+  await eventually(() => seen.length === 2, 'the coming');
+  bobs[0].disconnect();
+  await sleep(100);
+  assert.equal(seen.length, 2, 'bob has another connection');
+  bobs[1].disconnect();
+  await eventually(() => seen.length === 3, 'the leaving');
+  assert.deepEqual(seen, [['offline', ['bob', 'eve']], ['online', ['bob']], ['offline', ['bob']]]);
+  ann.disconnect();
+});
+
+test('the state is told once, after signin_success, to every loop', async () => {
+  const all = await Promise.all(Array.from({ length: 8 }, () => counted.raw()));
+  assert.deepEqual(await signedIn(all[0], { id: 'w0' }), [], 'no list, no event');
+  for (const s of all.slice(1)) {
+    const [m, ...more] = await signedIn(s, { id: 'w1', watchlist: ['w0', 'w1', 'w0', 7, 'nobody', 'no"id'] });
+    assert.deepEqual([m.event, 'channel' in m, more], ['pusher_internal:watchlist_events', false, []]);
+    assert.deepEqual(watched(m), [{ name: 'online', user_ids: ['w0', 'w1'] }, { name: 'offline', user_ids: ['7', 'nobody', 'no"id'] }]);
+  }
+  const seven = await counted.raw();
+  assert.deepEqual(await signedIn(seven, { id: 7 }), []);
+  await all[0].close();
+  for (const s of all.slice(1)) {
+    assert.deepEqual(watched(await s.next()), [{ name: 'online', user_ids: ['7'] }]);
+    assert.deepEqual(watched(await s.next()), [{ name: 'offline', user_ids: ['w0'] }]);
+    assert.deepEqual(await s.drain(), []);
+  }
+  assert.equal((await all[1].subscribe('#watch-7')).data.status, 401);
+  await Promise.all([...all, seven].map((s) => s.close()));
+});
+
+test('of a longer watchlist the first 100 are watched, and the client is told', async () => {
+  const [s, late, early] = [await counted.raw(), await counted.raw(), await counted.raw()];
+  const [limit, state, ...more] = await signedIn(s, { id: 'busy', watchlist: Array.from({ length: 150 }, (_, i) => `f${i}`) });
+  assert.deepEqual([error(limit), more], [['pusher:error', 4302], []]);
+  assert.deepEqual(watched(state).map((e) => [e.name, e.user_ids.length]), [['offline', 100]]);
+  await signedIn(late, { id: 'f100' });
+  await signedIn(early, { id: 'f99' });
+  assert.deepEqual(watched(await s.next()), [{ name: 'online', user_ids: ['f99'] }]);
+  // The lists are no channels of the client's own: it may still have 1,000.
+  for (let i = 0; i < 1000; i++) {
+    s.send({ event: 'pusher:subscribe', data: { channel: `own-${i}` } });
+  }
+  const joined = (await s.drain()).filter((m) => m.event === 'pusher_internal:subscription_succeeded');
+  assert.equal(joined.length, 1000);
+  assert.equal((await s.subscribe('one-more')).data.status, 4100);
+  await Promise.all([s, late, early].map((x) => x.close()));
+});
+
+test('a watchlist is a list of ids; without enableWatchlist nobody reads it', async () => {
+  const s = await counted.raw();
+  for (const watchlist of ['bob', { 0: 'bob' }, [{}], [1.5], [null]]) {
+    s.signin({ id: '7', watchlist });
+    assert.deepEqual(error(await s.next('pusher:error')), ['pusher:error', 4009], JSON.stringify(watchlist));
+  }
+  assert.deepEqual(await signedIn(s, { id: '7', watchlist: [] }), []);
+  await s.close();
+  await sockets(1, async (other) => {
+    assert.deepEqual(await signedIn(other, { id: '7', watchlist: ['bob'] }), []);
   });
 });
 

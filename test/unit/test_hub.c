@@ -717,6 +717,83 @@ static void a_newcomer_of_a_cache_channel_hears_the_event_and_the_count(
     assert_non_null(strstr(last, "subscription_count"));
 }
 
+static int watch(int i, const char *channel)
+{
+    push_name_t name = name_of(channel);
+
+    return push_hub_watch(push_hub_of(hubs, peers[i].loop), &name,
+                          peers[i].sub);
+}
+
+static void online(const char *channel, int by)
+{
+    push_name_t name = name_of(channel);
+
+    push_hub_online(hubs, &name, by);
+}
+
+static void watchers_hear_the_first_and_the_last_connection_of_a_user(
+    void **state)
+{
+    (void)state;
+    assert_int_equal(watch(0, "#watch-7"), 0);
+    assert_int_equal(watch(1, "#watch-7"), 0);
+    assert_int_equal(watch(1, "#watch-7"), -1);
+    assert_int_equal(watch(2, "#watch-8"), 0);
+    online("#watch-7", 1);
+    online("#watch-7", 1);
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_int_equal(received(&peers[1]), 1);
+    assert_non_null(strstr(last, "online\\\",\\\"user_ids\\\":[\\\"7\\\"]"));
+    online("#watch-7", -1);
+    turns();
+    assert_int_equal(received(&peers[0]), 0);
+    online("#watch-7", -1);
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_int_equal(received(&peers[1]), 1);
+    assert_non_null(strstr(last, "offline"));
+    assert_int_equal(received(&peers[2]), 0);
+}
+
+/* What is still under way when somebody begins to watch is in the answer
+ * already, and what happens afterwards is not. */
+static void who_begins_to_watch_hears_each_change_once(void **state)
+{
+    (void)state;
+    assert_int_equal(watch(0, "#watch-7"), 0);
+    online("#watch-7", 1);
+    assert_int_equal(watch(2, "#watch-7"), 1);
+    assert_int_equal(watch(1, "#watch-7"), 1);
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_int_equal(received(&peers[1]), 0);
+    assert_int_equal(received(&peers[2]), 0);
+    online("#watch-7", -1);
+    turns();
+    assert_int_equal(received(&peers[1]), 1);
+    assert_int_equal(received(&peers[2]), 1);
+}
+
+static void a_user_nobody_watches_is_forgotten_with_its_last_connection(
+    void **state)
+{
+    push_channel_info_t info;
+    push_name_t name = name_of("#watch-7");
+
+    (void)state;
+    online("#watch-7", 1);
+    assert_int_equal(watch(0, "#watch-7"), 1);
+    leave(0, "#watch-7");
+    assert_int_equal(watch(0, "#watch-7"), 1); /* it was not forgotten */
+    leave(0, "#watch-7");
+    online("#watch-7", -1);
+    push_hub_info(hubs, &name, &info);
+    assert_int_equal(info.subscriptions, 0);
+    assert_int_equal(watch(0, "#watch-7"), 0);
+}
+
 static void the_servers_own_events_reach_either_name(void **state)
 {
     (void)state;
@@ -855,6 +932,9 @@ int main(void)
         HUB_TEST(a_count_is_told_to_all_loops_at_each_change),
         HUB_TEST(no_count_is_told_where_it_is_not_asked_for),
         HUB_TEST(a_newcomer_of_a_cache_channel_hears_the_event_and_the_count),
+        HUB_TEST(watchers_hear_the_first_and_the_last_connection_of_a_user),
+        HUB_TEST(who_begins_to_watch_hears_each_change_once),
+        HUB_TEST(a_user_nobody_watches_is_forgotten_with_its_last_connection),
         HUB_TEST(the_servers_own_events_reach_either_name),
         HUB_TEST(each_visits_the_subscribers_on_all_loops),
         HUB_TEST(threads_publish_while_clients_come_and_go),

@@ -237,6 +237,66 @@ static void signin_success_holds_the_user_data_that_was_signed(void **state)
     json_decref(m);
 }
 
+static const char *watchlist(const char *user_data)
+{
+    scan_value_t list;
+
+    return pusher_watchlist_read(&list, user_data, strlen(user_data));
+}
+
+static void a_watchlist_is_a_list_of_user_ids_or_absent(void **state)
+{
+    (void)state;
+    assert_null(watchlist("{\"id\":\"7\"}"));
+    assert_null(watchlist("{\"watchlist\":null}"));
+    assert_null(watchlist("{\"watchlist\":[]}"));
+    assert_null(watchlist("{\"watchlist\":[\"a\\u0062\",7,-7,\"\"]}"));
+    assert_non_null(watchlist("{\"watchlist\":\"a\"}"));
+    assert_non_null(watchlist("{\"watchlist\":{}}"));
+    assert_non_null(watchlist("{\"watchlist\":[1.5]}"));
+    assert_non_null(watchlist("{\"watchlist\":[\"a\",null]}"));
+    assert_non_null(watchlist("{\"watchlist\":[[\"a\"]]}"));
+    assert_non_null(watchlist("{\"watchlist\":[\"a\"]"));
+}
+
+/* The events of pusher_internal:watchlist_events as compact JSON. */
+static void watchlist_is(const char *online, const char *offline,
+                         const char *expected)
+{
+    push_text_t on = { NULL, 0, 0 };
+    push_text_t off = { NULL, 0, 0 };
+    json_t *m, *data;
+    char *text;
+
+    push_text_str(&on, online);
+    push_text_str(&off, offline);
+    m = message_of(pusher_watchlist(&on, &off));
+    assert_null(json_object_get(m, "channel"));
+    assert_string_equal(text_in(m, "event"),
+                        "pusher_internal:watchlist_events");
+    data = data_of(m);
+    text = json_dumps(data, JSON_COMPACT);
+    assert_string_equal(text, expected);
+    free(text);
+    json_decref(data);
+    json_decref(m);
+    push_text_free(&on);
+    push_text_free(&off);
+}
+
+static void watchlist_events_name_only_the_states_that_somebody_has(
+    void **state)
+{
+    (void)state;
+    watchlist_is("\"a\",\"b\\\"c\"", "\"d\"",
+                 "{\"events\":[{\"name\":\"online\",\"user_ids\":[\"a\","
+                 "\"b\\\"c\"]},{\"name\":\"offline\",\"user_ids\":[\"d\"]}]}");
+    watchlist_is("\"a\"", "",
+                 "{\"events\":[{\"name\":\"online\",\"user_ids\":[\"a\"]}]}");
+    watchlist_is("", "\"a\"",
+                 "{\"events\":[{\"name\":\"offline\",\"user_ids\":[\"a\"]}]}");
+}
+
 static void a_ping_is_of_both_kinds_where_the_protocol_knows_both(void **state)
 {
     push_frame_t *f = pusher_ping(7);
@@ -344,6 +404,9 @@ int main(void)
         cmocka_unit_test(errors_have_a_code_and_a_sentence),
         cmocka_unit_test(presence_messages_are_encoded_twice),
         cmocka_unit_test(signin_success_holds_the_user_data_that_was_signed),
+        cmocka_unit_test(a_watchlist_is_a_list_of_user_ids_or_absent),
+        cmocka_unit_test(
+            watchlist_events_name_only_the_states_that_somebody_has),
         cmocka_unit_test(a_ping_is_of_both_kinds_where_the_protocol_knows_both),
         cmocka_unit_test(a_user_id_is_a_string_or_a_whole_number),
         cmocka_unit_test(a_user_id_has_at_most_128_characters),
