@@ -51,7 +51,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site web drift run-test asan tsan bench bench-ws install clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site web drift run-test asan tsan bench bench-ws bench-sockets install clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -149,7 +149,7 @@ WEB ?= $(wildcard test/web/*.test.mjs)
 B_PATH = $(if $(filter /%,$(B)),$(B),$(CURDIR)/$(B))
 NODE_TEST = CHAT_BUILD="$(B_PATH)" CHAT_SANITIZE=$(SANITIZE) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) \
     CHAT_CHROMIUM=$(CHROMIUM) $(NODE) --test
-site: all
+site: all $(B)/bench/wsload
 	$(NODE_TEST) $(SITE)
 
 web: all
@@ -187,6 +187,10 @@ $(B)/bench/wsfloor: $(B)/test/bench/ws/wsfloor.o
 $(B)/bench/wsload $(B)/bench/wsfloor:
 	@mkdir -p $(@D)
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lcrypto
+
+# As many sockets as the limit of open files allows, in one process.
+bench-sockets: $(B)/chat-push $(B)/bench/wsload
+	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(subst --test,,$(NODE_TEST)) test/bench/ws/sockets.mjs
 
 BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-ws: $(B)/chat-push $(B)/bench/wsload $(B)/bench/wsfloor

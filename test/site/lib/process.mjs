@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the kernel says about a process: memory, descriptors, limits.
+
+import fs from 'node:fs';
+
+const rollup = (pid, name) =>
+  Number(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8').match(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'))[1]);
+
+/** Memory that is this process's alone, and its share of what it shares, kB. */
+export const pss = (pid) => rollup(pid, 'Pss');
+
+/** Of this what it has written itself, kB. The rest are pages of programs and
+ * libraries, and a share of these changes when other processes come and go. */
+export const written = (pid) => rollup(pid, 'Pss_Anon');
+
+/** Open descriptors. */
+export function descriptors(pid) {
+  return fs.readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** How many descriptors a process may have at most. */
+export function descriptorLimit() {
+  const [, hard] = fs.readFileSync('/proc/self/limits', 'utf8').match(/^Max open files\s+\S+\s+(\S+)/m);
+  return hard === 'unlimited' ? Infinity : Number(hard);
+}
