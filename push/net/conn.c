@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,7 +19,7 @@
 #include "conn_inside.h"
 
 #define CLOSE_SECONDS 5  /* how long a closing connection may take */
-#define SWEEP_SECONDS 10 /* in which each WebSocket is looked at once */
+#define SWEEP_SLICE 256  /* WebSockets looked at in one turn */
 #define CROWD_RESERVE 64 /* descriptors kept for HTTP */
 #define HTTP_READ 16384  /* most bytes of requests handled in one turn */
 #define INPUT_MIN 256    /* bytes of the smallest input buffer */
@@ -56,14 +57,19 @@ static void list_remove(conn_list_t *list, push_conn_t *c)
     }
 }
 
-static conn_list_t *list_of(push_conn_t *c) { return &c->all->lists[c->state]; }
+static conn_list_t *list_of(push_conn_t *c)
+{
+    return c->state == PUSH_CONN_OPEN ? &c->all->wheel[c->deadline % CONN_WHEEL]
+                                      : &c->all->lists[c->state];
+}
 
 static void deadline_set(push_conn_t *c)
 {
     apr_uint32_t now = push_loop_seconds(c->all->loop);
 
-    c->deadline = now + (c->state == PUSH_CONN_HTTP ? c->all->proto->http_idle
-                                                    : CLOSE_SECONDS);
+    c->deadline = now + (c->state == PUSH_CONN_HTTP   ? c->all->proto->http_idle
+                         : c->state == PUSH_CONN_OPEN ? 1
+                                                      : CLOSE_SECONDS);
 }
 
 /* Join the list of a state, at its end. */
@@ -425,23 +431,66 @@ static push_conn_t *overdue(push_conns_t *conns, push_conn_state_t state,
     return c != NULL && now >= c->deadline ? c : NULL;
 }
 
-/* Look at a part of the WebSockets, those that have waited longest, and put
- * them last. */
-static void conns_sweep(push_conns_t *conns, apr_uint32_t now)
+/* OPEN: the next look is in that second. */
+static void conn_put_off(push_conn_t *c, apr_uint32_t second, apr_uint32_t now)
 {
-    conn_list_t *open = &conns->lists[PUSH_CONN_OPEN];
-    apr_uint64_t n = conns->counters.states[PUSH_CONN_OPEN];
+    list_remove(list_of(c), c);
+    c->deadline = second <= now                ? now + 1
+                  : second - now >= CONN_WHEEL ? now + CONN_WHEEL - 1
+                                               : second;
+    list_add(list_of(c), c);
+}
+
+/* Look at the WebSockets of one list whose second has come: the first ones,
+ * since whoever is put off goes to the end of a list.
+ * @return how many of `most` are left */
+static int list_sweep(push_conns_t *conns, conn_list_t *list, apr_uint32_t now,
+                      int most)
+{
+    apr_uint32_t next;
     push_conn_t *c;
 
-    for (n = (n + SWEEP_SECONDS - 1) / SWEEP_SECONDS; n > 0; n--) {
-        c = open->first;
-        if (c == NULL) {
-            return;
+    while (most > 0 && (c = list->first) != NULL && c->deadline <= now) {
+        next = conns->proto->sweep(c, now);
+        if (c->state == PUSH_CONN_OPEN) {
+            conn_put_off(c, next, now);
         }
-        list_remove(open, c);
-        list_add(open, c);
-        conns->proto->sweep(c, now);
+        most--;
     }
+    return most;
+}
+
+/* Turn the wheel up to now. Ten thousand that have come in one second may all
+ * want to be asked in one second: others have their turns in between. */
+static void conns_sweep(push_conns_t *conns, apr_uint32_t now)
+{
+    int left = SWEEP_SLICE;
+
+    if (now - conns->swept > CONN_WHEEL) {
+        conns->swept = now - CONN_WHEEL;
+    }
+    while (conns->swept != now) {
+        left = list_sweep(conns, &conns->wheel[(conns->swept + 1) % CONN_WHEEL],
+                          now, left);
+        if (left == 0) {
+            break;
+        }
+        conns->swept++;
+    }
+    if (left == 0 && !conns->sweeping_posted) {
+        conns->sweeping_posted = 1;
+        push_loop_post(conns->loop, &conns->sweeping);
+    }
+}
+
+static void run_sweeping(push_loop_t *loop, push_task_t *task)
+{
+    push_conns_t *conns = (push_conns_t *)(void *)((char *)task -
+                                                   offsetof(push_conns_t,
+                                                            sweeping));
+
+    conns->sweeping_posted = 0;
+    conns_sweep(conns, push_loop_seconds(loop));
 }
 
 static void conns_tick(push_loop_t *loop, void *baton)
@@ -477,6 +526,8 @@ apr_status_t push_conns_create(push_conns_t **out, push_loop_t *loop,
     /* Runs before the slab's own, which was registered earlier. */
     apr_pool_cleanup_register(p, conns, conns_cleanup, apr_pool_cleanup_null);
     date_renew(conns);
+    conns->swept = push_loop_seconds(loop);
+    conns->sweeping.run = run_sweeping;
     push_loop_on_tick(loop, conns_tick, conns);
     push_loop_on_turn_end(loop, conns_turn_end, conns);
     *out = conns;
@@ -570,7 +621,13 @@ static void slot_visit(void *slot, void *baton)
 
 push_conn_t *push_conns_first(push_conns_t *conns, push_conn_state_t state)
 {
-    return conns->lists[state].first;
+    push_conn_t *c = conns->lists[state].first;
+    apr_uint32_t i;
+
+    for (i = 1; state == PUSH_CONN_OPEN && c == NULL && i <= CONN_WHEEL; i++) {
+        c = conns->wheel[(conns->swept + i) % CONN_WHEEL].first;
+    }
+    return c;
 }
 
 apr_size_t push_conns_retire(push_conns_t *conns)

@@ -107,8 +107,11 @@ typedef struct {
      * data may be written to and is valid during the call only; data[len] is
      * a byte we own and set to 0. */
     void (*message)(push_conn_t *c, int opcode, char *data, apr_size_t len);
-    /* About once in ten seconds for each open WebSocket: time to ping? */
-    void (*sweep)(push_conn_t *c, apr_uint32_t now);
+    /* An open WebSocket is looked at: time to ping, or to end it? The first
+     * time within two seconds of its opening.
+     * @return monotonic second of the next look; it comes at the beginning of
+     *         that second, or earlier when that is minutes away */
+    apr_uint32_t (*sweep)(push_conn_t *c, apr_uint32_t now);
     /* The end of every connection that was upgraded, exactly once, at the end of
      * the turn in which it left the state OPEN. No call for it follows; its
      * last words may still be on their way.
@@ -209,7 +212,7 @@ void push_conn_kill(push_conn_t *c, push_end_t why);
 void push_conns_each(push_conns_t *conns, push_conn_state_t state,
                      void (*fn)(push_conn_t *c, void *baton), void *baton);
 
-/** The connection that has been longest in a state's list; NULL: none. */
+/** The connection of a state whose time comes first; NULL: none. */
 push_conn_t *push_conns_first(push_conns_t *conns, push_conn_state_t state);
 
 /**

@@ -9,6 +9,12 @@
  * are sorted by deadline, because every deadline is set to the same time from
  * now on and a connection moves to the end then; so the tick looks at their
  * heads only and no connection has a timer.
+ *
+ * OPEN ones have no such order: each is looked at when the protocol wants, and
+ * most often that is put off again because something came in. They lie in a
+ * wheel of lists, one for each second of the next four minutes, so putting one
+ * off costs the same however many there are, and a tick sees only those whose
+ * second has come.
  */
 #ifndef PUSH_CONN_INSIDE_H
 #define PUSH_CONN_INSIDE_H
@@ -73,7 +79,7 @@ struct push_conn_t {
     conn_input_t *in;        /* unfinished input, NULL: none */
     conn_queue_t *out;       /* unsent frames, NULL: none */
     apr_uint32_t heard;      /* monotonic second of the last byte */
-    apr_uint32_t deadline;   /* monotonic second; HTTP and CLOSING */
+    apr_uint32_t deadline;   /* monotonic second; OPEN: of the next sweep */
     unsigned char state;     /* push_conn_state_t; conn_enter() changes it */
     unsigned char why;       /* push_end_t, once CLOSING or DEAD */
     apr_uint16_t code;       /* close code, 0 before the upgrade */
@@ -92,13 +98,19 @@ typedef struct {
 /* Bytes a connection may gather while its input is handled. */
 #define CONN_CORK 16384
 
+#define CONN_WHEEL 256 /* seconds; who is to wait longer is put off again */
+
 #define CONN_DATE 30 /* "Sun, 22 Nov 2026 18:15:00 GMT" and its end */
 
 struct push_conns_t {
     push_loop_t *loop;
     const push_protocol_t *proto;
     push_slab_t *slab;
-    conn_list_t lists[PUSH_CONN_STATES];
+    conn_list_t lists[PUSH_CONN_STATES]; /* but for OPEN */
+    conn_list_t wheel[CONN_WHEEL];       /* OPEN, by deadline */
+    apr_uint32_t swept;   /* monotonic second the wheel has come to */
+    push_task_t sweeping; /* the rest of a long sweep */
+    int sweeping_posted;
     push_conn_t *untold; /* first CLOSING one whose end was not told yet; all
                             behind it in that list were not either */
     push_conn_t *corked; /* whose input is being handled, NULL: nobody's */

@@ -61,6 +61,13 @@ static void clock_read(push_loop_t *loop)
                    (apr_uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* Ticks come at the beginning of a second, so that what is due in a second is
+ * not done at its end. */
+static apr_uint64_t next_tick(const push_loop_t *loop)
+{
+    return (loop->millis / TICK_MS + 1) * TICK_MS;
+}
+
 static apr_status_t loop_cleanup(void *baton)
 {
     push_loop_t *loop = baton;
@@ -119,7 +126,7 @@ apr_status_t push_loop_create(push_loop_t **out, int index, apr_pool_t *p)
         return APR_FROM_OS_ERROR(errno);
     }
     clock_read(loop);
-    loop->tick = loop->millis + TICK_MS;
+    loop->tick = next_tick(loop);
     *out = loop;
     return APR_SUCCESS;
 }
@@ -219,7 +226,7 @@ static void events_run(push_loop_t *loop)
 static void tick_run(push_loop_t *loop)
 {
     if (loop->millis >= loop->tick) {
-        loop->tick = loop->millis + TICK_MS;
+        loop->tick = next_tick(loop);
         hooks_run(loop, loop->ticks);
     }
 }

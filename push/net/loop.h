@@ -34,7 +34,7 @@ struct push_task_t {
     void (*run)(push_loop_t *loop, push_task_t *task);
 };
 
-/* Called about once a second on the loop's thread. */
+/* Called at about the beginning of each second on the loop's thread. */
 typedef void (*push_tick_fn)(push_loop_t *loop, void *baton);
 
 /**

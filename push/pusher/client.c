@@ -286,47 +286,81 @@ void push_client_terminate(push_subscriber_t *client)
 
 /* --- signs of life --- */
 
-/* An app may demand that every connection proves who it is for. */
-static int authorized_late(const push_client_t *me, apr_uint32_t now)
+/* The second in which `wait` seconds since another one have passed. Times are
+ * read without their fraction, so this is never early and at most one late. */
+static apr_uint32_t after(apr_uint32_t second, apr_uint32_t wait)
 {
-    return me->app->conf->user_authentication && !me->authorized &&
-           (now - me->opened) * 1000u >=
-               (apr_uint32_t)push_server.conf->auth_timeout;
+    return second + wait + 1;
 }
 
-/* Whatever came in since the ping is an answer to it: the transport counts
- * every byte. */
-void push_client_sweep(push_conn_t *c, apr_uint32_t now)
+/* An app may demand that every connection proves who it is for: until when. 0:
+ * it does not, or the connection has. */
+static apr_uint32_t authorized_until(const push_client_t *me)
 {
-    push_client_t *me = push_conn_client(c);
+    apr_uint32_t ms = (apr_uint32_t)push_server.conf->auth_timeout;
+
+    return me->app->conf->user_authentication && !me->authorized
+               ? after(me->opened, (ms + 999) / 1000)
+               : 0;
+}
+
+/* Nothing came in since the ping. Protocol 4 knows no pusher:ping, so its
+ * clients may have had nothing that they could answer. */
+static void pong_missed(push_conn_t *c, push_client_t *me)
+{
+    if (me->protocol >= 5) {
+        refuse(c, me, PUSHER_NO_PONG, "Pong reply not received");
+    }
+    else {
+        refuse(c, me, PUSHER_INACTIVE, "Closed after inactivity");
+    }
+}
+
+/* Ask for a sign of life, or act on having got none: whatever came in since the
+ * ping is one, the transport counts every byte.
+ * @return when to look again */
+static apr_uint32_t liveness(push_conn_t *c, push_client_t *me,
+                             apr_uint32_t now)
+{
+    apr_uint32_t silent = (apr_uint32_t)push_server.conf->activity_timeout;
+    apr_uint32_t patience = (apr_uint32_t)push_server.conf->pong_timeout;
     apr_uint32_t heard = push_conn_heard(c);
     push_frame_t *ping;
 
-    if (me->app == NULL) {
-        return;
+    if (me->pinged != 0 && heard < me->pinged) {
+        if (now - me->pinged >= patience) {
+            pong_missed(c, me);
+        }
+        return me->pinged + patience;
     }
-    if (authorized_late(me, now)) {
-        const char *why = "Connection not authorized in time";
+    me->pinged = 0;
+    if (now < after(heard, silent)) {
+        return after(heard, silent);
+    }
+    ping = me->protocol >= 5 ? push_server.ping : push_server.ping_4;
+    push_frame_retain(ping);
+    push_client_send(c, me, ping);
+    me->pinged = now;
+    return now + patience;
+}
 
+apr_uint32_t push_client_sweep(push_conn_t *c, apr_uint32_t now)
+{
+    push_client_t *me = push_conn_client(c);
+    const char *why = "Connection not authorized in time";
+    apr_uint32_t until, next;
+
+    if (me->app == NULL) {
+        return now + 1;
+    }
+    until = authorized_until(me);
+    if (until != 0 && now >= until) {
         push_client_send(c, me, pusher_error(PUSHER_UNAUTHORIZED, NULL, why));
         push_conn_close(c, PUSHER_UNAUTHORIZED, why);
-        return;
+        return now + 1;
     }
-    if (me->pinged != 0 && heard >= me->pinged) {
-        me->pinged = 0;
-    }
-    if (me->pinged != 0) {
-        if (now - me->pinged >= (apr_uint32_t)push_server.conf->pong_timeout) {
-            refuse(c, me, PUSHER_NO_PONG, "Pong reply not received");
-        }
-        return;
-    }
-    if (now - heard >= (apr_uint32_t)push_server.conf->activity_timeout) {
-        ping = me->protocol >= 5 ? push_server.ping : push_server.ping_4;
-        push_frame_retain(ping);
-        push_client_send(c, me, ping);
-        me->pinged = now;
-    }
+    next = liveness(c, me, now);
+    return until != 0 && until < next ? until : next;
 }
 
 static void ping(push_conn_t *c, push_client_t *me, const pusher_message_t *m)

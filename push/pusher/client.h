@@ -43,7 +43,7 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key);
 /* The transport's callbacks. */
 void push_client_message(push_conn_t *c, int opcode, char *data,
                          apr_size_t len);
-void push_client_sweep(push_conn_t *c, apr_uint32_t now);
+apr_uint32_t push_client_sweep(push_conn_t *c, apr_uint32_t now);
 void push_client_closed(push_conn_t *c, push_end_t why, int code);
 
 /** End a connection whose user is no longer wanted; for push_hub_each(). */

@@ -125,10 +125,18 @@ test('the path prefix is there or was taken off by a proxy', async () => {
   assert.equal((await push.refused(one.url().replace('/app/', '/pushapp/'))).code, 4005);
 });
 
-// The transport looks at each socket about every ten seconds.
+/** Never early, and not as late as a look at everybody every ten seconds is. */
+function inTime(ms, seconds, what) {
+  assert.ok(ms >= seconds * 1000, `${what} after ${ms} ms`);
+  assert.ok(ms < seconds * 1000 + 5000, `${what} after ${ms} ms`);
+}
+
 test('the silent are asked and then cut with 4201, whoever answers in any way stays', { timeout: 60000 }, async () => {
   const one = as(1);
+  const before = Date.now();
   const dead = await one.raw({ ws: { autoPong: false } });
+  let asked;
+  dead.ws.once('ping', () => { asked = Date.now(); });
   const dead4 = await one.raw({ query: 'protocol=4', ws: { autoPong: false } });
   const wsOnly = await one.raw(); // answers WebSocket pings alone
   const pusherOnly = await one.raw({ ws: { autoPong: false } });
@@ -141,7 +149,10 @@ test('the silent are asked and then cut with 4201, whoever answers in any way st
   const timer = setInterval(() => busy.send({ event: 'pusher:ping' }), 500);
   const [a, b] = await Promise.all([dead.closed, dead4.closed]);
   clearInterval(timer);
-  assert.deepEqual([a.code, b.code], [4201, 4201]);
+  inTime(asked - before, 2, 'the ping');
+  inTime(Date.now() - before, 2 + 5, 'the end');
+  assert.deepEqual([a.code, b.code], [4201, 4202], 'protocol 4 has no pusher:ping to answer');
+  assert.deepEqual(dead4.messages.map((m) => [m.event, m.data.code]), [['pusher:error', 4202]]);
   assert.ok(dead.pings >= 1);
   assert.equal(dead.messages.filter((m) => m.event === 'pusher:ping').length, 1);
   assert.equal(dead4.messages.filter((m) => m.event === 'pusher:ping').length, 0, 'unknown to protocol 4');
@@ -155,6 +166,7 @@ test('the silent are asked and then cut with 4201, whoever answers in any way st
 
 test('where an app asks for it, who does not prove anything is sent away with 4009', { timeout: 60000 }, async () => {
   const four = as(4);
+  const before = Date.now();
   const [nobody, user, member, visitor] = [await four.raw(), await four.raw(), await four.raw(), await four.raw()];
   user.signin({ id: '1' });
   await user.next('pusher:signin_success');
@@ -162,6 +174,7 @@ test('where an app asks for it, who does not prove anything is sent away with 40
   await visitor.join('public');
   for (const s of [nobody, visitor]) {
     assert.equal((await s.closed).code, 4009);
+    inTime(Date.now() - before, 1, 'the end');
     assert.equal(s.messages.find((m) => m.event === 'pusher:error').data.code, 4009);
   }
   for (const s of [user, member]) {

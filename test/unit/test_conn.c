@@ -42,9 +42,12 @@ static pthread_t thread;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int marked; /* requests before the one for /mark */
 static int nheads, nrequests, nclosed, nsweeps, last_code, last_why;
+static int nearly; /* sweeps that came before the second that was wanted */
+static const apr_uint32_t pauses[] = { 1, 2, 1 }; /* seconds between them */
 
 typedef struct {
     int magic; /* 0 from the slab, 7 once upgraded */
+    apr_uint32_t wanted; /* second the next sweep is to come in, 0: any */
 } client_t;
 
 /* --- the protocol -------------------------------------------------------- */
@@ -129,14 +132,19 @@ static void on_message(push_conn_t *c, int opcode, char *data, apr_size_t len)
     }
 }
 
-static void on_sweep(push_conn_t *c, apr_uint32_t now)
+static apr_uint32_t on_sweep(push_conn_t *c, apr_uint32_t now)
 {
+    client_t *client = push_conn_client(c);
+
     if (push_conn_state(c) != PUSH_CONN_OPEN || now < push_conn_heard(c)) {
         abort();
     }
     pthread_mutex_lock(&lock);
     nsweeps++;
+    nearly += client->wanted != 0 && now < client->wanted;
     pthread_mutex_unlock(&lock);
+    client->wanted = now + pauses[nsweeps % 3];
+    return client->wanted;
 }
 
 static void on_closed(push_conn_t *c, push_end_t why, int code)
@@ -340,7 +348,7 @@ static int setup(void **state)
 {
     (void)state;
     marked = -1;
-    nheads = nrequests = nclosed = nsweeps = last_code = 0;
+    nheads = nrequests = nclosed = nsweeps = last_code = nearly = 0;
     apr_pool_create(&pool, NULL);
     push_loop_create(&loop, 0, pool);
     push_conns_create(&conns, loop, &protocol, pool);
@@ -932,16 +940,46 @@ static void unfinished_messages_have_so_much_room_together(void **state)
     }
 }
 
-static void open_websockets_are_looked_at(void **state)
+/* Each in the second it asked for. Late ones there may be on a busy machine,
+ * early ones never. */
+static void open_websockets_are_looked_at_when_they_want(void **state)
 {
-    int fd = open_ws(), i;
+    int fds[20], i;
 
     (void)state;
-    for (i = 0; i < 300 && seen(&nsweeps) < 2; i++) {
+    for (i = 0; i < 20; i++) {
+        fds[i] = open_ws();
+    }
+    for (i = 0; i < 1000 && seen(&nsweeps) < 60; i++) {
         usleep(10000);
     }
-    assert_true(seen(&nsweeps) >= 2);
-    close(fd);
+    assert_true(seen(&nsweeps) >= 60);
+    assert_int_equal(seen(&nearly), 0);
+    for (i = 0; i < 20; i++) {
+        close(fds[i]);
+    }
+}
+
+/* More than a turn looks at, all due in one second: they are looked at in one
+ * tick, over several turns. */
+static void a_crowd_that_is_due_at_once_is_looked_at_in_slices(void **state)
+{
+    enum { CROWD = 300 };
+    static int fds[CROWD];
+    int i;
+
+    (void)state;
+    for (i = 0; i < CROWD; i++) {
+        fds[i] = open_ws();
+    }
+    for (i = 0; i < 1000 && seen(&nsweeps) < 3 * CROWD; i++) {
+        usleep(10000);
+    }
+    assert_true(seen(&nsweeps) >= 3 * CROWD);
+    assert_int_equal(seen(&nearly), 0);
+    for (i = 0; i < CROWD; i++) {
+        close(fds[i]);
+    }
 }
 
 static void close_one(push_conn_t *c, void *baton)
@@ -1043,7 +1081,8 @@ int main(void)
         CONN_TEST(a_slow_reader_gets_everything_below_the_limit),
         CONN_TEST(a_reader_past_the_limit_is_dropped_alone),
         CONN_TEST(unfinished_messages_have_so_much_room_together),
-        CONN_TEST(open_websockets_are_looked_at),
+        CONN_TEST(open_websockets_are_looked_at_when_they_want),
+        CONN_TEST(a_crowd_that_is_due_at_once_is_looked_at_in_slices),
         CONN_TEST(all_can_be_closed_at_once),
         CONN_TEST(the_counters_add_up),
         cmocka_unit_test(close_codes_have_classes),
