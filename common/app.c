@@ -598,6 +598,76 @@ apr_status_t chat_conf_load(json_t **root, const char *path, const char **why,
     return APR_SUCCESS;
 }
 
+/* --- whether settings have changed --- */
+
+static int same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && !strcmp(a, b));
+}
+
+static int same_list(const char *const *a, const char *const *b)
+{
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    while (*a != NULL && *b != NULL && !strcmp(*a, *b)) {
+        a++;
+        b++;
+    }
+    return *a == NULL && *b == NULL;
+}
+
+int chat_webhooks_same(const chat_app_t *a, const chat_app_t *b)
+{
+    int i;
+
+    for (i = 0; i < a->nwebhooks && i < b->nwebhooks; i++) {
+        const chat_webhook_t *x = &a->webhooks[i];
+        const chat_webhook_t *y = &b->webhooks[i];
+
+        if (!same_text(x->url, y->url) || !same_list(x->events, y->events) ||
+            !same_text(x->prefix, y->prefix) ||
+            !same_text(x->suffix, y->suffix) ||
+            !same_list(x->headers, y->headers)) {
+            return 0;
+        }
+    }
+    return a->nwebhooks == b->nwebhooks;
+}
+
+static int same_setting(const app_setting_t *s, const chat_app_t *a,
+                        const chat_app_t *b)
+{
+    const void *x = (const char *)a + s->at;
+    const void *y = (const char *)b + s->at;
+
+    switch (s->kind) {
+    case KIND_STRING:
+        return same_text(*(const char *const *)x, *(const char *const *)y);
+    case KIND_BOOL:
+        return *(const int *)x == *(const int *)y;
+    case KIND_LIMIT:
+        return *(const apr_int64_t *)x == *(const apr_int64_t *)y;
+    case KIND_SIZE:
+    case KIND_KB:
+        return *(const apr_size_t *)x == *(const apr_size_t *)y;
+    }
+    return 0;
+}
+
+int chat_app_same(const chat_app_t *a, const chat_app_t *b)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        if (!same_setting(&settings[i], a, b)) {
+            return 0;
+        }
+    }
+    return same_list(a->secrets, b->secrets) &&
+           same_list(a->origins, b->origins) && chat_webhooks_same(a, b);
+}
+
 const chat_app_t *chat_app_by_key(const chat_apps_t *apps, const char *key,
                                   apr_size_t len)
 {

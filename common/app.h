@@ -96,6 +96,12 @@ int chat_app_global(const char *dotted);
 apr_status_t chat_conf_load(json_t **root, const char *path, const char **why,
                             apr_pool_t *p);
 
+/** Whether two settings of an app say the same, its webhooks included. */
+int chat_app_same(const chat_app_t *a, const chat_app_t *b);
+
+/** Whether the receivers of two settings are the same, in the same order. */
+int chat_webhooks_same(const chat_app_t *a, const chat_app_t *b);
+
 const chat_app_t *chat_app_by_key(const chat_apps_t *apps, const char *key,
                                   apr_size_t len);
 const chat_app_t *chat_app_by_id(const chat_apps_t *apps, const char *id,

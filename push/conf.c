@@ -138,6 +138,17 @@ static const struct {
     { "SOKETI_DEFAULT_APP_WEBHOOKS", "webhooks", 0 },
 };
 
+/* Settings that may change while chat-push runs, beside the apps; all others
+ * are looked at once, when it starts. */
+static const char *const live_keys[] = {
+    "pathPrefix", "metrics.prometheus.prefix", "httpApi.requestLimitInMb",
+    "httpApi.acceptTraffic.memoryThreshold", "maxMessageInKb",
+    "maxUnfinishedInMb", "maxQueueInKb", "channelLimits.cacheTtl",
+    "activityTimeout", "pongTimeout", "userAuthenticationTimeout",
+    "shutdownGracePeriod", "drain.seconds", "webhooks.allowPrivateTargets",
+    "webhooks.batching.enabled", "webhooks.batching.duration",
+};
+
 /* Soketi's keys that need nothing here; one that ends in a dot stands for all
  * below it. */
 static const char *const idle_keys[] = {
@@ -567,4 +578,90 @@ apr_status_t push_conf_read(push_conf_t *conf, json_t *root,
     }
     conf->warnings = warnings_of(conf, &w);
     return APR_SUCCESS;
+}
+
+apr_status_t push_conf_load(push_conf_t *conf, const char *file,
+                            const char *const *env, const char **why,
+                            apr_pool_t *p)
+{
+    apr_status_t rv = APR_SUCCESS;
+    json_t *root = NULL;
+
+    if (file == NULL) {
+        root = json_object();
+    }
+    else {
+        rv = chat_conf_load(&root, file, why, p);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = push_conf_read(conf, root, env, why, p);
+    json_decref(root);
+    if (rv != APR_SUCCESS && file != NULL) {
+        *why = apr_pstrcat(p, file, ": ", *why, NULL);
+    }
+    return rv;
+}
+
+/* --- other settings while running --- */
+
+static apr_size_t setting_size(const conf_setting_t *s)
+{
+    switch (s->kind) {
+    case KIND_TEXT:
+        return sizeof(const char *);
+    case KIND_KB:
+    case KIND_MB:
+        return sizeof(apr_size_t);
+    default:
+        return sizeof(int);
+    }
+}
+
+static int setting_same(const conf_setting_t *s, const char *a, const char *b)
+{
+    const char *x, *y;
+
+    if (s->kind != KIND_TEXT) {
+        return !memcmp(a, b, setting_size(s));
+    }
+    x = *(const char *const *)(const void *)a;
+    y = *(const char *const *)(const void *)b;
+    return x == y || (x != NULL && y != NULL && !strcmp(x, y));
+}
+
+static int is_live(const char *key)
+{
+    apr_size_t i;
+
+    for (i = 0; i < COUNT(live_keys); i++) {
+        if (!strcmp(key, live_keys[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void push_conf_follow(push_conf_t *next, const push_conf_t *now,
+                      apr_array_header_t *changed, apr_array_header_t *kept)
+{
+    apr_size_t i;
+
+    for (i = 0; i < COUNT(settings); i++) {
+        const conf_setting_t *s = &settings[i];
+        char *to = (char *)next + s->at;
+        const char *from = (const char *)now + s->at;
+
+        if (is_live(s->key)) {
+            if (!setting_same(s, to, from)) {
+                note(changed, s->key);
+            }
+            continue;
+        }
+        if (!setting_same(s, to, from)) {
+            note(kept, s->key);
+        }
+        memcpy(to, from, setting_size(s));
+    }
 }

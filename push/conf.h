@@ -7,12 +7,15 @@
  * it does there. A key nobody knows is named in a warning, because it is most
  * often a misspelt one.
  *
- * Read once, before anything runs; everything lives in the pool given.
+ * Read before anything runs, and again when it shall change (push_conf_follow).
+ * Everything lives in the pool given.
  */
 #ifndef PUSH_CONF_H
 #define PUSH_CONF_H
 
 #include "app.h"
+
+#include <apr_tables.h>
 
 typedef struct {
     const char *host; /* to listen on; "::" or "0.0.0.0": every address */
@@ -65,5 +68,24 @@ typedef struct {
 apr_status_t push_conf_read(push_conf_t *conf, json_t *root,
                             const char *const *env, const char **why,
                             apr_pool_t *p);
+
+/**
+ * The same from a file.
+ * @param file  NULL: only the environment
+ */
+apr_status_t push_conf_load(push_conf_t *conf, const char *file,
+                            const char *const *env, const char **why,
+                            apr_pool_t *p);
+
+/**
+ * Make new settings such that a running process can take them: what is looked
+ * at only once, at the start, stays as it is.
+ * @param next     read with push_conf_read(); its texts of that kind are now
+ *                 those of `now`, whose pool must outlive it
+ * @param changed  keys are added that differ and may
+ * @param kept     keys are added that differ and need a restart
+ */
+void push_conf_follow(push_conf_t *next, const push_conf_t *now,
+                      apr_array_header_t *changed, apr_array_header_t *kept);
 
 #endif

@@ -6,7 +6,8 @@
  *
  * Settings come from the file and the environment (conf.h). The main thread
  * reads them, starts one thread per loop, the relay's and the webhooks', says
- * what listens where, and then waits for a signal: SIGTERM or SIGINT ends it in
+ * what listens where, and then waits for a signal: SIGHUP reads the settings
+ * again (reload.h), SIGTERM or SIGINT ends it in
  * good order, the clients one after the other (drain.h), and a second one at
  * once. What keeps it from starting is one sentence and exit status 1.
  */
@@ -16,6 +17,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "privilege.h"
+#include "reload.h"
 #include "server.h"
 
 #include <pthread.h>
@@ -42,7 +44,7 @@ typedef struct {
     push_listener_t *listener;
     push_listener_t *metrics_listener; /* NULL: none */
     push_relay_conf_t relay;
-    push_webhooks_conf_t webhooks;
+    push_reload_t reload;
     apr_pool_t *pool;
 } process_t;
 
@@ -86,24 +88,17 @@ static int arguments(int argc, char **argv, const char **file)
 static int settings(process_t *m, const char *file)
 {
     const char *why = NULL;
-    json_t *root = NULL;
-    apr_status_t rv = APR_SUCCESS;
     int i;
 
-    if (file != NULL) {
-        rv = chat_conf_load(&root, file, &why, m->pool);
-        if (rv != APR_SUCCESS) {
-            return fail(why);
-        }
-    }
-    else {
-        root = json_object();
-    }
-    rv = push_conf_read(&m->conf, root, (const char *const *)environ, &why,
-                        m->pool);
-    json_decref(root);
-    if (rv != APR_SUCCESS) {
-        return fail(file ? apr_pstrcat(m->pool, file, ": ", why, NULL) : why);
+    m->reload.file = file;
+    m->reload.env = (const char *const *)environ;
+    m->reload.conf = &m->conf;
+    m->reload.clients = &m->clients;
+    m->reload.pool = m->pool;
+    m->reload.log = push_log_report;
+    if (push_conf_load(&m->conf, file, m->reload.env, &why, m->pool) !=
+        APR_SUCCESS) {
+        return fail(why);
     }
     push_log_setup((push_log_style_t)m->conf.log_style,
                    (push_log_level_t)m->conf.log_level,
@@ -224,6 +219,7 @@ static int relay_create(process_t *m)
                        ? push_app_by_id(push_server.apps, conf->database_app,
                                         strlen(conf->database_app))
                        : push_apps_at(push_server.apps, 0);
+    m->reload.log_app = m->relay.app;
     m->relay.loops = m->loops;
     m->relay.nloops = push_server.nloops;
     m->relay.log = push_log_report;
@@ -237,14 +233,21 @@ static int relay_create(process_t *m)
 
 static int webhooks_create(process_t *m)
 {
+    push_webhooks_conf_t settings;
     apr_status_t rv;
+    int i;
 
-    m->webhooks.allow_private = m->conf.webhooks_private;
-    m->webhooks.batching = m->conf.webhooks_batching;
-    m->webhooks.gather_ms = m->conf.webhooks_gather;
-    m->webhooks.log = push_log_report;
-    rv = push_webhooks_create(&push_server.webhooks, push_server.apps,
-                              &m->webhooks, m->pool);
+    if (!push_webhooks_wanted(&m->conf.apps)) {
+        return 1;
+    }
+    push_webhooks_settings(&settings, &m->conf, push_log_report);
+    rv = push_webhooks_create(&push_server.webhooks, &settings, m->pool);
+    for (i = 0; i < push_apps_count(push_server.apps) && rv == APR_SUCCESS;
+         i++) {
+        push_app_t *app = push_apps_at(push_server.apps, i);
+
+        rv = push_webhooks_change(push_server.webhooks, app, app->conf);
+    }
     return rv == APR_SUCCESS ? 1 : failed(m, rv, "webhooks");
 }
 
@@ -352,7 +355,7 @@ static void signals_block(sigset_t *set)
     signal(SIGUSR1, SIG_IGN);
 }
 
-static void wait_for_end(const sigset_t *set)
+static void wait_for_end(process_t *m, const sigset_t *set)
 {
     int sig = 0;
 
@@ -361,8 +364,7 @@ static void wait_for_end(const sigset_t *set)
             sig = SIGTERM;
         }
         if (sig == SIGHUP) {
-            push_log(PUSH_LOG_INFO,
-                     "SIGHUP: settings are read at the start only");
+            push_reload(&m->reload);
         }
     } while (sig == SIGHUP);
 }
@@ -456,7 +458,7 @@ int main(int argc, char **argv)
         return 1;
     }
     announce(&m, files);
-    wait_for_end(&set);
+    wait_for_end(&m, &set);
     end(&m, &set);
     apr_pool_destroy(m.pool);
     apr_terminate();

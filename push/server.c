@@ -106,14 +106,19 @@ static void request(push_conn_t *c, const http_head_t *head, char *body,
     }
 }
 
-void push_server_protocol(push_protocol_t *proto, const push_conf_t *conf)
+void push_server_limits(push_protocol_t *proto, const push_conf_t *conf)
 {
-    memset(proto, 0, sizeof(*proto));
-    proto->client_size = sizeof(push_client_t);
     proto->max_body = conf->max_body;
     proto->max_message = conf->max_message;
     proto->max_queue = conf->max_queue;
     proto->max_input = conf->max_input;
+}
+
+void push_server_protocol(push_protocol_t *proto, const push_conf_t *conf)
+{
+    memset(proto, 0, sizeof(*proto));
+    proto->client_size = sizeof(push_client_t);
+    push_server_limits(proto, conf);
     proto->http_idle = 60;
     proto->head = request_head;
     proto->request = request;

@@ -3,7 +3,8 @@
  * server.h - what one chat-push process shares, and which request goes where.
  *
  * There is one push_server of a process. main.c fills it before the loops run;
- * afterwards only `closing` changes. The transport's callbacks carry no pointer
+ * afterwards only `closing` changes, and a reload changes what conf and apps
+ * say, and webhooks, while the loops stand still. The transport's callbacks carry no pointer
  * of ours, so this is how they find their way.
  */
 #ifndef PUSH_SERVER_H
@@ -39,6 +40,9 @@ apr_status_t push_server_prepare(void);
 
 /** What the transport calls for clients, with the limits of the settings. */
 void push_server_protocol(push_protocol_t *proto, const push_conf_t *conf);
+
+/** The part of it that other settings may change, while the loops stand still. */
+void push_server_limits(push_protocol_t *proto, const push_conf_t *conf);
 
 /** The hub of the loop a connection lives on. */
 push_hub_t *push_server_hub(const push_conn_t *c);

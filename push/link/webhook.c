@@ -6,6 +6,9 @@
  * a few lines. The sender takes it whole, so whoever finds it empty wakes the
  * sender, and nobody else needs to. Everything below "the sender's thread" is
  * touched by that thread alone.
+ *
+ * A change of settings is an item of the inbox too. What it brings is a copy in
+ * a pool of its own: the settings it was made from may go at any time.
  */
 #include "webhook.h"
 #include "address.h"
@@ -31,10 +34,13 @@
 #define REST_MS 60000    /* the sender's longest sleep */
 
 /* One receiver. */
-typedef struct {
-    const chat_webhook_t *hook;
+typedef struct receiver_t {
+    struct receiver_t *next;    /* of its app, in the order of the settings */
+    apr_pool_t *pool;           /* of hook */
+    const chat_webhook_t *hook; /* ours */
     push_hooks_t *owner;
     int number; /* in its app's list, from 1: how the log names it */
+    int gone;   /* not in the settings any more: freed when its line is empty */
     push_line_t line;
     CURL *curl;
     struct curl_slist *headers; /* of the request under way */
@@ -43,20 +49,39 @@ typedef struct {
     int down;                   /* the log knows that it does not answer */
 } receiver_t;
 
-/* The receivers of one app. */
-struct push_hooks_t {
-    const chat_app_t *app;
-    push_webhooks_t *sender;
-    chat_signer_t *signer;  /* of the first secret */
+/* What an app's settings say to the sender. */
+typedef struct {
+    apr_pool_t *pool; /* all of this */
+    const char *id;
     const char *key_header; /* X-Pusher-Key */
-    receiver_t *list;       /* app->nwebhooks of them */
+    chat_signer_t *signer;  /* of the first secret */
+    receiver_t *list;       /* ready to be used, without curl */
+} hooks_conf_t;
+
+/* The receivers of one app. It is named by events, so it stays for as long as
+ * one of them may be in the hold. */
+struct push_hooks_t {
+    push_hooks_t *next;
+    push_webhooks_t *sender;
+    hooks_conf_t *conf;   /* NULL: no change has come yet */
+    receiver_t *list;     /* also those that are gone, until their end */
+    apr_uint64_t removed; /* ms: when the app was removed; 0: it is there */
 };
 
+/* Other settings, as an item of the inbox. */
+typedef struct {
+    push_hook_event_t item;        /* first; its type is CHANGE */
+    push_hooks_t *hooks;           /* NULL: those of the sender itself */
+    hooks_conf_t *conf;            /* NULL: the app was removed */
+    push_webhooks_conf_t settings; /* of the sender, when hooks is NULL */
+} change_t;
+
+#define CHANGE PUSH_HOOK_TYPES /* no type of an event */
+
 struct push_webhooks_t {
-    const push_webhooks_conf_t *conf;
+    push_webhooks_conf_t conf;
     push_line_limits_t limits;
-    push_hooks_t *apps; /* napps of them */
-    int napps;
+    push_hooks_t *apps; /* a list */
     CURLM *multi;
     push_hold_t *hold;
     pthread_t thread;
@@ -86,7 +111,20 @@ static void count(apr_uint64_t *counter, apr_uint64_t n)
 
 /* --- the inbox --- */
 
-/* Take a list of one. @return whether the sender must be woken */
+/* Append, with the lock held. @return whether the sender must be woken */
+static int inbox_append(push_webhooks_t *w, push_hook_event_t *e,
+                        apr_size_t size)
+{
+    int first = w->head == NULL;
+
+    *(first ? &w->head : &w->tail->next) = e;
+    w->tail = e;
+    w->n++;
+    w->bytes += size;
+    return first;
+}
+
+/* Take an event. @return as above */
 static int inbox_add(push_webhooks_t *w, push_hook_event_t *e)
 {
     apr_size_t size = sizeof(*e) + e->channel_len + e->id_len + e->json_len;
@@ -99,11 +137,7 @@ static int inbox_add(push_webhooks_t *w, push_hook_event_t *e)
         free(e);
         return 0;
     }
-    first = w->head == NULL;
-    *(first ? &w->head : &w->tail->next) = e;
-    w->tail = e;
-    w->n++;
-    w->bytes += size;
+    first = inbox_append(w, e, size);
     pthread_mutex_unlock(&w->lock);
     return first;
 }
@@ -235,20 +269,20 @@ static void say(const receiver_t *r, int trouble, const char *what)
     char line[256];
 
     apr_snprintf(line, sizeof(line), "webhook %d of app %s: %s", r->number,
-                 r->owner->app->id, what);
-    r->owner->sender->conf->log(trouble, line);
+                 r->owner->conf->id, what);
+    r->owner->sender->conf.log(trouble, line);
 }
 
-/* Into the line of every receiver that wants it. */
+/* Into the line of every receiver that wants it. The last events of a removed
+ * app are for those it had; one that alone is gone gets nothing new. */
 static void dispatch(push_webhooks_t *w, push_hook_event_t *e, apr_uint64_t now)
 {
     push_hooks_t *owner = e->owner;
-    int i;
+    receiver_t *r;
 
-    for (i = 0; i < owner->app->nwebhooks; i++) {
-        receiver_t *r = &owner->list[i];
-
-        if (!push_hook_wants(r->hook, e->type, e->channel, e->channel_len)) {
+    for (r = owner->list; r != NULL; r = r->next) {
+        if ((r->gone && owner->removed == 0) ||
+            !push_hook_wants(r->hook, e->type, e->channel, e->channel_len)) {
             continue;
         }
         if (push_line_add(&r->line, &w->limits, e->json, e->json_len, now)) {
@@ -261,23 +295,6 @@ static void dispatch(push_webhooks_t *w, push_hook_event_t *e, apr_uint64_t now)
     free(e);
 }
 
-static void take_events(push_webhooks_t *w, apr_uint64_t now)
-{
-    push_hook_event_t *e = inbox_take(w);
-    push_hook_event_t *next;
-
-    for (; e != NULL; e = next) {
-        next = e->next;
-        e = push_hold_pass(w->hold, e, now);
-        if (e != NULL) {
-            dispatch(w, e, now);
-        }
-    }
-    while ((e = push_hold_due(w->hold, now)) != NULL) {
-        dispatch(w, e, now);
-    }
-}
-
 /* Where a connection goes, before it does. A name with several addresses is
  * tried at the next one. */
 static curl_socket_t open_socket(void *baton, curlsocktype purpose,
@@ -286,7 +303,7 @@ static curl_socket_t open_socket(void *baton, curlsocktype purpose,
     receiver_t *r = baton;
 
     (void)purpose;
-    if (!r->owner->sender->conf->allow_private &&
+    if (!r->owner->sender->conf.allow_private &&
         !push_address_public(&to->addr, to->addrlen)) {
         r->refused = 1;
         return CURL_SOCKET_BAD;
@@ -302,13 +319,10 @@ static size_t ignore_answer(char *data, size_t size, size_t n, void *baton)
     return size * n;
 }
 
-static int receiver_open(receiver_t *r)
+static void receiver_open(receiver_t *r)
 {
-    CURL *c = curl_easy_init();
+    CURL *c = push_must(curl_easy_init());
 
-    if (c == NULL) {
-        return 0;
-    }
     r->curl = c;
     curl_easy_setopt(c, CURLOPT_PRIVATE, r);
     curl_easy_setopt(c, CURLOPT_URL, r->hook->url);
@@ -323,7 +337,6 @@ static int receiver_open(receiver_t *r)
     curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, r);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, ignore_answer);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "chat-push");
-    return 1;
 }
 
 static void header(receiver_t *r, const char *line)
@@ -341,10 +354,10 @@ static void headers_make(receiver_t *r)
     for (; *custom != NULL; custom++) {
         header(r, *custom);
     }
-    chat_sign(r->owner->signer, hex, &body, 1);
+    chat_sign(r->owner->conf->signer, hex, &body, 1);
     apr_snprintf(line, sizeof(line), "X-Pusher-Signature: %s", hex);
     header(r, line);
-    header(r, r->owner->key_header);
+    header(r, r->owner->conf->key_header);
     header(r, "Content-Type: application/json");
     header(r, "Expect:");
 }
@@ -434,14 +447,213 @@ static void requests_end(push_webhooks_t *w)
     }
 }
 
+/* --- the sender's thread: other settings --- */
+
+static void limits_set(push_webhooks_t *w)
+{
+    w->limits.batch_events = w->conf.batching ? BATCH_EVENTS : 1;
+    w->limits.batch_bytes = BATCH_BYTES;
+    w->limits.gather = w->conf.batching ? (apr_uint32_t)w->conf.gather_ms : 0;
+    w->limits.events = LINE_EVENTS;
+    w->limits.bytes = LINE_BYTES;
+}
+
+/* A receiver that waits for what never comes would wait in silence. */
+static void types_check(const receiver_t *r)
+{
+    const char *const *event = r->hook->events;
+    char what[160];
+
+    for (; *event != NULL; event++) {
+        if (!push_hook_known(*event)) {
+            apr_snprintf(what, sizeof(what), "there are no events of type %s",
+                         *event);
+            say(r, 1, what);
+        }
+    }
+}
+
+static void receiver_free(receiver_t *r)
+{
+    if (r->curl != NULL) {
+        curl_multi_remove_handle(r->owner->sender->multi, r->curl);
+        curl_easy_cleanup(r->curl);
+    }
+    curl_slist_free_all(r->headers);
+    push_text_free(&r->body);
+    push_line_clear(&r->line);
+    apr_pool_destroy(r->pool);
+    free(r);
+}
+
+static void hooks_free(push_hooks_t *hooks)
+{
+    receiver_t *r;
+
+    while ((r = hooks->list) != NULL) {
+        hooks->list = r->next;
+        receiver_free(r);
+    }
+    if (hooks->conf != NULL) {
+        apr_pool_destroy(hooks->conf->pool);
+    }
+    free(hooks);
+}
+
+/* Take the receiver of a URL out of a list; NULL when there is none. */
+static receiver_t *receiver_take(receiver_t **list, const char *url)
+{
+    receiver_t *r;
+
+    for (; (r = *list) != NULL; list = &r->next) {
+        if (!strcmp(r->hook->url, url)) {
+            *list = r->next;
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* What waits in `old`, or is under way, goes on with the settings of `fresh`,
+ * which is used up. */
+static receiver_t *receiver_renew(receiver_t *old, receiver_t *fresh)
+{
+    apr_pool_destroy(old->pool);
+    old->pool = fresh->pool;
+    old->hook = fresh->hook;
+    old->number = fresh->number;
+    old->gone = 0;
+    free(fresh);
+    return old;
+}
+
+static void receivers_change(push_hooks_t *hooks, hooks_conf_t *conf)
+{
+    receiver_t *before = hooks->list;
+    receiver_t **end = &hooks->list;
+    receiver_t *r, *old;
+
+    hooks->list = NULL;
+    while ((r = conf->list) != NULL) {
+        conf->list = r->next;
+        types_check(r);
+        old = receiver_take(&before, r->hook->url);
+        r = old != NULL ? receiver_renew(old, r) : r;
+        if (r->curl == NULL) {
+            receiver_open(r);
+        }
+        r->next = NULL;
+        *end = r;
+        end = &r->next;
+    }
+    *end = before;
+    for (r = before; r != NULL; r = r->next) {
+        r->gone = 1;
+    }
+}
+
+static void hooks_change(push_webhooks_t *w, push_hooks_t *hooks,
+                         hooks_conf_t *conf, apr_uint64_t now)
+{
+    hooks_conf_t *before = hooks->conf;
+    receiver_t *r;
+
+    if (conf == NULL) {
+        hooks->removed = now;
+        for (r = hooks->list; r != NULL; r = r->next) {
+            r->gone = 1;
+        }
+        return;
+    }
+    if (before == NULL) {
+        hooks->next = w->apps;
+        w->apps = hooks;
+    }
+    hooks->conf = conf;
+    receivers_change(hooks, conf);
+    if (before != NULL) {
+        apr_pool_destroy(before->pool);
+    }
+}
+
+static void change_take(push_webhooks_t *w, change_t *change, apr_uint64_t now)
+{
+    if (change->hooks != NULL) {
+        hooks_change(w, change->hooks, change->conf, now);
+    }
+    else {
+        w->conf.allow_private = change->settings.allow_private;
+        w->conf.batching = change->settings.batching;
+        w->conf.gather_ms = change->settings.gather_ms;
+        limits_set(w);
+    }
+    free(change);
+}
+
+/* Whether the hold may still have an event of a removed app. */
+static int held(const push_hooks_t *hooks, apr_uint64_t now)
+{
+    return hooks->removed != 0 && now <= hooks->removed + PUSH_HOOK_DELAY;
+}
+
+/* Free receivers that are gone and have got what waited for them. */
+static void receivers_reap(push_webhooks_t *w, apr_uint64_t now)
+{
+    push_hooks_t **link = &w->apps;
+    push_hooks_t *hooks;
+    receiver_t **at, *r;
+
+    while ((hooks = *link) != NULL) {
+        at = &hooks->list;
+        while ((r = *at) != NULL) {
+            if (r->gone && r->line.n == 0 && !held(hooks, now)) {
+                *at = r->next;
+                receiver_free(r);
+            }
+            else {
+                at = &r->next;
+            }
+        }
+        if (hooks->removed != 0 && hooks->list == NULL && !held(hooks, now)) {
+            *link = hooks->next;
+            hooks_free(hooks);
+        }
+        else {
+            link = &hooks->next;
+        }
+    }
+}
+
+/* --- the sender's thread: running --- */
+
+static void take_events(push_webhooks_t *w, apr_uint64_t now)
+{
+    push_hook_event_t *e = inbox_take(w);
+    push_hook_event_t *next;
+
+    for (; e != NULL; e = next) {
+        next = e->next;
+        if (e->type == CHANGE) {
+            change_take(w, (change_t *)(void *)e, now);
+            continue;
+        }
+        e = push_hold_pass(w->hold, e, now);
+        if (e != NULL) {
+            dispatch(w, e, now);
+        }
+    }
+    while ((e = push_hold_due(w->hold, now)) != NULL) {
+        dispatch(w, e, now);
+    }
+}
+
 static void requests_begin(push_webhooks_t *w, apr_uint64_t now)
 {
-    int a, i;
+    push_hooks_t *hooks;
+    receiver_t *r;
 
-    for (a = 0; a < w->napps; a++) {
-        for (i = 0; i < w->apps[a].app->nwebhooks; i++) {
-            receiver_t *r = &w->apps[a].list[i];
-
+    for (hooks = w->apps; hooks != NULL; hooks = hooks->next) {
+        for (r = hooks->list; r != NULL; r = r->next) {
             if (push_line_next(&r->line) <= now) {
                 request_begin(w, r, now);
             }
@@ -455,12 +667,13 @@ static int rest(const push_webhooks_t *w)
 {
     apr_uint64_t next = push_hold_next(w->hold);
     apr_uint64_t now = clock_ms();
+    const push_hooks_t *hooks;
+    const receiver_t *r;
     apr_uint64_t at;
-    int a, i;
 
-    for (a = 0; a < w->napps; a++) {
-        for (i = 0; i < w->apps[a].app->nwebhooks; i++) {
-            at = push_line_next(&w->apps[a].list[i].line);
+    for (hooks = w->apps; hooks != NULL; hooks = hooks->next) {
+        for (r = hooks->list; r != NULL; r = r->next) {
+            at = push_line_next(&r->line);
             next = at < next ? at : next;
         }
     }
@@ -476,13 +689,12 @@ static int rest(const push_webhooks_t *w)
 /* Whether something is under way or about to be that may end in time. */
 static int busy(const push_webhooks_t *w)
 {
-    int a, i;
+    const push_hooks_t *hooks;
+    const receiver_t *r;
 
-    for (a = 0; a < w->napps; a++) {
-        for (i = 0; i < w->apps[a].app->nwebhooks; i++) {
-            const push_line_t *line = &w->apps[a].list[i].line;
-
-            if (line->sending || (line->n > 0 && line->tries == 0)) {
+    for (hooks = w->apps; hooks != NULL; hooks = hooks->next) {
+        for (r = hooks->list; r != NULL; r = r->next) {
+            if (r->line.sending || (r->line.n > 0 && r->line.tries == 0)) {
                 return 1;
             }
         }
@@ -505,6 +717,7 @@ static void *run(void *baton)
     for (;;) {
         now = clock_ms();
         take_events(w, now);
+        receivers_reap(w, now);
         if (ended(w, now)) {
             return NULL;
         }
@@ -517,134 +730,161 @@ static void *run(void *baton)
 
 /* --- making and ending --- */
 
-/* A receiver that waits for what never comes would wait in silence. */
-static void types_check(const receiver_t *r)
-{
-    const char *const *event = r->hook->events;
-    char what[160];
-
-    for (; *event != NULL; event++) {
-        if (!push_hook_known(*event)) {
-            apr_snprintf(what, sizeof(what), "there are no events of type %s",
-                         *event);
-            say(r, 1, what);
-        }
-    }
-}
-
-static apr_status_t receivers_create(push_hooks_t *hooks, apr_pool_t *p)
-{
-    const chat_app_t *app = hooks->app;
-    int i;
-
-    hooks->list = apr_pcalloc(p,
-                              (apr_size_t)app->nwebhooks * sizeof(receiver_t));
-    hooks->key_header = apr_pstrcat(p, "X-Pusher-Key: ", app->key, NULL);
-    for (i = 0; i < app->nwebhooks; i++) {
-        receiver_t *r = &hooks->list[i];
-
-        r->hook = &app->webhooks[i];
-        r->owner = hooks;
-        r->number = i + 1;
-        types_check(r);
-        if (!receiver_open(r)) {
-            return APR_ENOMEM;
-        }
-    }
-    return chat_signer_create(&hooks->signer, app->secrets[0], p);
-}
-
 static apr_status_t sender_destroy(void *data)
 {
     push_webhooks_t *w = data;
-    push_hook_event_t *e, *next;
-    int a, i;
+    push_hooks_t *hooks;
 
-    for (a = 0; a < w->napps; a++) {
-        for (i = 0; w->apps[a].list && i < w->apps[a].app->nwebhooks; i++) {
-            receiver_t *r = &w->apps[a].list[i];
-
-            if (r->curl != NULL) {
-                curl_multi_remove_handle(w->multi, r->curl);
-                curl_easy_cleanup(r->curl);
-            }
-            curl_slist_free_all(r->headers);
-            push_text_free(&r->body);
-            push_line_clear(&r->line);
-        }
-    }
-    for (e = inbox_take(w); e != NULL; e = next) {
-        next = e->next;
-        free(e);
-    }
+    take_events(w, clock_ms()); /* a change brings what must be freed */
     push_hold_clear(w->hold);
     free(w->hold);
+    while ((hooks = w->apps) != NULL) {
+        w->apps = hooks->next;
+        hooks_free(hooks);
+    }
     curl_multi_cleanup(w->multi);
     curl_global_cleanup();
     pthread_mutex_destroy(&w->lock);
     return APR_SUCCESS;
 }
 
-static int apps_with_receivers(push_apps_t *apps)
-{
-    int n = 0;
-    int i;
-
-    for (i = 0; i < push_apps_count(apps); i++) {
-        n += push_apps_at(apps, i)->conf->nwebhooks > 0;
-    }
-    return n;
-}
-
-static void limits_set(push_webhooks_t *w)
-{
-    w->limits.batch_events = w->conf->batching ? BATCH_EVENTS : 1;
-    w->limits.batch_bytes = BATCH_BYTES;
-    w->limits.gather = w->conf->batching ? (apr_uint32_t)w->conf->gather_ms : 0;
-    w->limits.events = LINE_EVENTS;
-    w->limits.bytes = LINE_BYTES;
-}
-
-apr_status_t push_webhooks_create(push_webhooks_t **out, push_apps_t *apps,
+apr_status_t push_webhooks_create(push_webhooks_t **out,
                                   const push_webhooks_conf_t *conf,
                                   apr_pool_t *p)
 {
-    int n = apps_with_receivers(apps);
     push_webhooks_t *w;
-    apr_status_t rv;
-    int i;
 
     *out = NULL;
-    if (n == 0) {
-        return APR_SUCCESS;
-    }
     if (curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
         return APR_EGENERAL;
     }
     w = apr_pcalloc(p, sizeof(*w));
-    w->conf = conf;
+    w->conf = *conf;
     limits_set(w);
     pthread_mutex_init(&w->lock, NULL);
     w->multi = push_must(curl_multi_init());
     w->hold = push_must(calloc(1, sizeof(*w->hold)));
-    w->apps = apr_pcalloc(p, (apr_size_t)n * sizeof(*w->apps));
     apr_pool_cleanup_register(p, w, sender_destroy, apr_pool_cleanup_null);
-    rv = apr_generate_random_bytes((unsigned char *)&w->hold->seed,
-                                   sizeof(w->hold->seed));
-    for (i = 0; i < push_apps_count(apps) && rv == APR_SUCCESS; i++) {
-        push_app_t *app = push_apps_at(apps, i);
+    *out = w;
+    return apr_generate_random_bytes((unsigned char *)&w->hold->seed,
+                                     sizeof(w->hold->seed));
+}
 
-        if (app->conf->nwebhooks > 0) {
-            push_hooks_t *hooks = &w->apps[w->napps++];
+/* --- changing --- */
 
-            hooks->app = app->conf;
-            hooks->sender = w;
-            rv = receivers_create(hooks, p);
-            app->hooks = hooks;
+static const char *const *texts_copy(const char *const *from, apr_pool_t *p)
+{
+    const char **list;
+    apr_size_t n = 0;
+    apr_size_t i;
+
+    while (from[n] != NULL) {
+        n++;
+    }
+    list = apr_pcalloc(p, (n + 1) * sizeof(*list));
+    for (i = 0; i < n; i++) {
+        list[i] = apr_pstrdup(p, from[i]);
+    }
+    return list;
+}
+
+static receiver_t *receiver_create(push_hooks_t *owner,
+                                   const chat_webhook_t *from, int number)
+{
+    receiver_t *r = push_must(calloc(1, sizeof(*r)));
+    chat_webhook_t *hook;
+
+    apr_pool_create(&r->pool, NULL);
+    hook = apr_pcalloc(r->pool, sizeof(*hook));
+    hook->url = apr_pstrdup(r->pool, from->url);
+    hook->prefix = apr_pstrdup(r->pool, from->prefix);
+    hook->suffix = apr_pstrdup(r->pool, from->suffix);
+    hook->events = texts_copy(from->events, r->pool);
+    hook->headers = texts_copy(from->headers, r->pool);
+    r->hook = hook;
+    r->owner = owner;
+    r->number = number;
+    return r;
+}
+
+static apr_status_t conf_create(hooks_conf_t **out, push_hooks_t *hooks,
+                                const chat_app_t *app)
+{
+    receiver_t **end;
+    hooks_conf_t *conf;
+    apr_status_t rv;
+    apr_pool_t *p;
+    int i;
+
+    apr_pool_create(&p, NULL);
+    conf = apr_pcalloc(p, sizeof(*conf));
+    conf->pool = p;
+    conf->id = apr_pstrdup(p, app->id);
+    conf->key_header = apr_pstrcat(p, "X-Pusher-Key: ", app->key, NULL);
+    rv = chat_signer_create(&conf->signer, app->secrets[0], p);
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(p);
+        return rv;
+    }
+    end = &conf->list;
+    for (i = 0; i < app->nwebhooks; i++) {
+        *end = receiver_create(hooks, &app->webhooks[i], i + 1);
+        end = &(*end)->next;
+    }
+    *out = conf;
+    return APR_SUCCESS;
+}
+
+/* Behind all events so far; no queue is too full for it. */
+static void change_post(push_webhooks_t *w, push_hooks_t *hooks,
+                        hooks_conf_t *conf,
+                        const push_webhooks_conf_t *settings)
+{
+    change_t *change = push_must(calloc(1, sizeof(*change)));
+
+    change->item.type = CHANGE;
+    change->hooks = hooks;
+    change->conf = conf;
+    if (settings != NULL) {
+        change->settings = *settings;
+    }
+    pthread_mutex_lock(&w->lock);
+    inbox_append(w, &change->item, sizeof(*change));
+    pthread_mutex_unlock(&w->lock);
+    curl_multi_wakeup(w->multi);
+}
+
+apr_status_t push_webhooks_change(push_webhooks_t *w, push_app_t *app,
+                                  const chat_app_t *conf)
+{
+    push_hooks_t *hooks = app->hooks;
+    hooks_conf_t *copy = NULL;
+    apr_status_t rv;
+
+    if (hooks == NULL && (conf == NULL || conf->nwebhooks == 0)) {
+        return APR_SUCCESS;
+    }
+    if (hooks == NULL) {
+        hooks = push_must(calloc(1, sizeof(*hooks)));
+        hooks->sender = w;
+    }
+    if (conf != NULL) {
+        rv = conf_create(&copy, hooks, conf);
+        if (rv != APR_SUCCESS) {
+            if (app->hooks == NULL) {
+                free(hooks);
+            }
+            return rv;
         }
     }
-    *out = w;
-    return rv;
+    app->hooks = conf != NULL ? hooks : NULL;
+    change_post(w, hooks, copy, NULL);
+    return APR_SUCCESS;
+}
+
+void push_webhooks_follow(push_webhooks_t *w, const push_webhooks_conf_t *conf)
+{
+    change_post(w, NULL, NULL, conf);
 }
 
 apr_status_t push_webhooks_start(push_webhooks_t *w)
@@ -673,7 +913,7 @@ void push_webhooks_stop(push_webhooks_t *w, int ms)
         apr_snprintf(line, sizeof(line),
                      "webhooks: %" APR_UINT64_T_FMT " events were not taken",
                      left);
-        w->conf->log(1, line);
+        w->conf.log(1, line);
     }
 }
 

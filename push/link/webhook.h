@@ -14,7 +14,12 @@
  * address of each connection is judged, not the name in the URL. Redirects are
  * not followed and no proxy is used.
  *
- * Create, start and stop are called by the main thread.
+ * When settings change, a receiver is the same one as long as it has its URL:
+ * what waits for it goes on waiting, in order, and is sent with the new headers
+ * and secret. One that is gone gets what waits for it and no more. Changes go
+ * the way events go, so each event meets the receivers of its time.
+ *
+ * Create, start, change and stop are called by the main thread.
  */
 #ifndef PUSH_WEBHOOK_H
 #define PUSH_WEBHOOK_H
@@ -43,13 +48,22 @@ typedef struct {
 } push_webhooks_counters_t;
 
 /**
- * Make the sender and tell the apps of it.
- * @param out   NULL when no app has receivers
- * @param conf  kept, not copied
+ * Make the sender. No app has receivers yet, see push_webhooks_change().
  */
-apr_status_t push_webhooks_create(push_webhooks_t **out, push_apps_t *apps,
+apr_status_t push_webhooks_create(push_webhooks_t **out,
                                   const push_webhooks_conf_t *conf,
                                   apr_pool_t *p);
+
+/**
+ * An app has other receivers, or its first ones, or none any more. While the
+ * loops stand still or before they run.
+ * @param conf  its settings; NULL: it is removed
+ */
+apr_status_t push_webhooks_change(push_webhooks_t *w, push_app_t *app,
+                                  const chat_app_t *conf);
+
+/** Other settings of the sender itself; `log` stays as it is. */
+void push_webhooks_follow(push_webhooks_t *w, const push_webhooks_conf_t *conf);
 
 apr_status_t push_webhooks_start(push_webhooks_t *w);
 

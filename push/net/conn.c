@@ -441,6 +441,13 @@ static void conn_put_off(push_conn_t *c, apr_uint32_t second, apr_uint32_t now)
     list_add(list_of(c), c);
 }
 
+void push_conn_look(push_conn_t *c)
+{
+    if (c->state == PUSH_CONN_OPEN) {
+        conn_put_off(c, 0, push_loop_seconds(c->all->loop));
+    }
+}
+
 /* Look at the WebSockets of one list whose second has come: the first ones,
  * since whoever is put off goes to the end of a list.
  * @return how many of `most` are left */

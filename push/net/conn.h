@@ -212,6 +212,9 @@ void push_conn_kill(push_conn_t *c, push_end_t why);
 void push_conns_each(push_conns_t *conns, push_conn_state_t state,
                      void (*fn)(push_conn_t *c, void *baton), void *baton);
 
+/** Look at an open WebSocket in the next second, whatever sweep has said. */
+void push_conn_look(push_conn_t *c);
+
 /** The connection of a state whose time comes first; NULL: none. */
 push_conn_t *push_conns_first(push_conns_t *conns, push_conn_state_t state);
 

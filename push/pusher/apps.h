@@ -2,12 +2,19 @@
 /*
  * apps.h - the apps while chat-push runs: settings plus what is counted.
  *
- * common/app.h reads the settings, which never change; this adds what every
- * loop needs beside them: signers (one per secret and loop, because a signer
- * serves one thread), connection and rate counters, and traffic counters.
+ * common/app.h reads the settings; this adds what every loop needs beside them:
+ * signers (one per secret and loop, because a signer serves one thread),
+ * connection and rate counters, and traffic counters.
  *
  * A loop writes only its own row of counters, so counting takes no lock;
  * metrics adds the rows up. What all loops share is atomic.
+ *
+ * Settings may change while chat-push runs. An app is the same one as long as
+ * it has its id and its key; then its push_app_t stays, with its connections
+ * and counters, and gets other settings. An app that is removed is found no
+ * more and allows nothing, but is there until nobody can point to it. All of
+ * this happens while the loops stand still (push_loops_pause), so that they
+ * read without a lock and within a turn see one state.
  */
 #ifndef PUSH_APPS_H
 #define PUSH_APPS_H
@@ -17,6 +24,7 @@
 
 typedef struct push_apps_t push_apps_t;
 typedef struct push_hooks_t push_hooks_t; /* an app's webhooks; webhook.h */
+typedef struct push_counts_t push_counts_t;
 
 /* Traffic of one app on one loop since the start; written by the loop only. */
 typedef struct {
@@ -43,22 +51,74 @@ typedef struct {
     apr_uint64_t window; /* atomic: second in the upper half, spent below */
 } push_budget_t;
 
-typedef struct {
-    const chat_app_t *conf;
-    push_apps_t *all;
-    apr_uint32_t number;     /* 0..n-1, its row in tables */
-    apr_int32_t connections; /* atomic: open WebSockets */
-    push_budget_t publishes; /* max_backend_events */
-    push_budget_t reads;     /* max_read_requests */
-    push_hooks_t *hooks;     /* NULL: none; set before the loops run */
+typedef struct push_app_t {
+    const chat_app_t *conf; /* changes only while the loops stand still */
+    chat_signer_t ***signers; /* [loop][secret], NULL-terminated; the same */
+    push_counts_t *counts;    /* shared by all that had its id */
+    push_hooks_t *hooks;      /* NULL: none; changes as conf does */
+    apr_uint32_t number;      /* no other app has had it; for hashes */
+    apr_uint32_t demands;     /* monotonic second since when one must sign in;
+                                 0: since the start, or not at all */
+    apr_int32_t connections;  /* atomic: open WebSockets */
+    push_budget_t publishes;  /* max_backend_events */
+    push_budget_t reads;      /* max_read_requests */
+    struct push_app_t *next;  /* in the list of all */
+    char *id;                 /* its own copy */
+    chat_app_t nothing;       /* conf of a removed one: it allows nothing, and
+                                 has its id for the log */
+    int removed;              /* in no table any more */
+    int settled;              /* removed, and its last connection has gone */
 } push_app_t;
+
+/* What new settings say of one app. */
+typedef struct {
+    push_app_t *app;
+    const chat_app_t *before; /* NULL: it is new */
+    const chat_app_t *after;  /* NULL: it is removed */
+} push_app_change_t;
+
+/* A change that is ready to be made. */
+typedef struct {
+    push_app_change_t *list; /* every app there was or will be */
+    int n;
+    struct push_app_table_t *table; /* of those there will be */
+} push_apps_change_t;
 
 /**
  * Make the apps ready for `loops` loops.
- * @param conf  outlives the answer
+ * @param conf  outlives the answer, or the next change
  */
 apr_status_t push_apps_create(push_apps_t **apps, const chat_apps_t *conf,
                               int loops, apr_pool_t *p);
+
+/**
+ * Prepare a change to other settings: everything that takes time or may fail.
+ * @param p  with conf it must outlive the settings; the pool of those before
+ *           may go when the change is made
+ */
+apr_status_t push_apps_prepare(push_apps_change_t *change, push_apps_t *apps,
+                               const chat_apps_t *conf, apr_pool_t *p);
+
+/** Drop a change that is not made. */
+void push_apps_forget(push_apps_change_t *change);
+
+/**
+ * Make a change, while the loops stand still.
+ * @param now  monotonic seconds
+ */
+void push_apps_change(push_apps_t *apps, const push_apps_change_t *change,
+                      apr_uint32_t now);
+
+/**
+ * Free removed apps, while the loops stand still. Tasks that were posted while
+ * it had connections may point to an app, so it is freed by the second call
+ * that finds none of them: what was posted before the first has been run then.
+ * @param clear  called by the first one: give up what is kept of the app
+ */
+void push_apps_reap(push_apps_t *apps, void (*clear)(push_app_t *app));
+
+/** Removed ones that are not freed yet. */
+int push_apps_removed(const push_apps_t *apps);
 
 int push_apps_count(const push_apps_t *apps);
 push_app_t *push_apps_at(push_apps_t *apps, int number);

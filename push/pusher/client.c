@@ -284,6 +284,25 @@ void push_client_terminate(push_subscriber_t *client)
     push_conn_close(c, PUSHER_UNAUTHORIZED, why);
 }
 
+void push_client_review(push_conn_t *c, void *baton)
+{
+    push_client_t *me = push_conn_client(c);
+
+    (void)baton;
+    if (me->app == NULL) {
+        return;
+    }
+    if (me->app->removed) {
+        refuse(c, me, PUSHER_NO_APP, "Application does not exist");
+    }
+    else if (!me->app->conf->enabled) {
+        refuse(c, me, PUSHER_APP_DISABLED, "Application disabled");
+    }
+    else {
+        push_conn_look(c);
+    }
+}
+
 /* --- signs of life --- */
 
 /* The second in which `wait` seconds since another one have passed. Times are
@@ -298,10 +317,14 @@ static apr_uint32_t after(apr_uint32_t second, apr_uint32_t wait)
 static apr_uint32_t authorized_until(const push_client_t *me)
 {
     apr_uint32_t ms = (apr_uint32_t)push_server.conf->auth_timeout;
+    apr_uint32_t since = me->opened;
 
-    return me->app->conf->user_authentication && !me->authorized
-               ? after(me->opened, (ms + 999) / 1000)
-               : 0;
+    if (!me->app->conf->user_authentication || me->authorized) {
+        return 0;
+    }
+    /* Who was here before the app asked for it has as much time. */
+    since = me->app->demands > since ? me->app->demands : since;
+    return after(since, (ms + 999) / 1000);
 }
 
 /* Nothing came in since the ping. Protocol 4 knows no pusher:ping, so its

@@ -49,6 +49,14 @@ void push_client_closed(push_conn_t *c, push_end_t why, int code);
 /** End a connection whose user is no longer wanted; for push_hub_each(). */
 void push_client_terminate(push_subscriber_t *client);
 
+/**
+ * After a change of the settings: close a connection that would not be let in
+ * any more, because its app was removed or disabled, with the code that a new
+ * one would get; look at the others, since times may be shorter now. For
+ * push_conns_each().
+ */
+void push_client_review(push_conn_t *c, void *baton);
+
 #define PUSH_SOCKET_ID_MAX 48
 
 /** The socket id of a connection, terminated. @return its length */

@@ -259,7 +259,7 @@ apr_uint64_t push_entry_keep(push_directory_t *d, push_shard_t *s,
     e->cached->frame = event->frame;
     e->cached->name_at = event->name_at;
     e->cached->number = ++s->number;
-    e->cached->expires = now + d->ttl;
+    e->cached->expires = now + __atomic_load_n(&d->ttl, __ATOMIC_RELAXED);
     return e->cached->number;
 }
 
@@ -280,7 +280,9 @@ apr_uint32_t push_entry_subscriptions(const push_directory_t *d,
     return n;
 }
 
-void push_shard_expire(push_shard_t *s, apr_uint32_t now)
+/* Give up the cached events of a shard: of one app, or when app is NULL those
+ * whose time is over. */
+static void shard_drop(push_shard_t *s, const push_app_t *app, apr_uint32_t now)
 {
     push_entry_t *e, *next;
     apr_uint32_t i;
@@ -288,7 +290,8 @@ void push_shard_expire(push_shard_t *s, apr_uint32_t now)
     for (i = 0; i < s->room; i++) {
         for (e = s->chains[i]; e != NULL; e = next) {
             next = e->next;
-            if (e->cached != NULL && e->cached->expires <= now) {
+            if (e->cached != NULL &&
+                (app != NULL ? e->app == app : e->cached->expires <= now)) {
                 push_frame_release(e->cached->frame);
                 free(e->cached);
                 e->cached = NULL;
@@ -299,4 +302,14 @@ void push_shard_expire(push_shard_t *s, apr_uint32_t now)
             }
         }
     }
+}
+
+void push_shard_expire(push_shard_t *s, apr_uint32_t now)
+{
+    shard_drop(s, NULL, now);
+}
+
+void push_shard_clear(push_shard_t *s, const push_app_t *app)
+{
+    shard_drop(s, app, 0);
 }

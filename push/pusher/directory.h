@@ -53,7 +53,7 @@ typedef struct {
 
 typedef struct {
     int loops;
-    apr_uint32_t ttl;  /* seconds a cached event is kept */
+    apr_uint32_t ttl;  /* atomic: seconds a cached event is kept */
     apr_uint64_t seed; /* of hashes: nobody outside can aim at a chain */
     apr_uint32_t
         occupied; /* atomic: entries with subscribers, '#' not counted */
@@ -108,6 +108,9 @@ apr_uint32_t push_entry_subscriptions(const push_directory_t *d,
 
 /** Drop the expired events of one shard. */
 void push_shard_expire(push_shard_t *s, apr_uint32_t now);
+
+/** Drop the cached events of one app. */
+void push_shard_clear(push_shard_t *s, const push_app_t *app);
 
 /** Monotonic seconds, on any thread. */
 apr_uint32_t push_seconds(void);

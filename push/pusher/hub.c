@@ -1323,6 +1323,24 @@ apr_uint32_t push_hub_subscriptions(const push_hubs_t *hubs)
     return n;
 }
 
+void push_hubs_cache_ttl(push_hubs_t *hubs, apr_uint32_t seconds)
+{
+    __atomic_store_n(&hubs->directory.ttl, seconds, __ATOMIC_RELAXED);
+}
+
+void push_hubs_clear(push_hubs_t *hubs, const push_app_t *app)
+{
+    int i;
+
+    for (i = 0; i < PUSH_SHARDS; i++) {
+        push_shard_t *s = &hubs->directory.shards[i];
+
+        push_shard_lock(s);
+        push_shard_clear(s, app);
+        push_shard_unlock(s);
+    }
+}
+
 apr_uint32_t push_hubs_count(push_hubs_t *hubs)
 {
     return __atomic_load_n(&hubs->directory.occupied, __ATOMIC_RELAXED);

@@ -255,6 +255,12 @@ void push_hub_users(push_hubs_t *hubs, const push_name_t *name,
                     void (*fn)(void *baton, const push_member_t *m),
                     void *baton);
 
+/** Keep what is cached from now on for so many seconds. Any thread. */
+void push_hubs_cache_ttl(push_hubs_t *hubs, apr_uint32_t seconds);
+
+/** Drop what is cached of an app that has no subscribers. Any thread. */
+void push_hubs_clear(push_hubs_t *hubs, const push_app_t *app);
+
 /** Subscriptions of all clients of all apps. Any thread. */
 apr_uint32_t push_hub_subscriptions(const push_hubs_t *hubs);
 

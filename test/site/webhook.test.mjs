@@ -341,3 +341,65 @@ test('a receiver that cannot be is named at the start', async () => {
     assert.match(r.stderr, says);
   }
 });
+
+// --- SIGHUP ---
+
+test('receivers change with the settings: what waits is sent, with the new headers, also when the app is gone', { timeout: 60000 }, async () => {
+  const all = { metrics: { host: '127.0.0.1' }, webhooks: { allowPrivateTargets: true } };
+  const stay = app('stay', []);
+  const settings = (...list) => file('reload.json', { ...all, 'appManager.array.apps': [stay, ...list] });
+  const child = await new Push().start({ args: ['--config', settings(app('r', []))] });
+  const reload = async (...list) => {
+    settings(...list);
+    const from = child.stderr.length;
+    child.child.kill('SIGHUP');
+    await eventually(() => /settings reloaded/.test(child.stderr.slice(from)), 'the reload');
+  };
+  const s = await Object.assign(Object.create(child), { app: app('r', []) }).raw();
+  const failFirst = (name, n) => {
+    came[name] = [];
+    answers[name] = (response, nth) => response.writeHead(nth <= n ? 503 : 200);
+  };
+  const got = (name) => came[name].flatMap((r) => JSON.parse(r.body).events.map((e) => `${r.headers['x-v'] ?? ''} ${e.name} ${e.channel}`));
+
+  // The first receiver of the process.
+  failFirst('ra', 0);
+  failFirst('rb', 0);
+  await reload(app('r', [{ url: at('ra') }]));
+  await s.join('one');
+  await eventually(() => came.ra.length >= 1, 'the first event');
+  assert.deepEqual(got('ra'), [' channel_occupied one']);
+
+  // Another header and another receiver, while an event waits for its retry.
+  failFirst('ra', 1);
+  await s.join('two');
+  await eventually(() => came.ra.length >= 1, 'the failure');
+  await reload(app('r', [{ url: at('rb') }, { url: at('ra'), headers: { 'X-V': '2' } }]));
+  await s.join('three');
+  await eventually(() => got('ra').length >= 3, 'the retry');
+  assert.deepEqual(got('ra'), [' channel_occupied two', '2 channel_occupied two', '2 channel_occupied three']);
+  assert.deepEqual(got('rb'), [' channel_occupied three'], 'only what happened since');
+
+  // A receiver that is gone gets what waits, and nothing more.
+  failFirst('ra', 1);
+  failFirst('rb', 0);
+  await s.join('four');
+  await eventually(() => came.ra.length >= 1, 'the failure');
+  await reload(app('r', [{ url: at('rb') }]));
+  await s.join('five');
+  await eventually(() => got('rb').length >= 2 && got('ra').length >= 2, 'both');
+  assert.deepEqual(got('ra'), ['2 channel_occupied four', '2 channel_occupied four']);
+  assert.deepEqual(got('rb'), [' channel_occupied four', ' channel_occupied five']);
+
+  // The app is gone: the same.
+  failFirst('rb', 1);
+  await s.join('six');
+  s.send({ event: 'pusher:unsubscribe', data: { channel: 'one' } });
+  await s.drain();
+  await eventually(() => came.rb.length >= 1, 'the failure');
+  await reload();
+  assert.equal((await s.closed).code, 4001);
+  await eventually(() => got('rb').length >= 3, 'what waited');
+  assert.deepEqual(got('rb'), [' channel_occupied six', ' channel_occupied six', ' channel_vacated one']);
+  assert.deepEqual(await child.stop(), { code: 0, signal: null });
+});

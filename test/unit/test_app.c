@@ -202,6 +202,59 @@ static void a_file_that_cannot_be_used_is_said_in_a_sentence(void **state)
     unlink(path);
 }
 
+/* One app whose JSON has more members in its front. */
+static chat_app_t app_with(const char *more)
+{
+    chat_apps_t apps;
+    const char *why = NULL;
+    char text[500];
+
+    snprintf(text, sizeof(text),
+             ONE("{%s\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\"}"), more);
+    assert_int_equal(read_apps(&apps, text, &why), APR_SUCCESS);
+    return apps.list[0];
+}
+
+static void any_other_setting_is_a_change(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "\"authEndpoint\":\"http://h\",",
+        "\"enabled\":false,",
+        "\"enableClientMessages\":true,",
+        "\"maxConnections\":7,",
+        "\"maxChannelNameLength\":7,",
+        "\"maxEventPayloadInKb\":7,",
+        "\"maxChannelsPerConnection\":7,",
+        "\"secrets\":[\"t\"],",
+        "\"allowedOrigins\":[],",
+        "\"allowedOrigins\":[\"*\"],",
+        "\"webhooks\":[{\"url\":\"http://h\"}],",
+        "\"webhooks\":[{\"url\":\"http://i\"}],",
+        "\"webhooks\":[{\"url\":\"http://h\",\"event_types\":[\"x\"]}],",
+        "\"webhooks\":[{\"url\":\"http://h\",\"headers\":{\"A\":\"b\"}}],",
+        "\"webhooks\":[{\"url\":\"http://h\",\"filter\":"
+        "{\"channel_name_starts_with\":\"x\"}}],",
+        "\"webhooks\":[{\"url\":\"http://h\",\"filter\":"
+        "{\"channel_name_ends_with\":\"x\"}}],",
+        "\"webhooks\":[{\"url\":\"http://h\"},{\"url\":\"http://i\"}],",
+    };
+    const size_t n = sizeof(texts) / sizeof(texts[0]);
+    chat_app_t a, b;
+    size_t i, j;
+
+    (void)state;
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < n; j++) {
+            a = app_with(texts[i]);
+            b = app_with(texts[j]);
+            if (chat_app_same(&a, &b) != (i == j)) {
+                fail_msg("%s and %s", texts[i], texts[j]);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +262,7 @@ int main(void)
         cmocka_unit_test(what_a_file_does_not_say_is_as_documented),
         cmocka_unit_test(an_app_of_soketi_is_read_in_each_of_its_spellings),
         cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(any_other_setting_is_a_change),
         cmocka_unit_test(a_file_that_cannot_be_used_is_said_in_a_sentence),
     };
     int failed;

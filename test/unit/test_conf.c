@@ -190,6 +190,48 @@ static void a_path_prefix_has_one_form(void **state)
     assert_string_equal(conf.path_prefix, "");
 }
 
+static int listed(const apr_array_header_t *list, const char *key)
+{
+    int i;
+
+    for (i = 0; i < list->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(list, i, const char *), key)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void a_running_process_takes_what_it_can(void **state)
+{
+    apr_array_header_t *changed = apr_array_make(pool, 4, sizeof(char *));
+    apr_array_header_t *kept = apr_array_make(pool, 4, sizeof(char *));
+    push_conf_t now, next;
+    const char *why = NULL;
+
+    (void)state;
+    assert_int_equal(
+        read_conf(&now, "{\"port\":1,\"pathPrefix\":\"a\"," SAFE_APP "}",
+                  no_env, &why),
+        APR_SUCCESS);
+    assert_int_equal(
+        read_conf(&next,
+                  "{\"port\":2,\"pathPrefix\":\"b\",\"database.wake\":\"/x\","
+                  "\"maxQueueInKb\":7,\"activityTimeout\":120," SAFE_APP "}",
+                  no_env, &why),
+        APR_SUCCESS);
+    push_conf_follow(&next, &now, changed, kept);
+    assert_int_equal(next.port, 1);
+    assert_null(next.database_wake);
+    assert_string_equal(next.path_prefix, "/b");
+    assert_int_equal(next.max_queue, 7 * 1024);
+    assert_int_equal(kept->nelts, 2);
+    assert_true(listed(kept, "port") && listed(kept, "database.wake"));
+    assert_int_equal(changed->nelts, 2);
+    assert_true(listed(changed, "pathPrefix") &&
+                listed(changed, "maxQueueInKb"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +241,7 @@ int main(void)
         cmocka_unit_test(unknown_settings_are_named),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_path_prefix_has_one_form),
+        cmocka_unit_test(a_running_process_takes_what_it_can),
     };
     int failed;
 
