@@ -21,6 +21,7 @@
 
 #define CONF_FILE_MAX (1024 * 1024) /* bytes */
 #define APPS "appManager.array.apps"
+#define APPS_NUMBERED_MAX 1000 /* apps that keys with a number may name */
 
 typedef enum {
     KIND_STRING, /* const char * */
@@ -285,22 +286,28 @@ static const char *list_read(const char *const **out, const char *first,
     return NULL;
 }
 
-/* A header of the operator's own; ours and what frames a request are not. */
-static int header_allowed(const char *name, const char *value)
+/* What every request has from us, whatever the operator says of it. */
+static int header_ours(const char *name)
 {
     static const char *const ours[] = { "x-pusher-key", "x-pusher-signature",
                                         "content-type", "content-length",
                                         "transfer-encoding" };
-    const char *c;
     apr_size_t i;
+
+    for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        if (!strcasecmp(name, ours[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int header_valid(const char *name, const char *value)
+{
+    const char *c;
 
     for (c = name; *c != '\0'; c++) {
         if (!apr_isalnum(*c) && *c != '-' && *c != '_') {
-            return 0;
-        }
-    }
-    for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-        if (!strcasecmp(name, ours[i])) {
             return 0;
         }
     }
@@ -322,10 +329,12 @@ static const char *headers_read(const char *const **out, json_t *object,
     json_object_foreach(object, name, member)
     {
         value = json_string_value(member);
-        if (value == NULL || !header_allowed(name, value)) {
+        if (value == NULL || !header_valid(name, value)) {
             return "has a header that cannot be set";
         }
-        list[n++] = apr_pstrcat(p, name, ": ", value, NULL);
+        if (!header_ours(name)) {
+            list[n++] = apr_pstrcat(p, name, ": ", value, NULL);
+        }
     }
     *out = list;
     return NULL;
@@ -552,6 +561,60 @@ int chat_app_global(const char *dotted)
     return 0;
 }
 
+/* The app that a key as "appManager.array.apps.0.enabled" is of, made when the
+ * list has none there; `key` is set to what is behind the number. The first
+ * one begins as Soketi's default app. NULL: the key is no such key. */
+static json_t *app_numbered(json_t *root, const char *dotted, const char **key)
+{
+    static const char prefix[] = APPS ".";
+    const char *at = dotted + sizeof(prefix) - 1;
+    unsigned long n;
+    json_t *list;
+    char *end;
+
+    if (strncmp(dotted, prefix, sizeof(prefix) - 1) || !apr_isdigit(*at)) {
+        return NULL;
+    }
+    n = strtoul(at, &end, 10);
+    if (n >= APPS_NUMBERED_MAX || end[0] != '.' || end[1] == '\0') {
+        return NULL;
+    }
+    *key = end + 1;
+    list = chat_conf_find(root, APPS);
+    if (list == NULL) {
+        list = json_array();
+        json_object_set_new(root, APPS, list);
+    }
+    if (json_is_array(list) && json_array_size(list) == 0) {
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id",
+                                              CHAT_APP_DEFAULT_ID, "key",
+                                              CHAT_APP_DEFAULT_KEY, "secret",
+                                              CHAT_APP_DEFAULT_SECRET));
+    }
+    while (json_is_array(list) && json_array_size(list) <= n) {
+        json_array_append_new(list, json_object());
+    }
+    return json_array_get(list, n);
+}
+
+/* Put the keys that name an app by its number into the list of apps. */
+static void apps_gather(json_t *root)
+{
+    json_t *keys = json_copy(root);
+    const char *dotted, *key;
+    json_t *value, *app;
+
+    json_object_foreach(keys, dotted, value)
+    {
+        app = app_numbered(root, dotted, &key);
+        if (app != NULL) {
+            json_object_set(app, key, value);
+            json_object_del(root, dotted);
+        }
+    }
+    json_decref(keys);
+}
+
 apr_status_t chat_conf_load(json_t **root, const char *path, const char **why,
                             apr_pool_t *p)
 {
@@ -595,6 +658,7 @@ apr_status_t chat_conf_load(json_t **root, const char *path, const char **why,
         *root = NULL;
         return APR_EINVAL;
     }
+    apps_gather(*root);
     return APR_SUCCESS;
 }
 

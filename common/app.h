@@ -3,7 +3,8 @@
  * app.h - the apps: one JSON file that chat-push and mod_chat both read.
  *
  * The keys are Soketi's, nested ({"appManager":{"array":{"apps":[…]}}}) or
- * dotted ("appManager.array.apps": […]), so that a Soketi file works as it is.
+ * dotted ("appManager.array.apps": […], or "appManager.array.apps.0.key": … one
+ * by one), so that a Soketi file works as it is.
  * This file reads the apps only; chat-push's other settings are push/conf.h,
  * which uses chat_conf_find() for the same two spellings.
  *
@@ -89,7 +90,8 @@ int chat_app_knows(const char *key);
 int chat_app_global(const char *dotted);
 
 /**
- * Load and parse a JSON file of at most 1 MB.
+ * Load and parse a JSON file of at most 1 MB; keys of apps by number are in the
+ * list of apps then.
  * @param root  a new reference (json_decref)
  * @param why   as above
  */

@@ -51,7 +51,7 @@ static const conf_setting_t settings[] = {
     { "metrics.host",              KIND_TEXT, AT(metrics_host), NULL, 0, 0, 0 },
     { "metrics.port",              KIND_INT,  AT(metrics_port), NULL, -1, 0, 65535 },
     { "metrics.prometheus.prefix", KIND_TEXT, AT(metrics_prefix), "soketi_", 0, 0, 0 },
-    { "httpApi.requestLimitInMb",  KIND_MB,   AT(max_body), NULL, 1, 0.001, 1024 },
+    { "httpApi.requestLimitInMb",  KIND_MB,   AT(max_body), NULL, 1, 1.0 / (1024 * 1024), 1024 },
     { "httpApi.acceptTraffic.memoryThreshold",
                                    KIND_INT,  AT(memory_percent), NULL, 85, 1, 100 },
     { "maxMessageInKb",            KIND_KB,   AT(max_message), NULL, 128, 1, 1048576 },

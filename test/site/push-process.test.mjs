@@ -42,6 +42,22 @@ test('a setting nobody knows is named, one of Soketi without effect too', () => 
   assert.match(push.stderr, /without effect here: adapter.driver\b/);
 });
 
+test('a file of Soketi may name the keys of its app one by one, and small limits', async () => {
+  const one = await startPush({
+    args: ['--config', file('one.json', {
+      'appManager.array.apps.0.id': 40000, 'appManager.array.apps.0.maxConnections': 1,
+      'httpApi.requestLimitInMb': 1 / 1024 / 1024, 'metrics.host': '127.0.0.1',
+    })],
+  });
+  one.app = { id: '40000', key: 'app-key', secret: 'app-secret' };
+  const s = await one.raw();
+  assert.equal((await one.refused(one.url())).code, 4004);
+  assert.equal((await one.call('GET', '/channels')).status, 200);
+  const r = await one.call('POST', '/events', { body: { name: 'e', channel: 'c', data: 'd' } });
+  assert.deepEqual([r.status, r.json.code], [413, 413]);
+  await s.close();
+});
+
 test('apps know nothing of each other', async () => {
   const [a, b] = [await as(1).raw(), await as(2).raw()];
   await a.join('room');

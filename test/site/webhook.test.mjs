@@ -46,7 +46,7 @@ const app = (id, webhooks, more = {}) => ({
   id, key: `key-${id}`, secret: `secret-${id}`, enableClientMessages: true, maxClientEventsPerSecond: -1, webhooks, ...more,
 });
 const apps = {
-  all: app('all', [{ url: at('all'), headers: { 'X-Site': 'a site', Authorization: 'Bearer t' } }]),
+  all: app('all', [{ url: at('all'), headers: { 'X-Site': 'a site', Authorization: 'Bearer t', 'X-Pusher-Key': 'no', 'x-pusher-signature': 'no' } }]),
   some: app('some', [
     { url: at('some'), event_types: ['channel_occupied'], filter: { channel_name_starts_with: 'cache-', channel_name_ends_with: '-eu' } },
     { url: at('left'), event_types: ['channel_vacated'] },
@@ -304,7 +304,9 @@ test('private addresses are not called unless that is allowed, whatever the name
     const raw = await child.raw();
     await raw.join('x');
     await eventually(async () => await metric(child, 'webhook_events_failed_total') === urls.length, 'all refused');
-    urls.forEach((url, i) => assert.match(child.stderr, new RegExp(`webhook ${i + 1} of app a: its address is not public`), url));
+    for (const [i, url] of urls.entries()) {
+      await eventually(() => child.stderr.includes(`webhook ${i + 1} of app a: its address is not public`), url);
+    }
     assert.equal(came.private, undefined);
     assert.equal(came.proxy, undefined);
     await raw.close();
@@ -333,7 +335,6 @@ test('at the end what is ready is sent, and the end is no leaving', { timeout: 2
 test('a receiver that cannot be is named at the start', async () => {
   for (const [hook, says] of [
     [{ url: 'ftp://h/' }, /apps\[0\]\.webhooks needs a url/],
-    [{ url: 'http://h/', headers: { 'X-Pusher-Key': 'k' } }, /apps\[0\]\.webhooks has a header/],
     [{ url: 'http://h/', headers: { A: 'b\r\nC: d' } }, /apps\[0\]\.webhooks has a header/],
   ]) {
     const r = await runPush({}, ['--config', file('wrong.json', { 'appManager.array.apps': [app('a', [hook])] })]);

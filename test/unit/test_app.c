@@ -102,7 +102,7 @@ static void an_app_of_soketi_is_read_in_each_of_its_spellings(void **state)
             "\"maxPresenceMembersPerChannel\":\"\","
             "\"webhooks\":\"[{\\\"url\\\":\\\"http://h\\\",\\\"event_types\\\":"
             "[\\\"channel_occupied\\\"],\\\"headers\\\":{\\\"A-b\\\":"
-            "\\\"c d\\\"}}]\"}]}}}",
+            "\\\"c d\\\",\\\"X-Pusher-Key\\\":\\\"no\\\"}}]\"}]}}}",
             &why),
         APR_SUCCESS);
     app = apps.list;
@@ -148,10 +148,6 @@ static void what_is_wrong_is_named(void **state)
           ".allowedOrigins" },
         { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
               "\"webhooks\":[{\"url\":\"ftp://x\"}]}"),
-          ".webhooks" },
-        { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
-              "\"webhooks\":[{\"url\":\"http://h\","
-              "\"headers\":{\"x-pusher-signature\":\"s\"}}]}"),
           ".webhooks" },
         { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
               "\"webhooks\":[{\"url\":\"http://h\","
@@ -255,6 +251,38 @@ static void any_other_setting_is_a_change(void **state)
     }
 }
 
+/* Soketi takes the keys of its apps one by one, and its default app is below
+ * them. */
+static void keys_of_an_app_may_stand_alone(void **state)
+{
+    static const char text[] =
+        "{\"appManager.array.apps.0.enableClientMessages\":true,"
+        "\"appManager.array.apps.1.id\":40000,"
+        "\"appManager.array.apps.1.key\":\"k\","
+        "\"appManager.array.apps.1.secret\":\"s\","
+        "\"appManager.array.apps.99999.id\":\"far\","
+        "\"appManager.array.apps.x.id\":\"none\"}";
+    char path[] = "/tmp/chat-app-XXXXXX";
+    int fd = mkstemp(path);
+    chat_apps_t apps;
+    const char *why;
+    json_t *root;
+
+    (void)state;
+    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(fd);
+    assert_int_equal(chat_conf_load(&root, path, &why, pool), APR_SUCCESS);
+    unlink(path);
+    assert_int_equal(json_object_size(root), 3); /* apps, two unknown */
+    assert_int_equal(chat_apps_read(&apps, root, &why, pool), APR_SUCCESS);
+    json_decref(root);
+    assert_int_equal(apps.n, 2);
+    assert_string_equal(apps.list[0].id, CHAT_APP_DEFAULT_ID);
+    assert_true(apps.list[0].client_events);
+    assert_string_equal(apps.list[1].id, "40000");
+    assert_false(apps.list[1].client_events);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +292,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(any_other_setting_is_a_change),
         cmocka_unit_test(a_file_that_cannot_be_used_is_said_in_a_sentence),
+        cmocka_unit_test(keys_of_an_app_may_stand_alone),
     };
     int failed;
 
