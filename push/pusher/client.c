@@ -532,20 +532,28 @@ static push_login_t *login_create(const push_user_t *user)
     return login;
 }
 
-/* Onto the channel by which all connections of a user are found. */
-static void login_list(push_conn_t *c, push_client_t *me)
+/* Onto one of the channels that are the user's, named by prefix and id. */
+static void login_join(push_conn_t *c, push_client_t *me, const char *prefix)
 {
     const push_user_t *user = &me->login->user;
     push_subscription_t *sub;
     push_name_t name;
-    char *text = apr_palloc(push_loop_scratch(push_conn_loop(c)),
-                            sizeof(PUSH_USER_CHANNEL) + user->id_len);
+    char *text = apr_pstrcat(
+        push_loop_scratch(push_conn_loop(c)), prefix,
+        apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), user->id,
+                       user->id_len),
+        NULL);
 
-    memcpy(text, PUSH_USER_CHANNEL, sizeof(PUSH_USER_CHANNEL) - 1);
-    memcpy(text + sizeof(PUSH_USER_CHANNEL) - 1, user->id, user->id_len);
-    push_name_set(&name, push_server.hubs, me->app, text,
-                  sizeof(PUSH_USER_CHANNEL) - 1 + user->id_len, NULL);
+    push_name_set(&name, push_server.hubs, me->app, text, strlen(text), NULL);
     push_hub_join(push_server_hub(c), &name, &me->hub, NULL, 0, &sub);
+}
+
+/* Where all connections of a user are found, and where it gets its events:
+ * who signs in need not subscribe, and misses nothing until it has. */
+static void login_list(push_conn_t *c, push_client_t *me)
+{
+    login_join(c, me, PUSH_USER_CHANNEL);
+    login_join(c, me, PUSH_USER_EVENTS);
 }
 
 static int same_user(const push_user_t *a, const push_user_t *b)

@@ -317,7 +317,7 @@ push_frame_t *pusher_cache_miss(const char *channel, apr_size_t len)
 {
     const pusher_piece_t pieces[] = {
         LITERAL("{\"event\":\"pusher:cache_miss\",\"channel\":\""),
-        RAW(channel, len), LITERAL("\",\"data\":\"{}\"}")
+        RAW(channel, len), LITERAL("\"}")
     };
 
     return pusher_frame(pieces, COUNT(pieces));

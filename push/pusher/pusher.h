@@ -157,6 +157,7 @@ push_frame_t *pusher_subscription_error(const scan_value_t *channel,
 push_frame_t *pusher_subscribed(const char *channel, apr_size_t len,
                                 const push_text_t *members);
 
+/** Without data, as other servers send it: there is none. */
 push_frame_t *pusher_cache_miss(const char *channel, apr_size_t len);
 
 /** @param n  subscribers of the channel */

@@ -213,11 +213,11 @@ static void answer(const ask_t *ask, const push_name_t *name,
     }
 }
 
-/* A signed-in one is also on the list of its user's connections, and on those
- * of the users it watches. */
+/* A signed-in one is also on the list of its user's connections, on the channel
+ * of its user's events, and on the lists of the users it watches. */
 static apr_size_t own_channels(const push_client_t *me)
 {
-    return me->login != NULL ? 1u + me->login->watching : 0;
+    return me->login != NULL ? 2u + me->login->watching : 0;
 }
 
 static int subscribe(ask_t *ask, refusal_t *r)
