@@ -21,7 +21,7 @@
 #define CLOSE_SECONDS 5  /* how long a closing connection may take */
 #define SWEEP_SLICE 256  /* WebSockets looked at in one turn */
 #define CROWD_RESERVE 64 /* descriptors kept for HTTP */
-#define HTTP_READ 16384  /* most bytes of requests handled in one turn */
+#define HTTP_READ CONN_READ /* most bytes of requests handled in one turn */
 #define INPUT_MIN 256    /* bytes of the smallest input buffer */
 #define INPUT_FREE 4096  /* bytes of input that every connection may keep */
 #define CONN_SIZE APR_ALIGN(sizeof(push_conn_t), 16) /* then the client */
@@ -251,7 +251,8 @@ static void conn_read(push_conn_t *c)
     /* A buffer may be full of small requests: who pipelines them has a share of
      * each turn, and the others wait no longer than that. */
     apr_size_t room = c->state == PUSH_CONN_HTTP ? HTTP_READ : PUSH_LOOP_BUFFER;
-    ssize_t n = recv(c->watch.fd, buf, room, MSG_DONTWAIT);
+    ssize_t n = c->tls ? conn_tls_recv(c, buf, room)
+                       : recv(c->watch.fd, buf, room, MSG_DONTWAIT);
 
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR) {
@@ -272,6 +273,9 @@ static void conn_ready(push_watch_t *w, apr_uint32_t events)
 {
     push_conn_t *c = (push_conn_t *)w;
 
+    if (c->tls) {
+        events = conn_tls_ready(c, events);
+    }
     /* Somebody handled earlier in this turn may have ended it. */
     if (c->state != PUSH_CONN_DEAD && (events & EPOLLOUT)) {
         conn_flush(c);
@@ -291,13 +295,9 @@ static void conn_ready(push_watch_t *w, apr_uint32_t events)
 
 /* --- making -------------------------------------------------------------- */
 
-push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
-                              apr_size_t len)
+push_conn_t *conn_make(push_conns_t *conns, int fd, push_slab_t *slab)
 {
-    push_conn_t *c = push_slab_take(conns->slab);
-    char *buf = (char *)push_loop_buffer(conns->loop);
-    const char *at = head;
-    apr_size_t n;
+    push_conn_t *c = slab != NULL ? push_slab_take(slab) : NULL;
 
     if (c == NULL) {
         conn_count(&conns->counters.refused, 1);
@@ -314,7 +314,18 @@ push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
     if (push_loop_watch(conns->loop, &c->watch, EPOLLIN) != APR_SUCCESS) {
         push_conn_kill(c, PUSH_END_ERROR);
     }
-    for (; len > 0; at += n, len -= n) {
+    return c;
+}
+
+push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
+                              apr_size_t len)
+{
+    push_conn_t *c = conn_make(conns, fd, conns->slab);
+    char *buf = (char *)push_loop_buffer(conns->loop);
+    const char *at = head;
+    apr_size_t n;
+
+    for (; c != NULL && len > 0; at += n, len -= n) {
         n = len < PUSH_LOOP_BUFFER ? len : PUSH_LOOP_BUFFER;
         memmove(buf, at, n);
         conn_take(c, buf, n);
@@ -324,6 +335,9 @@ push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
 
 static void conn_free(push_conn_t *c)
 {
+    if (c->tls) {
+        conn_tls_free(c);
+    }
     conn_queue_free(c);
     conn_input_free(c->in);
     close(c->watch.fd);
@@ -340,6 +354,7 @@ static apr_status_t conns_cleanup(void *baton)
     push_conns_t *conns = baton;
 
     push_slab_each(conns->slab, slot_free, NULL);
+    push_slab_each(conns->tls_slab, slot_free, NULL);
     push_deflate_clear(&conns->deflate);
     return APR_SUCCESS;
 }
@@ -394,7 +409,7 @@ static void dead_reap(push_conn_t *c)
     conn_tell(c);
     state_leave(c);
     conn_free(c);
-    push_slab_give(c->all->slab, c);
+    push_slab_give(c->tls ? c->all->tls_slab : c->all->slab, c);
 }
 
 /* Telling one may end others (a member left, and who hears of it is too slow),
@@ -526,7 +541,12 @@ apr_status_t push_conns_create(push_conns_t **out, push_loop_t *loop,
     conns->proto = proto;
     conns->crowd = crowd_begin();
     conns->cork = apr_palloc(p, CONN_CORK);
+    conns->tls_at = APR_ALIGN(CONN_SIZE + proto->client_size, 16);
     rv = push_slab_create(&conns->slab, CONN_SIZE + proto->client_size, p);
+    if (rv == APR_SUCCESS) {
+        rv = push_slab_create(&conns->tls_slab,
+                              conns->tls_at + sizeof(conn_tls_t), p);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -657,6 +677,7 @@ void push_conns_each(push_conns_t *conns, push_conn_state_t state,
     each_t each = { state, fn, baton };
 
     push_slab_each(conns->slab, slot_visit, &each);
+    push_slab_each(conns->tls_slab, slot_visit, &each);
 }
 
 apr_size_t push_conns_count(const push_conns_t *conns, push_conn_state_t s)

@@ -2,6 +2,9 @@
 /*
  * conn.h - one connected socket: an HTTP client, then maybe a WebSocket.
  *
+ * Where a listener has a certificate the bytes go through TLS; nobody above
+ * notices. Counted are the bytes inside.
+ *
  * Transport only. It knows HTTP requests and WebSocket messages, not Pusher;
  * what they mean is the protocol's (client.c, api.c; ws-echo has its own). The
  * protocol's per-socket struct lies behind ours in the same slab slot, so a
@@ -24,6 +27,7 @@
 #include "frame.h"
 #include "http.h"
 #include "loop.h"
+#include "tls.h"
 
 typedef struct push_conn_t push_conn_t;
 typedef struct push_conns_t push_conns_t; /* all connections of one loop */
@@ -135,6 +139,9 @@ apr_status_t push_conns_create(push_conns_t **conns, push_loop_t *loop,
  */
 push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
                               apr_size_t len);
+
+/** The same with TLS, and without bytes already read. */
+push_conn_t *push_conn_accept_tls(push_conns_t *conns, int fd, push_tls_t *tls);
 
 /** The protocol's struct of a connection. */
 void *push_conn_client(push_conn_t *c);

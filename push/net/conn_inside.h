@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * conn_inside.h - what the files of a connection share: conn.c (life and
- * death), conn_out.c (everything that is sent), conn_http.c (requests and
- * answers), conn_ws.c (frames and messages). Nobody else includes it.
+ * death), conn_out.c (everything that is sent), conn_tls.c (TLS between us and
+ * the socket), conn_http.c (requests and answers), conn_ws.c (frames and
+ * messages). Nobody else includes it.
  *
  * A connection is in one list at a time, the one of its state; conn_enter() is
  * the only place that changes either. The lists of HTTP and CLOSING connections
@@ -85,11 +86,28 @@ struct push_conn_t {
     apr_uint16_t code;       /* close code, 0 before the upgrade */
     unsigned char told;      /* its end was counted and the protocol told */
     unsigned char answered;  /* the request being handled has its answer */
-    unsigned char eof;       /* the peer sends no more */
+    unsigned char eof : 1;   /* the peer sends no more */
     unsigned char shut : 1;  /* we send no more */
+    unsigned char tls : 1;   /* has a conn_tls_t, and its slot is of tls_slab */
     unsigned char window : 4; /* what was agreed on compression (deflate.h), 0:
                                  none */
 };
+
+/* How far a TLS connection is. */
+typedef enum {
+    CONN_TLS_SHAKING, /* no bytes of ours pass before the handshake is done */
+    CONN_TLS_OPEN,
+    CONN_TLS_LEAVING, /* close_notify waits for the socket */
+    CONN_TLS_BROKEN   /* it failed: what comes in is thrown away as it is */
+} conn_tls_phase_t;
+
+/* What a TLS connection has behind the protocol's struct. */
+typedef struct {
+    SSL *ssl;                  /* ours */
+    unsigned char phase;       /* conn_tls_phase_t */
+    unsigned char read_stuck;  /* reading waits until the socket takes bytes */
+    unsigned char write_stuck; /* writing waits until bytes come in */
+} conn_tls_t;
 
 typedef struct {
     push_conn_t *first, *last;
@@ -100,12 +118,17 @@ typedef struct {
 
 #define CONN_WHEEL 256 /* seconds; who is to wait longer is put off again */
 
+/* Least bytes a read has room for. */
+#define CONN_READ 16384
+
 #define CONN_DATE 30 /* "Sun, 22 Nov 2026 18:15:00 GMT" and its end */
 
 struct push_conns_t {
     push_loop_t *loop;
     const push_protocol_t *proto;
     push_slab_t *slab;
+    push_slab_t *tls_slab; /* slots with a conn_tls_t */
+    apr_size_t tls_at;     /* where it begins in them */
     conn_list_t lists[PUSH_CONN_STATES]; /* but for OPEN */
     conn_list_t wheel[CONN_WHEEL];       /* OPEN, by deadline */
     apr_uint32_t swept;   /* monotonic second the wheel has come to */
@@ -132,6 +155,10 @@ static inline void conn_count(apr_uint64_t *counter, apr_uint64_t n)
 }
 
 /* conn.c */
+
+/* A connection in a slot of `slab`. @return NULL: there is none, and the
+ * descriptor is closed */
+push_conn_t *conn_make(push_conns_t *conns, int fd, push_slab_t *slab);
 
 /* The only place a connection changes state, and with it its list. */
 void conn_enter(push_conn_t *c, push_conn_state_t next);
@@ -182,6 +209,27 @@ void conn_rewatch(push_conn_t *c);
 
 /* Drop what is queued. */
 void conn_queue_free(push_conn_t *c);
+
+/* conn_tls.c; all but for connections with `tls` set. */
+
+/* What to ask of epoll where `events` would do for a plain connection. */
+apr_uint32_t conn_tls_events(const push_conn_t *c, apr_uint32_t events);
+
+/* epoll has spoken: go on with the handshake.
+ * @return what that means for the connection, 0: nothing yet */
+apr_uint32_t conn_tls_ready(push_conn_t *c, apr_uint32_t events);
+
+/* As recv(); errno is EPROTO when TLS failed. */
+ssize_t conn_tls_recv(push_conn_t *c, char *buf, apr_size_t room);
+
+/* Offer bytes. @return how many were taken; it may be dead afterwards */
+apr_size_t conn_tls_send(push_conn_t *c, const struct iovec *iov, int n);
+
+/* Say close_notify. @return 0: it waits for the socket, conn_settle() is called
+ * again */
+int conn_tls_leave(push_conn_t *c);
+
+void conn_tls_free(push_conn_t *c);
 
 /* conn_http.c, conn_ws.c: the input of each kind. Both may end the connection;
  * bytes that are no use any more are dropped. */

@@ -30,6 +30,9 @@ void conn_rewatch(push_conn_t *c)
     apr_uint32_t events = (conn_reads(c) ? EPOLLIN : 0) |
                           (c->out != NULL ? EPOLLOUT : 0);
 
+    if (c->tls) {
+        events = conn_tls_events(c, events);
+    }
     if (push_loop_change(c->all->loop, &c->watch, events) != APR_SUCCESS) {
         push_conn_kill(c, PUSH_END_ERROR);
     }
@@ -169,6 +172,11 @@ static apr_size_t socket_send(push_conn_t *c, const struct iovec *iov, int n)
                           .msg_iovlen = (apr_size_t)n };
     ssize_t sent;
 
+    if (c->tls) {
+        sent = (ssize_t)conn_tls_send(c, iov, n);
+        conn_count(&c->all->counters.bytes_out, (apr_uint64_t)sent);
+        return (apr_size_t)sent;
+    }
     do {
         /* send() takes half the work that sendmsg() does in the kernel. */
         sent = n == 1 ? send(c->watch.fd, iov->iov_base, iov->iov_len,
@@ -328,7 +336,7 @@ void conn_settle(push_conn_t *c)
     if (c->eof) {
         push_conn_kill(c, (push_end_t)c->why);
     }
-    else if (!c->shut) {
+    else if (!c->shut && (!c->tls || conn_tls_leave(c))) {
         /* Not close(): unread input would turn it into a reset, which may
          * destroy our last words on their way. */
         c->shut = 1;

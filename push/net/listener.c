@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 #include <apr_strings.h>
 
 #include "listener.h"
+#include "unix_socket.h"
 
 #define BACKLOG 4096          /* the kernel lowers it to net.core.somaxconn */
 #define ACCEPTS_PER_TURN 128  /* then the loop's other sockets have a turn */
@@ -30,6 +32,10 @@ struct door_t {
     push_watch_t watch; /* first: epoll gives it back; fd is ours, -1: closed */
     push_task_t closing;
     push_conns_t *conns;
+    push_tls_t *tls;    /* NULL: plain */
+    push_conns_t **all; /* who takes turns, NULL: conns alone */
+    int nall;
+    int turn;    /* whose it is, in `all` */
     int resting; /* not watched until the next tick */
     int spare;   /* a descriptor to give up for accepting once more */
     door_t *next;
@@ -38,7 +44,15 @@ struct door_t {
 struct push_listener_t {
     door_t *doors;
     int port;
+    push_unix_socket_t name; /* with a path; its fd is the door's */
 };
+
+/* A connection on its way to another loop. */
+typedef struct {
+    push_task_t task;
+    push_conns_t *to;
+    int fd;
+} handover_t;
 
 static int spare_open(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
@@ -77,6 +91,55 @@ static int is_passing(int err)
            err == EOPNOTSUPP || err == EPERM;
 }
 
+static void handover_run(push_loop_t *loop, push_task_t *task)
+{
+    handover_t *h = (handover_t *)task;
+
+    (void)loop;
+    push_conn_accept(h->to, h->fd, NULL, 0);
+    free(h);
+}
+
+/* @return 0: it cannot be handed over */
+static int handover(push_conns_t *to, int fd)
+{
+    handover_t *h = malloc(sizeof(*h));
+
+    if (h == NULL) {
+        return 0;
+    }
+    h->task.run = handover_run;
+    h->to = to;
+    h->fd = fd;
+    push_loop_post(push_conns_loop(to), &h->task);
+    return 1;
+}
+
+/* Whose connection the next one is. */
+static push_conns_t *door_turn(door_t *d)
+{
+    if (d->all == NULL) {
+        return d->conns;
+    }
+    d->turn = (d->turn + 1) % d->nall;
+    return d->all[d->turn];
+}
+
+static void door_give(door_t *d, int fd)
+{
+    push_conns_t *to = door_turn(d);
+
+    if (to != d->conns && handover(to, fd)) {
+        return;
+    }
+    if (d->tls != NULL) {
+        push_conn_accept_tls(d->conns, fd, d->tls);
+    }
+    else {
+        push_conn_accept(d->conns, fd, NULL, 0);
+    }
+}
+
 static void door_ready(push_watch_t *w, apr_uint32_t events)
 {
     door_t *d = (door_t *)w;
@@ -86,7 +149,7 @@ static void door_ready(push_watch_t *w, apr_uint32_t events)
     for (i = 0; i < ACCEPTS_PER_TURN; i++) {
         fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            push_conn_accept(d->conns, fd, NULL, 0);
+            door_give(d, fd);
         }
         else if (errno == EAGAIN) {
             return;
@@ -150,9 +213,19 @@ void push_listener_close(push_listener_t *listener)
 {
     door_t *d;
 
+    push_unix_socket_remove(&listener->name);
     for (d = listener->doors; d != NULL; d = d->next) {
         d->closing.run = close_run;
         push_loop_post(push_conns_loop(d->conns), &d->closing);
+    }
+}
+
+void push_listener_secure(push_listener_t *listener, push_tls_t *tls)
+{
+    door_t *d;
+
+    for (d = listener->doors; d != NULL; d = d->next) {
+        d->tls = tls;
     }
 }
 
@@ -373,4 +446,36 @@ apr_status_t push_listener_open(push_listener_t **out,
     }
     *out = l;
     return rv;
+}
+
+static apr_status_t name_cleanup(void *baton)
+{
+    push_unix_socket_remove(baton);
+    return APR_SUCCESS;
+}
+
+apr_status_t push_listener_open_path(push_listener_t **out,
+                                     push_conns_t *const *conns, int n,
+                                     const char *path, int mode,
+                                     const char **why, apr_pool_t *p)
+{
+    push_listener_t *l = apr_pcalloc(p, sizeof(*l));
+    apr_status_t rv;
+
+    *out = l;
+    rv = push_unix_socket_open(&l->name, path, (mode_t)mode, BACKLOG, why, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    apr_pool_cleanup_register(p, &l->name, name_cleanup, apr_pool_cleanup_null);
+    rv = door_open(l, l->name.fd, conns[0], p);
+    if (rv != APR_SUCCESS) {
+        *why = apr_psprintf(p, "cannot listen on %s", path);
+        return rv;
+    }
+    if (n > 1) {
+        l->doors->all = apr_pmemdup(p, conns, (apr_size_t)n * sizeof(*conns));
+        l->doors->nall = n;
+    }
+    return APR_SUCCESS;
 }

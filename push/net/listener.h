@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * listener.h - a TCP address that clients connect to.
+ * listener.h - an address that clients connect to: TCP, TCP with TLS, or a name
+ * in the file system.
  *
- * Each loop has a socket of its own on the address (SO_REUSEPORT), so the
- * kernel spreads new connections over the loops and no loop waits for another.
- * That option would also let another process of the same user share the port
- * unnoticed; so the address is first bound without it, which fails in one clear
- * sentence when somebody has it.
+ * Of a TCP address each loop has a socket of its own on the address
+ * (SO_REUSEPORT), so the kernel spreads new connections over the loops and no
+ * loop waits for another. That option would also let another process of the
+ * same user share the port unnoticed; so the address is first bound without it,
+ * which fails in one clear sentence when somebody has it.
+ *
+ * A name in the file system is one socket. The first loop accepts on it and
+ * gives the connections to all loops in turn, because a WebSocket stays where
+ * it came to for hours: the idlest of several waiting loops would get them all.
  *
  * When descriptors or memory run out, clients that wait are turned away with a
  * descriptor kept for that, and the socket rests until the loop's next tick
@@ -33,7 +38,21 @@ apr_status_t push_listener_open(push_listener_t **listener,
                                 const char *host, int port, const char **why,
                                 apr_pool_t *p);
 
-/** The port listened on. */
+/**
+ * Listen at a path (unix_socket.h). It is the same otherwise; the name goes
+ * when the listener is closed or p goes.
+ * @param mode  of the name, as 0660
+ */
+apr_status_t push_listener_open_path(push_listener_t **listener,
+                                     push_conns_t *const *conns, int n,
+                                     const char *path, int mode,
+                                     const char **why, apr_pool_t *p);
+
+/** Speak TLS on it. Call it before the loops run.
+ * @param tls  outlives the listener */
+void push_listener_secure(push_listener_t *listener, push_tls_t *tls);
+
+/** The port listened on, 0: a path. */
 int push_listener_port(const push_listener_t *listener);
 
 /** Accept no more; connections stay. Any thread, once, while the loops run. */

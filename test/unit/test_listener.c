@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_listener.c - ports that are taken, loops that share one, descriptors
- * that run out.
+ * that run out, names in the file system.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,10 +14,13 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -257,6 +260,179 @@ static void no_address_means_all_of_both_families(void **state)
     loops_stop();
 }
 
+/* --- names in the file system -------------------------------------------- */
+
+static char dir[] = "/tmp/test_listener.XXXXXX";
+static char path[64];
+
+static int path_setup(void **state)
+{
+    strcpy(dir, "/tmp/test_listener.XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/push.sock", dir);
+    return setup(state);
+}
+
+static int path_teardown(void **state)
+{
+    teardown(state);
+    return rmdir(dir); /* nothing is left in it */
+}
+
+static push_listener_t *path_open(int mode)
+{
+    push_listener_t *l;
+    const char *why = "";
+
+    if (push_listener_open_path(&l, conns, LOOPS, path, mode, &why, pool) !=
+        APR_SUCCESS) {
+        fail_msg("%s", why);
+    }
+    return l;
+}
+
+static void path_is_refused(const char *at, const char *words)
+{
+    push_listener_t *l;
+    const char *why = NULL;
+
+    assert_int_not_equal(
+        push_listener_open_path(&l, conns, LOOPS, at, 0660, &why, pool),
+        APR_SUCCESS);
+    assert_non_null(strstr(why, at));
+    if (strstr(why, words) == NULL) {
+        fail_msg("\"%s\" does not say: %s", why, words);
+    }
+}
+
+/* A socket bound to the path, as by another process. */
+static int path_bind(int type)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+    strcpy(un.sun_path, path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+    return fd;
+}
+
+static int path_connect(void)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    strcpy(un.sun_path, path);
+    if (connect(fd, (struct sockaddr *)&un, sizeof(un)) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void loops_share_a_path_evenly(void **state)
+{
+    int fds[CLIENTS], i;
+
+    (void)state;
+    assert_int_equal(push_listener_port(path_open(0660)), 0);
+    loops_start();
+    for (i = 0; i < CLIENTS; i++) {
+        fds[i] = path_connect();
+        assert_true(is_answered_to(fds[i], "")); /* it has no address */
+    }
+    for (i = 0; i < LOOPS; i++) {
+        assert_int_equal(push_conns_count(conns[i], PUSH_CONN_HTTP),
+                         CLIENTS / LOOPS);
+    }
+    for (i = 0; i < CLIENTS; i++) {
+        close(fds[i]);
+    }
+    loops_stop();
+}
+
+static void a_path_has_the_mode_from_the_first_moment(void **state)
+{
+    mode_t mask = umask(0);
+    struct stat st;
+
+    (void)state;
+    path_open(0620);
+    assert_int_equal(umask(mask), 0); /* put back */
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0620);
+}
+
+static void a_closed_listener_leaves_no_name(void **state)
+{
+    push_listener_t *l = path_open(0660);
+    int fd;
+
+    (void)state;
+    loops_start();
+    fd = path_connect();
+    assert_true(is_answered_to(fd, ""));
+    push_listener_close(l);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_true(is_answered_to(fd, "")); /* who is in stays */
+    close(fd);
+
+    /* The next process has the name now, and this one leaves it alone. */
+    fd = path_bind(SOCK_STREAM);
+    loops_stop();
+    apr_pool_clear(pool);
+    assert_int_equal(access(path, F_OK), 0);
+    unlink(path);
+    close(fd);
+}
+
+static void the_socket_of_a_dead_process_is_replaced(void **state)
+{
+    int fd;
+
+    (void)state;
+    close(path_bind(SOCK_STREAM));
+    path_open(0660);
+    loops_start();
+    fd = path_connect();
+    assert_true(is_answered_to(fd, ""));
+    close(fd);
+    loops_stop();
+}
+
+static void a_living_socket_is_left_alone(void **state)
+{
+    int fd = path_bind(SOCK_STREAM);
+
+    (void)state;
+    assert_int_equal(listen(fd, 1), 0);
+    path_is_refused(path, "another process has it");
+    assert_int_equal(access(path, F_OK), 0);
+    close(fd);
+    unlink(path);
+    /* So is one of another kind. */
+    fd = path_bind(SOCK_DGRAM);
+    path_is_refused(path, "another process has it");
+    close(fd);
+    unlink(path);
+}
+
+static void a_path_that_is_none_is_refused_in_a_sentence(void **state)
+{
+    char longest[200];
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+
+    (void)state;
+    path_is_refused(path, "it is there and no socket");
+    close(fd);
+    unlink(path);
+    path_is_refused("push.sock", "the path is not absolute");
+    memset(longest, 'x', sizeof(longest));
+    longest[0] = '/';
+    longest[sizeof(longest) - 1] = '\0';
+    path_is_refused(longest, "longer than 107 bytes");
+    path_is_refused("/nowhere/push.sock", "No such file or directory");
+}
+
 /* --- descriptors run out ------------------------------------------------- */
 
 #define FEW 40 /* descriptors the server may have */
@@ -332,6 +508,8 @@ static void without_descriptors_it_rests_and_recovers(void **state)
 }
 
 #define LISTENER_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define PATH_TEST(f)                                                           \
+    cmocka_unit_test_setup_teardown(f, path_setup, path_teardown)
 
 int main(void)
 {
@@ -342,6 +520,12 @@ int main(void)
         LISTENER_TEST(a_port_somebody_has_is_refused_in_a_sentence),
         LISTENER_TEST(a_name_that_is_none_is_refused_in_a_sentence),
         LISTENER_TEST(no_address_means_all_of_both_families),
+        PATH_TEST(loops_share_a_path_evenly),
+        PATH_TEST(a_path_has_the_mode_from_the_first_moment),
+        PATH_TEST(a_closed_listener_leaves_no_name),
+        PATH_TEST(the_socket_of_a_dead_process_is_replaced),
+        PATH_TEST(a_living_socket_is_left_alone),
+        PATH_TEST(a_path_that_is_none_is_refused_in_a_sentence),
     };
     int failed;
 
