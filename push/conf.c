@@ -23,6 +23,7 @@ typedef enum {
     KIND_TEXT, /* const char *; "" is NULL when there is no default */
     KIND_INT,  /* int within min..max */
     KIND_SECONDS, /* int in milliseconds, given in seconds */
+    KIND_MODE, /* int, given as the octal digits of a file's mode */
     KIND_BOOL, /* int; -1 when not said */
     KIND_KB,   /* apr_size_t in bytes, given in units of 1,024 */
     KIND_MB    /* apr_size_t in bytes, given in units of 1,048,576 */
@@ -42,7 +43,14 @@ typedef struct {
 #define AT(member) offsetof(push_conf_t, member)
 static const conf_setting_t settings[] = {
     { "host",                      KIND_TEXT, AT(host), "0.0.0.0", 0, 0, 0 },
-    { "port",                      KIND_INT,  AT(port), NULL, 6001, 0, 65535 },
+    { "port",                      KIND_INT,  AT(port), NULL, 6001, -1, 65535 },
+    { "ssl.certPath",              KIND_TEXT, AT(tls_cert), NULL, 0, 0, 0 },
+    { "ssl.keyPath",               KIND_TEXT, AT(tls_key), NULL, 0, 0, 0 },
+    { "ssl.passphrase",            KIND_TEXT, AT(tls_pass), NULL, 0, 0, 0 },
+    { "ssl.caPath",                KIND_TEXT, AT(tls_ca), NULL, 0, 0, 0 },
+    { "ssl.port",                  KIND_INT,  AT(tls_port), NULL, -1, 0, 65535 },
+    { "unix.path",                 KIND_TEXT, AT(unix_path), NULL, 0, 0, 0 },
+    { "unix.mode",                 KIND_MODE, AT(unix_mode), NULL, 0660, 0, 0777 },
     { "loops",                     KIND_INT,  AT(loops), NULL, 0, 0, 256 },
     { "user",                      KIND_TEXT, AT(user), NULL, 0, 0, 0 },
     { "group",                     KIND_TEXT, AT(group), NULL, 0, 0, 0 },
@@ -113,6 +121,11 @@ static const struct {
     { "SOKETI_WEBHOOKS_BATCHING_DURATION", "webhooks.batching.duration" },
     { "SOKETI_SSL_CERT", "ssl.certPath" },
     { "SOKETI_SSL_KEY", "ssl.keyPath" },
+    { "SOKETI_SSL_PASS", "ssl.passphrase" },
+    { "SOKETI_SSL_CA", "ssl.caPath" },
+    { "CHAT_PUSH_SSL_PORT", "ssl.port" },
+    { "CHAT_PUSH_UNIX_PATH", "unix.path" },
+    { "CHAT_PUSH_UNIX_MODE", "unix.mode" },
 };
 
 /* Variables of the first app and its keys; the later ones win. `text`: never
@@ -156,13 +169,13 @@ static const char *const idle_keys[] = {
     "appManager.mysql.", "appManager.postgres.", "cache.", "cluster.", "cors.",
     "database.mysql.", "database.postgres.", "database.redis.",
     "databasePooling.", "debug", "instance.", "metrics.driver", "mode",
-    "queue.", "rateLimiter.", "ssl.",
+    "queue.", "rateLimiter.",
 };
 
 /* The same of its variables, behind SOKETI_. */
 static const char *const idle_variables[] = {
     "ADAPTER_", "APP_MANAGER_", "CACHE_", "CLUSTER_", "DB_", "DEBUG", "METRICS_DRIVER",
-    "MODE", "QUEUE_", "RATE_LIMITER_", "SSL_PASS", "SSL_CA",
+    "MODE", "QUEUE_", "RATE_LIMITER_",
 };
 /* clang-format on */
 
@@ -206,6 +219,27 @@ static json_t *apps_list(json_t *root)
     return list;
 }
 
+static const conf_setting_t *setting_of(const char *key)
+{
+    apr_size_t i;
+
+    for (i = 0; i < COUNT(settings); i++) {
+        if (!strcmp(key, settings[i].key)) {
+            return &settings[i];
+        }
+    }
+    return NULL;
+}
+
+/* Where text is wanted it is text, also a passphrase of digits alone. */
+static json_t *env_setting(const char *key, const char *text)
+{
+    const conf_setting_t *s = setting_of(key);
+
+    return s != NULL && s->kind == KIND_TEXT ? json_string(text)
+                                             : env_value(text);
+}
+
 static void env_apply(json_t *root, const char *const *env)
 {
     json_t *app = json_array_get(apps_list(root), 0);
@@ -215,7 +249,8 @@ static void env_apply(json_t *root, const char *const *env)
     for (i = 0; i < COUNT(variables); i++) {
         text = env_get(env, variables[i].name);
         if (text != NULL && *text != '\0') {
-            json_object_set_new(root, variables[i].key, env_value(text));
+            json_object_set_new(root, variables[i].key,
+                                env_setting(variables[i].key, text));
         }
     }
     for (i = 0; i < COUNT(app_variables) && json_is_object(app); i++) {
@@ -265,9 +300,28 @@ static int bool_of(const json_t *value, int *out)
     return 0;
 }
 
+/* A file's mode: 660, "660" and "0660" are the same. */
+static int mode_of(const json_t *value, double max, double *out)
+{
+    const char *text = json_string_value(value);
+    char digits[32];
+    char *end;
+
+    if (json_is_integer(value)) {
+        apr_snprintf(digits, sizeof(digits), "%" APR_INT64_T_FMT,
+                     (apr_int64_t)json_integer_value(value));
+        text = digits;
+    }
+    if (text == NULL || *text < '0' || *text > '7') {
+        return 0;
+    }
+    *out = (double)strtoul(text, &end, 8);
+    return *end == '\0' && *out <= max;
+}
+
 static void number_put(char *to, const conf_setting_t *s, double number)
 {
-    if (s->kind == KIND_INT || s->kind == KIND_BOOL) {
+    if (s->kind == KIND_INT || s->kind == KIND_BOOL || s->kind == KIND_MODE) {
         *(int *)(void *)to = (int)number;
     }
     else if (s->kind == KIND_SECONDS) {
@@ -311,6 +365,12 @@ static const char *setting_read(push_conf_t *conf, const conf_setting_t *s,
             return "must be true or false";
         }
         number_put(to, s, flag);
+        return NULL;
+    case KIND_MODE:
+        if (!mode_of(value, s->max, &number)) {
+            return "must be the octal digits of a mode, as 660";
+        }
+        number_put(to, s, number);
         return NULL;
     default:
         if (!number_of(value, &number) || !(number >= s->min) ||
@@ -358,14 +418,8 @@ static void note(apr_array_header_t *list, const char *name)
 
 static int setting_known(const char *key)
 {
-    apr_size_t i;
-
-    for (i = 0; i < COUNT(settings); i++) {
-        if (!strcmp(key, settings[i].key)) {
-            return 1;
-        }
-    }
-    return chat_app_global(key) || !strcmp(key, APPS);
+    return setting_of(key) != NULL || chat_app_global(key) ||
+           !strcmp(key, APPS);
 }
 
 static void walk_apps(walk_t *w, const json_t *list)
@@ -460,7 +514,7 @@ static const char *default_secret(const chat_apps_t *apps)
 static const char *const *warnings_of(const push_conf_t *conf, const walk_t *w)
 {
     apr_pool_t *p = w->pool;
-    const char **list = apr_pcalloc(p, 4 * sizeof(*list));
+    const char **list = apr_pcalloc(p, 5 * sizeof(*list));
     const char *id = default_secret(&conf->apps);
     int n = 0;
 
@@ -471,6 +525,12 @@ static const char *const *warnings_of(const push_conf_t *conf, const walk_t *w)
     if (w->ignored->nelts > 0) {
         list[n++] = apr_pstrcat(p, "settings of Soketi without effect here: ",
                                 apr_array_pstrcat(p, w->ignored, ' '), NULL);
+    }
+    /* Soketi speaks plain then, too. */
+    if (conf->tls_cert == NULL &&
+        (conf->tls_pass != NULL || conf->tls_ca != NULL)) {
+        list[n++] = "no TLS: ssl.passphrase and ssl.caPath do nothing without "
+                    "ssl.certPath and ssl.keyPath";
     }
     if (id != NULL) {
         list[n++] = apr_psprintf(
@@ -497,18 +557,30 @@ static const char *prefix_normal(const char *prefix, apr_pool_t *p)
                        apr_pstrndup(p, prefix, len), NULL);
 }
 
-/* What several settings say together. */
-static const char *conf_check(push_conf_t *conf, const json_t *root,
-                              apr_pool_t *p)
+/* Where to listen. Never plain where somebody expects TLS. */
+static const char *listen_check(const push_conf_t *conf)
 {
-    const char *cert = json_string_value(chat_conf_find(root, "ssl.certPath"));
-    const char *key = json_string_value(chat_conf_find(root, "ssl.keyPath"));
+    if ((conf->tls_cert == NULL) != (conf->tls_key == NULL)) {
+        return "ssl.certPath and ssl.keyPath go together, and one is missing";
+    }
+    if (conf->tls_cert == NULL && conf->tls_port >= 0) {
+        return "ssl.port is set, but ssl.certPath and ssl.keyPath are not";
+    }
+    if (conf->port < 0 && conf->tls_port < 0 && conf->unix_path == NULL) {
+        return "port is -1, and neither ssl.port nor unix.path says where to "
+               "listen instead";
+    }
+    return NULL;
+}
+
+/* What several settings say together. */
+static const char *conf_check(push_conf_t *conf, apr_pool_t *p)
+{
+    const char *wrong = listen_check(conf);
     int i;
 
-    /* Never plain where somebody expects TLS. */
-    if ((cert != NULL && *cert != '\0') || (key != NULL && *key != '\0')) {
-        return "ssl.certPath and ssl.keyPath: chat-push has no TLS listener, "
-               "let the web server in front end TLS";
+    if (wrong != NULL) {
+        return wrong;
     }
     if (conf->metrics_port >= 0 && conf->metrics_enabled < 0) {
         conf->metrics_enabled = 1;
@@ -571,7 +643,7 @@ apr_status_t push_conf_read(push_conf_t *conf, json_t *root,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    wrong = conf_check(conf, root, p);
+    wrong = conf_check(conf, p);
     if (wrong != NULL) {
         *why = wrong;
         return APR_EINVAL;

@@ -19,11 +19,18 @@
 
 typedef struct {
     const char *host; /* to listen on; "::" or "0.0.0.0": every address */
-    int port;
+    int port; /* -1: no TCP but ssl.port */
     const char *user;  /* to become when started as root; NULL: stay */
     const char *group; /* NULL: the user's */
     int loops;               /* threads; 0: one per core */
     const char *path_prefix; /* before /app and /apps; "" or "/…" */
+    const char *tls_cert;    /* PEM files; NULL: no TLS */
+    const char *tls_key;
+    const char *tls_pass;    /* the key's passphrase or NULL */
+    const char *tls_ca;      /* authorities of clients' certificates or NULL */
+    int tls_port;            /* TLS there, `port` plain; -1: TLS on `port` */
+    const char *unix_path;   /* of a socket to listen on as well, or NULL */
+    int unix_mode;           /* of its name, as 0660 */
     int metrics_enabled;     /* -1: not said, so a taken port is no error */
     const char *metrics_host;
     int metrics_port;

@@ -41,7 +41,10 @@ typedef struct {
     push_loop_t **loops;
     push_conns_t **conns;
     pthread_t *threads;
-    push_listener_t *listener;
+    push_listener_t *listeners[3]; /* port, ssl.port, unix.path: those set */
+    int nlisteners;
+    const char *places;                /* where they listen, for the log */
+    push_tls_t *tls;                   /* certificate and key, NULL: none */
     push_listener_t *metrics_listener; /* NULL: none */
     push_relay_conf_t relay;
     push_reload_t reload;
@@ -281,17 +284,85 @@ static int metrics_listen(process_t *m)
     return fail(why);
 }
 
-static int listen_all(process_t *m)
+/* Certificate and key come before any socket: where they cannot be had nobody
+ * is let in. */
+static int tls_create(process_t *m)
 {
+    const push_tls_files_t files = { .cert = m->conf.tls_cert,
+                                     .key = m->conf.tls_key,
+                                     .passphrase = m->conf.tls_pass,
+                                     .ca = m->conf.tls_ca };
     const char *why = NULL;
 
-    if (push_listener_open(&m->listener, m->conns, push_server.nloops,
-                           m->conf.host, m->conf.port, &why,
-                           m->pool) != APR_SUCCESS) {
+    if (files.cert == NULL) {
+        return 1;
+    }
+    return push_tls_create(&m->tls, &files, &why, m->pool) == APR_SUCCESS
+               ? 1
+               : fail(why);
+}
+
+static void listener_add(process_t *m, push_listener_t *l, const char *place)
+{
+    m->listeners[m->nlisteners++] = l;
+    m->places = m->places == NULL
+                    ? place
+                    : apr_pstrcat(m->pool, m->places, " and ", place, NULL);
+}
+
+/* @param tls  NULL: plain */
+static int port_listen(process_t *m, int port, push_tls_t *tls)
+{
+    const char *why = NULL;
+    push_listener_t *l;
+
+    if (port < 0) {
+        return 1;
+    }
+    if (push_listener_open(&l, m->conns, push_server.nloops, m->conf.host, port,
+                           &why, m->pool) != APR_SUCCESS) {
         return fail(why);
     }
-    push_server.port = push_listener_port(m->listener);
-    return metrics_listen(m);
+    push_listener_secure(l, tls);
+    port = push_listener_port(l);
+    if (push_server.port == 0) {
+        push_server.port = port;
+    }
+    listener_add(m, l,
+                 apr_psprintf(m->pool, "%s:%d%s", m->conf.host, port,
+                              tls != NULL ? " (TLS)" : ""));
+    return 1;
+}
+
+static int path_listen(process_t *m)
+{
+    const char *path = m->conf.unix_path;
+    const char *why = NULL;
+    push_listener_t *l;
+
+    if (path == NULL) {
+        return 1;
+    }
+    if (push_listener_open_path(&l, m->conns, push_server.nloops, path,
+                                m->conf.unix_mode, &why,
+                                m->pool) != APR_SUCCESS) {
+        return fail(why);
+    }
+    listener_add(m, l, apr_pstrcat(m->pool, "unix:", path, NULL));
+    return 1;
+}
+
+static int listen_all(process_t *m)
+{
+    push_tls_t *on_port;
+
+    if (!tls_create(m)) {
+        return 0;
+    }
+    on_port = m->conf.tls_port < 0 ? m->tls : NULL;
+    return port_listen(m, m->conf.port, on_port) &&
+           port_listen(m, m->conf.tls_port, m->tls) && path_listen(m) &&
+           metrics_listen(m);
 }
 
 static void *run_loop(void *loop)
@@ -331,13 +402,13 @@ static void announce(const process_t *m, apr_uint64_t files)
                                push_listener_port(m->metrics_listener));
     }
     push_log(PUSH_LOG_INFO,
-             "listening on %s:%d%s%s with %d %s and %d %s, at most "
+             "listening on %s%s%s with %d %s and %d %s, at most "
              "%" APR_UINT64_T_FMT " open files%s%s",
-             m->conf.host, push_server.port,
-             *m->conf.path_prefix ? " below " : "", m->conf.path_prefix,
-             push_server.nloops, push_server.nloops == 1 ? "loop" : "loops",
-             m->conf.apps.n, m->conf.apps.n == 1 ? "app" : "apps", files,
-             metrics, push_server.relay ? ", relaying the event log" : "");
+             m->places, *m->conf.path_prefix ? " below " : "",
+             m->conf.path_prefix, push_server.nloops,
+             push_server.nloops == 1 ? "loop" : "loops", m->conf.apps.n,
+             m->conf.apps.n == 1 ? "app" : "apps", files, metrics,
+             push_server.relay ? ", relaying the event log" : "");
 }
 
 /* --- ending --- */
@@ -414,7 +485,9 @@ static void end(process_t *m, const sigset_t *set)
 
     push_log(PUSH_LOG_INFO, "closing");
     push_server_close();
-    push_listener_close(m->listener);
+    for (i = 0; i < m->nlisteners; i++) {
+        push_listener_close(m->listeners[i]);
+    }
     if (push_server.relay != NULL) {
         push_relay_stop(push_server.relay);
     }

@@ -213,7 +213,7 @@ test('what keeps it from starting is one sentence and status 1', async () => {
     ['a list', {}, ['--config', file('list.json', '[]')], /list\.json/],
     ['a wrong port', { SOKETI_PORT: 'many' }, [], /port/],
     ['an app without secret', { SOKETI_DEFAULT_APP_SECRET: '' }, ['--config', file('app.json', { 'appManager.array.apps': [{ id: 'a', key: 'k' }] })], /apps\[0\]\.secret/],
-    ['TLS that is not there', { SOKETI_SSL_CERT: '/x', SOKETI_SSL_KEY: '/y' }, [], /ssl\.certPath/],
+    ['a certificate that is not there', { SOKETI_SSL_CERT: '/x', SOKETI_SSL_KEY: '/y' }, [], /ssl\.certPath: \/x cannot be read/],
     ['no such address', { SOKETI_HOST: '203.0.113.7' }, [], /203\.0\.113\.7/],
     ['an unknown log format', { CHAT_PUSH_LOG_FORMAT: 'xml' }, [], /log\.format/],
     ['an unknown argument', {}, ['--nonsense'], /usage/],

@@ -150,7 +150,13 @@ static void what_is_wrong_is_named(void **state)
         { "{\"database\":{\"url\":\"postgres://h/d\"}}", "database.url" },
         { "{\"appManager.array.apps\":7}", "appManager.array.apps" },
         /* Never plain where somebody expects TLS. */
-        { "{\"ssl\":{\"certPath\":\"/x\"}}", "ssl.certPath" },
+        { "{\"ssl\":{\"certPath\":\"/x\"}}", "ssl.keyPath" },
+        { "{\"ssl\":{\"keyPath\":\"/x\"}}", "ssl.certPath" },
+        { "{\"ssl\":{\"port\":6443}}", "ssl.port" },
+        { "{\"port\":-1}", "unix.path" },
+        { "{\"unix\":{\"mode\":\"rw\"}}", "unix.mode" },
+        { "{\"unix\":{\"mode\":668}}", "unix.mode" },
+        { "{\"unix\":{\"mode\":\"1777\"}}", "unix.mode" },
     };
     push_conf_t conf;
     const char *why;
@@ -165,6 +171,53 @@ static void what_is_wrong_is_named(void **state)
             fail_msg("'%s' does not name %s", why, wrong[i].names);
         }
     }
+}
+
+static void a_mode_is_octal_however_it_is_written(void **state)
+{
+    static const char *const spellings[] = {
+        "{\"unix\":{\"mode\":620}}", "{\"unix\":{\"mode\":\"620\"}}",
+        "{\"unix.mode\":\"0620\"}"
+    };
+    const char *const env[] = { "CHAT_PUSH_UNIX_MODE=620", NULL };
+    const char *why = NULL;
+    push_conf_t conf;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
+        assert_int_equal(read_conf(&conf, spellings[i], no_env, &why),
+                         APR_SUCCESS);
+        assert_int_equal(conf.unix_mode, 0620);
+    }
+    assert_int_equal(read_conf(&conf, "{}", env, &why), APR_SUCCESS);
+    assert_int_equal(conf.unix_mode, 0620);
+    assert_int_equal(read_conf(&conf, "{}", no_env, &why), APR_SUCCESS);
+    assert_int_equal(conf.unix_mode, 0660);
+}
+
+static void variables_of_tls_are_text_and_soketis(void **state)
+{
+    const char *const env[] = { "SOKETI_SSL_CERT=/c", "SOKETI_SSL_KEY=/k",
+                                "SOKETI_SSL_PASS=123456", "SOKETI_SSL_CA=/a",
+                                NULL };
+    const char *why = NULL;
+    push_conf_t conf;
+
+    (void)state;
+    assert_int_equal(read_conf(&conf, "{" SAFE_APP "}", env, &why),
+                     APR_SUCCESS);
+    assert_string_equal(conf.tls_cert, "/c");
+    assert_string_equal(conf.tls_key, "/k");
+    assert_string_equal(conf.tls_pass, "123456");
+    assert_string_equal(conf.tls_ca, "/a");
+    assert_int_equal(conf.tls_port, -1);
+    assert_null(conf.warnings[0]);
+
+    /* Without a certificate it is as with Soketi: plain, but not silently. */
+    assert_int_equal(read_conf(&conf, "{" SAFE_APP "}", env + 3, &why),
+                     APR_SUCCESS);
+    assert_non_null(strstr(conf.warnings[0], "no TLS"));
 }
 
 static void a_path_prefix_has_one_form(void **state)
@@ -240,6 +293,8 @@ int main(void)
         cmocka_unit_test(pusher_variables_name_the_app_too),
         cmocka_unit_test(unknown_settings_are_named),
         cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(a_mode_is_octal_however_it_is_written),
+        cmocka_unit_test(variables_of_tls_are_text_and_soketis),
         cmocka_unit_test(a_path_prefix_has_one_form),
         cmocka_unit_test(a_running_process_takes_what_it_can),
     };
