@@ -2,9 +2,10 @@
 /*
  * fuzz_ws.c - a client's frames, whole and cut.
  *
- * The input is a stream of frames after one byte that says where to cut. A
- * header cut short must wait or fail as the whole one does; payload unmasked
- * and fed in two pieces must end as in one; what is echoed must parse again.
+ * The input is a stream of frames after one byte that says where to cut, and in
+ * its top bit whether frames may be compressed. A header cut short must wait or
+ * fail as the whole one does; payload unmasked and fed in two pieces must end as
+ * in one; what is echoed must parse again.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 #include "ws.h"
 
 #define LIMIT 100000
+
+static int deflate; /* agreed on for this input */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,7 +34,7 @@ static ws_result_t parse_exact(ws_head_t *h, const uint8_t *data, size_t len)
 
     must(copy != NULL);
     memcpy(copy, data, len);
-    r = ws_head_parse(h, copy, len, LIMIT, 0);
+    r = ws_head_parse(h, copy, len, LIMIT, deflate);
     free(copy);
     return r;
 }
@@ -79,7 +82,7 @@ static int data_check(ws_message_t *m, const ws_head_t *h, uint8_t *payload,
     if (ws_message_begin(m, h, LIMIT) != WS_DONE) {
         return 0;
     }
-    must(m->len <= LIMIT);
+    must(m->len <= ws_wire_limit(LIMIT, m->compressed));
     pieces = *m;
     cut = cut > h->len ? h->len : cut;
     ws_unmask(payload, cut, h->mask, 0);
@@ -107,7 +110,7 @@ static void header_check(const ws_head_t *h)
 
     out[1] |= 0x80;
     memcpy(out + n, h->mask, 4);
-    must(ws_head_parse(&again, out, n + 4, LIMIT, 0) == WS_DONE);
+    must(ws_head_parse(&again, out, n + 4, LIMIT, deflate) == WS_DONE);
     must(again.size == h->size && again.len == h->len &&
          again.opcode == h->opcode && again.fin == h->fin);
 }
@@ -141,7 +144,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     copy = malloc(size);
     must(copy != NULL);
     memcpy(copy, data + 1, size - 1);
-    stream_check(copy, size - 1, data[0]);
+    deflate = data[0] >> 7;
+    stream_check(copy, size - 1, data[0] & 0x7f);
     free(copy);
     ws_key_valid((const char *)data, size);
     return 0;
