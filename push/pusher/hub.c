@@ -49,7 +49,8 @@ typedef struct kept_t {
 #define BACKLOG_CHAINS 1024
 #define BACKLOG_MOST 100000 /* events kept by a loop */
 #define BACKLOG_BYTES                                                          \
-    (64 * 1024 * 1024) /* of their frames, which loops share */
+    (64 * 1024 * 1024) /* of their frames, which loops share; what compressed  \
+                          twins they get comes on top */
 
 /* A loop's own list of them, all zero is empty. */
 typedef struct {

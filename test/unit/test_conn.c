@@ -321,10 +321,13 @@ static void wait_for(const int *number, int wanted)
     assert_int_equal(seen(number), wanted);
 }
 
-#define UPGRADE                                                                \
+#define UPGRADE_WITH(more)                                                     \
     "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"                    \
     "Connection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n"         \
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" more "\r\n"
+#define UPGRADE UPGRADE_WITH("")
+#define UPGRADE_DEFLATE                                                        \
+    UPGRADE_WITH("Sec-WebSocket-Extensions: permessage-deflate\r\n")
 
 static int open_ws(void)
 {
@@ -903,6 +906,39 @@ static void a_reader_past_the_limit_is_dropped_alone(void **state)
     close(fine);
 }
 
+/* The limit is on what waits, and what waits is compressed: a flood that ends a
+ * plain reader is a few hundred kilobytes here. */
+static void a_slow_reader_that_compresses_has_more_patience(void **state)
+{
+    char head[4], frame[6000];
+    apr_size_t len;
+    int fd = open_pair(), i;
+
+    (void)state;
+    say_text(fd, UPGRADE_DEFLATE);
+    assert_non_null(strstr(hear_answer(fd), "permessage-deflate"));
+    say_frame(fd, "flood 1000");
+    usleep(100000);
+    assert_int_equal(seen(&nclosed), 0);
+    for (i = 0; i < 1000; i++) {
+        hear(fd, head, 2);
+        assert_int_equal((unsigned char)head[0], 0xc2); /* RSV1, binary */
+        len = (unsigned char)head[1];
+        if (len == 126) {
+            hear(fd, head + 2, 2);
+            len = (apr_size_t)((unsigned char)head[2] << 8 |
+                               (unsigned char)head[3]);
+        }
+        assert_true(len < 1000);
+        hear(fd, frame, len);
+    }
+    say_frame(fd, "hello");
+    hear(fd, frame, 7);
+    assert_memory_equal(frame, "\x81\x05hello", 7);
+    assert_int_equal(push_conns_queued(conns), 0);
+    close(fd);
+}
+
 /* A message of 70,000 bytes of which some are missing. */
 static int open_unfinished_ws(void)
 {
@@ -1079,6 +1115,7 @@ int main(void)
         CONN_TEST(a_connection_killed_by_its_own_message_is_gone),
         CONN_TEST(a_closing_peer_that_never_answers_is_ended_in_time),
         CONN_TEST(a_slow_reader_gets_everything_below_the_limit),
+        CONN_TEST(a_slow_reader_that_compresses_has_more_patience),
         CONN_TEST(a_reader_past_the_limit_is_dropped_alone),
         CONN_TEST(unfinished_messages_have_so_much_room_together),
         CONN_TEST(open_websockets_are_looked_at_when_they_want),

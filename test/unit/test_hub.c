@@ -28,10 +28,18 @@
 #define CLIENTS 24
 #define QUEUE 100000000 /* bytes that may wait, unless a test wants less */
 
-static const char
-    upgrade[] = "GET /app/k HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
-                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+#define UPGRADE                                                                \
+    "GET /app/k HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"                 \
+    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"                     \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define DEFLATE "Sec-WebSocket-Extensions: permessage-deflate"
+
+/* A third of the peers compresses, a third does with a small window. */
+static const char *const upgrades[] = {
+    UPGRADE "\r\n", UPGRADE DEFLATE "\r\n\r\n",
+    UPGRADE DEFLATE "; server_max_window_bits=9\r\n\r\n"
+};
+#define KIND(i) ((i) / LOOPS % 3) /* of a peer, an index of upgrades */
 
 /* A client and the far end of its socket. */
 typedef struct {
@@ -55,7 +63,7 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
 {
     (void)body;
     (void)len;
-    assert_true(push_conn_upgrade(c, head, 0));
+    assert_true(push_conn_upgrade(c, head, 1));
     accepted = c;
 }
 
@@ -112,6 +120,24 @@ static void turns(void)
 /* What has come to a peer since the last look: a count of messages; the last
  * one's text in `last`. */
 static char last[65536];
+static int last_packed; /* it was compressed */
+
+static void take(const unsigned char *data, size_t len, int packed)
+{
+    static push_deflate_t unpacker;
+    apr_size_t n = len;
+    char *text = (char *)data;
+
+    if (packed) {
+        assert_int_equal(push_deflate_unpack(&unpacker, WS_TEXT, &text, &n,
+                                             data, len, sizeof(last) - 1),
+                         WS_DONE);
+    }
+    memcpy(last, text, n);
+    last[n] = '\0';
+    last_packed = packed;
+    push_deflate_clear(&unpacker);
+}
 
 static int received(peer_t *p)
 {
@@ -121,6 +147,7 @@ static int received(peer_t *p)
     int messages = 0;
 
     while (at < n) {
+        int packed = (buf[at] & 0x40) != 0;
         size_t len = buf[at + 1];
 
         at += 2;
@@ -128,8 +155,7 @@ static int received(peer_t *p)
             len = (size_t)buf[at] * 256 + buf[at + 1];
             at += 2;
         }
-        memcpy(last, buf + at, len);
-        last[len] = '\0';
+        take(buf + at, len, packed);
         at += (ssize_t)len;
         messages++;
     }
@@ -150,8 +176,9 @@ static void connect_peers(void)
         p->loop = i % LOOPS;
         p->fd = pair[1];
         accepted = NULL;
-        assert_non_null(push_conn_accept(conns[p->loop], pair[0], upgrade,
-                                         sizeof(upgrade) - 1));
+        assert_non_null(push_conn_accept(conns[p->loop], pair[0],
+                                         upgrades[KIND(i)],
+                                         strlen(upgrades[KIND(i)])));
         turn(p->loop);
         turn(p->loop);
         assert_non_null(accepted);
@@ -279,6 +306,31 @@ static void an_event_reaches_every_subscriber_of_every_loop_once(void **state)
     }
     publish(-1, "nobody", "x", 0);
     turns();
+}
+
+static void who_compresses_hears_the_same(void **state)
+{
+    char data[2001];
+    int i, from;
+
+    (void)state;
+    memset(data, 'x', sizeof(data) - 1);
+    data[sizeof(data) - 1] = '\0';
+    for (i = 0; i < CLIENTS; i++) {
+        join(i, i % 4 < 2 ? "private-a" : "private.a");
+    }
+    for (from = -1; from < LOOPS; from++) {
+        data[0] = (char)('a' + from + 1);
+        publish(from, "private-a", data, 0);
+        turns();
+        for (i = 0; i < CLIENTS; i++) {
+            assert_int_equal(received(&peers[i]), 1);
+            assert_non_null(strstr(last, data));
+            assert_non_null(strstr(last, i % 4 < 2 ? "\"private-a\""
+                                                   : "\"private.a\""));
+            assert_int_equal(last_packed, KIND(i) != 0);
+        }
+    }
 }
 
 static void the_excluded_socket_gets_nothing(void **state)
@@ -914,6 +966,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HUB_TEST(an_event_reaches_every_subscriber_of_every_loop_once),
+        HUB_TEST(who_compresses_hears_the_same),
         HUB_TEST(the_excluded_socket_gets_nothing),
         HUB_TEST(events_of_one_publisher_arrive_in_order),
         HUB_TEST(joining_again_changes_nothing),
