@@ -45,6 +45,7 @@ typedef struct {
     int activity_timeout;        /* seconds of silence before a ping */
     int pong_timeout;            /* seconds of silence after it */
     int auth_timeout;            /* ms to sign in where an app demands it */
+    int canary_ms;               /* between two canaries; 0: none */
     int drain_ms;                /* over which clients are sent away */
     int shutdown_grace;          /* ms then for those that do not answer */
     const char *log_format; /* text, logfmt or json */

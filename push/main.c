@@ -254,6 +254,19 @@ static int webhooks_create(process_t *m)
     return rv == APR_SUCCESS ? 1 : failed(m, rv, "webhooks");
 }
 
+static int canary_create(process_t *m)
+{
+    apr_status_t rv;
+
+    if (m->conf.canary_ms == 0) {
+        return 1;
+    }
+    rv = push_canary_create(&push_server.canary, m->loops, push_server.nloops,
+                            &m->clients, (apr_uint32_t)m->conf.canary_ms,
+                            m->pool);
+    return rv == APR_SUCCESS ? 1 : failed(m, rv, "the canary");
+}
+
 /* Nobody asked for metrics by name: a taken port is then no reason not to
  * start. */
 static int metrics_listen(process_t *m)
@@ -389,6 +402,10 @@ static int threads_start(process_t *m)
         push_webhooks_start(push_server.webhooks) != APR_SUCCESS) {
         return fail("the webhooks' thread cannot be started");
     }
+    if (push_server.canary != NULL &&
+        push_canary_start(push_server.canary) != APR_SUCCESS) {
+        return fail("the canary's thread cannot be started");
+    }
     return 1;
 }
 
@@ -488,6 +505,9 @@ static void end(process_t *m, const sigset_t *set)
     for (i = 0; i < m->nlisteners; i++) {
         push_listener_close(m->listeners[i]);
     }
+    if (push_server.canary != NULL) {
+        push_canary_stop(push_server.canary);
+    }
     if (push_server.relay != NULL) {
         push_relay_stop(push_server.relay);
     }
@@ -522,7 +542,7 @@ int main(int argc, char **argv)
     signals_block(&set);
     files = descriptors();
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
-        !webhooks_create(&m) || !listen_all(&m) || !privilege_drop(&m) ||
+        !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) || !privilege_drop(&m) ||
         !relay_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;

@@ -225,12 +225,35 @@ static void webhook_samples(sink_t *s)
            "Webhook events waiting for their receivers.", c.queued);
 }
 
+static void canary_samples(sink_t *s)
+{
+    push_canary_figures_t f;
+    char why[PUSH_CANARY_WHY];
+
+    if (push_server.canary == NULL) {
+        return;
+    }
+    push_canary_figures(push_server.canary, &f);
+    single(s, "canary_rounds_total", "counter",
+           "Events the process has sent to itself through every loop.",
+           f.rounds);
+    single(s, "canary_failures_total", "counter",
+           "Those that did not come back in time.", f.failures);
+    single(s, "canary_round_trip_microseconds", "gauge",
+           "From request to the last loop's event, the last that came back.",
+           f.micros);
+    single(s, "canary_well", "gauge",
+           "Whether the last one came back; /ready says the same.",
+           push_canary_well(push_server.canary, why) ? 1 : 0);
+}
+
 static void all_samples(sink_t *s)
 {
     app_samples(s);
     process_samples(s);
     relay_samples(s);
     webhook_samples(s);
+    canary_samples(s);
 }
 
 void push_metrics_text(push_text_t *out)

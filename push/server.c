@@ -38,6 +38,15 @@ push_hub_t *push_server_hub(const push_conn_t *c)
     return push_hub_of(push_server.hubs, push_loop_index(push_conn_loop(c)));
 }
 
+push_apps_t *push_server_apps(const push_conn_t *c)
+{
+    push_apps_t *own = push_server.canary != NULL
+                           ? push_canary_apps(push_server.canary, c)
+                           : NULL;
+
+    return own != NULL ? own : push_server.apps;
+}
+
 int push_server_closing(void)
 {
     return __atomic_load_n(&push_server.closing, __ATOMIC_RELAXED);

@@ -10,6 +10,7 @@
 #ifndef PUSH_SERVER_H
 #define PUSH_SERVER_H
 
+#include "canary.h"
 #include "conf.h"
 #include "hub.h"
 #include "relay.h"
@@ -24,6 +25,7 @@ typedef struct {
     int nloops;
     push_relay_t *relay;       /* NULL: no event log */
     push_webhooks_t *webhooks; /* NULL: no app has any */
+    push_canary_t *canary;     /* NULL: none */
     apr_uint64_t boot;    /* first half of socket ids: differs at each start */
     int identities;       /* whether `private.` names are private here */
     int port;             /* really listened on */
@@ -46,6 +48,9 @@ void push_server_limits(push_protocol_t *proto, const push_conf_t *conf);
 
 /** The hub of the loop a connection lives on. */
 push_hub_t *push_server_hub(const push_conn_t *c);
+
+/** The apps a connection can name. */
+push_apps_t *push_server_apps(const push_conn_t *c);
 
 int push_server_closing(void);
 

@@ -563,6 +563,11 @@ apr_status_t push_conns_create(push_conns_t **out, push_loop_t *loop,
 
 /* --- asking -------------------------------------------------------------- */
 
+void push_conns_number(push_conns_t *conns, apr_uint64_t first)
+{
+    conns->next_id = first - 1;
+}
+
 void *push_conn_client(push_conn_t *c) { return (char *)c + CONN_SIZE; }
 
 push_conn_t *push_conn_of(void *client)

@@ -143,6 +143,12 @@ push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
 /** The same with TLS, and without bytes already read. */
 push_conn_t *push_conn_accept_tls(push_conns_t *conns, int fd, push_tls_t *tls);
 
+/**
+ * Number the connections from here on: where a loop has several sets of them
+ * that share a protocol, their ids must differ. Before the first one.
+ */
+void push_conns_number(push_conns_t *conns, apr_uint64_t first);
+
 /** The protocol's struct of a connection. */
 void *push_conn_client(push_conn_t *c);
 /** The connection of a protocol's struct. */

@@ -290,7 +290,7 @@ static const route_t *route_find(api_request_t *r, http_span_t path)
         api_error(r, 404, "There is nothing at this path");
         return NULL;
     }
-    r->app = push_app_by_id(push_server.apps, rest.at,
+    r->app = push_app_by_id(push_server_apps(r->c), rest.at,
                             (apr_size_t)(slash - rest.at));
     if (r->app == NULL) {
         api_error(r, 404, "The app in the path does not exist");
@@ -449,8 +449,15 @@ static void health(api_request_t *r)
 
 static void ready(api_request_t *r)
 {
+    char why[PUSH_CANARY_WHY];
+
     if (push_server_closing()) {
         api_error(r, 503, "The server is closing. Choose another server. :)");
+        return;
+    }
+    if (push_server.canary != NULL &&
+        !push_canary_well(push_server.canary, why)) {
+        api_error(r, 503, "The canary did not come back: %s", why);
         return;
     }
     health(r);

@@ -67,6 +67,7 @@ typedef struct push_app_t {
     chat_app_t nothing;       /* conf of a removed one: it allows nothing, and
                                  has its id for the log */
     int removed;              /* in no table any more */
+    int hidden;               /* the canary's: in no figure and no log */
     int settled;              /* removed, and its last connection has gone */
 } push_app_t;
 

@@ -205,7 +205,7 @@ push_entry_t *push_entry_get(push_directory_t *d, push_shard_t *s,
 
 static int counted(const push_directory_t *d, const push_entry_t *e)
 {
-    return push_entry_name(d, e)[0] != '#';
+    return push_entry_name(d, e)[0] != '#' && !e->app->hidden;
 }
 
 void push_entry_occupy(push_directory_t *d, push_entry_t *e, int loop)

@@ -601,8 +601,11 @@ void push_hub_send_count(push_hub_t *hub, const push_name_t *name,
 /* --- joining and leaving --- */
 
 /* Only the hub's loop writes it. */
-static void subscriptions_add(push_hub_t *hub, int n)
+static void subscriptions_add(push_hub_t *hub, const push_app_t *app, int n)
 {
+    if (app->hidden) {
+        return;
+    }
     __atomic_store_n(&hub->subscriptions, hub->subscriptions + (apr_uint32_t)n,
                      __ATOMIC_RELAXED);
 }
@@ -712,7 +715,7 @@ push_join_t push_hub_join(push_hub_t *hub, const push_name_t *name,
     sub.channel = ch;
     sub.index = channel_add(ch, client, name->alias);
     *out = subs_add(&client->subs, &sub);
-    subscriptions_add(hub, 1);
+    subscriptions_add(hub, name->app, 1);
     return PUSH_JOIN_OK;
 }
 
@@ -747,7 +750,7 @@ static void leave(push_hub_t *hub, const push_subscription_t *sub)
     int counted = told_count(e->app, push_entry_name(d, e),
                              sub->member != NULL);
 
-    subscriptions_add(hub, -1);
+    subscriptions_add(hub, e->app, -1);
     channel_remove(ch, (apr_uint32_t)sub->index);
     if (ch->n > 0 && sub->member == NULL && !counted) {
         __atomic_store_n(count, *count - 1, __ATOMIC_RELAXED);

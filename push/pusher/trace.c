@@ -72,7 +72,7 @@ void push_trace_opened(push_conn_t *c, const push_client_t *me)
 {
     fields_t f;
 
-    if (!push_log_on(PUSH_LOG_DEBUG)) {
+    if (!push_log_on(PUSH_LOG_DEBUG) || me->app->hidden) {
         return;
     }
     who(&f, c, me->app);
@@ -96,7 +96,7 @@ void push_trace_closed(push_conn_t *c, const push_client_t *me, push_end_t why,
                                                    : PUSH_LOG_DEBUG;
     fields_t f;
 
-    if (!push_log_on(level)) {
+    if (!push_log_on(level) || (me->app != NULL && me->app->hidden)) {
         return;
     }
     who(&f, c, me->app);

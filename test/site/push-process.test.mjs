@@ -308,6 +308,29 @@ test('a user it cannot become keeps it from starting', async () => {
   assert.match(r.stderr, /user: only root can become root: start as root, or as that user/);
 });
 
+test('the canary comes and goes without a trace, and nobody else can be it', async () => {
+  const child = await new Push().start({ env: { CHAT_PUSH_CANARY_SECONDS: '0.05', CHAT_PUSH_LOG_LEVEL: 'debug' } });
+  assert.deepEqual(await child.http('GET', '/ready').then((r) => [r.status, r.text]), [200, 'OK']);
+  const s = await child.raw();
+  await s.join('private-canary');
+  const rounds = async () => Number((await (await fetch(`${child.metrics}/metrics`)).text()).match(/_canary_rounds_total\{[^}]*\} (\d+)/)[1]);
+  const begun = await rounds();
+  await eventually(async () => await rounds() > begun + 10, 'rounds', 20000);
+  assert.deepEqual(await s.drain(), [], 'a channel of that name is another one');
+  const { channels } = (await child.call('GET', '/channels')).json;
+  assert.deepEqual(Object.entries(channels).map(([name, c]) => [name, c.subscription_count]), [['private-canary', 1]]);
+  const text = await (await fetch(`${child.metrics}/metrics`)).text();
+  assert.match(text, /soketi_connected\{app_id="app1",port="\d+"\} 1\n/);
+  assert.match(text, /soketi_new_connections_total\{app_id="app1",port="\d+"\} 1\n/);
+  assert.match(text, /soketi_published_total\{app_id="app1",port="\d+"\} 0\n/);
+  assert.doesNotMatch(text, /app_id="canary"/);
+  assert.equal((await child.refused(child.url(undefined, 'canary'))).code, 4001);
+  assert.doesNotMatch(child.stderr, /app=canary/);
+  assert.equal((await child.http('GET', '/ready')).status, 200);
+  await s.close();
+  assert.equal((await child.stop()).code, 0);
+});
+
 for (const [format, read] of [
   ['json', (line) => JSON.parse(line)],
   ['logfmt', (line) => Object.fromEntries([...line.matchAll(/(\w+)=("(?:[^"\\]|\\.)*"|\S*)/g)].map(([, k, v]) => [k, v.startsWith('"') ? v.slice(1, -1) : v]))],
