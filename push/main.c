@@ -542,8 +542,8 @@ int main(int argc, char **argv)
     signals_block(&set);
     files = descriptors();
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
-        !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) || !privilege_drop(&m) ||
-        !relay_create(&m)) {
+        !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) ||
+        !privilege_drop(&m) || !relay_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }
