@@ -41,6 +41,8 @@ typedef struct {
     const char *const *origins; /* allowedOrigins, NULL-terminated; NULL: any */
     const char *auth_endpoint;  /* authEndpoint, or NULL: no `private.` names */
     apr_int64_t max_connections;    /* -1: no limit */
+    apr_int64_t max_per_user;       /* of these, signed in as one; -1 */
+    apr_int64_t max_per_address;    /* of these, of one client's address; -1 */
     apr_int64_t max_backend_events; /* per second, -1: no limit */
     apr_int64_t max_client_events; /* per second and socket; 10; -1: no limit */
     apr_int64_t max_read_requests; /* per second, -1: no limit */

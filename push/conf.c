@@ -18,6 +18,8 @@
 #include <apr_tables.h>
 
 #define APPS "appManager.array.apps"
+#define TRUSTED "trustedProxies"
+#define TRUSTED_USUAL "127.0.0.0/8, ::1, unix"
 
 typedef enum {
     KIND_TEXT, /* const char *; "" is NULL when there is no default */
@@ -97,6 +99,7 @@ static const struct {
     { "SOKETI_PORT", "port" },
     { "SOKETI_PATH_PREFIX", "pathPrefix" },
     { "CHAT_PUSH_LOOPS", "loops" },
+    { "CHAT_PUSH_TRUSTED_PROXIES", TRUSTED },
     { "SOKETI_METRICS_ENABLED", "metrics.enabled" },
     { "SOKETI_METRICS_HOST", "metrics.host" },
     { "SOKETI_METRICS_SERVER_PORT", "metrics.port" },
@@ -421,7 +424,7 @@ static void note(apr_array_header_t *list, const char *name)
 static int setting_known(const char *key)
 {
     return setting_of(key) != NULL || chat_app_global(key) ||
-           !strcmp(key, APPS);
+           !strcmp(key, APPS) || !strcmp(key, TRUSTED);
 }
 
 static void walk_apps(walk_t *w, const json_t *list)
@@ -497,6 +500,64 @@ static void walk_env(walk_t *w, const char *const *env)
                  name);
         }
     }
+}
+
+/* One proxy of the list, or one network of them; 0 when it is none. */
+static int trusted_add(apr_array_header_t *nets, int *local, const char *text,
+                       apr_size_t len)
+{
+    push_net_t net;
+
+    if (len == 4 && !memcmp(text, "unix", 4)) {
+        *local = 1;
+        return 1;
+    }
+    if (!push_net_parse(&net, text, len)) {
+        return 0;
+    }
+    APR_ARRAY_PUSH(nets, push_net_t) = net;
+    return 1;
+}
+
+/* The proxies of a text, with commas or blanks between them. */
+static int trusted_split(apr_array_header_t *nets, int *local, const char *text)
+{
+    apr_size_t len;
+
+    for (text += strspn(text, ", "); *text != '\0';
+         text += strspn(text, ", ")) {
+        len = strcspn(text, ", ");
+        if (!trusted_add(nets, local, text, len)) {
+            return 0;
+        }
+        text += len;
+    }
+    return 1;
+}
+
+/* A list of strings, or one string as an environment has it; an empty one
+ * trusts nobody. */
+static const char *trusted_read(push_conf_t *conf, const json_t *value,
+                                apr_pool_t *p)
+{
+    apr_array_header_t *nets = apr_array_make(p, 4, sizeof(push_net_t));
+    const char *text = value == NULL || json_is_null(value)
+                           ? TRUSTED_USUAL
+                           : json_string_value(value);
+    int right = text != NULL ? trusted_split(nets, &conf->trusted.local, text)
+                             : json_is_array(value);
+    apr_size_t i;
+
+    for (i = 0; right && i < json_array_size(value); i++) {
+        text = json_string_value(json_array_get(value, i));
+        right = text != NULL &&
+                trusted_add(nets, &conf->trusted.local, text, strlen(text));
+    }
+    conf->trusted.list = (const push_net_t *)(void *)nets->elts;
+    conf->trusted.n = nets->nelts;
+    return right ? NULL
+                 : "must be a list of addresses, networks (address/bits) and "
+                   "\"unix\"";
 }
 
 static const char *default_secret(const chat_apps_t *apps)
@@ -640,6 +701,11 @@ apr_status_t push_conf_read(push_conf_t *conf, json_t *root,
             *why = apr_psprintf(p, "%s %s", settings[i].key, wrong);
             return APR_EINVAL;
         }
+    }
+    wrong = trusted_read(conf, chat_conf_find(root, TRUSTED), p);
+    if (wrong != NULL) {
+        *why = apr_psprintf(p, "%s %s", TRUSTED, wrong);
+        return APR_EINVAL;
     }
     rv = chat_apps_read(&conf->apps, root, why, p);
     if (rv != APR_SUCCESS) {

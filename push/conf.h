@@ -14,6 +14,7 @@
 #define PUSH_CONF_H
 
 #include "app.h"
+#include "forwarded.h"
 
 #include <apr_tables.h>
 
@@ -62,6 +63,7 @@ typedef struct {
     int webhooks_private;        /* targets may be private addresses */
     int webhooks_batching;       /* several events in one request */
     int webhooks_gather;         /* ms an event waits for company */
+    push_nets_t trusted;         /* proxies whose X-Forwarded-For counts */
     chat_apps_t apps;            /* at least one */
     const char *const *warnings; /* sentences for the log, NULL-terminated */
 } push_conf_t;

@@ -27,10 +27,13 @@ static apr_status_t boot_number(apr_uint64_t *boot)
 
 apr_status_t push_server_prepare(void)
 {
+    apr_status_t rv;
+
     push_server.pong = pusher_pong();
     push_server.ping = pusher_ping(PUSHER_NEWEST);
     push_server.ping_4 = pusher_ping(PUSHER_OLDEST);
-    return boot_number(&push_server.boot);
+    rv = push_quota_init(&push_server.quota);
+    return rv == APR_SUCCESS ? boot_number(&push_server.boot) : rv;
 }
 
 push_hub_t *push_server_hub(const push_conn_t *c)

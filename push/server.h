@@ -13,6 +13,7 @@
 #include "canary.h"
 #include "conf.h"
 #include "hub.h"
+#include "quota.h"
 #include "relay.h"
 #include "webhook.h"
 
@@ -27,6 +28,7 @@ typedef struct {
     push_webhooks_t *webhooks; /* NULL: no app has any */
     push_canary_t *canary;     /* NULL: none */
     apr_uint64_t boot;    /* first half of socket ids: differs at each start */
+    push_quota_t quota;   /* connections by user and address */
     int identities;       /* whether `private.` names are private here */
     int port;             /* really listened on */
     int closing;          /* atomic: no new clients; the others are sent away */

@@ -3,6 +3,7 @@
  * hook.c - filters, the delay of leavings, batches and retries, see hook.h.
  */
 #include "hook.h"
+#include "hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,38 +120,14 @@ push_hook_event_t *push_hook_event(void *owner, push_hook_type_t type,
 
 /* --- the hold --- */
 
-/* One step of a multiply-and-fold hash, keyed. */
-static apr_uint64_t fold(apr_uint64_t a, apr_uint64_t b)
-{
-    __uint128_t product = (__uint128_t)a * b;
-
-    return (apr_uint64_t)product ^ (apr_uint64_t)(product >> 64);
-}
-
-static apr_uint64_t hash_text(apr_uint64_t h, apr_uint64_t seed,
-                              const char *text, apr_size_t len)
-{
-    apr_uint64_t word;
-    apr_size_t n;
-
-    h = fold(h ^ len, seed | 1);
-    for (; len > 0; text += n, len -= n) {
-        word = 0;
-        n = len < sizeof(word) ? len : sizeof(word);
-        memcpy(&word, text, n);
-        h = fold(h ^ word, seed | 1);
-    }
-    return h;
-}
-
 /* Of whom an event is about; the two of a pair have the same. */
 static apr_uint64_t hash_of(const push_hold_t *hold, const push_hook_event_t *e)
 {
     apr_uint64_t h = hold->seed ^ (apr_uintptr_t)e->owner;
 
-    h = hash_text(h, hold->seed, e->channel, e->channel_len);
-    h = hash_text(h, hold->seed, e->id, e->id_len);
-    return fold(h ^ 0x9e3779b97f4a7c15u, hold->seed | 1);
+    h = push_hash_text(h, hold->seed, e->channel, e->channel_len);
+    h = push_hash_text(h, hold->seed, e->id, e->id_len);
+    return push_hash_fold(h ^ 0x9e3779b97f4a7c15u, hold->seed | 1);
 }
 
 static push_hook_event_t **chain_of(push_hold_t *hold, apr_uint64_t hash)

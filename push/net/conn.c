@@ -605,33 +605,23 @@ int push_conn_crowded(const push_conn_t *c)
     return c->watch.fd >= c->all->crowd;
 }
 
-void push_conn_address(const push_conn_t *c, char *buf, apr_size_t len)
+void push_conn_ip(const push_conn_t *c, push_ip_t *ip)
 {
     struct sockaddr_storage ss;
-    struct sockaddr_in *in = (struct sockaddr_in *)&ss;
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
-    socklen_t sslen = sizeof(ss);
-    const void *at = NULL;
-    int family = AF_INET;
+    socklen_t len = sizeof(ss);
 
-    buf[0] = '\0';
-    if (getpeername(c->watch.fd, (struct sockaddr *)&ss, &sslen) != 0) {
-        return;
-    }
-    if (ss.ss_family == AF_INET) {
-        at = &in->sin_addr;
-    }
-    else if (ss.ss_family == AF_INET6 &&
-             IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-        at = in6->sin6_addr.s6_addr + 12;
-    }
-    else if (ss.ss_family == AF_INET6) {
-        family = AF_INET6;
-        at = &in6->sin6_addr;
-    }
-    if (at != NULL && inet_ntop(family, at, buf, (socklen_t)len) == NULL) {
-        buf[0] = '\0';
-    }
+    memset(&ss, 0, sizeof(ss));
+    ss.ss_family = AF_UNSPEC;
+    getpeername(c->watch.fd, (struct sockaddr *)&ss, &len);
+    push_ip_of(ip, (struct sockaddr *)&ss);
+}
+
+void push_conn_address(const push_conn_t *c, char out[PUSH_IP_TEXT])
+{
+    push_ip_t ip;
+
+    push_conn_ip(c, &ip);
+    push_ip_text(&ip, out);
 }
 
 /* What push_conns_each() looks for. */

@@ -24,6 +24,7 @@
 #ifndef PUSH_CONN_H
 #define PUSH_CONN_H
 
+#include "forwarded.h"
 #include "frame.h"
 #include "http.h"
 #include "loop.h"
@@ -175,8 +176,11 @@ apr_uint64_t push_conn_id(const push_conn_t *c);
 /** Its descriptor, to ask the kernel about it. */
 int push_conn_fd(const push_conn_t *c);
 
-/** The peer's address as text into buf (46 bytes suffice), "" if unknown. */
-void push_conn_address(const push_conn_t *c, char *buf, apr_size_t len);
+/** The peer's address; unknown for a Unix socket's. */
+void push_conn_ip(const push_conn_t *c, push_ip_t *ip);
+
+/** The same as text, "" if unknown. */
+void push_conn_address(const push_conn_t *c, char out[PUSH_IP_TEXT]);
 
 /**
  * Answer an HTTP request. A HEAD request gets no body. The connection closes

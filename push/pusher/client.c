@@ -213,6 +213,44 @@ static int app_enter(push_app_t *app)
     return 1;
 }
 
+/* Take one of the places that the client's address may have; its own count is
+ * given back with the app's. A proxy on a Unix socket that names nobody leaves
+ * us without an address to count for. */
+static int address_enter(push_conn_t *c, push_client_t *me, push_app_t *app,
+                         const http_head_t *head)
+{
+    apr_int64_t max = app->conf->max_per_address;
+    push_ip_t ip;
+
+    if (max < 0) {
+        return 1;
+    }
+    push_conn_ip(c, &ip);
+    push_forwarded(&ip, head, &push_server.conf->trusted);
+    if (!push_ip_known(&ip)) {
+        return 1;
+    }
+    me->seat = push_quota_take(&push_server.quota, app, PUSH_QUOTA_ADDRESS,
+                               ip.at, push_ip_client(&ip), max);
+    return me->seat != NULL;
+}
+
+/* Take every place that a connection needs; 0, or the code of what is full. */
+static int places_take(push_conn_t *c, push_client_t *me, push_app_t *app,
+                       const http_head_t *head, const char **why)
+{
+    if (!app_enter(app)) {
+        *why = "Application is over its connection quota";
+        return PUSHER_OVER_QUOTA;
+    }
+    if (!address_enter(c, me, app, head)) {
+        __atomic_sub_fetch(&app->connections, 1, __ATOMIC_RELAXED);
+        *why = "Address is over its connection quota";
+        return PUSHER_OVER_QUOTA;
+    }
+    return 0;
+}
+
 void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
 {
     push_client_t *me = push_conn_client(c);
@@ -228,9 +266,8 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
         return;
     }
     code = entry_code(c, me, head, key, app, &why);
-    if (code == 0 && !app_enter(app)) {
-        code = PUSHER_OVER_QUOTA;
-        why = "Application is over its connection quota";
+    if (code == 0) {
+        code = places_take(c, me, app, head, &why);
     }
     if (code != 0) {
         refuse(c, me, code, why);
@@ -261,7 +298,10 @@ void push_client_closed(push_conn_t *c, push_end_t why, int code)
     push_hub_leave_all(push_server_hub(c), &me->hub);
     if (me->login != NULL) {
         push_client_offline(c, me);
+        push_quota_give(&push_server.quota, me->login->seat);
     }
+    push_quota_give(&push_server.quota, me->seat);
+    me->seat = NULL;
     __atomic_sub_fetch(&me->app->connections, 1, __ATOMIC_RELAXED);
     push_count(
         &push_app_traffic(me->app, push_loop_index(push_conn_loop(c)))->closed,
@@ -611,6 +651,28 @@ static const char *signin_refusal(push_conn_t *c, push_client_t *me,
                : NULL;
 }
 
+/* The connection is the user's now; 0 when the user has the most it may. */
+static int login_begin(push_conn_t *c, push_client_t *me,
+                       const push_user_t *user)
+{
+    apr_int64_t max = me->app->conf->max_per_user;
+    push_seat_t *seat = NULL;
+
+    if (max >= 0) {
+        seat = push_quota_take(&push_server.quota, me->app, PUSH_QUOTA_USER,
+                               user->id, user->id_len, max);
+        if (seat == NULL) {
+            return 0;
+        }
+    }
+    me->login = login_create(user);
+    me->login->seat = seat;
+    me->authorized = 1;
+    login_list(c, me);
+    push_client_online(c, me);
+    return 1;
+}
+
 static void signin(push_conn_t *c, push_client_t *me, const pusher_message_t *m)
 {
     pusher_signin_t in;
@@ -623,11 +685,11 @@ static void signin(push_conn_t *c, push_client_t *me, const pusher_message_t *m)
         push_client_send(c, me, pusher_error(PUSHER_UNAUTHORIZED, NULL, why));
         return;
     }
-    if (first) {
-        me->login = login_create(&user);
-        me->authorized = 1;
-        login_list(c, me);
-        push_client_online(c, me);
+    if (first && !login_begin(c, me, &user)) {
+        why = "User is over its connection quota";
+        push_client_send(c, me, pusher_error(PUSHER_OVER_QUOTA, NULL, why));
+        push_conn_close(c, PUSHER_OVER_QUOTA, why);
+        return;
     }
     push_client_send(c, me, pusher_signed_in(&in.user_data));
     if (first) {

@@ -15,10 +15,12 @@
 #define PUSH_CLIENT_H
 
 #include "hub.h"
+#include "quota.h"
 
 /* Who has signed in on a connection; texts lie behind the struct. */
 typedef struct {
     push_user_t user;
+    push_seat_t *seat;     /* counted for the user; NULL: not counted */
     apr_uint32_t watching; /* users: so many of its channels are our own */
     int online;            /* counted for those who watch the user */
 } push_login_t;
@@ -27,6 +29,7 @@ typedef struct {
     push_subscriber_t hub; /* first: this is how the hub knows it */
     push_app_t *app;       /* NULL until accepted */
     push_login_t *login;   /* malloc'ed; NULL until signed in */
+    push_seat_t *seat;     /* counted for its address; NULL: not counted */
     push_budget_t events;  /* max_client_events */
     apr_uint32_t opened;   /* monotonic second */
     apr_uint32_t pinged;   /* second of an unanswered ping, 0: none */

@@ -3,6 +3,7 @@
  * directory.c - what all loops share about channels, see directory.h.
  */
 #include "directory.h"
+#include "hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -73,19 +74,11 @@ void push_directory_destroy(push_directory_t *d)
     }
 }
 
-/* One step of a multiply-and-fold hash: eight bytes at a time, keyed. */
-static apr_uint64_t fold(apr_uint64_t a, apr_uint64_t b)
-{
-    __uint128_t product = (__uint128_t)a * b;
-
-    return (apr_uint64_t)product ^ (apr_uint64_t)(product >> 64);
-}
-
 apr_uint32_t push_directory_hash(const push_directory_t *d, apr_uint32_t app,
                                  const char *name, apr_size_t len, int alias)
 {
     const apr_uint64_t odd = 0x9e3779b97f4a7c15u;
-    apr_uint64_t h = fold(d->seed ^ app, odd ^ len);
+    apr_uint64_t h = push_hash_fold(d->seed ^ app, odd ^ len);
     apr_uint64_t w;
     apr_size_t n;
     int first = 1;
@@ -97,12 +90,12 @@ apr_uint32_t push_directory_hash(const push_directory_t *d, apr_uint32_t app,
         if (first && alias) {
             ((char *)&w)[ALIAS_AT] = '-';
         }
-        h = fold(h ^ w, d->seed | 1);
+        h = push_hash_fold(h ^ w, d->seed | 1);
         name += n;
         len -= n;
         first = 0;
     }
-    h = fold(h, odd);
+    h = push_hash_fold(h, odd);
     return (apr_uint32_t)(h ^ (h >> 32));
 }
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define ADDRESS 46
+#define ADDRESS PUSH_IP_TEXT
 
 /* Fields as they are put together. */
 typedef struct {
@@ -44,7 +44,7 @@ static void who(fields_t *f, push_conn_t *c, const push_app_t *app)
     if (app != NULL) {
         text(f, "app", app->conf->id);
     }
-    push_conn_address(c, f->address, sizeof(f->address));
+    push_conn_address(c, f->address);
     text(f, "address", f->address);
 }
 

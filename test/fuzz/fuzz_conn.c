@@ -84,10 +84,10 @@ static void on_message(push_conn_t *c, int opcode, char *data, apr_size_t len)
     push_frame_release(f);
 }
 
-static void on_sweep(push_conn_t *c, apr_uint32_t now)
+static apr_uint32_t on_sweep(push_conn_t *c, apr_uint32_t now)
 {
     (void)c;
-    (void)now;
+    return now + 1;
 }
 
 static void on_closed(push_conn_t *c, push_end_t why, int code)

@@ -27,6 +27,7 @@ const apps = [
   { id: '2', key: 'two', secret: 's2', maxConnections: 2, maxBackendEventsPerSecond: 5, maxReadRequestsPerSecond: 2 },
   { id: '3', key: 'three', secret: 's3', enabled: false },
   { id: '4', key: 'four', secret: 's4', enableUserAuthentication: true },
+  { id: '5', key: 'five', secret: 's5', maxConnectionsPerUser: 2, maxConnectionsPerAddress: 2 },
 ];
 
 const push = await startPush({
@@ -113,6 +114,69 @@ test('an Origin must be on the list, none at all is fine', async () => {
     }
   }
   await (await as(1).raw()).close();
+});
+
+// Behind a proxy on this host, as httpd is one: it says whose connection it is.
+const from = (app, address) => app.raw({ ws: { headers: { 'X-Forwarded-For': address } } });
+const refusedFrom = async (app, address) => (await app.refused(app.url(), { headers: { 'X-Forwarded-For': address } })).code;
+
+test('connections are limited for each client address', async () => {
+  const five = as(5);
+  const a = [await from(five, '192.0.2.1'), await from(five, '6.6.6.6, 192.0.2.1, 127.0.0.1')];
+  assert.equal(await refusedFrom(five, '192.0.2.1'), 4004);
+  assert.equal(await refusedFrom(five, '203.0.113.9, [192.0.2.1]:7, 192.0.2.1:7'), 4004, 'what the client wrote itself is not believed');
+  const b = [await from(five, '192.0.2.2'), await five.raw(), await five.raw()];
+  assert.equal((await five.refused(five.url())).code, 4004, 'no proxy, or one that names nobody');
+  const six = [await from(five, '2001:db8:1:2::1'), await from(five, '2001:db8:1:2:ffff::1')];
+  assert.equal(await refusedFrom(five, '2001:db8:1:2::3'), 4004, 'a /64 is one client');
+  b.push(await from(five, '2001:db8:1:3::1'));
+  const r = await five.refused(five.url('protocol=5'), { headers: { 'X-Forwarded-For': '192.0.2.1' } });
+  assert.deepEqual(r.messages.map((m) => m.data.code), [4004]);
+  assert.match(r.reason, /[Aa]ddress/);
+  // The place of one that has left is free, and the app counts who got in alone.
+  await a[0].close();
+  a[0] = await eventually(() => from(five, '192.0.2.1').catch(() => null), 'a place');
+  const open = async () => Number((await (await fetch(`${push.metrics}/metrics`)).text()).match(/soketi_connected\{[^}]*app_id="5"[^}]*\} (\d+)/)[1]);
+  assert.equal(await open(), 8);
+  await Promise.all([...a, ...b, ...six].map((s) => s.close()));
+  await eventually(async () => await open() === 0, 'all gone');
+});
+
+test('connections are limited for each signed-in user', async () => {
+  const five = as(5);
+  const all = await Promise.all(['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4', '192.0.2.5'].map((ip) => from(five, ip)));
+  for (const s of all.slice(0, 2)) {
+    s.signin({ id: 'ann' });
+    await s.next('pusher:signin_success');
+    s.signin({ id: 'ann' });
+    await s.next('pusher:signin_success'); // again is not another connection
+  }
+  all[2].signin({ id: 'ann' });
+  assert.equal((await all[2].next('pusher:error')).data.code, 4004);
+  assert.equal((await all[2].closed).code, 4004);
+  all[3].signin({ id: 'bob' });
+  await all[3].next('pusher:signin_success');
+  await all[0].close();
+  await eventually(async () => {
+    const s = await from(five, '192.0.2.6');
+    all.push(s);
+    s.signin({ id: 'ann' });
+    return (await Promise.race([s.next('pusher:signin_success').catch(() => null), s.closed.then(() => null)]));
+  }, 'the place of the one that has left');
+  await Promise.all(all.map((s) => s.close()));
+});
+
+test('whom a stranger names is not believed', async () => {
+  const own = await new Push().start({
+    args: ['--config', file('strange.json', {
+      'appManager.array.apps': [apps[4]], trustedProxies: ['192.0.2.0/24'], metrics: { host: '127.0.0.1' },
+    })],
+  });
+  own.app = apps[4];
+  const all = [await from(own, '192.0.2.1'), await from(own, '192.0.2.2')];
+  assert.equal(await refusedFrom(own, '192.0.2.3'), 4004);
+  await Promise.all(all.map((s) => s.close()));
+  assert.equal((await own.stop()).code, 0);
 });
 
 test('publishing and reading are limited by the app', async () => {
@@ -245,7 +309,7 @@ test('a metrics port that nobody asked for does not keep it from starting', asyn
 });
 
 test('it says what listens where and how many files it may open', () => {
-  assert.match(push.stderr, /listening on 127\.0\.0\.1:\d+ below \/push with 2 loops and 4 apps, at most \d+ open files, metrics on http:\/\/127\.0\.0\.1:\d+\/metrics/);
+  assert.match(push.stderr, /listening on 127\.0\.0\.1:\d+ below \/push with 2 loops and 5 apps, at most \d+ open files, metrics on http:\/\/127\.0\.0\.1:\d+\/metrics/);
 });
 
 const root = process.getuid() === 0;

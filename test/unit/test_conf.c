@@ -50,6 +50,50 @@ static void without_any_word_it_is_soketis_default(void **state)
     assert_non_null(strstr(conf.warnings[0], "app-secret"));
 }
 
+/* Whether the proxies of a setting have an address; -1: it is refused. */
+static int trusts(const char *setting, const char *env, const char *address)
+{
+    const char *const with[] = { env, NULL };
+    const char *why = NULL;
+    push_conf_t conf;
+    push_ip_t ip = { { 0 } };
+
+    if (read_conf(&conf, setting, with, &why) != APR_SUCCESS) {
+        assert_non_null(strstr(why, "trustedProxies"));
+        return -1;
+    }
+    if (*address != '\0') {
+        assert_true(push_ip_parse(&ip, address, strlen(address)));
+    }
+    return push_nets_have(&conf.trusted, &ip);
+}
+
+static void proxies_on_this_host_are_trusted_unless_others_are_named(
+    void **state)
+{
+    static const char named[] = "{\"trustedProxies\":[\"10.0.0.0/8\",\"::1\"]}";
+
+    (void)state;
+    assert_int_equal(trusts("{}", NULL, "127.0.0.1"), 1);
+    assert_int_equal(trusts("{}", NULL, "::1"), 1);
+    assert_int_equal(trusts("{}", NULL, ""), 1); /* a Unix socket */
+    assert_int_equal(trusts("{}", NULL, "10.0.0.1"), 0);
+    assert_int_equal(trusts(named, NULL, "10.0.0.1"), 1);
+    assert_int_equal(trusts(named, NULL, "127.0.0.1"), 0);
+    assert_int_equal(trusts(named, NULL, ""), 0);
+    assert_int_equal(trusts("{\"trustedProxies\":[]}", NULL, "::1"), 0);
+    assert_int_equal(trusts("{\"trustedProxies\":\"\"}", NULL, "::1"), 0);
+    assert_int_equal(trusts(named, "CHAT_PUSH_TRUSTED_PROXIES=unix, 1.2.3.4",
+                            "1.2.3.4"),
+                     1);
+    assert_int_equal(trusts(named, "CHAT_PUSH_TRUSTED_PROXIES=unix", ""), 1);
+    assert_int_equal(trusts("{\"trustedProxies\":7}", NULL, ""), -1);
+    assert_int_equal(trusts("{\"trustedProxies\":[7]}", NULL, ""), -1);
+    assert_int_equal(trusts("{\"trustedProxies\":[\"proxy\"]}", NULL, ""), -1);
+    assert_int_equal(trusts("{\"trustedProxies\":\"1.2.3.4/33\"}", NULL, ""),
+                     -1);
+}
+
 static void the_environment_overrides_the_file(void **state)
 {
     static const char *const env[] = { "SOKETI_PORT=7001",
@@ -289,6 +333,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_any_word_it_is_soketis_default),
+        cmocka_unit_test(
+            proxies_on_this_host_are_trusted_unless_others_are_named),
         cmocka_unit_test(the_environment_overrides_the_file),
         cmocka_unit_test(pusher_variables_name_the_app_too),
         cmocka_unit_test(unknown_settings_are_named),

@@ -43,7 +43,7 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
 
     (void)body;
     (void)len;
-    push_conn_address(c, address, sizeof(address));
+    push_conn_address(c, address);
     push_conn_reply(c, head, 200, NULL, NULL, address, strlen(address));
 }
 
