@@ -206,6 +206,9 @@ install: all
 	install -m 644 $(B)/mod_chat.so $(DESTDIR)$(MODULE_DIR)/
 	install -m 755 $(B)/chat-push $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 conf/chat.conf conf/chat-push.json $(DESTDIR)$(PREFIX)/share/mod_chat/conf/
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' conf/chat-push.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
 	install -m 644 sql/*.sql $(DESTDIR)$(PREFIX)/share/mod_chat/sql/
 	$(Q)cp -R $(B)/htdocs $(DESTDIR)$(PREFIX)/share/mod_chat/
 	rm -f $(DESTDIR)$(PREFIX)/share/mod_chat/htdocs/.done

@@ -16,7 +16,9 @@
 #include "listener.h"
 #include "log.h"
 #include "metrics.h"
+#include "notify.h"
 #include "privilege.h"
+#include "pulse.h"
 #include "reload.h"
 #include "server.h"
 
@@ -46,6 +48,7 @@ typedef struct {
     const char *places;                /* where they listen, for the log */
     push_tls_t *tls;                   /* certificate and key, NULL: none */
     push_listener_t *metrics_listener; /* NULL: none */
+    push_pulse_t *pulse;               /* of the watchdog */
     push_relay_conf_t relay;
     push_reload_t reload;
     apr_pool_t *pool;
@@ -443,18 +446,37 @@ static void signals_block(sigset_t *set)
     signal(SIGUSR1, SIG_IGN);
 }
 
+/* The next signal. While it is waited for the watchdog is fed, four times in
+ * its time, as long as every loop turns. */
+static int signal_next(process_t *m, const sigset_t *set)
+{
+    const apr_uint32_t ms = push_notify_watchdog() / 4;
+    const struct timespec wait = { ms / 1000, (ms % 1000) * 1000000L };
+    int hanging;
+    int sig;
+
+    for (;;) {
+        sig = sigtimedwait(set, NULL, ms > 0 ? &wait : NULL);
+        if (sig > 0) {
+            return sig;
+        }
+        hanging = ms > 0 ? push_pulse_beat(m->pulse) : -1;
+        if (hanging >= 0) {
+            push_log(PUSH_LOG_WARNING, "loop %d does not turn", hanging);
+        }
+        else if (ms > 0) {
+            push_notify("WATCHDOG=1");
+        }
+    }
+}
+
 static void wait_for_end(process_t *m, const sigset_t *set)
 {
-    int sig = 0;
-
-    do {
-        if (sigwait(set, &sig) != 0) {
-            sig = SIGTERM;
-        }
-        if (sig == SIGHUP) {
-            push_reload(&m->reload);
-        }
-    } while (sig == SIGHUP);
+    while (signal_next(m, set) == SIGHUP) {
+        push_notify_reloading();
+        push_reload(&m->reload);
+        push_notify("READY=1");
+    }
 }
 
 /* Whether somebody has lost patience: another SIGTERM or SIGINT within ms. */
@@ -501,6 +523,7 @@ static void end(process_t *m, const sigset_t *set)
     int i;
 
     push_log(PUSH_LOG_INFO, "closing");
+    push_notify("STOPPING=1\nSTATUS=Sending clients away");
     push_server_close();
     for (i = 0; i < m->nlisteners; i++) {
         push_listener_close(m->listeners[i]);
@@ -551,6 +574,8 @@ int main(int argc, char **argv)
         return 1;
     }
     announce(&m, files);
+    push_pulse_create(&m.pulse, m.loops, push_server.nloops, m.pool);
+    push_notify("READY=1\nSTATUS=Listening");
     wait_for_end(&m, &set);
     end(&m, &set);
     apr_pool_destroy(m.pool);

@@ -24,6 +24,15 @@ test('make install puts programs, pages, configuration and SQL under DESTDIR', (
     assert.ok(fs.existsSync(path.join(share, file)), file);
   }
   assert.ok(!fs.existsSync(path.join(share, 'htdocs/.done')));
+  const unit = path.join(dir, prefix, 'lib/systemd/system/chat-push.service');
+  assert.match(fs.readFileSync(unit, 'utf8'), new RegExp(`^ExecStart=${prefix}/sbin/chat-push --config `, 'm'));
+  const analyze = spawnSync('systemd-analyze', ['--version']);
+  if (analyze.status === 0) { // names and values, not whether user and program are here
+    const judged = path.join(dir, 'chat-push.service');
+    fs.writeFileSync(judged, fs.readFileSync(unit, 'utf8').replace(/^ExecStart=.*/m, 'ExecStart=/bin/true').replace(/^(User|Group)=.*\n/gm, ''));
+    const r = spawnSync('systemd-analyze', ['verify', judged], { encoding: 'utf8' });
+    assert.doesNotMatch(r.stderr, /chat-push\.service/, r.stderr);
+  }
   const push = path.join(dir, prefix, 'sbin/chat-push');
   assert.equal(fs.statSync(push).mode & 0o111, 0o111);
   assert.equal(spawnSync(push, ['--config', '/nowhere.json']).status, 1);

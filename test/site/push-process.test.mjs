@@ -4,7 +4,7 @@
 // keeps it from starting, who is cut off and who is not, and how it ends.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -311,6 +311,36 @@ test('a metrics port that nobody asked for does not keep it from starting', asyn
 test('it says what listens where and how many files it may open', () => {
   assert.match(push.stderr, /listening on 127\.0\.0\.1:\d+ below \/push with 2 loops and 5 apps, at most \d+ open files, metrics on http:\/\/127\.0\.0\.1:\d+\/metrics/);
 });
+
+// node has no Unix datagram sockets; perl is in every Debian.
+const SUPERVISOR = `use Socket; $| = 1; my $name = shift; $name =~ s/^@/\\0/;
+  socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die; bind($s, pack_sockaddr_un($name)) or die; print "bound\\n";
+  while (defined(recv($s, my $text, 4096, 0))) { $text =~ s/\\n/ /g; print "$text\\n"; }`;
+
+for (const [kind, name] of [['path', path.join(dir, 'notify')], ['abstract name', `@${path.basename(dir)}`]]) {
+  test(`a supervisor at a ${kind} hears of start, life, reload and end`, async () => {
+    const supervisor = spawn('perl', ['-e', SUPERVISOR, name], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let heard = '';
+    supervisor.stdout.on('data', (d) => { heard += d; });
+    try {
+      await eventually(() => /^bound/.test(heard), 'the socket');
+      const child = await new Push().start({ env: { NOTIFY_SOCKET: name, WATCHDOG_USEC: '200000' } });
+      await eventually(() => (heard.match(/^WATCHDOG=1$/gm) ?? []).length >= 3, 'signs of life');
+      assert.match(heard, /^bound\nREADY=1 STATUS=Listening\n/);
+      child.child.kill('SIGHUP');
+      await eventually(() => /^RELOADING=1 MONOTONIC_USEC=\d+\n(WATCHDOG=1\n)*READY=1$/m.test(heard), 'the reload');
+      assert.equal((await child.stop()).code, 0);
+      await eventually(() => /^STOPPING=1 /m.test(heard), 'the end');
+      const other = await new Push().start({ env: { NOTIFY_SOCKET: name, WATCHDOG_USEC: '200000', WATCHDOG_PID: '1' } });
+      heard = '';
+      await sleep(300);
+      assert.equal((await other.stop()).code, 0);
+      assert.doesNotMatch(heard, /WATCHDOG/, 'it is meant for another process');
+    } finally {
+      supervisor.kill();
+    }
+  });
+}
 
 const root = process.getuid() === 0;
 const ids = (pid) => Object.fromEntries(fs.readFileSync(`/proc/${pid}/status`, 'utf8').split('\n').map((l) => l.split(/:\s*/)));

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * notify.c - see notify.h.
+ */
+#include "notify.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The address in the environment; 0 when there is none we can use. */
+static socklen_t address_read(struct sockaddr_un *to)
+{
+    const char *name = getenv("NOTIFY_SOCKET");
+    apr_size_t len = name != NULL ? strlen(name) : 0;
+
+    if (len < 2 || len > sizeof(to->sun_path) - 1 ||
+        (name[0] != '/' && name[0] != '@')) {
+        return 0;
+    }
+    memset(to, 0, sizeof(*to));
+    to->sun_family = AF_UNIX;
+    memcpy(to->sun_path, name, len);
+    if (name[0] == '@') {
+        to->sun_path[0] = '\0'; /* abstract: its length ends it */
+        return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+    }
+    return sizeof(*to);
+}
+
+void push_notify(const char *state)
+{
+    struct sockaddr_un to;
+    socklen_t len = address_read(&to);
+    int fd;
+
+    if (len == 0) {
+        return;
+    }
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return;
+    }
+    sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
+           (struct sockaddr *)&to, len);
+    close(fd);
+}
+
+void push_notify_reloading(void)
+{
+    struct timespec ts;
+    char state[80];
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    snprintf(
+        state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" APR_UINT64_T_FMT,
+        (apr_uint64_t)ts.tv_sec * 1000000 + (apr_uint64_t)ts.tv_nsec / 1000);
+    push_notify(state);
+}
+
+apr_uint32_t push_notify_watchdog(void)
+{
+    const char *usec = getenv("WATCHDOG_USEC");
+    const char *pid = getenv("WATCHDOG_PID");
+    apr_uint64_t n = usec != NULL ? strtoull(usec, NULL, 10) : 0;
+
+    /* The variables may be meant for a process that has started us. */
+    if (pid != NULL && strtoull(pid, NULL, 10) != (apr_uint64_t)getpid()) {
+        return 0;
+    }
+    n /= 1000;
+    return n > APR_INT32_MAX ? APR_INT32_MAX : (apr_uint32_t)n;
+}
