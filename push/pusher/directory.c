@@ -252,6 +252,7 @@ apr_uint64_t push_entry_keep(push_directory_t *d, push_shard_t *s,
     e->cached->frame = event->frame;
     e->cached->name_at = event->name_at;
     e->cached->number = ++s->number;
+    e->missed = 0;
     e->cached->expires = now + __atomic_load_n(&d->ttl, __ATOMIC_RELAXED);
     return e->cached->number;
 }

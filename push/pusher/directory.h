@@ -39,6 +39,8 @@ typedef struct push_entry_t {
     apr_uint32_t len;      /* of the name */
     apr_uint32_t occupied; /* loops that have subscribers */
     apr_uint32_t online;   /* connections of the user that is watched here */
+    apr_uint32_t missed;   /* second of the last cache_miss to webhooks since
+                              its last event, 0: none */
     apr_uint32_t counts[]; /* subscribers of each loop; the name follows */
 } push_entry_t;
 

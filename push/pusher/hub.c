@@ -878,22 +878,35 @@ void push_hub_online(push_hubs_t *hubs, const push_name_t *name, int by)
     push_shard_unlock(s);
 }
 
+/* Whether a channel without event is news; with its shard locked. */
+static int miss_is_news(push_entry_t *e, apr_uint32_t now)
+{
+    if (e->missed != 0 && now - e->missed < PUSH_MISS_SECONDS) {
+        return 0;
+    }
+    e->missed = now;
+    return 1;
+}
+
 int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
-                         push_subscriber_t *client)
+                         push_subscriber_t *client, int *news)
 {
     push_subscription_t *sub = push_hub_find(hub, name, client);
+    const apr_uint32_t now = push_seconds();
     const push_cached_t *cached;
     push_frame_t *frame = NULL;
     push_shard_t *s;
     int any;
 
+    *news = 0;
     if (sub == NULL) {
         return 0;
     }
     s = push_shard_of(&hub->hubs->directory, name->hash);
     push_shard_lock(s);
-    cached = push_entry_cached(sub->channel->entry, push_seconds());
+    cached = push_entry_cached(sub->channel->entry, now);
     any = cached != NULL;
+    *news = !any && miss_is_news(sub->channel->entry, now);
     /* One kept since the join is on its way as a task. */
     if (any && known(sub, cached->number)) {
         frame = cached->frame;

@@ -211,9 +211,16 @@ int push_hub_watch(push_hub_t *hub, const push_name_t *name,
 void push_hub_members(push_hub_t *hub, push_subscription_t *sub, int again,
                       push_text_t *out);
 
-/** Send a new subscriber the cached event. @return 0 when there is none */
+#define PUSH_MISS_SECONDS 10 /* one cache_miss for all who come within */
+
+/**
+ * Send a new subscriber the cached event.
+ * @param news  set to whether the app is to hear that there is none: it is told
+ *              once for many subscribers
+ * @return 0 when there is none
+ */
 int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
-                         push_subscriber_t *client);
+                         push_subscriber_t *client, int *news);
 
 /** Send a new subscriber the count of subscribers, where counts are told. */
 void push_hub_send_count(push_hub_t *hub, const push_name_t *name,

@@ -165,6 +165,22 @@ static int channels_read(api_request_t *r, api_event_t *e)
     return name_read(r, e->names, &e->in.channel);
 }
 
+/* Events of such names are the server's own. */
+static int name_reserved(const char *name, apr_size_t len)
+{
+    static const char *const prefixes[] = { "pusher:", "pusher_internal:" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        apr_size_t n = strlen(prefixes[i]);
+
+        if (len >= n && !memcmp(name, prefixes[i], n)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int name_and_data(api_request_t *r, const pusher_publish_t *in)
 {
     const chat_app_t *app = r->app->conf;
@@ -180,6 +196,12 @@ static int name_and_data(api_request_t *r, const pusher_publish_t *in)
                   "The event's name has %u bytes, at most %" APR_SIZE_T_FMT
                   " are allowed",
                   in->name.size, app->max_event_name);
+        return 0;
+    }
+    if (name_reserved(text_of(r, &in->name), in->name.size)) {
+        api_error(r, 400,
+                  "Only the server sends events that begin with pusher: or "
+                  "pusher_internal:");
         return 0;
     }
     if (!given(&in->data)) {

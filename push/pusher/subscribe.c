@@ -193,6 +193,7 @@ static void answer(const ask_t *ask, const push_name_t *name,
 {
     push_hub_t *hub = push_server_hub(ask->c);
     push_text_t members = { NULL, 0, 0 };
+    int news;
 
     if (name->members) {
         push_hub_members(hub, sub, again, &members);
@@ -202,11 +203,13 @@ static void answer(const ask_t *ask, const push_name_t *name,
                                        name->members ? &members : NULL));
     push_text_free(&members);
     push_hub_send_count(hub, name, &ask->me->hub);
-    if (name->cache && !push_hub_send_cached(hub, name, &ask->me->hub)) {
+    if (name->cache && !push_hub_send_cached(hub, name, &ask->me->hub, &news)) {
         push_client_send(ask->c, ask->me,
                          pusher_cache_miss(name->name, name->len));
-        push_webhook_channel(name->app, PUSH_HOOK_CACHE_MISS, name->name,
-                             name->len);
+        if (news) {
+            push_webhook_channel(name->app, PUSH_HOOK_CACHE_MISS, name->name,
+                                 name->len);
+        }
     }
     if (!again) {
         push_hub_send_backlog(hub, name, &ask->me->hub);

@@ -269,7 +269,8 @@ test('every malformed body is answered with 400', async () => {
   for (const body of [
     'null', '[]', '7', '"x"', 'not json', '{', '{}', '{"name":"e"}', '{"name":"e","channel":"room"}',
     '{"name":"e","data":"x"}', '{"channel":"room","data":"x"}', '{"name":7,"channel":"room","data":"x"}',
-    '{"name":"","channel":"room","data":"x"}', '{"name":null,"channel":"room","data":"x"}',
+    '{"name":"pusher:x","channel":"room","data":"x"}', '{"name":"pusher_internal:x","channel":"room","data":"x"}',
+    '{"name":"pusher\\u003ax","channel":"room","data":"x"}', '{"name":"","channel":"room","data":"x"}', '{"name":null,"channel":"room","data":"x"}',
     '{"name":{},"channel":"room","data":"x"}', '{"name":"e","channel":"room","data":null}',
     '{"name":"e","channel":7,"data":"x"}', '{"name":"e","channel":["room"],"data":"x"}', '{"name":"e","channel":"","data":"x"}',
     '{"name":"e","channel":"a b","data":"x"}', '{"name":"e","channels":"room","data":"x"}', '{"name":"e","channels":[],"data":"x"}',

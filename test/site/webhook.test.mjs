@@ -148,6 +148,23 @@ test('each event has its documented form, and leaving is told three seconds late
   assert.equal(room.at(-1), 'channel_vacated presence-room', 'its members have left before');
 });
 
+test('that a cache channel is empty is told once for all who come', async () => {
+  const misses = () => events('all').filter((e) => e.name === 'cache_miss' && e.channel === 'cache-many').length;
+  const told = async (channel) => {
+    await sockets[0].join(channel);
+    await eventually(() => events('all').some((e) => e.channel === channel), channel);
+  };
+  const sockets = [];
+  for (let i = 0; i < 5; i++) {
+    sockets.push(await as('all').raw());
+    await sockets[i].join('cache-many');
+    await sockets[i].next('pusher:cache_miss');
+  }
+  await told('after-many');
+  assert.equal(misses(), 1);
+  await Promise.all(sockets.map((s) => s.close()));
+});
+
 test('the count of subscribers is told at each change, of no presence channel', { timeout: 30000 }, async () => {
   const raws = await Promise.all([1, 2, 3].map(() => as('count').raw()));
   for (const raw of raws) {
