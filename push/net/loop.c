@@ -38,6 +38,7 @@ struct push_loop_t {
     int epoll;           /* ours */
     int wake;            /* eventfd; ours */
     push_task_t *tasks;  /* atomic: newest first */
+    push_task_t *taken;  /* of them, what this turn has still to run; in order */
     int sleeping;        /* atomic: a poster must write to `wake` */
     int stopping;        /* atomic */
     apr_uint64_t millis; /* monotonic, of this turn */
@@ -162,7 +163,7 @@ void push_loop_post(push_loop_t *loop, push_task_t *task)
 
 static void tasks_run(push_loop_t *loop)
 {
-    push_task_t *task = NULL, *next, *list;
+    push_task_t *task, *next, *list;
 
     if (__atomic_load_n(&loop->tasks, __ATOMIC_RELAXED) == NULL) {
         return;
@@ -170,15 +171,21 @@ static void tasks_run(push_loop_t *loop)
     list = __atomic_exchange_n(&loop->tasks, NULL, __ATOMIC_ACQUIRE);
     while (list != NULL) { /* oldest first */
         next = list->next;
-        list->next = task;
-        task = list;
+        list->next = loop->taken;
+        loop->taken = list;
         list = next;
     }
-    while (task != NULL) {
-        next = task->next; /* running a task may free it */
+    while (loop->taken != NULL) {
+        task = loop->taken;
+        loop->taken = task->next; /* running a task may free it */
         task->run(loop, task);
-        task = next;
     }
+}
+
+int push_loop_pending(const push_loop_t *loop)
+{
+    return loop->taken != NULL ||
+           __atomic_load_n(&loop->tasks, __ATOMIC_ACQUIRE) != NULL;
 }
 
 static void hooks_run(push_loop_t *loop, const hook_t *hook)

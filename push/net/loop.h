@@ -54,6 +54,10 @@ void push_loop_post(push_loop_t *loop, push_task_t *task);
 
 /* The rest is for the loop's own thread. */
 
+/** Whether tasks wait that were posted before now. Who has been told that their
+ * poster is done must not overtake them (hub.c). */
+int push_loop_pending(const push_loop_t *loop);
+
 apr_status_t push_loop_watch(push_loop_t *loop, push_watch_t *w,
                              apr_uint32_t events);
 apr_status_t push_loop_change(push_loop_t *loop, push_watch_t *w,

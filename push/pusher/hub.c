@@ -959,9 +959,18 @@ void push_hub_publish(push_hubs_t *hubs, push_hub_t *here,
         }
     }
     ch = here == NULL ? NULL : channel_find(here, name);
-    if (ch != NULL) {
-        deliver(here, ch, event->frame, event->name_at, event->except, 0);
+    if (ch == NULL) {
+        return;
     }
+    /* A publisher may send its next event over another connection, to another
+     * loop, once the answer to this one is there: then this one waits in that
+     * loop's list of tasks, and the next must not pass it by. */
+    if (push_loop_pending(here->loop)) {
+        post(here, name->app, name->hash, name->name, name->len, event->frame,
+             event->name_at, event->except, 0, 0);
+        return;
+    }
+    deliver(here, ch, event->frame, event->name_at, event->except, 0);
 }
 
 /* A name as the server's own senders give it, in canonical form. */

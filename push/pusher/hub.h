@@ -130,8 +130,10 @@ void push_name_set(push_name_t *out, const push_hubs_t *hubs, push_app_t *app,
                    const chat_channel_t *kind);
 
 /**
- * Deliver an event to a channel's subscribers. Any thread.
- * @param here  the caller's own hub, served at once; NULL on other threads
+ * Deliver an event to a channel's subscribers. Any thread. Everybody hears it
+ * before what is published after this has returned, wherever that is done.
+ * @param here  the caller's own hub, served at once unless older deliveries
+ *              wait there; NULL on other threads
  */
 void push_hub_publish(push_hubs_t *hubs, push_hub_t *here,
                       const push_name_t *name, const push_event_t *event);

@@ -370,6 +370,24 @@ static void events_of_one_publisher_arrive_in_order(void **state)
     assert_non_null(strstr(last, "n99."));
 }
 
+/* PHP opens a connection for each request, and each may end on another loop:
+ * what is published there after the answer was overtaking what still waited to
+ * be delivered, one event in some hundreds under load. */
+static void an_answered_event_is_not_passed_by_the_next_on_another_loop(
+    void **state)
+{
+    (void)state;
+    join(0, "a");
+    join(1, "a");
+    publish(0, "a", "first", 0); /* to loop 1 by task */
+    publish(1, "a", "second", 0);
+    turns();
+    assert_int_equal(received(&peers[0]), 2);
+    assert_non_null(strstr(last, "second"));
+    assert_int_equal(received(&peers[1]), 2);
+    assert_non_null(strstr(last, "second"));
+}
+
 static void joining_again_changes_nothing(void **state)
 {
     push_name_t name = name_of("a");
@@ -977,6 +995,7 @@ int main(void)
         HUB_TEST(who_compresses_hears_the_same),
         HUB_TEST(the_excluded_socket_gets_nothing),
         HUB_TEST(events_of_one_publisher_arrive_in_order),
+        HUB_TEST(an_answered_event_is_not_passed_by_the_next_on_another_loop),
         HUB_TEST(joining_again_changes_nothing),
         HUB_TEST(any_order_of_joins_and_leaves_keeps_the_books),
         HUB_TEST(only_the_first_and_the_last_connection_of_a_user_are_news),
