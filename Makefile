@@ -7,6 +7,7 @@
 #   make check      every test: unit, fuzz corpora, site, browser, drift
 #   make asan       unit and site tests under AddressSanitizer and UBSan
 #   make tsan       chat-push's tests under ThreadSanitizer
+#   make soak      chat-push under everything at once, SOAK_SECONDS (600)
 #   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each)
 #   make install    DESTDIR= and --prefix are honoured
 #
@@ -51,7 +52,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site web drift run-test asan tsan bench bench-ws bench-sockets install clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site web drift run-test asan tsan bench bench-ws bench-sockets soak install clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -175,6 +176,11 @@ asan:
 # httpd cannot load a module built for ThreadSanitizer: it gets the ordinary one.
 tsan: all
 	@CHAT_PLAIN="$(B_PATH)" $(MAKE) --no-print-directory B=build/tsan SANITIZE=thread unit site
+
+# Everything at once, for so long.
+SOAK_SECONDS ?= 600
+soak: all
+	SOAK_SECONDS=$(SOAK_SECONDS) $(subst --test,,$(NODE_TEST)) test/soak/soak.mjs
 
 # Figures. bench-ws holds chat-push against the floor (test/bench/ws/README.md).
 bench: all
