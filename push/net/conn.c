@@ -21,7 +21,7 @@
 #define CLOSE_SECONDS 5  /* how long a closing connection may take */
 #define SWEEP_SLICE 256  /* WebSockets looked at in one turn */
 #define CROWD_RESERVE 64 /* descriptors kept for HTTP */
-#define HTTP_READ CONN_READ /* most bytes of requests handled in one turn */
+#define SHARE_READ CONN_READ /* most bytes of costly input in one turn */
 #define INPUT_MIN 256    /* bytes of the smallest input buffer */
 #define INPUT_FREE 4096  /* bytes of input that every connection may keep */
 #define CONN_SIZE APR_ALIGN(sizeof(push_conn_t), 16) /* then the client */
@@ -248,9 +248,12 @@ static void conn_read(push_conn_t *c)
 {
     push_loop_t *loop = c->all->loop;
     char *buf = (char *)push_loop_buffer(loop);
-    /* A buffer may be full of small requests: who pipelines them has a share of
-     * each turn, and the others wait no longer than that. */
-    apr_size_t room = c->state == PUSH_CONN_HTTP ? HTTP_READ : PUSH_LOOP_BUFFER;
+    /* A buffer may be full of small requests, or of messages that unpack to a
+     * thousand times their size: who sends such has a share of each turn, and
+     * the others wait no longer than that. */
+    apr_size_t room = c->state == PUSH_CONN_HTTP || c->window != 0
+                          ? SHARE_READ
+                          : PUSH_LOOP_BUFFER;
     ssize_t n = c->tls ? conn_tls_recv(c, buf, room)
                        : recv(c->watch.fd, buf, room, MSG_DONTWAIT);
 

@@ -77,6 +77,12 @@ static int quoted_take(rest_t *r, word_t *out)
     return r->at < r->end && out->len > 0 && *r->at++ == '"';
 }
 
+static int value_take(rest_t *r, word_t *out)
+{
+    return r->at < r->end && *r->at == '"' ? quoted_take(r, out)
+                                           : token_take(r, out);
+}
+
 static int word_is(const word_t *w, const char *text)
 {
     return w->len == strlen(text) && memcmp(w->at, text, w->len) == 0;
@@ -160,8 +166,7 @@ static int params_take(rest_t *r, offer_t *offer)
             return 0;
         }
         given = mark_take(r, '=');
-        if (given && !(r->at < r->end && *r->at == '"' ? quoted_take(r, &value)
-                                                       : token_take(r, &value))) {
+        if (given && !value_take(r, &value)) {
             return 0;
         }
         offer->good &= param_judge(offer, &name, given ? &value : NULL);
@@ -413,10 +418,7 @@ static ws_result_t bytes_unpack(unpacking_t *u, const void *data,
 }
 
 /* All is unpacked: a message ends between two blocks. */
-static int at_block_end(const z_stream *z)
-{
-    return (z->data_type & 128) != 0;
-}
+static int at_block_end(const z_stream *z) { return (z->data_type & 128) != 0; }
 
 static ws_result_t message_unpack(unpacking_t *u, const void *data,
                                   apr_size_t size)
@@ -434,7 +436,9 @@ ws_result_t push_deflate_unpack(push_deflate_t *d, int opcode, char **out,
                                 apr_size_t *len, const void *data,
                                 apr_size_t size, apr_size_t limit)
 {
-    unpacking_t u = { .buf = &d->unpacked, .limit = limit, .is_text = opcode == WS_TEXT };
+    unpacking_t u = { .buf = &d->unpacked,
+                      .limit = limit,
+                      .is_text = opcode == WS_TEXT };
     ws_result_t r = WS_DONE;
 
     u.z = unpacker(d);

@@ -31,7 +31,7 @@
 
 /* --- agreeing ------------------------------------------------------------ */
 
-#define WS_WINDOW_MIN 8  /* log2 of the bytes a packer may look back */
+#define WS_WINDOW_MIN 8 /* log2 of the bytes a packer may look back */
 #define WS_WINDOW_MAX 15
 
 /* What was agreed with a client; all zero is nothing. */

@@ -6,9 +6,9 @@
  * bytes never change after they are built. The count is atomic, because a frame
  * crosses loops; push_frame_release() may free on any thread.
  *
- * Who agreed on compression (deflate.h) gets a frame's twin, which says the same
- * in fewer bytes. The first such receiver of any loop has it made, all others
- * share it. A twin is a frame like any other; the original holds it.
+ * Who agreed on compression (deflate.h) gets a frame's twin, which says the
+ * same in fewer bytes. The first such receiver of any loop has it made, all
+ * others share it. A twin is a frame like any other; the original holds it.
  */
 #ifndef PUSH_FRAME_H
 #define PUSH_FRAME_H

@@ -257,8 +257,8 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
     int loop = push_loop_index(push_conn_loop(c));
     char socket_id[PUSH_SOCKET_ID_MAX];
     push_app_t *app = key.at == NULL ? NULL
-                                     : push_app_by_key(push_server_apps(c), key.at,
-                                                       key.len);
+                                     : push_app_by_key(push_server_apps(c),
+                                                       key.at, key.len);
     const char *why = NULL;
     int code;
 

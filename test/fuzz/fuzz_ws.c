@@ -4,8 +4,8 @@
  *
  * The input is a stream of frames after one byte that says where to cut, and in
  * its top bit whether frames may be compressed. A header cut short must wait or
- * fail as the whole one does; payload unmasked and fed in two pieces must end as
- * in one; what is echoed must parse again.
+ * fail as the whole one does; payload unmasked and fed in two pieces must end
+ * as in one; what is echoed must parse again.
  */
 #include <stdint.h>
 #include <stdlib.h>

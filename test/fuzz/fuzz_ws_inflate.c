@@ -5,8 +5,8 @@
  * The first byte of the input says whether it is text and how long it may be,
  * the rest is the payload. What is unpacked must keep to the limit and come out
  * the same again with what the last message left behind, memory must keep to
- * the limit too, and what we pack of it a client of the smallest window that was
- * agreed must be able to unpack.
+ * the limit too, and what we pack of it a client of the smallest window that
+ * was agreed must be able to unpack.
  */
 #include <stdint.h>
 #include <stdlib.h>

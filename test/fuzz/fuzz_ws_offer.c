@@ -74,8 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ws_deflate_t before = { 9, 1 };
     int ok = offered(&agreed, data, size);
 
-    must(agreed.window == 0 || (agreed.window >= WS_WINDOW_MIN &&
-                                agreed.window <= WS_WINDOW_MAX));
+    must(agreed.window == 0 ||
+         (agreed.window >= WS_WINDOW_MIN && agreed.window <= WS_WINDOW_MAX));
     must(agreed.asked ? agreed.window != 0
                       : agreed.window == 0 || agreed.window == WS_WINDOW_MAX);
     must(offered(&before, data, size) == ok);

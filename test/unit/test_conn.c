@@ -40,8 +40,8 @@ static pthread_t thread;
 
 /* What the protocol saw. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int marked; /* requests before the one for /mark */
-static int nheads, nrequests, nclosed, nsweeps, last_code, last_why;
+static int marked; /* requests and messages before the one for /mark */
+static int nheads, nrequests, nmessages, nclosed, nsweeps, last_code, last_why;
 static int nearly; /* sweeps that came before the second that was wanted */
 static const apr_uint32_t pauses[] = { 1, 2, 1 }; /* seconds between them */
 
@@ -75,7 +75,7 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
     client_t *client = push_conn_client(c);
 
     pthread_mutex_lock(&lock);
-    marked = path_is(head, "/mark") ? nrequests : marked;
+    marked = path_is(head, "/mark") ? nrequests + nmessages : marked;
     nrequests++;
     pthread_mutex_unlock(&lock);
     if (push_conn_of(client) != c) {
@@ -108,6 +108,9 @@ static void on_message(push_conn_t *c, int opcode, char *data, apr_size_t len)
     if (((client_t *)push_conn_client(c))->magic != 7 || data[len] != '\0') {
         abort();
     }
+    pthread_mutex_lock(&lock);
+    nmessages++;
+    pthread_mutex_unlock(&lock);
     if (strcmp(data, "kill") == 0) {
         push_conn_text(c, "never", 5);
         push_conn_kill(c, PUSH_END_US);
@@ -351,7 +354,7 @@ static int setup(void **state)
 {
     (void)state;
     marked = -1;
-    nheads = nrequests = nclosed = nsweeps = last_code = nearly = 0;
+    nheads = nrequests = nmessages = nclosed = nsweeps = last_code = nearly = 0;
     apr_pool_create(&pool, NULL);
     push_loop_create(&loop, 0, pool);
     push_conns_create(&conns, loop, &protocol, pool);
@@ -471,6 +474,31 @@ static void a_flood_of_requests_leaves_others_their_turn(void **state)
     say_text(other, "GET /mark HTTP/1.1\r\nHost: h\r\n\r\n");
     hear_answer(other);
     assert_in_range(seen(&marked), 0, 16384 / strlen(request));
+    close(flood);
+    close(other);
+}
+
+/* Each of these few bytes may be a thousand once unpacked. */
+static void a_flood_of_packed_messages_leaves_others_their_turn(void **state)
+{
+    static const char packed[] = "\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07";
+    static char many[3000 * sizeof(packed)]; /* with the NUL at its end */
+    push_task_t *task = calloc(1, sizeof(*task));
+    int flood = open_pair(), other = open_pair(), i;
+
+    (void)state;
+    say_text(flood, UPGRADE_DEFLATE);
+    hear_answer(flood);
+    usleep(50000);
+    task->run = nap;
+    push_loop_post(loop, task); /* meanwhile both say all they have to say */
+    for (i = 0; i < 3000; i++) {
+        memcpy(many + i * sizeof(packed), packed, sizeof(packed));
+    }
+    say(flood, many, sizeof(many));
+    say_text(other, "GET /mark HTTP/1.1\r\nHost: h\r\n\r\n");
+    hear_answer(other);
+    assert_in_range(seen(&marked), 0, 16384 / sizeof(packed) + 2);
     close(flood);
     close(other);
 }
@@ -1094,6 +1122,7 @@ int main(void)
         CONN_TEST(a_request_in_single_bytes_is_the_same_request),
         CONN_TEST(pipelined_requests_are_answered_in_order),
         CONN_TEST(a_flood_of_requests_leaves_others_their_turn),
+        CONN_TEST(a_flood_of_packed_messages_leaves_others_their_turn),
         CONN_TEST(a_client_that_leaves_answers_lying_is_not_read),
         CONN_TEST(a_body_is_asked_for_when_the_client_waits),
         CONN_TEST(a_head_request_gets_no_body),

@@ -137,9 +137,9 @@ static void the_answer_names_a_window_only_when_asked(void **state)
     char out[WS_DEFLATE_ANSWER];
     ws_deflate_t agreed = { 0, 0 };
     apr_size_t n;
-    static const char both[] =
-        "Sec-WebSocket-Extensions: permessage-deflate; "
-        "server_no_context_takeover; client_no_context_takeover";
+    static const char
+        both[] = "Sec-WebSocket-Extensions: permessage-deflate; "
+                 "server_no_context_takeover; client_no_context_takeover";
 
     (void)state;
     assert_int_equal(ws_deflate_answer(out, &agreed), 0);
@@ -188,10 +188,11 @@ static void a_message_may_end_in_several_ways(void **state)
         { "final block", "\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 8, "Hello" },
         { "final block and no more", "\xf3\x48\xcd\xc9\xc9\x07\x00", 7,
           "Hello" },
-        { "two blocks",
-          "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00", 13, "Hello" },
-        { "two streams", "\xf3\x48\xcd\xc9\xc9\x07\x00"
-                         "\xf2\x48\xcd\xc9\xc9\x07\x00",
+        { "two blocks", "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00",
+          13, "Hello" },
+        { "two streams",
+          "\xf3\x48\xcd\xc9\xc9\x07\x00"
+          "\xf2\x48\xcd\xc9\xc9\x07\x00",
           14, "HelloHello" },
         { "empty", "\x00", 1, "" },
         { "empty, with a block before", "\x02\x00", 2, "" },
@@ -223,8 +224,9 @@ static void data_that_is_wrong_is_found(void **state)
     } cases[] = {
         { "block type 3", "\x06", 1 },
         { "stored lengths that differ", "\x00\x05\x00\x00\x00Hello", 10 },
-        { "stored block cut", "\x00\xff\x00\x00\xff"
-                              "Hello",
+        { "stored block cut",
+          "\x00\xff\x00\x00\xff"
+          "Hello",
           10 },
         { "cut in a block", "\xf2\x48\xcd", 3 },
         { "looks back before its start", "\x02\x06\x00", 3 },
@@ -280,14 +282,13 @@ static void a_message_above_the_limit_takes_no_memory_above_it(void **state)
     for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         memset(&d, 0, sizeof(d));
         packed = bomb(&d, sizes[i], &size);
-        assert_int_equal(unpack(&d, WS_TEXT, &out, &len, packed, size,
-                                sizes[i]),
-                         WS_DONE);
+        assert_int_equal(
+            unpack(&d, WS_TEXT, &out, &len, packed, size, sizes[i]), WS_DONE);
         assert_int_equal(len, sizes[i]);
         out[len] = '\0'; /* ours */
-        assert_int_equal(unpack(&d, WS_TEXT, &out, &len, packed, size,
-                                sizes[i] - 1),
-                         WS_TOO_BIG);
+        assert_int_equal(
+            unpack(&d, WS_TEXT, &out, &len, packed, size, sizes[i] - 1),
+            WS_TOO_BIG);
         free(packed);
         push_deflate_clear(&d);
     }
@@ -371,7 +372,7 @@ static int client_reads(const unsigned char *packed, apr_size_t size, int bits,
 static void a_client_of_any_window_can_read_what_is_packed(void **state)
 {
     static char data[150000];
-    const apr_size_t sizes[] = { 128, 255, 256, 257, 300,  511,   512,
+    const apr_size_t sizes[] = { 128, 255,  256,  257,   300,   511,   512,
                                  513, 1025, 4096, 10240, 40000, 150000 };
     push_deflate_t d;
     unsigned char *packed;
@@ -387,9 +388,8 @@ static void a_client_of_any_window_can_read_what_is_packed(void **state)
         for (bits = WS_WINDOW_MIN; bits <= WS_WINDOW_MAX; bits++) {
             for (seed = 0; seed < 8; seed++) {
                 fill(data, sizes[i], seed);
-                size = push_deflate_pack(
-                    &d, push_deflate_width(bits, sizes[i]), &packed, data,
-                    sizes[i]);
+                size = push_deflate_pack(&d, push_deflate_width(bits, sizes[i]),
+                                         &packed, data, sizes[i]);
                 if (size == 0) {
                     continue;
                 }
@@ -397,9 +397,9 @@ static void a_client_of_any_window_can_read_what_is_packed(void **state)
                 if (!client_reads(packed, size, bits, data, sizes[i])) {
                     fail_msg("%d bytes, %d bits", (int)sizes[i], bits);
                 }
-                assert_int_equal(unpack(&d, WS_TEXT, &out, &len, packed, size,
-                                        sizes[i]),
-                                 WS_DONE);
+                assert_int_equal(
+                    unpack(&d, WS_TEXT, &out, &len, packed, size, sizes[i]),
+                    WS_DONE);
                 assert_int_equal(len, sizes[i]);
                 assert_memory_equal(out, data, len);
             }
@@ -422,9 +422,9 @@ static void what_packing_does_not_shorten_stays_as_it_is(void **state)
         seed = seed * 1103515245u + 12345u;
         data[i] = (char)(seed >> 16);
     }
-    assert_int_equal(push_deflate_pack(&d, PUSH_DEFLATE_WIDE, &packed, data,
-                                       sizeof(data)),
-                     0);
+    assert_int_equal(
+        push_deflate_pack(&d, PUSH_DEFLATE_WIDE, &packed, data, sizeof(data)),
+        0);
     memset(data, 'x', sizeof(data));
     assert_int_equal(push_deflate_pack(&d, PUSH_DEFLATE_WIDE, &packed, data,
                                        PUSH_DEFLATE_LEAST - 1),
@@ -447,9 +447,9 @@ static void nothing_of_one_message_is_in_the_next(void **state)
     size = push_deflate_pack(&d, PUSH_DEFLATE_WIDE, &packed, data,
                              sizeof(data));
     memcpy(again, packed, size);
-    assert_int_equal(push_deflate_pack(&d, PUSH_DEFLATE_WIDE, &packed, data,
-                                       sizeof(data)),
-                     size);
+    assert_int_equal(
+        push_deflate_pack(&d, PUSH_DEFLATE_WIDE, &packed, data, sizeof(data)),
+        size);
     assert_memory_equal(packed, again, size);
     push_deflate_clear(&d);
 }
