@@ -350,6 +350,10 @@ static const char *webhook_read(chat_webhook_t *hook, const json_t *value,
     const json_t *filter = json_object_get(value, "filter");
     const char *text = json_string_value(json_object_get(value, "url"));
 
+    if (text == NULL && json_object_get(value, "lambda_function") != NULL) {
+        return "has a lambda_function, which chat-push cannot call: it needs a "
+               "url";
+    }
     if (text == NULL ||
         (strncmp(text, "http://", 7) && strncmp(text, "https://", 8))) {
         return "needs a url that begins with http:// or https://";
@@ -394,12 +398,19 @@ static const char *webhooks_read(chat_app_t *app, json_t *value, apr_pool_t *p)
     return NULL;
 }
 
+/* As Soketi reads it: "" is not set, and of two spellings the second wins. */
+static int is_unset(const json_t *value)
+{
+    return value == NULL || json_is_null(value) ||
+           (json_is_string(value) && !json_string_length(value));
+}
+
 static json_t *get_any(const json_t *app, const char *a, const char *b)
 {
-    json_t *value = json_object_get(app, a);
+    json_t *value = json_object_get(app, b);
 
-    return value != NULL && !json_is_null(value) ? value
-                                                 : json_object_get(app, b);
+    value = is_unset(value) ? json_object_get(app, a) : value;
+    return is_unset(value) ? NULL : value;
 }
 
 /* The settings that are lists. `key` names the one that is wrong. */
@@ -430,8 +441,7 @@ static const char *composites_read(chat_app_t *app, const json_t *from,
     }
     *key = "webhooks";
     value = get_any(from, "webhooks", "Webhooks");
-    return value == NULL || json_is_null(value) ? NULL
-                                                : webhooks_read(app, value, p);
+    return value == NULL ? NULL : webhooks_read(app, value, p);
 }
 
 /* An app that can be used: what identifies it is there. */
@@ -464,9 +474,7 @@ static const char *app_read(chat_app_t *app, const json_t *from,
         for (n = 0; n < 3 && settings[i].names[n] != NULL; n++) {
             *key = settings[i].names[n];
             value = json_object_get(from, *key);
-            /* Soketi reads "" as "not set", and so do files made for it. */
-            if (value == NULL || json_is_null(value) ||
-                (json_is_string(value) && !json_string_length(value))) {
+            if (is_unset(value)) {
                 continue;
             }
             wrong = setting_put(app, &settings[i], value, p);

@@ -124,6 +124,9 @@ static const struct {
     { "CHAT_PUSH_DRAIN_SECONDS", "drain.seconds" },
     { "SOKETI_WEBHOOKS_BATCHING", "webhooks.batching.enabled" },
     { "SOKETI_WEBHOOKS_BATCHING_DURATION", "webhooks.batching.duration" },
+    { "SOKETI_APP_MANAGER_DRIVER", "appManager.driver" },
+    { "SOKETI_ADAPTER_DRIVER", "adapter.driver" },
+    { "SOKETI_MODE", "mode" },
     { "SOKETI_SSL_CERT", "ssl.certPath" },
     { "SOKETI_SSL_KEY", "ssl.keyPath" },
     { "SOKETI_SSL_PASS", "ssl.passphrase" },
@@ -185,6 +188,11 @@ static const char *const idle_variables[] = {
 /* clang-format on */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static int begins(const char *text, const char *prefix)
+{
+    return !strncmp(text, prefix, strlen(prefix));
+}
 
 static const char *env_get(const char *const *env, const char *name)
 {
@@ -388,11 +396,6 @@ static const char *setting_read(push_conf_t *conf, const conf_setting_t *s,
     }
 }
 
-static int begins(const char *text, const char *prefix)
-{
-    return !strncmp(text, prefix, strlen(prefix));
-}
-
 static int idle(const char *key, const char *const *list, apr_size_t n,
                 char open)
 {
@@ -413,6 +416,8 @@ static int idle(const char *key, const char *const *list, apr_size_t n,
 typedef struct {
     apr_array_header_t *unknown;
     apr_array_header_t *ignored;
+    apr_array_header_t *warnings; /* sentences */
+    int apps_given;               /* not only the app everybody knows */
     apr_pool_t *pool;
 } walk_t;
 
@@ -508,6 +513,7 @@ static int trusted_add(apr_array_header_t *nets, int *local, const char *text,
 {
     push_net_t net;
 
+    memset(&net, 0, sizeof(net)); /* compared as bytes later */
     if (len == 4 && !memcmp(text, "unix", 4)) {
         *local = 1;
         return 1;
@@ -577,32 +583,98 @@ static const char *default_secret(const chat_apps_t *apps)
 static const char *const *warnings_of(const push_conf_t *conf, const walk_t *w)
 {
     apr_pool_t *p = w->pool;
-    const char **list = apr_pcalloc(p, 5 * sizeof(*list));
+    apr_array_header_t *list = apr_array_make(p, 8, sizeof(const char *));
     const char *id = default_secret(&conf->apps);
-    int n = 0;
 
     if (w->unknown->nelts > 0) {
-        list[n++] = apr_pstrcat(p, "unknown settings, please check: ",
-                                apr_array_pstrcat(p, w->unknown, ' '), NULL);
+        note(list, apr_pstrcat(p, "unknown settings, please check: ",
+                               apr_array_pstrcat(p, w->unknown, ' '), NULL));
     }
     if (w->ignored->nelts > 0) {
-        list[n++] = apr_pstrcat(p, "settings of Soketi without effect here: ",
-                                apr_array_pstrcat(p, w->ignored, ' '), NULL);
+        note(list, apr_pstrcat(p, "settings of Soketi without effect here: ",
+                               apr_array_pstrcat(p, w->ignored, ' '), NULL));
+    }
+    apr_array_cat(list, w->warnings);
+    if (conf->max_body > conf->max_input) {
+        note(list, "httpApi.requestLimitInMb is more than maxUnfinishedInMb: "
+                   "requests larger than that are answered 503");
     }
     /* Soketi speaks plain then, too. */
     if (conf->tls_cert == NULL &&
         (conf->tls_pass != NULL || conf->tls_ca != NULL)) {
-        list[n++] = "no TLS: ssl.passphrase and ssl.caPath do nothing without "
-                    "ssl.certPath and ssl.keyPath";
+        note(list, "no TLS: ssl.passphrase and ssl.caPath do nothing without "
+                   "ssl.certPath and ssl.keyPath");
     }
     if (id != NULL) {
-        list[n++] = apr_psprintf(
-            p,
-            "the secret of app %s is \"" CHAT_APP_DEFAULT_SECRET
-            "\", which everybody knows: set another one",
-            id);
+        note(list,
+             apr_psprintf(p,
+                          "the secret of app %s is \"" CHAT_APP_DEFAULT_SECRET
+                          "\", which everybody knows: set another one",
+                          id));
     }
-    return list;
+    note(list, NULL);
+    return (const char *const *)(void *)list->elts;
+}
+
+/* --- what Soketi can be and chat-push is not --- */
+
+/* A value of Soketi's that is one of several; NULL when it is the usual one. */
+static const char *unusual(const json_t *root, const char *key,
+                           const char *usual)
+{
+    const char *text = json_string_value(chat_conf_find(root, key));
+
+    return text == NULL || *text == '\0' || !strcmp(text, usual) ? NULL : text;
+}
+
+/* Whether somebody has said which apps there are. */
+static int apps_given(const json_t *root, const char *const *env)
+{
+    apr_size_t i;
+
+    for (i = 0; i < COUNT(app_variables); i++) {
+        const char *text = env_get(env, app_variables[i].name);
+
+        if (!strcmp(app_variables[i].key, "key") && text != NULL &&
+            *text != '\0') {
+            return 1;
+        }
+    }
+    return json_array_size(chat_conf_find(root, APPS)) > 0;
+}
+
+/* Where going on would mean something else than it does there. */
+static const char *soketi_check(walk_t *w, const json_t *root)
+{
+    const char *apps = unusual(root, "appManager.driver", "array");
+    const char *adapter = unusual(root, "adapter.driver", "local");
+    const char *mode = unusual(root, "mode", "full");
+
+    if (mode != NULL && !strcmp(mode, "worker")) {
+        return "mode is worker: chat-push sends webhooks itself and needs no "
+               "worker beside it";
+    }
+    if (apps != NULL && !w->apps_given) {
+        return apr_psprintf(w->pool,
+                            "appManager.driver is %s: chat-push has its apps "
+                            "from " APPS " and SOKETI_DEFAULT_APP_*, and there "
+                            "are none",
+                            apps);
+    }
+    if (apps != NULL) {
+        note(w->warnings, apr_psprintf(w->pool,
+                                       "appManager.driver is %s: the apps are "
+                                       "those of these settings alone",
+                                       apps));
+    }
+    if (adapter != NULL) {
+        note(w->warnings,
+             apr_psprintf(w->pool,
+                          "adapter.driver is %s: several chat-push processes "
+                          "share no channels, run one, it uses all cores",
+                          adapter));
+    }
+    return NULL;
 }
 
 /* "ws/", "/ws" and "/ws/" all mean "/ws". */
@@ -684,8 +756,11 @@ apr_status_t push_conf_read(push_conf_t *conf, json_t *root,
                             const char *const *env, const char **why,
                             apr_pool_t *p)
 {
-    walk_t w = { apr_array_make(p, 4, sizeof(const char *)),
-                 apr_array_make(p, 4, sizeof(const char *)), p };
+    walk_t w = { .unknown = apr_array_make(p, 4, sizeof(const char *)),
+                 .ignored = apr_array_make(p, 4, sizeof(const char *)),
+                 .warnings = apr_array_make(p, 4, sizeof(const char *)),
+                 .apps_given = apps_given(root, env),
+                 .pool = p };
     const char *wrong;
     apr_status_t rv;
     apr_size_t i;
@@ -711,7 +786,10 @@ apr_status_t push_conf_read(push_conf_t *conf, json_t *root,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    wrong = conf_check(conf, p);
+    wrong = soketi_check(&w, root);
+    if (wrong == NULL) {
+        wrong = conf_check(conf, p);
+    }
     if (wrong != NULL) {
         *why = wrong;
         return APR_EINVAL;
@@ -783,6 +861,12 @@ static int is_live(const char *key)
     return 0;
 }
 
+static int trusted_same(const push_nets_t *a, const push_nets_t *b)
+{
+    return a->n == b->n && a->local == b->local &&
+           !memcmp(a->list, b->list, (apr_size_t)a->n * sizeof(*a->list));
+}
+
 void push_conf_follow(push_conf_t *next, const push_conf_t *now,
                       apr_array_header_t *changed, apr_array_header_t *kept)
 {
@@ -803,5 +887,8 @@ void push_conf_follow(push_conf_t *next, const push_conf_t *now,
             note(kept, s->key);
         }
         memcpy(to, from, setting_size(s));
+    }
+    if (!trusted_same(&next->trusted, &now->trusted)) {
+        note(changed, TRUSTED);
     }
 }

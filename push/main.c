@@ -313,9 +313,11 @@ static int tls_create(process_t *m)
     if (files.cert == NULL) {
         return 1;
     }
-    return push_tls_create(&m->tls, &files, &why, m->pool) == APR_SUCCESS
-               ? 1
-               : fail(why);
+    if (push_tls_create(&m->tls, &files, &why, m->pool) != APR_SUCCESS) {
+        return fail(why);
+    }
+    m->reload.tls = m->tls;
+    return 1;
 }
 
 static void listener_add(process_t *m, push_listener_t *l, const char *place)

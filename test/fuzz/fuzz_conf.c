@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_conf.c - the settings file: lines NAME=value first, if it begins with
- * '#', as the environment; then JSON. What is accepted is complete.
+ * '#', as the environment; then JSON. What is accepted is complete, also as the
+ * settings of a running process that gets others.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -62,7 +63,28 @@ static void complete(const push_conf_t *conf)
 
         must(app->id[0] && app->key[0] && app->secrets[0][0]);
         must(chat_app_by_key(&conf->apps, app->key, strlen(app->key)) == app);
+        must(chat_app_same(app, app));
     }
+}
+
+/* Settings differ from themselves in nothing, and stay complete when others
+ * are to follow them. */
+static void followed(const push_conf_t *conf, apr_pool_t *p)
+{
+    static const char *const no_env[] = { NULL };
+    apr_array_header_t *changed = apr_array_make(p, 4, sizeof(char *));
+    apr_array_header_t *kept = apr_array_make(p, 4, sizeof(char *));
+    json_t *root = json_object();
+    const char *why = NULL;
+    push_conf_t next = *conf;
+
+    push_conf_follow(&next, conf, changed, kept);
+    must(changed->nelts == 0 && kept->nelts == 0);
+    must(push_conf_read(&next, root, no_env, &why, p) == APR_SUCCESS);
+    push_conf_follow(&next, conf, changed, kept);
+    must(next.port == conf->port && next.database_url == conf->database_url);
+    complete(&next);
+    json_decref(root);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -79,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         why = NULL;
         if (push_conf_read(&conf, root, env, &why, p) == APR_SUCCESS) {
             complete(&conf);
+            followed(&conf, p);
         }
         else {
             must(why != NULL);

@@ -150,6 +150,9 @@ static void what_is_wrong_is_named(void **state)
               "\"webhooks\":[{\"url\":\"ftp://x\"}]}"),
           ".webhooks" },
         { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
+              "\"webhooks\":[{\"lambda_function\":\"f\"}]}"),
+          "lambda_function" },
+        { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
               "\"webhooks\":[{\"url\":\"http://h\","
               "\"headers\":{\"A\":\"b\\r\\nC: d\"}}]}"),
           ".webhooks" },

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 #include <apr_general.h>
 
@@ -173,7 +174,8 @@ static void unknown_settings_are_named(void **state)
     assert_null(strstr(conf.warnings[0], "adapter"));
     assert_non_null(strstr(conf.warnings[1], "adapter.driver"));
     assert_non_null(strstr(conf.warnings[1], "SOKETI_DB_REDIS_HOST"));
-    assert_null(conf.warnings[2]);
+    assert_non_null(strstr(conf.warnings[2], "adapter.driver is redis"));
+    assert_null(conf.warnings[3]);
 }
 
 static void what_is_wrong_is_named(void **state)
@@ -287,6 +289,217 @@ static void a_path_prefix_has_one_form(void **state)
     assert_string_equal(conf.path_prefix, "");
 }
 
+/* --- Soketi's environment, all of it --- */
+
+/* Variables that mean something here: what they are set to, and where that must
+ * be found. SSL_CERT, SSL_KEY, SSL_PASS and SSL_CA are the TLS listener's. */
+#define IN_CONF(member) 0, offsetof(push_conf_t, member), \
+    sizeof(((push_conf_t *)NULL)->member)
+#define IN_APP(member) 1, offsetof(chat_app_t, member), \
+    sizeof(((chat_app_t *)NULL)->member)
+/* clang-format off */
+static const struct {
+    const char *name; /* behind SOKETI_ */
+    const char *value;
+    int app; /* in the first app */
+    size_t at;
+    size_t size;
+    const char *text; /* expected, or NULL: */
+    apr_int64_t number;
+} taken[] = {
+    { "HOST", "127.0.0.9", IN_CONF(host), "127.0.0.9", 0 },
+    { "PORT", "6009", IN_CONF(port), NULL, 6009 },
+    { "PATH_PREFIX", "/123", IN_CONF(path_prefix), "/123", 0 },
+    { "PATH_PREFIX", "123", IN_CONF(path_prefix), "/123", 0 },
+    { "SHUTDOWN_GRACE_PERIOD", "9000", IN_CONF(shutdown_grace), NULL, 9000 },
+    { "USER_AUTHENTICATION_TIMEOUT", "9000", IN_CONF(auth_timeout), NULL, 9000 },
+    { "CHANNEL_CACHE_TTL", "99", IN_CONF(cache_ttl), NULL, 99 },
+    { "HTTP_ACCEPT_TRAFFIC_MEMORY_THRESHOLD", "77", IN_CONF(memory_percent), NULL, 77 },
+    { "METRICS_ENABLED", "true", IN_CONF(metrics_enabled), NULL, 1 },
+    { "METRICS_ENABLED", "0", IN_CONF(metrics_enabled), NULL, 0 },
+    { "METRICS_HOST", "::1", IN_CONF(metrics_host), "::1", 0 },
+    { "METRICS_SERVER_PORT", "9609", IN_CONF(metrics_port), NULL, 9609 },
+    { "METRICS_PROMETHEUS_PREFIX", "x_", IN_CONF(metrics_prefix), "x_", 0 },
+    { "WEBHOOKS_BATCHING", "false", IN_CONF(webhooks_batching), NULL, 0 },
+    { "WEBHOOKS_BATCHING_DURATION", "77", IN_CONF(webhooks_gather), NULL, 77 },
+    { "MODE", "server", IN_CONF(port), NULL, 6001 },
+    { "ADAPTER_DRIVER", "cluster", IN_CONF(port), NULL, 6001 },
+    { "APP_MANAGER_DRIVER", "array", IN_CONF(port), NULL, 6001 },
+    { "CHANNEL_LIMITS_MAX_NAME_LENGTH", "77", IN_APP(max_channel_name), NULL, 77 },
+    { "EVENT_MAX_BATCH_SIZE", "77", IN_APP(max_event_batch), NULL, 77 },
+    { "EVENT_MAX_CHANNELS_AT_ONCE", "77", IN_APP(max_event_channels), NULL, 77 },
+    { "EVENT_MAX_NAME_LENGTH", "77", IN_APP(max_event_name), NULL, 77 },
+    { "EVENT_MAX_SIZE_IN_KB", "0.5", IN_APP(max_event_payload), NULL, 512 },
+    { "PRESENCE_MAX_MEMBERS", "77", IN_APP(max_presence_members), NULL, 77 },
+    { "PRESENCE_MAX_MEMBER_SIZE", "2", IN_APP(max_presence_member), NULL, 2048 },
+    { "DEFAULT_APP_ID", "0077", IN_APP(id), "0077", 0 },
+    { "DEFAULT_APP_KEY", "1e5", IN_APP(key), "1e5", 0 },
+    { "DEFAULT_APP_MAX_CONNS", "77", IN_APP(max_connections), NULL, 77 },
+    { "DEFAULT_APP_ENABLE_CLIENT_MESSAGES", "true", IN_APP(client_events), NULL, 1 },
+    { "DEFAULT_APP_ENABLED", "false", IN_APP(enabled), NULL, 0 },
+    { "DEFAULT_APP_MAX_BACKEND_EVENTS_PER_SEC", "77", IN_APP(max_backend_events), NULL, 77 },
+    { "DEFAULT_APP_MAX_CLIENT_EVENTS_PER_SEC", "-1", IN_APP(max_client_events), NULL, -1 },
+    { "DEFAULT_APP_MAX_READ_REQ_PER_SEC", "77", IN_APP(max_read_requests), NULL, 77 },
+    { "DEFAULT_APP_USER_AUTHENTICATION", "true", IN_APP(user_authentication), NULL, 1 },
+    { "DEFAULT_APP_WEBHOOKS", "[{\"url\":\"http://h\",\"event_types\":[\"client_event\"]}]",
+      IN_APP(nwebhooks), NULL, 1 },
+};
+/* clang-format on */
+
+static apr_int64_t number_at(const char *at, size_t size)
+{
+    apr_int64_t wide;
+    int narrow;
+
+    if (size == sizeof(narrow)) {
+        memcpy(&narrow, at, size);
+        return narrow;
+    }
+    assert_int_equal(size, sizeof(wide));
+    memcpy(&wide, at, size);
+    return wide;
+}
+
+/* With one variable of Soketi's set, beside a secret nobody knows. */
+static apr_status_t read_variable(push_conf_t *conf, const char *name,
+                                  const char *value, const char **why)
+{
+    char line[256];
+    const char *const env[] = { line, "SOKETI_DEFAULT_APP_SECRET=1234", NULL };
+
+    snprintf(line, sizeof(line), "SOKETI_%s=%s", name, value);
+    return read_conf(conf, "{}", env, why);
+}
+
+static void each_variable_of_soketi_that_means_something_is_taken(void **state)
+{
+    const char *why = NULL;
+    push_conf_t conf;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        const char *at;
+
+        if (read_variable(&conf, taken[i].name, taken[i].value, &why) !=
+            APR_SUCCESS) {
+            fail_msg("%s: %s", taken[i].name, why);
+        }
+        at = taken[i].app ? (const char *)&conf.apps.list[0]
+                          : (const char *)&conf;
+        at += taken[i].at;
+        if (taken[i].text != NULL) {
+            assert_string_equal(*(const char *const *)(const void *)at,
+                                taken[i].text);
+        }
+        else if (number_at(at, taken[i].size) != taken[i].number) {
+            fail_msg("%s is not taken", taken[i].name);
+        }
+        assert_string_equal(conf.apps.list[0].secrets[0], "1234");
+        /* Only what is said of several processes is worth a word. */
+        if (conf.warnings[0] != NULL &&
+            strstr(conf.warnings[0], "adapter.driver is cluster") == NULL) {
+            fail_msg("%s: %s", taken[i].name, conf.warnings[0]);
+        }
+    }
+}
+
+static void each_other_variable_of_soketi_is_named_as_without_effect(
+    void **state)
+{
+    static const char *const names[] = {
+        "ADAPTER_CLUSTER_REQUESTS_TIMEOUT", "ADAPTER_REDIS_PREFIX",
+        "ADAPTER_REDIS_CLUSTER_MODE", "ADAPTER_REDIS_REQUESTS_TIMEOUT",
+        "ADAPTER_REDIS_SUB_OPTIONS", "ADAPTER_REDIS_PUB_OPTIONS",
+        "ADAPTER_NATS_PREFIX", "ADAPTER_NATS_SERVERS", "ADAPTER_NATS_USER",
+        "ADAPTER_NATS_PASSWORD", "ADAPTER_NATS_TOKEN", "ADAPTER_NATS_TIMEOUT",
+        "ADAPTER_NATS_REQUESTS_TIMEOUT", "ADAPTER_NATS_NODES_NUMBER",
+        "APP_MANAGER_CACHE_ENABLED", "APP_MANAGER_CACHE_TTL",
+        "APP_MANAGER_DYNAMODB_TABLE", "APP_MANAGER_DYNAMODB_REGION",
+        "APP_MANAGER_DYNAMODB_ENDPOINT", "APP_MANAGER_MYSQL_TABLE",
+        "APP_MANAGER_MYSQL_VERSION", "APP_MANAGER_POSTGRES_TABLE",
+        "APP_MANAGER_POSTGRES_VERSION", "APP_MANAGER_MYSQL_USE_V2",
+        "CACHE_DRIVER", "CACHE_REDIS_CLUSTER_MODE", "CACHE_REDIS_OPTIONS",
+        "CLUSTER_CHECK_INTERVAL", "CLUSTER_HOST", "CLUSTER_IGNORE_PROCESS",
+        "CLUSTER_BROADCAST_ADDRESS", "CLUSTER_KEEPALIVE_INTERVAL",
+        "CLUSTER_MASTER_TIMEOUT", "CLUSTER_MULTICAST_ADDRESS",
+        "CLUSTER_NODE_TIMEOUT", "CLUSTER_PORT", "CLUSTER_PREFIX",
+        "CLUSTER_UNICAST_ADDRESSES", "DEBUG", "DB_POOLING_ENABLED",
+        "DB_POOLING_MIN", "DB_POOLING_MAX", "DB_MYSQL_HOST", "DB_MYSQL_PORT",
+        "DB_MYSQL_USERNAME", "DB_MYSQL_PASSWORD", "DB_MYSQL_DATABASE",
+        "DB_POSTGRES_HOST", "DB_POSTGRES_PORT", "DB_POSTGRES_USERNAME",
+        "DB_POSTGRES_PASSWORD", "DB_POSTGRES_DATABASE", "DB_REDIS_HOST",
+        "DB_REDIS_PORT", "DB_REDIS_DB", "DB_REDIS_USERNAME",
+        "DB_REDIS_PASSWORD", "DB_REDIS_KEY_PREFIX", "DB_REDIS_SENTINELS",
+        "DB_REDIS_SENTINEL_PASSWORD", "DB_REDIS_CLUSTER_NODES",
+        "DB_REDIS_INSTANCE_NAME", "METRICS_DRIVER", "QUEUE_DRIVER",
+        "QUEUE_REDIS_CONCURRENCY", "QUEUE_REDIS_OPTIONS",
+        "QUEUE_REDIS_CLUSTER_MODE", "QUEUE_SQS_REGION",
+        "QUEUE_SQS_CLIENT_OPTIONS", "QUEUE_SQS_URL", "QUEUE_SQS_ENDPOINT",
+        "QUEUE_SQS_PROCESS_BATCH", "QUEUE_SQS_BATCH_SIZE",
+        "QUEUE_SQS_POLLING_WAIT_TIME_MS", "RATE_LIMITER_DRIVER",
+        "RATE_LIMITER_REDIS_OPTIONS", "RATE_LIMITER_REDIS_CLUSTER_MODE",
+    };
+    const char *why = NULL;
+    push_conf_t conf;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_int_equal(read_variable(&conf, names[i], "1", &why),
+                         APR_SUCCESS);
+        assert_non_null(conf.warnings[0]);
+        if (strstr(conf.warnings[0], "without effect here: SOKETI_") == NULL ||
+            strstr(conf.warnings[0], names[i]) == NULL ||
+            conf.warnings[1] != NULL) {
+            fail_msg("%s: %s", names[i], conf.warnings[0]);
+        }
+    }
+}
+
+static void what_would_mean_something_else_here_is_refused(void **state)
+{
+    static const char *const worker[] = { "SOKETI_MODE=worker", NULL };
+    static const char *const mysql[] = { "SOKETI_APP_MANAGER_DRIVER=mysql",
+                                         NULL };
+    static const char *const both[] = { "SOKETI_APP_MANAGER_DRIVER=mysql",
+                                        "PUSHER_APP_KEY=k",
+                                        "PUSHER_APP_SECRET=s", NULL };
+    const char *why = NULL;
+    push_conf_t conf;
+
+    (void)state;
+    assert_int_not_equal(read_conf(&conf, "{}", worker, &why), APR_SUCCESS);
+    assert_non_null(strstr(why, "mode is worker"));
+    /* Nobody shall get the app that everybody knows in place of his own. */
+    assert_int_not_equal(read_conf(&conf, "{}", mysql, &why), APR_SUCCESS);
+    assert_non_null(strstr(why, "appManager.driver is mysql"));
+    assert_int_equal(read_conf(&conf, "{}", both, &why), APR_SUCCESS);
+    assert_non_null(strstr(conf.warnings[0], "appManager.driver is mysql"));
+    assert_int_equal(
+        read_conf(&conf, "{\"appManager\":{\"driver\":\"mysql\"}," SAFE_APP "}",
+                  no_env, &why),
+        APR_SUCCESS);
+}
+
+static void bodies_that_do_not_fit_into_memory_are_a_warning(void **state)
+{
+    const char *why = NULL;
+    push_conf_t conf;
+
+    (void)state;
+    assert_int_equal(
+        read_conf(&conf, "{\"httpApi.requestLimitInMb\":64," SAFE_APP "}",
+                  no_env, &why),
+        APR_SUCCESS);
+    assert_null(conf.warnings[0]);
+    assert_int_equal(
+        read_conf(&conf, "{\"httpApi.requestLimitInMb\":65," SAFE_APP "}",
+                  no_env, &why),
+        APR_SUCCESS);
+    assert_non_null(strstr(conf.warnings[0], "maxUnfinishedInMb"));
+}
+
 static int listed(const apr_array_header_t *list, const char *key)
 {
     int i;
@@ -314,7 +527,8 @@ static void a_running_process_takes_what_it_can(void **state)
     assert_int_equal(
         read_conf(&next,
                   "{\"port\":2,\"pathPrefix\":\"b\",\"database.wake\":\"/x\","
-                  "\"maxQueueInKb\":7,\"activityTimeout\":120," SAFE_APP "}",
+                  "\"maxQueueInKb\":7,\"activityTimeout\":120,"
+                  "\"trustedProxies\":[\"10.1.0.0/16\"]," SAFE_APP "}",
                   no_env, &why),
         APR_SUCCESS);
     push_conf_follow(&next, &now, changed, kept);
@@ -324,8 +538,9 @@ static void a_running_process_takes_what_it_can(void **state)
     assert_int_equal(next.max_queue, 7 * 1024);
     assert_int_equal(kept->nelts, 2);
     assert_true(listed(kept, "port") && listed(kept, "database.wake"));
-    assert_int_equal(changed->nelts, 2);
-    assert_true(listed(changed, "pathPrefix") &&
+    assert_int_equal(changed->nelts, 3);
+    assert_true(listed(changed, "trustedProxies") &&
+                listed(changed, "pathPrefix") &&
                 listed(changed, "maxQueueInKb"));
 }
 
@@ -342,6 +557,11 @@ int main(void)
         cmocka_unit_test(a_mode_is_octal_however_it_is_written),
         cmocka_unit_test(variables_of_tls_are_text_and_soketis),
         cmocka_unit_test(a_path_prefix_has_one_form),
+        cmocka_unit_test(each_variable_of_soketi_that_means_something_is_taken),
+        cmocka_unit_test(
+            each_other_variable_of_soketi_is_named_as_without_effect),
+        cmocka_unit_test(what_would_mean_something_else_here_is_refused),
+        cmocka_unit_test(bodies_that_do_not_fit_into_memory_are_a_warning),
         cmocka_unit_test(a_running_process_takes_what_it_can),
     };
     int failed;
