@@ -24,6 +24,7 @@ typedef struct {
     const char *user;  /* to become when started as root; NULL: stay */
     const char *group; /* NULL: the user's */
     int loops;               /* threads; 0: one per core */
+    int uring;               /* batches of sends, where the kernel has them */
     const char *path_prefix; /* before /app and /apps; "" or "/…" */
     const char *tls_cert;    /* PEM files; NULL: no TLS */
     const char *tls_key;

@@ -49,6 +49,7 @@ typedef struct {
     push_tls_t *tls;                   /* certificate and key, NULL: none */
     push_listener_t *metrics_listener; /* NULL: none */
     push_pulse_t *pulse;               /* of the watchdog */
+    const char *sending; /* how a frame for many goes out, for the log */
     push_relay_conf_t relay;
     push_reload_t reload;
     apr_pool_t *pool;
@@ -138,6 +139,28 @@ static int failed(process_t *m, apr_status_t rv, const char *what)
                              apr_strerror(rv, text, sizeof(text))));
 }
 
+/* Frames for many in batches, if we may. */
+static void batches_open(process_t *m)
+{
+    apr_status_t rv = m->conf.uring ? APR_SUCCESS : APR_ENOTIMPL;
+    char text[120];
+    int i;
+
+    for (i = 0; rv == APR_SUCCESS && i < push_server.nloops; i++) {
+        rv = push_conns_batch_open(m->conns[i], m->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        m->sending = "sending through io_uring";
+    }
+    else if (!m->conf.uring) {
+        m->sending = "sending without io_uring";
+    }
+    else {
+        m->sending = apr_psprintf(m->pool, "sending without io_uring (%s)",
+                                  apr_strerror(rv, text, sizeof(text)));
+    }
+}
+
 static int loops_create(process_t *m)
 {
     int n = m->conf.loops;
@@ -165,6 +188,7 @@ static int loops_create(process_t *m)
     push_server.loops = m->loops;
     push_server.conns = m->conns;
     push_server.nloops = n;
+    batches_open(m);
     return 1;
 }
 
@@ -425,12 +449,13 @@ static void announce(const process_t *m, apr_uint64_t files)
     }
     push_log(PUSH_LOG_INFO,
              "listening on %s%s%s with %d %s and %d %s, at most "
-             "%" APR_UINT64_T_FMT " open files%s%s",
+             "%" APR_UINT64_T_FMT " open files%s%s, %s",
              m->places, *m->conf.path_prefix ? " below " : "",
              m->conf.path_prefix, push_server.nloops,
              push_server.nloops == 1 ? "loop" : "loops", m->conf.apps.n,
              m->conf.apps.n == 1 ? "app" : "apps", files, metrics,
-             push_server.relay ? ", relaying the event log" : "");
+             push_server.relay ? ", relaying the event log" : "",
+             m->sending);
 }
 
 /* --- ending --- */

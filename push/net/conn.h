@@ -210,6 +210,23 @@ void push_conn_refuse(push_conn_t *c, const http_head_t *head, int status,
  */
 void push_conn_send(push_conn_t *c, push_frame_t *f);
 
+/**
+ * Let these connections send in batches, where the kernel allows it (uring.h).
+ * @return an error when it does not: they go on with a system call a frame
+ */
+apr_status_t push_conns_batch_open(push_conns_t *conns, apr_pool_t *p);
+
+/**
+ * From here on to push_conns_batch_end() push_conn_send() may gather its frames;
+ * to whom it is called is the caller's affair, but
+ * - nothing else is sent to any of these connections, and to each one frame,
+ * - the caller keeps its references until the end.
+ * Then everything is as if each frame had been sent at once.
+ * @param n  about how many will follow; few are not worth a batch
+ */
+void push_conns_batch_begin(push_conns_t *conns, apr_uint32_t n);
+void push_conns_batch_end(push_conns_t *conns);
+
 /** Bytes that can be sent at once without filling the queue past its half. */
 apr_size_t push_conn_room(const push_conn_t *c);
 

@@ -25,6 +25,7 @@
 #include "conn.h"
 #include "deflate.h"
 #include "slab.h"
+#include "uring.h"
 #include "ws.h"
 
 /* How far an unfinished request is. */
@@ -113,6 +114,22 @@ typedef struct {
     push_conn_t *first, *last;
 } conn_list_t;
 
+/* A frame on its way to a socket in a batch. The batch's owner holds the frame.
+ */
+typedef struct {
+    push_conn_t *c;
+    push_frame_t *f;
+} conn_send_t;
+
+/* Sends that go out together. */
+typedef struct {
+    push_uring_t *ring;
+    int is_open;      /* between push_conns_batch_begin() and _end() */
+    apr_size_t bytes; /* of all frames in it */
+    apr_uint32_t n;   /* of sends; as many are in the ring */
+    conn_send_t sends[PUSH_URING_ROOM];
+} conn_batch_t;
+
 /* Bytes a connection may gather while its input is handled. */
 #define CONN_CORK 16384
 
@@ -139,6 +156,7 @@ struct push_conns_t {
     push_conn_t *corked; /* whose input is being handled, NULL: nobody's */
     apr_size_t ncork;    /* bytes in cork */
     char *cork;
+    conn_batch_t *batch; /* NULL: none, sends are done one by one */
     apr_size_t held_requests; /* bytes of large unfinished requests */
     apr_size_t held_messages; /* bytes of large unfinished messages */
     int crowd; /* descriptors from this one on are for HTTP */

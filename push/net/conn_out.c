@@ -6,6 +6,10 @@
  * (its input is being handled, so more may follow), the socket. A connection
  * with a queue is not corked and nothing overtakes it. epoll watches for room
  * only while there is a queue.
+ *
+ * A frame for many sockets reaches them in batches where that is possible: what
+ * would go to the socket is noted, and done together. Nothing may be sent to a
+ * connection between the two, see push_conns_batch_begin().
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +21,8 @@
 
 #define QUEUE_MIN 4  /* frames */
 #define FLUSH_MAX 64 /* frames written by one system call */
+#define BATCH_MIN 16 /* sends worth a batch: with 8 it costs more than it saves,
+                        with 64 it saves a tenth, with 500 a seventh */
 
 /* --- what epoll waits for ------------------------------------------------ */
 
@@ -271,6 +277,80 @@ static int cork_take(push_conn_t *c, const struct iovec *iov, int n)
     return 1;
 }
 
+/* --- batches ------------------------------------------------------------- */
+
+apr_status_t push_conns_batch_open(push_conns_t *conns, apr_pool_t *p)
+{
+    conn_batch_t *batch = apr_pcalloc(p, sizeof(*batch));
+    apr_status_t rv = push_uring_create(&batch->ring, p);
+
+    if (rv == APR_SUCCESS) {
+        conns->batch = batch;
+    }
+    return rv;
+}
+
+/* The socket took a part of a frame, or failed. */
+static void batch_short(void *baton, apr_uint32_t nth, apr_int32_t result)
+{
+    conn_batch_t *batch = baton;
+    push_conn_t *c = batch->sends[nth].c;
+    push_frame_t *f = batch->sends[nth].f;
+
+    batch->bytes -= f->len - (result > 0 ? (apr_uint32_t)result : 0);
+    if (c->state != PUSH_CONN_OPEN) {
+        return;
+    }
+    if (result < 0) {
+        conn_failed(c, -result);
+        return;
+    }
+    push_frame_retain(f);
+    queue_add(c, f, (apr_uint32_t)result);
+}
+
+static void batch_submit(push_conns_t *conns)
+{
+    conn_batch_t *batch = conns->batch;
+
+    push_uring_submit(batch->ring, batch_short, batch);
+    conn_count(&conns->counters.bytes_out, batch->bytes);
+    batch->bytes = 0;
+    batch->n = 0;
+}
+
+static void batch_add(conn_batch_t *batch, push_conn_t *c, push_frame_t *f)
+{
+    conn_send_t *to = &batch->sends[batch->n++];
+
+    to->c = c;
+    to->f = f;
+    batch->bytes += f->len;
+    push_uring_add(batch->ring, c->watch.fd, f->data, f->len);
+    if (batch->n == PUSH_URING_ROOM) {
+        batch_submit(c->all);
+    }
+}
+
+void push_conns_batch_begin(push_conns_t *conns, apr_uint32_t n)
+{
+    if (conns->batch != NULL) {
+        conns->batch->is_open = n >= BATCH_MIN;
+    }
+}
+
+void push_conns_batch_end(push_conns_t *conns)
+{
+    conn_batch_t *batch = conns->batch;
+
+    if (batch != NULL && batch->is_open) {
+        batch->is_open = 0;
+        if (batch->n > 0) {
+            batch_submit(conns);
+        }
+    }
+}
+
 /* --- sending ------------------------------------------------------------- */
 
 void conn_write(push_conn_t *c, const struct iovec *iov, int n)
@@ -296,6 +376,10 @@ void push_conn_send(push_conn_t *c, push_frame_t *f)
         return;
     }
     if (c->out == NULL && c->state == PUSH_CONN_OPEN) {
+        if (c->all->batch != NULL && c->all->batch->is_open && !c->tls) {
+            batch_add(c->all->batch, c, f);
+            return;
+        }
         sent = socket_send(c, &iov, 1);
     }
     if (sent < f->len && c->state == PUSH_CONN_OPEN) {

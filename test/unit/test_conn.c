@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,9 +35,11 @@
 #define BIG 3000000 /* bytes of the answer to /big */
 
 static apr_pool_t *pool;
+static apr_pool_t *loop_pool; /* for the loop's thread */
 static push_loop_t *loop;
 static push_conns_t *conns;
 static pthread_t thread;
+static int batched; /* sends may go out in batches (push_conns_batch_open) */
 
 /* What the protocol saw. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -99,6 +102,20 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
     }
 }
 
+/* A frame for everybody, as the fan-out sends it. */
+static void send_all(push_conn_t *c, void *frame)
+{
+    push_conn_send(c, frame);
+}
+
+static void spread(push_frame_t *f)
+{
+    push_conns_batch_begin(
+        conns, (apr_uint32_t)push_conns_count(conns, PUSH_CONN_OPEN));
+    push_conns_each(conns, PUSH_CONN_OPEN, send_all, f);
+    push_conns_batch_end(conns);
+}
+
 /* Echo, and a few words that mean something. */
 static void on_message(push_conn_t *c, int opcode, char *data, apr_size_t len)
 {
@@ -120,6 +137,13 @@ static void on_message(push_conn_t *c, int opcode, char *data, apr_size_t len)
         push_conn_close(c, 4200, "come back");
         push_conn_close(c, 4201, "twice");
         push_conn_text(c, "never", 5);
+    }
+    else if (strcmp(data, "spread") == 0) {
+        push_conn_text(c, "before", 6);
+        f = push_frame_ws(WS_TEXT, "all", 3);
+        spread(f);
+        push_frame_release(f);
+        push_conn_text(c, "after", 5);
     }
     else if (strncmp(data, "flood ", 6) == 0) {
         f = push_frame_ws(WS_BINARY, data, 6000);
@@ -182,6 +206,11 @@ static const push_protocol_t protocol = {
 static void *run(void *baton)
 {
     (void)baton;
+    /* On this thread, because the end of a ring interrupts, some time later,
+     * what the thread that made it waits for: the next test, else. */
+    if (batched) {
+        push_conns_batch_open(conns, loop_pool);
+    }
     push_loop_run(loop);
     return NULL;
 }
@@ -358,7 +387,15 @@ static int setup(void **state)
     apr_pool_create(&pool, NULL);
     push_loop_create(&loop, 0, pool);
     push_conns_create(&conns, loop, &protocol, pool);
+    apr_pool_create(&loop_pool, pool);
     return pthread_create(&thread, NULL, run, NULL);
+}
+
+/* The same where the kernel is asked to do many sends at once. */
+static int setup_batched(void **state)
+{
+    batched = 1;
+    return setup(state);
 }
 
 static int teardown(void **state)
@@ -367,6 +404,7 @@ static int teardown(void **state)
     push_loop_stop(loop);
     pthread_join(thread, NULL);
     apr_pool_destroy(pool);
+    batched = 0;
     return 0;
 }
 
@@ -1059,6 +1097,338 @@ static void close_all_run(push_loop_t *l, push_task_t *task)
     push_conns_each(conns, PUSH_CONN_OPEN, close_one, NULL);
 }
 
+/* --- one frame for many -------------------------------------------------- */
+
+#define MANY 40
+#define WAVES 60 /* frames for each */
+
+/* Do something on the loop's thread, and wait until it is done. */
+typedef struct {
+    push_task_t task;
+    void (*fn)(void *baton);
+    void *baton;
+    int done;
+} on_loop_t;
+
+static void on_loop_run(push_loop_t *l, push_task_t *task)
+{
+    on_loop_t *job = (on_loop_t *)task;
+
+    (void)l;
+    job->fn(job->baton);
+    pthread_mutex_lock(&lock);
+    job->done = 1;
+    pthread_mutex_unlock(&lock);
+}
+
+static void on_loop(void (*fn)(void *), void *baton)
+{
+    on_loop_t job = { .task.run = on_loop_run, .fn = fn, .baton = baton };
+
+    push_loop_post(loop, &job.task);
+    wait_for(&job.done, 1);
+}
+
+static void spread_run(void *frame) { spread(frame); }
+
+/* A WebSocket over TCP, or over a pair of sockets; with `narrow` its socket
+ * takes a few kilobytes only. */
+static int open_kind(int tcp, int narrow)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct timeval patience = { 10, 0 };
+    socklen_t len = sizeof(at);
+    int least = 1, listener, fds[2];
+
+    if (tcp) {
+        listener = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(bind(listener, (struct sockaddr *)&at, len), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        getsockname(listener, (struct sockaddr *)&at, &len);
+        fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+        if (narrow) {
+            setsockopt(fds[0], SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
+        }
+        assert_int_equal(connect(fds[0], (struct sockaddr *)&at, len), 0);
+        fds[1] = accept(listener, NULL, NULL);
+        close(listener);
+    }
+    else {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    }
+    if (narrow) {
+        setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+    }
+    setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    give(fds[1]);
+    say_text(fds[0], UPGRADE);
+    assert_begins(hear_answer(fds[0]), "HTTP/1.1 101 ");
+    return fds[0];
+}
+
+static unsigned int seed;
+
+static apr_size_t chance(apr_size_t below)
+{
+    seed = seed * 1103515245 + 12345;
+    return (seed >> 8) % below;
+}
+
+static push_frame_t *random_frame(void)
+{
+    static char payload[40000];
+    apr_size_t len = chance(8) ? 1 + chance(3000) : 1 + chance(sizeof(payload));
+    apr_size_t i;
+
+    for (i = 0; i < len; i++) {
+        payload[i] = (char)chance(256);
+    }
+    return push_frame_ws(WS_BINARY, payload, len);
+}
+
+/* Readers of every speed, sockets of every size, frames larger than some of
+ * them: everybody gets every byte once and in order, and the books are right. */
+static void many_get_the_same_bytes_however_they_read(void **state)
+{
+    static char in[BIG], wanted[BIG];
+    const push_counters_t *n = push_conns_counters(conns);
+    apr_uint64_t bytes_before, messages_before;
+    apr_size_t len = 0, had[MANY] = { 0 }, took;
+    int fds[MANY], wave, i;
+
+    (void)state;
+    seed = 7;
+    for (i = 0; i < MANY; i++) {
+        fds[i] = open_kind(i % 2, i % 4 > 1);
+    }
+    bytes_before = push_counter_get(&n->bytes_out);
+    messages_before = push_counter_get(&n->messages_out);
+    for (wave = 0; wave < WAVES; wave++) {
+        push_frame_t *f = random_frame();
+
+        memcpy(wanted + len, f->data, f->len);
+        len += f->len;
+        on_loop(spread_run, f);
+        push_frame_release(f);
+        for (i = 0; i < MANY; i++) {
+            took = chance(3) ? 0 : chance(len - had[i] + 1);
+            took = took > 20000 ? 20000 : took;
+            hear(fds[i], in, took);
+            assert_memory_equal(in, wanted + had[i], took);
+            had[i] += took;
+        }
+    }
+    assert_true(len < MAX_QUEUE);
+    assert_true(push_conns_queued(conns) > 0);
+    for (i = 0; i < MANY; i++) {
+        hear(fds[i], in, len - had[i]);
+        assert_memory_equal(in, wanted + had[i], len - had[i]);
+        say_frame(fds[i], "hello"); /* and nothing comes twice */
+        hear(fds[i], in, 7);
+        assert_memory_equal(in, "\x81\x05hello", 7);
+    }
+    assert_int_equal(push_conns_queued(conns), 0);
+    assert_int_equal(push_counter_get(&n->messages_out) - messages_before,
+                     MANY * WAVES + MANY);
+    assert_int_equal(push_counter_get(&n->bytes_out) - bytes_before,
+                     MANY * len + MANY * 7);
+    for (i = 0; i < MANY; i++) {
+        close(fds[i]);
+    }
+}
+
+/* Some peers' ends vanish right before the frame goes out: nobody can have
+ * noticed by then. */
+typedef struct {
+    int gone[2];
+    push_frame_t *f;
+} vanish_t;
+
+static void vanish_run(void *baton)
+{
+    static const struct linger reset = { 1, 0 };
+    vanish_t *v = baton;
+
+    setsockopt(v->gone[1], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(v->gone[0]);
+    close(v->gone[1]);
+    spread(v->f);
+}
+
+static void a_peer_that_is_gone_ends_alone(void **state)
+{
+    vanish_t v = { .f = push_frame_ws(WS_TEXT, "hello", 5) };
+    int fds[MANY], i;
+    char in[14];
+
+    (void)state;
+    for (i = 0; i < MANY; i++) {
+        fds[i] = open_kind(i % 2, 0);
+    }
+    v.gone[0] = fds[10];
+    v.gone[1] = fds[21];
+    on_loop(vanish_run, &v);
+    wait_for(&nclosed, 2);
+    assert_int_equal(seen(&last_why), PUSH_END_PEER);
+    on_loop(spread_run, v.f);
+    for (i = 0; i < MANY; i++) {
+        if (i != 10 && i != 21) {
+            hear(fds[i], in, 14);
+            assert_memory_equal(in, "\x81\x05hello\x81\x05hello", 14);
+            close(fds[i]);
+        }
+    }
+    push_frame_release(v.f);
+}
+
+/* Read to the end of the connection or until nothing comes; count frames. */
+static void hear_all_of(int fd, char *in, int *whole)
+{
+    struct timeval soon = { 0, 20000 };
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
+    while (recv(fd, in, 7, MSG_WAITALL) == 7) {
+        assert_memory_equal(in, "\x81\x05hello", 7);
+        ++*whole;
+    }
+    close(fd);
+}
+
+/* In the middle of a batch the owner of some connections ends them. */
+typedef struct {
+    int at;
+    push_frame_t *f;
+} kill_t;
+
+static void kill_some(push_conn_t *c, void *baton)
+{
+    kill_t *k = baton;
+    static push_conn_t *first;
+
+    if (k->at == 0) {
+        first = c;
+    }
+    if (k->at == 20) {
+        push_conn_kill(first, PUSH_END_US);
+        push_conn_kill(c, PUSH_END_US);
+    }
+    push_conn_send(c, k->f);
+    k->at++;
+}
+
+static void kill_run(void *baton)
+{
+    push_conns_batch_begin(conns, MANY);
+    push_conns_each(conns, PUSH_CONN_OPEN, kill_some, baton);
+    push_conns_batch_end(conns);
+}
+
+static void one_killed_in_the_middle_of_a_batch_gets_no_more(void **state)
+{
+    kill_t k = { 0, push_frame_ws(WS_TEXT, "hello", 5) };
+    int fds[MANY], whole = 0, i;
+    char in[8];
+
+    (void)state;
+    for (i = 0; i < MANY; i++) {
+        fds[i] = open_kind(i % 2, 1);
+    }
+    on_loop(kill_run, &k);
+    wait_for(&nclosed, 2);
+    assert_int_equal(push_counter_get(
+                         &push_conns_counters(conns)->messages_out),
+                     MANY - 1);
+    on_loop(spread_run, k.f);
+    for (i = 0; i < MANY; i++) {
+        hear_all_of(fds[i], in, &whole);
+    }
+    /* The first had its frame before it was killed. */
+    assert_int_equal(whole, 2 * (MANY - 2) + 1);
+    push_frame_release(k.f);
+}
+
+static void who_does_not_read_is_dropped_alone(void **state)
+{
+    static char payload[50000], in[sizeof(payload) + 4];
+    push_frame_t *f = push_frame_ws(WS_BINARY, payload, sizeof(payload));
+    int fds[MANY], wave, i;
+
+    (void)state;
+    for (i = 0; i < MANY; i++) {
+        fds[i] = open_kind(i % 2, i == 8 || i == 15);
+    }
+    for (wave = 0; wave < 25; wave++) { /* 1.25 MB */
+        on_loop(spread_run, f);
+        for (i = 0; i < MANY; i++) {
+            if (i != 8 && i != 15) {
+                hear(fds[i], in, sizeof(in));
+                assert_memory_equal(in, f->data, sizeof(in));
+            }
+        }
+    }
+    wait_for(&nclosed, 2);
+    assert_int_equal(seen(&last_why), PUSH_END_SLOW);
+    usleep(20000);
+    assert_int_equal(push_conns_queued(conns), 0);
+    for (i = 0; i < MANY; i++) {
+        close(fds[i]);
+    }
+    push_frame_release(f);
+}
+
+/* What is said before it in answer to the same input comes before it. */
+static void a_frame_for_many_keeps_its_place_in_an_answer(void **state)
+{
+    int fds[MANY], i;
+    char in[20];
+
+    (void)state;
+    for (i = 0; i < MANY; i++) {
+        fds[i] = open_kind(0, 0);
+    }
+    say_frame(fds[5], "spread");
+    for (i = 0; i < MANY; i++) {
+        hear(fds[i], in, i == 5 ? 20 : 5);
+        assert_memory_equal(in,
+                            i == 5 ? "\x81\x06" "before\x81\x03"
+                                     "all\x81\x05" "after"
+                                   : "\x81\x03" "all",
+                            i == 5 ? 20 : 5);
+    }
+    for (i = 0; i < MANY; i++) {
+        close(fds[i]);
+    }
+}
+
+#define CROWD 700 /* more than a batch holds */
+
+static void more_than_a_batch_holds_get_it_in_several(void **state)
+{
+    push_frame_t *f = push_frame_ws(WS_TEXT, "hello", 5);
+    struct rlimit limit, more;
+    int fds[CROWD], i;
+    char in[7];
+
+    (void)state;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    more = limit;
+    more.rlim_cur = more.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &more);
+    for (i = 0; i < CROWD; i++) {
+        fds[i] = open_kind(0, 0);
+    }
+    on_loop(spread_run, f);
+    for (i = 0; i < CROWD; i++) {
+        hear(fds[i], in, 7);
+        assert_memory_equal(in, f->data, 7);
+        close(fds[i]);
+    }
+    wait_for(&nclosed, CROWD);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    push_frame_release(f);
+}
+
 static void all_can_be_closed_at_once(void **state)
 {
     push_task_t task = { .run = close_all_run };
@@ -1114,6 +1484,7 @@ static void close_codes_have_classes(void **state)
 }
 
 #define CONN_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define BATCH_TEST(f) cmocka_unit_test_setup_teardown(f, setup_batched, teardown)
 
 int main(void)
 {
@@ -1151,6 +1522,21 @@ int main(void)
         CONN_TEST(a_crowd_that_is_due_at_once_is_looked_at_in_slices),
         CONN_TEST(all_can_be_closed_at_once),
         CONN_TEST(the_counters_add_up),
+        CONN_TEST(many_get_the_same_bytes_however_they_read),
+        BATCH_TEST(many_get_the_same_bytes_however_they_read),
+        CONN_TEST(a_peer_that_is_gone_ends_alone),
+        BATCH_TEST(a_peer_that_is_gone_ends_alone),
+        CONN_TEST(one_killed_in_the_middle_of_a_batch_gets_no_more),
+        BATCH_TEST(one_killed_in_the_middle_of_a_batch_gets_no_more),
+        CONN_TEST(who_does_not_read_is_dropped_alone),
+        BATCH_TEST(who_does_not_read_is_dropped_alone),
+        CONN_TEST(a_frame_for_many_keeps_its_place_in_an_answer),
+        BATCH_TEST(a_frame_for_many_keeps_its_place_in_an_answer),
+        CONN_TEST(more_than_a_batch_holds_get_it_in_several),
+        BATCH_TEST(more_than_a_batch_holds_get_it_in_several),
+        BATCH_TEST(pipelined_requests_are_answered_in_order),
+        BATCH_TEST(a_slow_reader_gets_everything_below_the_limit),
+        BATCH_TEST(all_can_be_closed_at_once),
         cmocka_unit_test(close_codes_have_classes),
     };
     int failed;

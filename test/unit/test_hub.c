@@ -25,7 +25,7 @@
 #include "pusher.h"
 
 #define LOOPS 2
-#define CLIENTS 24
+#define CLIENTS 48 /* enough on each loop for batches of sends */
 #define QUEUE 100000000 /* bytes that may wait, unless a test wants less */
 
 #define UPGRADE                                                                \
@@ -57,6 +57,7 @@ static push_hubs_t *hubs;
 static push_app_t *app;
 static push_conn_t *accepted; /* by the last request */
 static peer_t peers[CLIENTS];
+static int batched; /* sends may go out in batches */
 
 static void on_request(push_conn_t *c, const http_head_t *head, char *body,
                        apr_size_t len)
@@ -208,6 +209,9 @@ static int hubs_setup(void **state)
         assert_int_equal(
             push_conns_create(&conns[i], loops[i], &protocol, pool),
             APR_SUCCESS);
+        if (batched) {
+            push_conns_batch_open(conns[i], pool);
+        }
     }
     assert_int_equal(push_apps_create(&apps, &list, LOOPS, pool), APR_SUCCESS);
     app = push_apps_at(apps, 0);
@@ -331,6 +335,70 @@ static void who_compresses_hears_the_same(void **state)
             assert_int_equal(last_packed, KIND(i) != 0);
         }
     }
+}
+
+/* Read what is there; it must be one frame again and again, of which `had`
+ * bytes came before. @return bytes read */
+static size_t read_repeated(peer_t *p, const push_frame_t *f, size_t had)
+{
+    static unsigned char buf[1 << 20];
+    ssize_t n = recv(p->fd, buf, sizeof(buf), MSG_DONTWAIT);
+    ssize_t i;
+
+    for (i = 0; i < n; i++) {
+        if (buf[i] != f->data[(had + (size_t)i) % f->len]) {
+            fail_msg("byte %zu is wrong", had + (size_t)i);
+        }
+    }
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* Who is left out, who uses the other name and who reads slowly: each gets what
+ * is for it, in a large channel too. */
+static void a_large_channel_is_served_like_a_small_one(void **state)
+{
+    static char data[30000];
+    static size_t had[CLIENTS];
+    push_frame_t *frames[2];
+    apr_uint32_t name_at;
+    size_t missing = 0;
+    int i, round;
+
+    (void)state;
+    memset(data, 'd', sizeof(data) - 1);
+    memset(had, 0, sizeof(had));
+    frames[0] = pusher_event_text("e", "private.user.7", data, strlen(data),
+                                  &name_at);
+    frames[1] = pusher_event_text("e", "private-user.7", data, strlen(data),
+                                  &name_at);
+    for (i = 0; i < CLIENTS; i++) {
+        join(i, i % 4 ? "private-user.7" : "private.user.7");
+    }
+    for (round = 0; round < 20; round++) { /* more than a socket holds */
+        publish(round % 3 - 1, "private-user.7", data, peers[7].sub->number);
+        turns();
+        for (i = 0; i < CLIENTS; i += 3) { /* some of them read */
+            if (KIND(i) == 0) {
+                had[i] += read_repeated(&peers[i], frames[i % 4 > 0], had[i]);
+            }
+        }
+    }
+    for (i = 0; i < CLIENTS; i++) {
+        if (KIND(i) > 0) { /* compressed, all of it fits */
+            assert_int_equal(received(&peers[i]), i == 7 ? 0 : 20);
+            continue;
+        }
+        had[i] += read_repeated(&peers[i], frames[i % 4 > 0], had[i]);
+        if (i % 3 == 0 || i == 7) {
+            assert_int_equal(had[i], i == 7 ? 0 : 20 * frames[i % 4 > 0]->len);
+        }
+        missing += i == 7 ? 0 : 20 * frames[i % 4 > 0]->len - had[i];
+    }
+    assert_true(missing > 0); /* it waits for their sockets, all of it */
+    assert_int_equal(push_conns_queued(conns[0]) + push_conns_queued(conns[1]),
+                     missing);
+    push_frame_release(frames[0]);
+    push_frame_release(frames[1]);
 }
 
 static void the_excluded_socket_gets_nothing(void **state)
@@ -994,6 +1062,7 @@ int main(void)
         HUB_TEST(an_event_reaches_every_subscriber_of_every_loop_once),
         HUB_TEST(who_compresses_hears_the_same),
         HUB_TEST(the_excluded_socket_gets_nothing),
+        HUB_TEST(a_large_channel_is_served_like_a_small_one),
         HUB_TEST(events_of_one_publisher_arrive_in_order),
         HUB_TEST(an_answered_event_is_not_passed_by_the_next_on_another_loop),
         HUB_TEST(joining_again_changes_nothing),
@@ -1019,10 +1088,13 @@ int main(void)
         HUB_TEST(each_visits_the_subscribers_on_all_loops),
         HUB_TEST(threads_publish_while_clients_come_and_go),
     };
-    int failed;
+    int failed = 0;
 
     apr_initialize();
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    for (batched = 0; batched < 2; batched++) {
+        failed += cmocka_run_group_tests_name(
+            batched ? "with batches" : "one by one", tests, NULL, NULL);
+    }
     apr_terminate();
     return failed;
 }
