@@ -60,6 +60,7 @@ typedef struct push_app_t {
     apr_uint32_t demands;     /* monotonic second since when one must sign in;
                                  0: since the start, or not at all */
     apr_int32_t connections;  /* atomic: open WebSockets */
+    apr_int32_t places;       /* atomic: those that max_connections counts */
     push_budget_t publishes;  /* max_backend_events */
     push_budget_t reads;      /* max_read_requests */
     struct push_app_t *next;  /* in the list of all */

@@ -200,16 +200,49 @@ static int entry_code(push_conn_t *c, push_client_t *me,
     return 0;
 }
 
-/* Take a place among the app's connections; given back in closed. */
-static int app_enter(push_app_t *app)
+static const char over_quota[] = "Application is over its connection quota";
+
+/* Take a place among the connections the app may have; given back in closed. */
+static int place_take(push_app_t *app, push_client_t *me)
 {
     apr_int64_t max = app->conf->max_connections;
 
-    if (__atomic_add_fetch(&app->connections, 1, __ATOMIC_RELAXED) > max &&
+    if (__atomic_add_fetch(&app->places, 1, __ATOMIC_RELAXED) > max &&
         max >= 0) {
-        __atomic_sub_fetch(&app->connections, 1, __ATOMIC_RELAXED);
+        __atomic_sub_fetch(&app->places, 1, __ATOMIC_RELAXED);
         return 0;
     }
+    me->placed = 1;
+    return 1;
+}
+
+/* Where one must be authorized, strangers take nobody's place: they are counted
+ * once they are, or sent away in time. */
+static int app_enter(push_app_t *app, push_client_t *me)
+{
+    if (!app->conf->user_authentication && !place_take(app, me)) {
+        return 0;
+    }
+    __atomic_add_fetch(&app->connections, 1, __ATOMIC_RELAXED);
+    return 1;
+}
+
+static void app_leave(push_app_t *app, push_client_t *me)
+{
+    if (me->placed) {
+        me->placed = 0;
+        __atomic_sub_fetch(&app->places, 1, __ATOMIC_RELAXED);
+    }
+    __atomic_sub_fetch(&app->connections, 1, __ATOMIC_RELAXED);
+}
+
+int push_client_authorize(push_conn_t *c, push_client_t *me)
+{
+    if (!me->placed && !place_take(me->app, me)) {
+        refuse(c, me, PUSHER_OVER_QUOTA, over_quota);
+        return 0;
+    }
+    me->authorized = 1;
     return 1;
 }
 
@@ -239,12 +272,12 @@ static int address_enter(push_conn_t *c, push_client_t *me, push_app_t *app,
 static int places_take(push_conn_t *c, push_client_t *me, push_app_t *app,
                        const http_head_t *head, const char **why)
 {
-    if (!app_enter(app)) {
-        *why = "Application is over its connection quota";
+    if (!app_enter(app, me)) {
+        *why = over_quota;
         return PUSHER_OVER_QUOTA;
     }
     if (!address_enter(c, me, app, head)) {
-        __atomic_sub_fetch(&app->connections, 1, __ATOMIC_RELAXED);
+        app_leave(app, me);
         *why = "Address is over its connection quota";
         return PUSHER_OVER_QUOTA;
     }
@@ -302,7 +335,7 @@ void push_client_closed(push_conn_t *c, push_end_t why, int code)
     }
     push_quota_give(&push_server.quota, me->seat);
     me->seat = NULL;
-    __atomic_sub_fetch(&me->app->connections, 1, __ATOMIC_RELAXED);
+    app_leave(me->app, me);
     push_count(
         &push_app_traffic(me->app, push_loop_index(push_conn_loop(c)))->closed,
         1);
@@ -667,7 +700,6 @@ static int login_begin(push_conn_t *c, push_client_t *me,
     }
     me->login = login_create(user);
     me->login->seat = seat;
-    me->authorized = 1;
     login_list(c, me);
     push_client_online(c, me);
     return 1;
@@ -683,6 +715,9 @@ static void signin(push_conn_t *c, push_client_t *me, const pusher_message_t *m)
 
     if (why != NULL) {
         push_client_send(c, me, pusher_error(PUSHER_UNAUTHORIZED, NULL, why));
+        return;
+    }
+    if (first && !push_client_authorize(c, me)) {
         return;
     }
     if (first && !login_begin(c, me, &user)) {

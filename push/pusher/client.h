@@ -35,6 +35,7 @@ typedef struct {
     apr_uint32_t pinged;   /* second of an unanswered ping, 0: none */
     apr_byte_t protocol;   /* version asked for */
     apr_byte_t authorized; /* signed in, or in a channel that asks for it */
+    apr_byte_t placed;     /* counted against max_connections */
 } push_client_t;
 
 /**

@@ -28,6 +28,13 @@ void push_client_subscribe(push_conn_t *c, push_client_t *me,
 void push_client_unsubscribe(push_conn_t *c, push_client_t *me,
                              const pusher_message_t *m);
 
+/**
+ * A connection has shown that the app wants it: what did not count against the
+ * app's connections does now.
+ * @return 0 when there are too many; it is being closed
+ */
+int push_client_authorize(push_conn_t *c, push_client_t *me);
+
 /** A connection has signed in where users are watched. */
 void push_client_online(push_conn_t *c, push_client_t *me);
 

@@ -241,15 +241,16 @@ static int subscribe(ask_t *ask, refusal_t *r)
         return refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,
                       "The connection has the most channels it may have");
     }
+    if ((ask->name[0] == '#' || ask->kind.kind != CHAT_CHANNEL_PUBLIC) &&
+        !push_client_authorize(ask->c, ask->me)) {
+        return 1; /* the close says it all */
+    }
     join = push_hub_join(push_server_hub(ask->c), &name, &ask->me->hub,
                          name.members ? &ask->user : NULL,
                          app->max_presence_members, &sub);
     if (join == PUSH_JOIN_FULL) {
         return refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,
                       "The channel has the most members it may have");
-    }
-    if (ask->name[0] == '#' || ask->kind.kind != CHAT_CHANNEL_PUBLIC) {
-        ask->me->authorized = 1;
     }
     answer(ask, &name, sub, join == PUSH_JOIN_AGAIN);
     return 1;

@@ -43,6 +43,31 @@ test('a setting nobody knows is named, one of Soketi without effect too', () => 
   assert.match(push.stderr, /without effect here: adapter.driver\b/);
 });
 
+test('where one must be authorized, only who is counts against the connections', async () => {
+  const one = await startPush({
+    args: ['--config', file('quota.json', {
+      'appManager.array.apps': [{ ...push.app, enableUserAuthentication: true, maxConnections: 2 }], 'metrics.host': '127.0.0.1',
+    })],
+  });
+  const s = [];
+  for (let i = 0; i < 4; i++) {
+    s.push(await one.raw());
+  }
+  await s[0].join('private-a');
+  await s[0].join('private-b');
+  s[1].signin({ id: '1' });
+  await s[1].next('pusher:signin_success');
+  s[2].send({ event: 'pusher:subscribe', data: { channel: 'private-c', auth: one.auth(s[2].socketId, 'private-c') } });
+  assert.equal((await s[2].closed).code, 4004);
+  s[3].signin({ id: '1' });
+  assert.equal((await s[3].closed).code, 4004);
+  await s[0].close();
+  const later = await one.raw();
+  await later.join('private-c');
+  await later.close();
+  await s[1].close();
+});
+
 test('a file of Soketi may name the keys of its app one by one, and small limits', async () => {
   const one = await startPush({
     args: ['--config', file('one.json', {
