@@ -5,10 +5,12 @@
 // that cannot be used changes nothing.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import tls from 'node:tls';
 import { Push, eventually, sleep } from './lib/push.mjs';
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'chat-reload-'));
@@ -252,5 +254,38 @@ test('shorter times hold for those who are connected already', { timeout: 30000 
   await sleep(2500); // it was looked at: next time in two minutes
   await run.reload({ ...listed(app), activityTimeout: 1, pongTimeout: 1 });
   assert.equal((await s.closed).code, 4201);
+  await run.stop();
+});
+
+test('a renewed certificate is shown to new sockets, a broken one changes nothing', async () => {
+  const [cert, key] = [path.join(dir, 'cert.pem'), path.join(dir, 'key.pem')];
+  const renew = (name) => execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+    '-subj', `/CN=${name}`, '-days', '2', '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  renew('first');
+  const app = { id: '1', key: 'one', secret: 's1' };
+  const secure = (...list) => ({ ...listed(...list), ssl: { certPath: cert, keyPath: key } });
+  const run = await reloadable('tls.json', secure(app));
+  const { port } = run.child;
+  const open = () => run.as(app).raw({ url: run.as(app).url().replace('ws:', 'wss:'), ws: { rejectUnauthorized: false } });
+  const shown = () => new Promise((resolve, reject) => {
+    const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate().subject.CN);
+      socket.destroy();
+    });
+    socket.on('error', reject);
+  });
+  const s = await open();
+  assert.equal(await shown(), 'first');
+  renew('second');
+  assert.match(await run.reload(secure(app)), /settings reloaded/);
+  assert.equal(await shown(), 'second');
+
+  fs.writeFileSync(key, 'no key');
+  const other = { id: '2', key: 'two', secret: 's2' };
+  assert.match(await run.reload(secure(app, other)), /settings not reloaded, all stays as it was: .*key\.pem/);
+  assert.equal(await shown(), 'second');
+  assert.equal((await run.child.refused(run.as(other).url().replace('ws:', 'wss:'), { rejectUnauthorized: false })).code, 4001, 'no part of the file holds');
+  await s.join('room'); // the first socket, all the while
+  await s.close();
   await run.stop();
 });
