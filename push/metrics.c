@@ -2,16 +2,18 @@
 /*
  * metrics.c - what is counted, see metrics.h.
  *
- * A series is a row of a table: name, kind, help and where its number is. Two
- * tables, because Soketi's have a label for the app and ours are of the whole
- * process; both are printed by the same two functions.
+ * A series is a row of a table where there are many alike: name, kind, help and
+ * where its number is. Soketi's have a label for the app, ours are of the whole
+ * process; all are printed by the same functions, as text or as JSON.
  */
 #include "metrics.h"
 #include "api.h"
+#include "log.h"
 #include "server.h"
 
 #include <stddef.h>
 #include <string.h>
+#include <apr_strings.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -36,9 +38,44 @@ static const struct {
 };
 #undef AT
 
-/* Names of the values of push_close_t as labels. */
-static const char *const closes[] = { "normal", "abnormal", "broken", "refused",
-                                      "back_off", "reconnect", "application" };
+/* Soketi's series of its adapters between servers. There is one server here, as
+ * with its local adapter: they have names and no values. */
+static const struct {
+    const char *name;
+    const char *kind;
+    const char *help;
+} adapter_series[] = {
+    { "horizontal_adapter_resolve_time", "histogram", "Time of requests to other servers." },
+    { "horizontal_adapter_resolved_promises", "counter", "Requests that other servers answered." },
+    { "horizontal_adapter_uncomplete_promises", "counter", "Requests that they did not answer in full." },
+    { "horizontal_adapter_sent_requests", "counter", "Requests to other servers." },
+    { "horizontal_adapter_received_requests", "counter", "Requests of other servers." },
+    { "horizontal_adapter_received_responses", "counter", "Answers of other servers." },
+};
+
+/* Connections the process has ended because they did not keep up, by
+ * push_end_t, and those it could not take. */
+static const struct {
+    const char *reason;
+    apr_size_t at; /* in push_counters_t */
+} drops[] = {
+    { "slow_reader", offsetof(push_counters_t, ends) + PUSH_END_SLOW * sizeof(apr_uint64_t) },
+    { "silent", offsetof(push_counters_t, ends) + PUSH_END_TIMEOUT * sizeof(apr_uint64_t) },
+    { "socket_error", offsetof(push_counters_t, ends) + PUSH_END_ERROR * sizeof(apr_uint64_t) },
+    { "slow_request", offsetof(push_counters_t, http_ends) + PUSH_END_TIMEOUT * sizeof(apr_uint64_t) },
+    { "bad_request", offsetof(push_counters_t, bad_requests) },
+    { "no_memory", offsetof(push_counters_t, refused) },
+};
+
+/* Connections now, by what they are; `at` as above. */
+static const struct {
+    const char *state;
+    apr_size_t at;
+} states[] = {
+    { "http", offsetof(push_counters_t, states) + PUSH_CONN_HTTP * sizeof(apr_uint64_t) },
+    { "websocket", offsetof(push_counters_t, states) + PUSH_CONN_OPEN * sizeof(apr_uint64_t) },
+    { "closing", offsetof(push_counters_t, states) + PUSH_CONN_CLOSING * sizeof(apr_uint64_t) },
+};
 /* clang-format on */
 
 /* Where a sample goes: one of the two formats, with what is common to both. */
@@ -75,14 +112,42 @@ static void series_end(sink_t *s)
     }
 }
 
-/* A label's value is of the settings or of the tables above. */
-static void sample(sink_t *s, const char *name, const char *label,
-                   const char *value, apr_uint64_t number)
+/* A value of a label in Prometheus' text: its own three escapes. */
+static void label_quote(push_text_t *out, const char *value)
 {
+    push_text_str(out, "\"");
+    for (; *value != '\0'; value++) {
+        switch (*value) {
+        case '\n':
+            push_text_str(out, "\\n");
+            break;
+        case '"':
+        case '\\':
+            push_text_str(out, "\\");
+            /* fall through */
+        default:
+            push_text_add(out, value, 1);
+            break;
+        }
+    }
+    push_text_str(out, "\"");
+}
+
+/* A sample of a series, or of the part of a histogram that `suffix` names. A
+ * label's value is of the settings or of the tables above. */
+static void sample_of(sink_t *s, const char *name, const char *suffix,
+                      const char *label, const char *value, const char *number)
+{
+    const char *prefix = push_server.conf->metrics_prefix;
+
     if (s->json) {
-        push_text_printf(s->out,
-                         "%s{\"value\":%" APR_UINT64_T_FMT ",\"labels\":{",
-                         s->samples++ ? "," : "", number);
+        push_text_printf(s->out, "%s{\"value\":%s,", s->samples++ ? "," : "",
+                         number);
+        if (*suffix != '\0') {
+            push_text_printf(s->out, "\"metricName\":\"%s%s%s\",", prefix, name,
+                             suffix);
+        }
+        push_text_str(s->out, "\"labels\":{");
         if (label != NULL) {
             push_text_printf(s->out, "\"%s\":", label);
             push_text_quote(s->out, value, strlen(value));
@@ -91,14 +156,52 @@ static void sample(sink_t *s, const char *name, const char *label,
         push_text_printf(s->out, "\"port\":%d}}", push_server.port);
         return;
     }
-    push_text_printf(s->out, "%s%s{", push_server.conf->metrics_prefix, name);
+    push_text_printf(s->out, "%s%s%s{", prefix, name, suffix);
     if (label != NULL) {
         push_text_printf(s->out, "%s=", label);
-        push_text_quote(s->out, value, strlen(value));
+        label_quote(s->out, value);
         push_text_str(s->out, ",");
     }
-    push_text_printf(s->out, "port=\"%d\"} %" APR_UINT64_T_FMT "\n",
-                     push_server.port, number);
+    push_text_printf(s->out, "port=\"%d\"} %s\n", push_server.port, number);
+}
+
+static void sample(sink_t *s, const char *name, const char *label,
+                   const char *value, apr_uint64_t number)
+{
+    char text[24];
+
+    apr_snprintf(text, sizeof(text), "%" APR_UINT64_T_FMT, number);
+    sample_of(s, name, "", label, value, text);
+}
+
+/* Microseconds as seconds. */
+static const char *seconds(char text[32], apr_uint64_t micros)
+{
+    apr_snprintf(text, 32, "%" APR_UINT64_T_FMT ".%06d", micros / 1000000,
+                 (int)(micros % 1000000));
+    return text;
+}
+
+static void histogram(sink_t *s, const char *name, const char *help,
+                      const push_histogram_t *h)
+{
+    char number[24], text[32];
+    apr_uint64_t n = 0;
+    int i;
+
+    series_begin(s, name, "histogram", help);
+    for (i = 0; i <= PUSH_HISTOGRAM_BOUNDS; i++) {
+        n += h->counts[i];
+        apr_snprintf(number, sizeof(number), "%" APR_UINT64_T_FMT, n);
+        sample_of(s, name, "_bucket", "le",
+                  i < PUSH_HISTOGRAM_BOUNDS
+                      ? seconds(text, push_histogram_bounds[i])
+                      : "+Inf",
+                  number);
+    }
+    sample_of(s, name, "_sum", NULL, NULL, seconds(text, h->sum));
+    sample_of(s, name, "_count", NULL, NULL, number);
+    series_end(s);
 }
 
 static void single(sink_t *s, const char *name, const char *kind,
@@ -155,28 +258,35 @@ static apr_uint64_t transport(apr_size_t at)
     return sum;
 }
 
-static void labelled(sink_t *s, const char *name, const char *label,
-                     const char *help, const char *const *values, apr_size_t n,
-                     apr_size_t at)
+static void adapter_samples(sink_t *s)
 {
     apr_size_t i;
 
-    series_begin(s, name, "counter", help);
-    for (i = 0; i < n; i++) {
-        sample(s, name, label, values[i],
-               transport(at + i * sizeof(apr_uint64_t)));
+    for (i = 0; i < COUNT(adapter_series); i++) {
+        series_begin(s, adapter_series[i].name, adapter_series[i].kind,
+                     adapter_series[i].help);
+        series_end(s);
     }
-    series_end(s);
 }
 
-static void process_samples(sink_t *s)
+static apr_uint64_t longest_queue(void)
+{
+    apr_uint64_t most = 0;
+    int i;
+
+    for (i = 0; i < push_server.nloops; i++) {
+        apr_uint64_t n = push_counter_get(
+            &push_conns_counters(push_server.conns[i])->queue_peak);
+
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+static void end_samples(sink_t *s)
 {
     apr_size_t i;
 
-    single(s, "channels", "gauge", "Channels with subscribers.",
-           push_hubs_count(push_server.hubs));
-    single(s, "queued_bytes", "gauge", "Bytes waiting for slow readers.",
-           transport(offsetof(push_counters_t, queued)));
     series_begin(s, "ends_total", "counter", "WebSockets ended, by reason.");
     for (i = 0; i < PUSH_ENDS; i++) {
         sample(s, "ends_total", "reason", push_end_name((push_end_t)i),
@@ -184,9 +294,74 @@ static void process_samples(sink_t *s)
                          i * sizeof(apr_uint64_t)));
     }
     series_end(s);
-    labelled(s, "closes_total", "code",
-             "WebSockets ended, by class of close code.", closes, PUSH_CLOSES,
-             offsetof(push_counters_t, closes));
+    series_begin(s, "closes_total", "counter",
+                 "WebSockets ended, by close code.");
+    for (i = 0; i < PUSH_CLOSES; i++) {
+        sample(s, "closes_total", "code", push_close_name((int)i),
+               transport(offsetof(push_counters_t, closes) +
+                         i * sizeof(apr_uint64_t)));
+    }
+    series_end(s);
+    series_begin(s, "drops_total", "counter",
+                 "Connections dropped by the server, by reason.");
+    for (i = 0; i < COUNT(drops); i++) {
+        sample(s, "drops_total", "reason", drops[i].reason,
+               transport(drops[i].at));
+    }
+    series_end(s);
+}
+
+static void loop_samples(sink_t *s)
+{
+    push_histogram_t h;
+    int i;
+
+    push_hubs_latency(push_server.hubs, &h);
+    histogram(s, "publish_to_write_seconds",
+              "From an event's arrival to a loop's last subscriber, once for "
+              "each event and loop.",
+              &h);
+    memset(&h, 0, sizeof(h));
+    for (i = 0; i < push_server.nloops; i++) {
+        push_histogram_sum(&h, push_loop_turns(push_server.loops[i]));
+    }
+    histogram(s, "loop_turn_seconds",
+              "How long a loop's turns took: what is ready then waits so long.",
+              &h);
+}
+
+static void process_samples(sink_t *s)
+{
+    apr_size_t i;
+
+    single(s, "up", "gauge", "1: the process answers.", 1);
+    single(s, "start_time_seconds", "gauge",
+           "When the process started, seconds since 1970.",
+           (apr_uint64_t)push_server.started);
+    single(s, "loops", "gauge", "Event loops, one thread each.",
+           (apr_uint64_t)push_server.nloops);
+    single(s, "channels", "gauge", "Channels with subscribers.",
+           push_hubs_count(push_server.hubs));
+    single(s, "subscriptions", "gauge", "Subscriptions of all clients.",
+           push_hub_subscriptions(push_server.hubs));
+    single(s, "users", "gauge", "Users that are signed in.",
+           push_hubs_users(push_server.hubs));
+    series_begin(s, "connections", "gauge", "Connections now, by kind.");
+    for (i = 0; i < COUNT(states); i++) {
+        sample(s, "connections", "kind", states[i].state,
+               transport(states[i].at));
+    }
+    series_end(s);
+    single(s, "tls_connections", "gauge", "Those of them with TLS.",
+           transport(offsetof(push_counters_t, secure)));
+    single(s, "queued_bytes", "gauge", "Bytes waiting for slow readers.",
+           transport(offsetof(push_counters_t, queued)));
+    single(s, "queue_peak_bytes", "gauge",
+           "The longest queue of one connection since the start.",
+           longest_queue());
+    single(s, "log_suppressed_total", "counter",
+           "Log lines that were more than clients may cause.",
+           push_log_suppressed());
 }
 
 static void relay_samples(sink_t *s)
@@ -203,6 +378,8 @@ static void relay_samples(sink_t *s)
            "Looks at the log that failed.", c.failures);
     single(s, "relay_behind", "gauge", "Events of the log not yet relayed.",
            c.behind > 0 ? (apr_uint64_t)c.behind : 0);
+    single(s, "relay_lag_seconds", "gauge",
+           "Since the relay was last at the end of the log.", c.lag_ms / 1000);
     single(s, "relay_connected", "gauge",
            "Whether the last look at the log succeeded.", c.connected ? 1 : 0);
 }
@@ -228,6 +405,7 @@ static void webhook_samples(sink_t *s)
 static void canary_samples(sink_t *s)
 {
     push_canary_figures_t f;
+    char text[32];
     char why[PUSH_CANARY_WHY];
 
     if (push_server.canary == NULL) {
@@ -239,9 +417,12 @@ static void canary_samples(sink_t *s)
            f.rounds);
     single(s, "canary_failures_total", "counter",
            "Those that did not come back in time.", f.failures);
-    single(s, "canary_round_trip_microseconds", "gauge",
-           "From request to the last loop's event, the last that came back.",
-           f.micros);
+    series_begin(s, "canary_round_trip_seconds", "gauge",
+                 "From request to the last loop's event, the last that came "
+                 "back.");
+    sample_of(s, "canary_round_trip_seconds", "", NULL, NULL,
+              seconds(text, f.micros));
+    series_end(s);
     single(s, "canary_well", "gauge",
            "Whether the last one came back; /ready says the same.",
            push_canary_well(push_server.canary, why) ? 1 : 0);
@@ -250,7 +431,10 @@ static void canary_samples(sink_t *s)
 static void all_samples(sink_t *s)
 {
     app_samples(s);
+    adapter_samples(s);
     process_samples(s);
+    end_samples(s);
+    loop_samples(s);
     relay_samples(s);
     webhook_samples(s);
     canary_samples(s);

@@ -29,6 +29,7 @@ apr_status_t push_server_prepare(void)
 {
     apr_status_t rv;
 
+    push_server.started = apr_time_sec(apr_time_now());
     push_server.pong = pusher_pong();
     push_server.ping = pusher_ping(PUSHER_NEWEST);
     push_server.ping_4 = pusher_ping(PUSHER_OLDEST);

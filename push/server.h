@@ -31,6 +31,7 @@ typedef struct {
     push_quota_t quota;   /* connections by user and address */
     int identities;       /* whether `private.` names are private here */
     int port;             /* really listened on */
+    apr_time_t started; /* seconds since 1970 */
     int closing;          /* atomic: no new clients; the others are sent away */
     push_frame_t *pong;   /* messages that are always the same */
     push_frame_t *ping;   /* protocol 5 and above */

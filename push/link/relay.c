@@ -66,6 +66,8 @@ struct push_relay_t {
 
     apr_uint32_t failing; /* looks that failed in a row */
     apr_uint64_t away;    /* monotonic milliseconds of the first of them */
+    apr_uint64_t caught_up; /* atomic: monotonic milliseconds when it last was
+                               at the log's end */
     push_relay_counters_t counters; /* atomic, each for itself */
 };
 
@@ -295,6 +297,9 @@ static void batch_count(push_relay_t *relay, const push_tail_batch_t *batch)
     __atomic_store_n(&relay->counters.last_id, at, __ATOMIC_RELAXED);
     __atomic_store_n(&relay->counters.behind, behind > 0 ? behind : 0,
                      __ATOMIC_RELAXED);
+    if (behind <= 0) {
+        __atomic_store_n(&relay->caught_up, now_ms(), __ATOMIC_RELAXED);
+    }
 }
 
 /* One batch from the log through `fn`. @param more  set to "read again" */
@@ -533,6 +538,7 @@ apr_status_t push_relay_create(push_relay_t **out,
     relay->pool = p;
     relay->nudge = -1;
     relay->state_fd = -1;
+    relay->caught_up = now_ms();
     rv = scratch_create(relay);
     if (rv != APR_SUCCESS) {
         *why = "out of memory";
@@ -607,5 +613,7 @@ void push_relay_counters(const push_relay_t *relay, push_relay_counters_t *out)
     out->failures = __atomic_load_n(&c->failures, __ATOMIC_RELAXED);
     out->last_id = __atomic_load_n(&c->last_id, __ATOMIC_RELAXED);
     out->behind = __atomic_load_n(&c->behind, __ATOMIC_RELAXED);
+    out->lag_ms = now_ms() -
+                  __atomic_load_n(&relay->caught_up, __ATOMIC_RELAXED);
     out->connected = __atomic_load_n(&c->connected, __ATOMIC_RELAXED);
 }

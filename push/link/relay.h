@@ -61,6 +61,7 @@ typedef struct {
     apr_uint64_t failures;   /* looks that failed: the database was away */
     apr_int64_t last_id;     /* of the last event relayed */
     apr_int64_t behind; /* ids in the log not yet relayed, at the last look */
+    apr_uint64_t lag_ms; /* since it last was at the log's end */
     int connected;      /* whether the last look succeeded */
 } push_relay_counters_t;
 

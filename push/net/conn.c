@@ -339,6 +339,7 @@ push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
 static void conn_free(push_conn_t *c)
 {
     if (c->tls) {
+        conn_count(&c->all->counters.secure, (apr_uint64_t)-1);
         conn_tls_free(c);
     }
     conn_queue_free(c);
@@ -391,7 +392,7 @@ static void conn_tell(push_conn_t *c)
         return;
     }
     conn_count(&counters->ends[c->why], 1);
-    conn_count(&counters->closes[push_close_class(c->code)], 1);
+    conn_count(&counters->closes[push_close_slot(c->code)], 1);
     c->all->proto->closed(c, (push_end_t)c->why, c->code);
 }
 
@@ -693,25 +694,49 @@ const push_counters_t *push_conns_counters(const push_conns_t *conns)
     return &conns->counters;
 }
 
-push_close_t push_close_class(int code)
+/* Codes with a place of their own; then what the others share: the first class
+ * that begins at the code or below. */
+/* clang-format off */
+static const struct {
+    int code;
+    const char *name;
+} codes[] = {
+    { 1000, "1000" }, { 1001, "1001" }, { 1002, "1002" }, { 1003, "1003" }, { 1005, "1005" },
+    { 1006, "1006" }, { 1007, "1007" }, { 1008, "1008" }, { 1009, "1009" }, { 1010, "1010" },
+    { 1011, "1011" }, { 1012, "1012" }, { 1013, "1013" }, { 4000, "4000" }, { 4001, "4001" },
+    { 4003, "4003" }, { 4004, "4004" }, { 4005, "4005" }, { 4006, "4006" }, { 4007, "4007" },
+    { 4008, "4008" }, { 4009, "4009" }, { 4100, "4100" }, { 4200, "4200" }, { 4201, "4201" },
+    { 4202, "4202" }, { 4300, "4300" }, { 4301, "4301" }, { 4302, "4302" },
+};
+static const struct {
+    int from;
+    const char *name;
+} classes[] = {
+    { 5000, "other" }, { 4400, "4xxx" }, { 4300, "43xx" }, { 4200, "42xx" },
+    { 4100, "41xx" },  { 4000, "40xx" }, { 3000, "3xxx" }, { 0, "1xxx" },
+};
+/* clang-format on */
+#define CODES (int)(sizeof(codes) / sizeof(codes[0]))
+#define CLASSES (int)(sizeof(classes) / sizeof(classes[0]))
+_Static_assert(PUSH_CLOSES == sizeof(codes) / sizeof(codes[0]) +
+                                  sizeof(classes) / sizeof(classes[0]),
+               "every code and class has its counter");
+
+int push_close_slot(int code)
 {
-    if (code == WS_CODE_NORMAL || code == 1001 || code == WS_CODE_NONE) {
-        return PUSH_CLOSE_NORMAL;
+    int i;
+
+    for (i = 0; i < CODES; i++) {
+        if (codes[i].code == code) {
+            return i;
+        }
     }
-    if (code == WS_CODE_ABNORMAL) {
-        return PUSH_CLOSE_ABNORMAL;
+    for (i = 0; i < CLASSES - 1 && code < classes[i].from; i++) {
     }
-    if (code < 3000) {
-        return PUSH_CLOSE_BROKEN;
-    }
-    switch (code / 100) {
-    case 40:
-        return PUSH_CLOSE_REFUSED;
-    case 41:
-        return PUSH_CLOSE_BACK_OFF;
-    case 42:
-        return PUSH_CLOSE_RECONNECT;
-    default:
-        return PUSH_CLOSE_APPLICATION;
-    }
+    return CODES + i;
+}
+
+const char *push_close_name(int slot)
+{
+    return slot < CODES ? codes[slot].name : classes[slot - CODES].name;
 }

@@ -51,20 +51,11 @@ typedef enum {
 } push_end_t;
 #define PUSH_ENDS 5
 
-/* Close codes in classes, for metrics (push_close_class()). */
-typedef enum {
-    PUSH_CLOSE_NORMAL,      /* 1000, 1001, 1005 */
-    PUSH_CLOSE_ABNORMAL,    /* 1006: no close frame */
-    PUSH_CLOSE_BROKEN,      /* the other codes below 3000, as 1002 and 1009 */
-    PUSH_CLOSE_REFUSED,     /* 4000-4099: Pusher, do not reconnect */
-    PUSH_CLOSE_BACK_OFF,    /* 4100-4199: reconnect after a while */
-    PUSH_CLOSE_RECONNECT,   /* 4200-4299: reconnect at once */
-    PUSH_CLOSE_APPLICATION  /* any other of 3000-4999 */
-} push_close_t;
-#define PUSH_CLOSES 7
+#define PUSH_CLOSES 37 /* close codes that are counted, see push_close_name() */
 
 /* What one loop has seen. Written by the loop's thread only; read it anywhere
- * with push_counter_get(). Everything but `states` and `queued` only grows. */
+ * with push_counter_get(). Everything but `states`, `queued` and `secure`
+ * only grows. */
 typedef struct {
     apr_uint64_t accepts;      /* sockets taken over */
     apr_uint64_t refused;      /* sockets closed for want of memory */
@@ -75,9 +66,11 @@ typedef struct {
     apr_uint64_t messages_in, messages_out;  /* text and binary, WebSockets */
     apr_uint64_t ends[PUSH_ENDS];            /* WebSockets, by push_end_t */
     apr_uint64_t http_ends[PUSH_ENDS];       /* other connections */
-    apr_uint64_t closes[PUSH_CLOSES];        /* WebSockets, by class of code */
+    apr_uint64_t closes[PUSH_CLOSES];        /* WebSockets, by push_close_slot() */
     apr_uint64_t states[PUSH_CONN_STATES];   /* connections now, by state */
     apr_uint64_t queued;                     /* bytes waiting for sockets now */
+    apr_uint64_t queue_peak;                 /* the longest queue of one, bytes */
+    apr_uint64_t secure;                     /* connections with TLS now */
 } push_counters_t;
 
 static inline apr_uint64_t push_counter_get(const apr_uint64_t *counter)
@@ -269,7 +262,13 @@ const push_counters_t *push_conns_counters(const push_conns_t *conns);
 /** The name of a reason, for metrics and logs. */
 const char *push_end_name(push_end_t why);
 
-/** Which class a close code belongs to. */
-push_close_t push_close_class(int code);
+/**
+ * Where a close code is counted: codes that mean something have a place of
+ * their own, the others share one with what is like them.
+ */
+int push_close_slot(int code);
+
+/** What is counted there: "4200", or "42xx" for others like it. */
+const char *push_close_name(int slot);
 
 #endif

@@ -109,6 +109,10 @@ static void queue_add(push_conn_t *c, push_frame_t *f, apr_uint32_t offset)
     }
     q->bytes += f->len - offset;
     conn_count(&c->all->counters.queued, f->len - offset);
+    if (q->bytes > c->all->counters.queue_peak) {
+        conn_count(&c->all->counters.queue_peak,
+                   q->bytes - c->all->counters.queue_peak);
+    }
     /* Only a WebSocket's queue can grow without end: an HTTP client is not
      * read again before its answer is gone, a closing one gets nothing more. */
     if (c->state == PUSH_CONN_OPEN && q->bytes > c->all->proto->max_queue) {

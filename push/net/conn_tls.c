@@ -297,6 +297,7 @@ push_conn_t *push_conn_accept_tls(push_conns_t *conns, int fd, push_tls_t *tls)
         return NULL;
     }
     c->tls = 1;
+    conn_count(&conns->counters.secure, 1);
     tls_of(c)->ssl = ssl;
     return c;
 }

@@ -41,7 +41,9 @@ struct push_loop_t {
     push_task_t *taken;  /* of them, what this turn has still to run; in order */
     int sleeping;        /* atomic: a poster must write to `wake` */
     int stopping;        /* atomic */
-    apr_uint64_t millis; /* monotonic, of this turn */
+    apr_uint64_t micros; /* monotonic, when this turn began */
+    apr_uint64_t millis; /* the same */
+    push_histogram_t turns; /* how long turns took */
     apr_uint64_t tick;   /* monotonic millisecond of the next tick */
     hook_t *ticks;
     hook_t *turn_ends;
@@ -55,11 +57,8 @@ struct push_loop_t {
 
 static void clock_read(push_loop_t *loop)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    loop->millis = (apr_uint64_t)ts.tv_sec * 1000 +
-                   (apr_uint64_t)ts.tv_nsec / 1000000;
+    loop->micros = push_micros();
+    loop->millis = loop->micros / 1000;
 }
 
 /* Ticks come at the beginning of a second, so that what is due in a second is
@@ -256,6 +255,7 @@ void push_loop_run(push_loop_t *loop)
         tasks_run(loop);
         tick_run(loop);
         turn_finish(loop);
+        push_histogram_add(&loop->turns, push_micros() - loop->micros);
     }
     /* What was posted before the stop is done, so that nothing leaks. */
     tasks_run(loop);
@@ -330,6 +330,13 @@ apr_uint32_t push_loop_seconds(const push_loop_t *loop)
 }
 
 apr_uint64_t push_loop_millis(const push_loop_t *loop) { return loop->millis; }
+
+apr_uint64_t push_loop_micros(const push_loop_t *loop) { return loop->micros; }
+
+const push_histogram_t *push_loop_turns(const push_loop_t *loop)
+{
+    return &loop->turns;
+}
 
 apr_pool_t *push_loop_scratch(push_loop_t *loop)
 {

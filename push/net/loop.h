@@ -18,6 +18,8 @@
 #include <apr_errno.h>
 #include <apr_time.h>
 
+#include "histogram.h"
+
 typedef struct push_loop_t push_loop_t;
 typedef struct push_watch_t push_watch_t;
 typedef struct push_task_t push_task_t;
@@ -72,9 +74,13 @@ void push_loop_on_turn_end(push_loop_t *loop, push_tick_fn fn, void *baton);
 
 int push_loop_index(const push_loop_t *loop);
 
-/** Monotonic seconds and milliseconds, read once a turn. */
+/** Monotonic seconds, milliseconds, microseconds, read when a turn begins. */
 apr_uint32_t push_loop_seconds(const push_loop_t *loop);
 apr_uint64_t push_loop_millis(const push_loop_t *loop);
+apr_uint64_t push_loop_micros(const push_loop_t *loop);
+
+/** How long turns took, from what was ready to the next wait. Any thread. */
+const push_histogram_t *push_loop_turns(const push_loop_t *loop);
 
 /** A pool cleared at the end of every turn: for answers and JSON. */
 apr_pool_t *push_loop_scratch(push_loop_t *loop);

@@ -70,12 +70,6 @@ apr_size_t push_client_socket_id(char out[PUSH_SOCKET_ID_MAX],
 /** The number within a socket id of this process, 0 for any other. */
 apr_uint64_t push_client_number(const char *socket_id, apr_size_t len);
 
-/**
- * The channel that only a user's connections are on. It is in no list and
- * nobody can subscribe to it.
- */
-#define PUSH_USER_CHANNEL "#user-"
-
 #define PUSH_USER_ID_MAX 512 /* bytes; the documents say 128 characters */
 
 /** Whether an id can be a user's whom events are sent to. */

@@ -196,24 +196,40 @@ push_entry_t *push_entry_get(push_directory_t *d, push_shard_t *s,
     return e;
 }
 
-static int counted(const push_directory_t *d, const push_entry_t *e)
+/* Where an occupied entry is counted; NULL: nowhere. */
+static apr_uint32_t *gauge_of(push_directory_t *d, const push_entry_t *e)
 {
-    return push_entry_name(d, e)[0] != '#' && !e->app->hidden;
+    static const char user[] = PUSH_USER_CHANNEL;
+    const char *name = push_entry_name(d, e);
+
+    if (e->app->hidden) {
+        return NULL;
+    }
+    if (name[0] != '#') {
+        return &d->occupied;
+    }
+    return e->len > sizeof(user) - 1 && !memcmp(name, user, sizeof(user) - 1)
+               ? &d->users
+               : NULL;
 }
 
 void push_entry_occupy(push_directory_t *d, push_entry_t *e, int loop)
 {
+    apr_uint32_t *gauge = gauge_of(d, e);
+
     __atomic_store_n(&e->counts[loop], 1, __ATOMIC_RELAXED);
-    if (e->occupied++ == 0 && counted(d, e)) {
-        __atomic_add_fetch(&d->occupied, 1, __ATOMIC_RELAXED);
+    if (e->occupied++ == 0 && gauge != NULL) {
+        __atomic_add_fetch(gauge, 1, __ATOMIC_RELAXED);
     }
 }
 
 void push_entry_vacate(push_directory_t *d, push_entry_t *e, int loop)
 {
+    apr_uint32_t *gauge = gauge_of(d, e);
+
     __atomic_store_n(&e->counts[loop], 0, __ATOMIC_RELAXED);
-    if (--e->occupied == 0 && counted(d, e)) {
-        __atomic_sub_fetch(&d->occupied, 1, __ATOMIC_RELAXED);
+    if (--e->occupied == 0 && gauge != NULL) {
+        __atomic_sub_fetch(gauge, 1, __ATOMIC_RELAXED);
     }
 }
 

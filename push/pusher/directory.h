@@ -57,8 +57,8 @@ typedef struct {
     int loops;
     apr_uint32_t ttl;  /* atomic: seconds a cached event is kept */
     apr_uint64_t seed; /* of hashes: nobody outside can aim at a chain */
-    apr_uint32_t
-        occupied; /* atomic: entries with subscribers, '#' not counted */
+    apr_uint32_t occupied; /* atomic: entries with subscribers, '#' not counted */
+    apr_uint32_t users;    /* atomic: users' own entries with subscribers */
     push_shard_t shards[PUSH_SHARDS];
 } push_directory_t;
 

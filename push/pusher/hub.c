@@ -72,6 +72,8 @@ struct push_hub_t {
     apr_uint32_t subscriptions; /* atomic: of all clients of this loop */
     apr_uint32_t *interest; /* atomic: channels here by hash, INTEREST slots */
     backlog_t backlog;      /* emptied when replay_until has passed */
+    push_histogram_t latency; /* of events, from their arrival to the last
+                                 subscriber here */
 };
 
 struct push_hubs_t {
@@ -332,6 +334,8 @@ typedef struct {
     apr_uint32_t name_len;
     apr_uint64_t number; /* 0: not numbered */
     int keep;            /* also in the loop's backlog */
+    apr_uint64_t born;   /* monotonic microseconds it arrived; 0: no event of
+                            a publisher */
 } delivery_t;
 
 /* The same event under the name of the alias, which differs in one byte. */
@@ -435,6 +439,15 @@ static void backlog_add(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
     b->n++;
 }
 
+/* One reading of the clock for each event and loop. */
+static void latency_note(push_hub_t *hub, const push_app_t *app,
+                         apr_uint64_t born)
+{
+    if (born != 0 && !app->hidden) {
+        push_histogram_add(&hub->latency, push_micros() - born);
+    }
+}
+
 static void run_delivery(push_loop_t *loop, push_task_t *task)
 {
     delivery_t *job = (delivery_t *)(void *)task;
@@ -456,6 +469,7 @@ static void run_delivery(push_loop_t *loop, push_task_t *task)
     if (ch != NULL) {
         deliver(job->hub, ch, job->frame, job->name_at, job->except,
                 job->number);
+        latency_note(job->hub, job->app, job->born);
     }
     push_frame_release(job->frame);
     free(job);
@@ -466,7 +480,7 @@ static void run_delivery(push_loop_t *loop, push_task_t *task)
 static void post(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
                  const char *name, apr_size_t name_len, push_frame_t *frame,
                  apr_uint32_t name_at, apr_uint64_t except, apr_uint64_t number,
-                 int keep)
+                 int keep, apr_uint64_t born)
 {
     apr_size_t copied = name_at > 0 ? 0 : name_len;
     delivery_t *job = push_must(malloc(sizeof(*job) + copied));
@@ -483,6 +497,7 @@ static void post(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
     job->name_len = (apr_uint32_t)name_len;
     job->number = number;
     job->keep = keep;
+    job->born = born;
     push_loop_post(hub->loop, &job->task);
 }
 
@@ -490,7 +505,8 @@ static void post(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
  * under the shard's mutex: so all see it in the order of its number. */
 static void post_numbered(push_hubs_t *hubs, const push_entry_t *e,
                           push_frame_t *frame, apr_uint32_t name_at,
-                          apr_uint64_t except, apr_uint64_t number)
+                          apr_uint64_t except, apr_uint64_t number,
+                          apr_uint64_t born)
 {
     int i;
 
@@ -498,7 +514,7 @@ static void post_numbered(push_hubs_t *hubs, const push_entry_t *e,
         if (__atomic_load_n(&e->counts[i], __ATOMIC_RELAXED) > 0) {
             post(&hubs->list[i], e->app, e->hash,
                  push_entry_name(&hubs->directory, e), e->len, frame, name_at,
-                 except, number, 0);
+                 except, number, 0, born);
         }
     }
 }
@@ -519,7 +535,8 @@ static void member_event(push_hubs_t *hubs, push_shard_t *s, push_entry_t *e,
     push_frame_t *f = added ? pusher_member_added(name, e->len, user)
                             : pusher_member_removed(name, e->len, user);
 
-    post_numbered(hubs, e, f, name_in(f, name, e->len), 0, ++s->number);
+    post_numbered(hubs, e, f, name_in(f, name, e->len), 0, ++s->number,
+                  0);
     push_frame_release(f);
 }
 
@@ -541,7 +558,8 @@ static void count_tell(push_hubs_t *hubs, push_shard_t *s, push_entry_t *e,
     apr_uint32_t n = push_entry_subscriptions(&hubs->directory, e);
     push_frame_t *f = pusher_subscription_count(name, e->len, n);
 
-    post_numbered(hubs, e, f, name_in(f, name, e->len), except, ++s->number);
+    post_numbered(hubs, e, f, name_in(f, name, e->len), except,
+                  ++s->number, 0);
     push_frame_release(f);
     push_webhook_count(e->app, name, e->len, n);
 }
@@ -858,7 +876,7 @@ static void online_tell(push_hubs_t *hubs, push_shard_t *s,
     push_text_quote(&id, push_entry_name(&hubs->directory, e) + prefix,
                     e->len - prefix);
     f = pusher_watchlist(online ? &id : &none, online ? &none : &id);
-    post_numbered(hubs, e, f, 0, 0, ++s->number);
+    post_numbered(hubs, e, f, 0, 0, ++s->number, 0);
     push_frame_release(f);
     push_text_free(&id);
 }
@@ -927,7 +945,7 @@ int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
 
 /* To a cache channel: what is kept and what is delivered must not part. */
 static void publish_kept(push_hubs_t *hubs, const push_name_t *name,
-                         const push_event_t *event)
+                         const push_event_t *event, apr_uint64_t born)
 {
     push_directory_t *d = &hubs->directory;
     push_shard_t *s = push_shard_of(d, name->hash);
@@ -937,18 +955,21 @@ static void publish_kept(push_hubs_t *hubs, const push_name_t *name,
     push_shard_lock(s);
     e = push_entry_get(d, s, name);
     number = push_entry_keep(d, s, e, event, push_seconds());
-    post_numbered(hubs, e, event->frame, event->name_at, event->except, number);
+    post_numbered(hubs, e, event->frame, event->name_at, event->except, number,
+                  born);
     push_shard_unlock(s);
 }
 
 void push_hub_publish(push_hubs_t *hubs, push_hub_t *here,
                       const push_name_t *name, const push_event_t *event)
 {
+    const apr_uint64_t born = here != NULL ? push_loop_micros(here->loop)
+                                           : push_micros();
     push_channel_t *ch;
     int i;
 
     if (event->keep && name->cache) {
-        publish_kept(hubs, name, event);
+        publish_kept(hubs, name, event, born);
         return;
     }
     for (i = 0; i < hubs->n; i++) {
@@ -958,7 +979,7 @@ void push_hub_publish(push_hubs_t *hubs, push_hub_t *here,
             __atomic_load_n(interest_of(hub, name->hash), __ATOMIC_SEQ_CST)) {
             post(hub, name->app, name->hash, name->name, name->len,
                  event->frame,
-                 event->name_at, event->except, 0, 0);
+                 event->name_at, event->except, 0, 0, born);
         }
     }
     ch = here == NULL ? NULL : channel_find(here, name);
@@ -970,10 +991,11 @@ void push_hub_publish(push_hubs_t *hubs, push_hub_t *here,
      * loop's list of tasks, and the next must not pass it by. */
     if (push_loop_pending(here->loop)) {
         post(here, name->app, name->hash, name->name, name->len, event->frame,
-             event->name_at, event->except, 0, 0);
+             event->name_at, event->except, 0, 0, born);
         return;
     }
     deliver(here, ch, event->frame, event->name_at, event->except, 0);
+    latency_note(here, name->app, born);
 }
 
 /* A name as the server's own senders give it, in canonical form. */
@@ -1003,7 +1025,7 @@ static void publish_replayed(push_hubs_t *hubs, const push_name_t *name,
     for (i = 0; i < hubs->n; i++) {
         post(&hubs->list[i], name->app, name->hash, name->name, name->len,
              event->frame,
-             event->name_at, 0, 0, 1);
+             event->name_at, 0, 0, 1, push_micros());
     }
 }
 
@@ -1367,6 +1389,21 @@ void push_hubs_clear(push_hubs_t *hubs, const push_app_t *app)
         push_shard_lock(s);
         push_shard_clear(s, app);
         push_shard_unlock(s);
+    }
+}
+
+apr_uint32_t push_hubs_users(const push_hubs_t *hubs)
+{
+    return __atomic_load_n(&hubs->directory.users, __ATOMIC_RELAXED);
+}
+
+void push_hubs_latency(const push_hubs_t *hubs, push_histogram_t *sum)
+{
+    int i;
+
+    memset(sum, 0, sizeof(*sum));
+    for (i = 0; i < hubs->n; i++) {
+        push_histogram_sum(sum, &hubs->list[i].latency);
     }
 }
 

@@ -46,6 +46,12 @@ typedef struct push_channel_t push_channel_t;
 
 #define PUSH_WATCH_CHANNEL "#watch-" /* then a user's id: who watches it */
 
+/**
+ * The channel that only a user's connections are on. It is in no list and
+ * nobody can subscribe to it.
+ */
+#define PUSH_USER_CHANNEL "#user-"
+
 #define PUSH_NUMBER_BITS 40 /* of an event's number: 34 years of 1,000/s */
 
 /* One subscription as its client holds it. There is one per socket and channel,
@@ -272,6 +278,16 @@ void push_hubs_clear(push_hubs_t *hubs, const push_app_t *app);
 
 /** Subscriptions of all clients of all apps. Any thread. */
 apr_uint32_t push_hub_subscriptions(const push_hubs_t *hubs);
+
+/** Users that have signed in on a connection still open. Any thread. */
+apr_uint32_t push_hubs_users(const push_hubs_t *hubs);
+
+/**
+ * How long events took from their arrival here (the turn that read the request,
+ * the relay's call) until a loop had sent them to its last subscriber; once for
+ * each event and loop with subscribers. Any thread.
+ */
+void push_hubs_latency(const push_hubs_t *hubs, push_histogram_t *sum);
 
 /** Occupied channels over all loops, server-only ones left out. */
 apr_uint32_t push_hubs_count(push_hubs_t *hubs);

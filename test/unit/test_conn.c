@@ -886,7 +886,7 @@ static void an_end_is_told_once_with_its_code(void **state)
     assert_int_equal(seen(&nclosed), 1);
     assert_int_equal(
         push_counter_get(
-            &push_conns_counters(conns)->closes[PUSH_CLOSE_RECONNECT]),
+            &push_conns_counters(conns)->closes[push_close_slot(4200)]),
         1);
 }
 
@@ -1473,14 +1473,22 @@ static void the_counters_add_up(void **state)
 static void close_codes_have_classes(void **state)
 {
     (void)state;
-    assert_int_equal(push_close_class(1000), PUSH_CLOSE_NORMAL);
-    assert_int_equal(push_close_class(1005), PUSH_CLOSE_NORMAL);
-    assert_int_equal(push_close_class(1006), PUSH_CLOSE_ABNORMAL);
-    assert_int_equal(push_close_class(1009), PUSH_CLOSE_BROKEN);
-    assert_int_equal(push_close_class(4001), PUSH_CLOSE_REFUSED);
-    assert_int_equal(push_close_class(4100), PUSH_CLOSE_BACK_OFF);
-    assert_int_equal(push_close_class(4201), PUSH_CLOSE_RECONNECT);
-    assert_int_equal(push_close_class(4301), PUSH_CLOSE_APPLICATION);
+    static const struct {
+        int code;
+        const char *name;
+    } cases[] = { { 1000, "1000" }, { 1006, "1006" }, { 4009, "4009" },
+                  { 4301, "4301" }, { 1004, "1xxx" }, { 0, "1xxx" },
+                  { 3999, "3xxx" }, { 4002, "40xx" }, { 4101, "41xx" },
+                  { 4203, "42xx" }, { 4399, "43xx" }, { 4999, "4xxx" },
+                  { 5000, "other" }, { 65535, "other" } };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int slot = push_close_slot(cases[i].code);
+
+        assert_true(slot >= 0 && slot < PUSH_CLOSES);
+        assert_string_equal(push_close_name(slot), cases[i].name);
+    }
 }
 
 #define CONN_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
