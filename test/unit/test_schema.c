@@ -619,6 +619,7 @@ static void the_sample_is_as_large_and_whole_as_promised(void **state)
     sqlite3 *db = bare();
 
     (void)state;
+    says(db, chat_db_script_text("sample.sql"));
     says(db, chat_db_script_text("sample.sqlite.sql"));
     is(db, "SELECT count(*) FROM users", "12");
     is(db, "SELECT count(*) FROM treatment_requests", "20");

@@ -1,0 +1,313 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- The statements of mod_chat for PostgreSQL; chat.sql says what each is for, what
+-- its values and columns are. Shapes of JSON are functions of the schema.
+
+-- --- who is asking (auth.c) ----------------------------------------------------
+
+-- :name who_session pgsql
+SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
+       json_build_object('id', u.id, 'name', u.name, 'email', u.email,
+                         'role', u.role),
+       s.token_hash, s.csrf_token,
+       floor(extract(epoch FROM now() AT TIME ZONE 'UTC' - s.last_seen_at))
+           ::bigint,
+       c.id, to_json(c.id), c.message_count,
+       EXISTS (SELECT 1 FROM chat_members m
+               WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+FROM chat_sessions s
+JOIN chat_users u ON u.id = s.user_id
+LEFT JOIN chat_conversations c ON c.id = $2
+WHERE s.token_hash = $1 AND u.active
+  AND s.expires_at > now() AT TIME ZONE 'UTC'
+
+-- :name who_bearer pgsql
+SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
+       json_build_object('id', u.id, 'name', u.name, 'email', u.email,
+                         'role', u.role),
+       t.token, NULL,
+       floor(extract(epoch FROM now() AT TIME ZONE 'UTC' - t.last_used_at))
+           ::bigint,
+       c.id, to_json(c.id), c.message_count,
+       EXISTS (SELECT 1 FROM chat_members m
+               WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+FROM personal_access_tokens t
+JOIN chat_users u ON u.id = t.tokenable_id
+LEFT JOIN chat_conversations c ON c.id = $2
+WHERE t.token = $1 AND u.active AND t.tokenable_type = 'App\Models\User'
+  AND ($3::bigint = 0 OR t.id = $3)
+  AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
+
+-- :name who_name pgsql
+SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
+       json_build_object('id', u.id, 'name', u.name, 'email', u.email,
+                         'role', u.role),
+       NULL, NULL, NULL,
+       c.id, to_json(c.id), c.message_count,
+       EXISTS (SELECT 1 FROM chat_members m
+               WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+FROM chat_users u
+LEFT JOIN chat_conversations c ON c.id = $2
+WHERE u.active
+  AND u.id = coalesce((SELECT x.id FROM chat_users x
+                       WHERE lower(x.email) = lower($1)),
+                      (SELECT min(x.id) FROM chat_users x WHERE x.name = $1
+                       HAVING count(*) = 1))
+
+-- :name conversation_of pgsql
+SELECT c.id, to_json(c.id), c.message_count,
+       EXISTS (SELECT 1 FROM chat_members m
+               WHERE m.conversation_id = c.id AND m.user_id = $1)::int
+FROM chat_conversations c
+WHERE c.id = $2
+
+-- :name session_touch pgsql
+UPDATE chat_sessions SET last_seen_at = now() AT TIME ZONE 'UTC'
+WHERE token_hash = $1
+
+-- :name token_touch pgsql
+UPDATE personal_access_tokens SET last_used_at = now() AT TIME ZONE 'UTC'
+WHERE token = $1
+
+-- --- logging in and out (login.c) ------------------------------------------------
+
+-- :name login_user pgsql
+SELECT u.id, u.password,
+       json_build_object('id', u.id, 'name', u.name, 'email', u.email,
+                         'role', u.role),
+       (SELECT substr(password, 1, 7) FROM chat_users LIMIT 1)
+FROM (SELECT 1) AS one
+LEFT JOIN chat_users u ON lower(u.email) = lower($1) AND u.active
+
+-- :name session_insert pgsql
+INSERT INTO chat_sessions (token_hash, user_id, csrf_token, expires_at,
+                           address, user_agent)
+VALUES ($1, $2, $3,
+        now() AT TIME ZONE 'UTC' + $4::bigint * interval '1 second', $5, $6)
+
+-- :name session_delete pgsql
+DELETE FROM chat_sessions
+WHERE token_hash = $1 OR expires_at <= now() AT TIME ZONE 'UTC'
+
+-- :name token_insert pgsql
+INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
+                                    abilities, created_at, updated_at)
+VALUES ('App\Models\User', $1, $2, $3, '["*"]', now() AT TIME ZONE 'UTC',
+        now() AT TIME ZONE 'UTC')
+RETURNING id
+
+-- --- conversations (conversation.c) ----------------------------------------------
+
+-- :name conversation_list pgsql
+SELECT k.at, k.id,
+       json_build_object(
+           'id', c.id, 'title', c.title, 'status', c.status,
+           'unread',
+           (SELECT count(*) FROM messages m
+            WHERE m.to_user_id = $1 AND m.request_id = c.id
+              AND m.read_at IS NULL AND m.deleted_at IS NULL
+              AND m.from_user_id <> m.to_user_id),
+           'updated_at', chat_time(coalesce(c.updated_at, c.created_at)),
+           'last_message',
+           (SELECT chat_message_json(m, u)
+            FROM (SELECT * FROM messages x
+                  WHERE x.request_id = c.id AND x.deleted_at IS NULL
+                  ORDER BY x.id DESC LIMIT 1) AS n
+            JOIN messages m ON m.id = n.id
+            JOIN chat_users u ON u.id = m.from_user_id),
+           'other',
+           (SELECT chat_person_json(u)
+            FROM chat_members x JOIN chat_users u ON u.id = x.user_id
+            WHERE x.conversation_id = c.id AND x.user_id <> $1
+            LIMIT 1),
+           'members',
+           (SELECT coalesce(json_agg(one), '[]')
+            FROM (SELECT chat_person_json(u) AS one
+                  FROM chat_members x JOIN chat_users u ON u.id = x.user_id
+                  WHERE x.conversation_id = c.id LIMIT 100) AS people))
+FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
+             x.id AS id
+      FROM chat_members me
+      JOIN chat_conversations x ON x.id = me.conversation_id
+      WHERE me.user_id = $1
+        AND ($2::timestamp IS NULL
+             OR (coalesce(x.updated_at, x.created_at, '-infinity'), x.id)
+                < ($2::timestamp, $3))
+      ORDER BY 1 DESC, 2 DESC
+      LIMIT $4) AS k
+JOIN chat_conversations c ON c.id = k.id
+ORDER BY k.at DESC, k.id DESC
+
+-- :name conversation_list_all pgsql
+SELECT k.at, k.id,
+       json_build_object(
+           'id', c.id, 'title', c.title, 'status', c.status,
+           'unread',
+           (SELECT count(*) FROM messages m
+            WHERE m.to_user_id = $1 AND m.request_id = c.id
+              AND m.read_at IS NULL AND m.deleted_at IS NULL
+              AND m.from_user_id <> m.to_user_id),
+           'updated_at', chat_time(coalesce(c.updated_at, c.created_at)),
+           'last_message',
+           (SELECT chat_message_json(m, u)
+            FROM (SELECT * FROM messages x
+                  WHERE x.request_id = c.id AND x.deleted_at IS NULL
+                  ORDER BY x.id DESC LIMIT 1) AS n
+            JOIN messages m ON m.id = n.id
+            JOIN chat_users u ON u.id = m.from_user_id),
+           'other', NULL,
+           'members',
+           (SELECT coalesce(json_agg(one), '[]')
+            FROM (SELECT chat_person_json(u) AS one
+                  FROM chat_members x JOIN chat_users u ON u.id = x.user_id
+                  WHERE x.conversation_id = c.id LIMIT 100) AS people))
+FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
+             x.id AS id
+      FROM chat_conversations x
+      WHERE $2::timestamp IS NULL
+         OR (coalesce(x.updated_at, x.created_at, '-infinity'), x.id)
+            < ($2::timestamp, $3)
+      ORDER BY 1 DESC, 2 DESC
+      LIMIT $4) AS k
+JOIN chat_conversations c ON c.id = k.id
+ORDER BY k.at DESC, k.id DESC
+
+-- :name conversation_show pgsql
+SELECT json_build_object(
+           'id', c.id, 'title', c.title, 'status', c.status,
+           'created_at', chat_time(c.created_at),
+           'updated_at', chat_time(coalesce(c.updated_at, c.created_at)),
+           'members',
+           (SELECT coalesce(json_agg(one), '[]')
+            FROM (SELECT chat_person_json(u) AS one
+                  FROM chat_members x JOIN chat_users u ON u.id = x.user_id
+                  WHERE x.conversation_id = c.id LIMIT 100) AS people))
+FROM chat_conversations c
+WHERE c.id = $1
+
+-- --- messages (message.c) ----------------------------------------------------------
+
+-- :name message_insert pgsql
+WITH sent AS (
+    INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
+                          client_id, created_at, updated_at)
+    SELECT u.id,
+           CASE WHEN c.patient_id = u.id
+                THEN coalesce(c.doctor_id, c.patient_id)
+                ELSE coalesce(c.patient_id, c.doctor_id) END,
+           c.id, $3, $4, $5, now() AT TIME ZONE 'UTC',
+           now() AT TIME ZONE 'UTC'
+    FROM chat_conversations c
+    JOIN chat_users u ON u.id = $1
+    WHERE c.id = $2
+    ON CONFLICT DO NOTHING
+    RETURNING *
+)
+SELECT chat_message_json(sent::messages, u)
+FROM sent JOIN chat_users u ON u.id = sent.from_user_id
+
+-- :name message_sent pgsql
+SELECT m.body, m.type, chat_message_json(m, u)
+FROM messages m
+JOIN chat_users u ON u.id = m.from_user_id
+WHERE m.request_id = $1 AND m.from_user_id = $2 AND m.client_id = $3
+
+-- :name message_page pgsql
+SELECT m.id, chat_message_json(m, u)
+FROM (SELECT id FROM messages
+      WHERE request_id = $1 AND deleted_at IS NULL
+      ORDER BY id DESC LIMIT $2 OFFSET $3) AS k
+JOIN messages m ON m.id = k.id
+JOIN chat_users u ON u.id = m.from_user_id
+ORDER BY m.id DESC
+
+-- :name message_before pgsql
+SELECT m.id, chat_message_json(m, u)
+FROM messages m
+JOIN chat_users u ON u.id = m.from_user_id
+WHERE m.request_id = $1 AND m.id < $2 AND m.deleted_at IS NULL
+ORDER BY m.id DESC
+LIMIT $3
+
+-- :name message_after pgsql
+SELECT m.id, chat_message_json(m, u)
+FROM messages m
+JOIN chat_users u ON u.id = m.from_user_id
+WHERE m.request_id = $1 AND m.id > $2 AND m.deleted_at IS NULL
+ORDER BY m.id
+LIMIT $3
+
+-- :name message_unread pgsql
+SELECT 1 FROM messages
+WHERE to_user_id = $2 AND request_id = $1
+  AND read_at IS NULL AND deleted_at IS NULL
+  AND ($3::json IS NULL
+       OR id::text IN (SELECT value FROM json_array_elements_text($3::json)))
+  AND ($4::bigint IS NULL OR id <= $4)
+LIMIT 1
+
+-- The rows are locked in one order by everybody who marks, so that two devices of
+-- one reader never wait for each other in a circle.
+-- :name message_mark_read pgsql
+WITH wanted AS (
+    SELECT id FROM messages
+    WHERE to_user_id = $2 AND request_id = $1
+      AND read_at IS NULL AND deleted_at IS NULL
+      AND ($3::json IS NULL
+           OR id::text IN (SELECT value
+                           FROM json_array_elements_text($3::json)))
+      AND ($4::bigint IS NULL OR id <= $4)
+    ORDER BY id FOR NO KEY UPDATE
+), marked AS (
+    UPDATE messages m SET read_at = now() AT TIME ZONE 'UTC'
+    FROM wanted WHERE m.id = wanted.id AND m.read_at IS NULL
+    RETURNING m.id
+)
+SELECT count(*) FROM marked HAVING count(*) > 0
+
+-- --- catching up (sync.c) ------------------------------------------------------------
+
+-- The last column is younger than every transaction that may still bring an id up
+-- to `last`: the ids are looked at before it is drawn, and a transaction has its
+-- own before it takes an event id.
+-- :name sync_head pgsql
+WITH drawn AS MATERIALIZED (
+    SELECT coalesce((SELECT max(id) FROM chat_events),
+                    pg_sequence_last_value(
+                        pg_get_serial_sequence('chat_events', 'id')::regclass),
+                    0) AS last,
+           (SELECT min(id) FROM chat_events) AS oldest
+)
+SELECT epoch, last, oldest, pg_current_xact_id() FROM chat_log, drawn
+
+-- The oldest transaction that is running.
+-- :name sync_oldest pgsql
+SELECT pg_snapshot_xmin(pg_current_snapshot())
+
+-- The last id before the first one that is missing. $1 known to be settled, $2
+-- the log's last
+-- :name sync_settled pgsql
+SELECT coalesce(
+    (SELECT e.id
+     FROM (SELECT $1::bigint AS id
+           UNION ALL
+           SELECT x.id FROM chat_events x WHERE x.id > $1 AND x.id < $2) AS e
+     WHERE NOT EXISTS (SELECT 1 FROM chat_events n WHERE n.id = e.id + 1)
+     ORDER BY e.id LIMIT 1),
+    $2::bigint)
+
+-- :name sync_events pgsql
+SELECT e.id, e.event, e.conversation_id, e.payload
+FROM chat_events e
+WHERE e.id > $2
+  AND e.conversation_id IN (SELECT conversation_id FROM chat_members
+                            WHERE user_id = $1)
+ORDER BY e.id
+LIMIT $3
+
+-- :name sync_events_all pgsql
+SELECT e.id, e.event, e.conversation_id, e.payload
+FROM chat_events e
+WHERE e.id > $1
+ORDER BY e.id
+LIMIT $2
