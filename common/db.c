@@ -319,6 +319,15 @@ static apr_status_t driver_load(chat_db_t *db, const char **why, apr_pool_t *p)
     return APR_SUCCESS;
 }
 
+/* A quarter of PostgreSQL's connections is for those who only read. */
+static int writers_at_most(const chat_db_t *db)
+{
+    if (db->engine == CHAT_DB_SQLITE) {
+        return 1;
+    }
+    return db->conf.max < 4 ? (db->conf.max + 1) / 2 : db->conf.max * 3 / 4;
+}
+
 apr_status_t chat_db_open(chat_db_t **out, const chat_db_conf_t *conf,
                           const char **why, apr_pool_t *p)
 {
@@ -363,7 +372,7 @@ apr_status_t chat_db_open(chat_db_t **out, const chat_db_conf_t *conf,
         goto leave;
     }
     apr_reslist_timeout_set(db->list, db->conf.wait);
-    chat_gate_init(&db->writers);
+    chat_gate_init(&db->writers, writers_at_most(db));
     apr_pool_cleanup_register(p, db, db_close, apr_pool_cleanup_null);
     *out = db;
     return APR_SUCCESS;
@@ -408,9 +417,6 @@ apr_status_t chat_db_acquire_to_write(chat_db_conn_t **out, chat_db_t *db)
     apr_status_t rv;
 
     *out = NULL;
-    if (db->engine != CHAT_DB_SQLITE) {
-        return chat_db_acquire(out, db);
-    }
     if (chat_gate_enter(&db->writers, db->conf.busy) != APR_SUCCESS) {
         return chat_db_fail(NULL, CHAT_DB_EBUSY, "acquiring",
                             "other writers took too long");
@@ -443,7 +449,7 @@ void chat_db_release(chat_db_conn_t *conn)
 /* --- statements ----------------------------------------------------------- */
 
 /* Whether a statement writes, by its first word; those that read begin with
- * SELECT or WITH. */
+ * SELECT, or with WITH and return nothing of what they wrote. */
 static int statement_writes(const char *label, chat_db_engine_t engine)
 {
     int i = statement_find(label, engine);
@@ -454,8 +460,10 @@ static int statement_writes(const char *label, chat_db_engine_t engine)
     }
     text = chat_statements[i].text[engine];
     text += strspn(text, " \t\r\n");
-    return strncasecmp(text, "SELECT", 6) != 0 &&
-           strncasecmp(text, "WITH", 4) != 0;
+    if (strncasecmp(text, "WITH", 4) == 0) {
+        return strstr(text, "RETURNING") != NULL;
+    }
+    return strncasecmp(text, "SELECT", 6) != 0 && *text != '(';
 }
 
 /* What fails in a transaction is what its commit will say. */
@@ -624,6 +632,17 @@ apr_status_t chat_db_script(chat_db_conn_t *conn, const char *sql)
         transaction_undo(conn);
     }
     return rv;
+}
+
+int chat_db_descriptor(const chat_db_conn_t *conn)
+{
+    return conn->db->ops->descriptor != NULL ? conn->db->ops->descriptor(conn)
+                                             : -1;
+}
+
+int chat_db_notified(chat_db_conn_t *conn)
+{
+    return conn->db->ops->notified != NULL && conn->db->ops->notified(conn);
 }
 
 apr_status_t chat_db_data_version(chat_db_conn_t *conn, apr_int64_t *version)

@@ -328,6 +328,23 @@ static int pgsql_in_transaction(chat_db_conn_t *conn)
     return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
 }
 
+static int pgsql_descriptor(const chat_db_conn_t *conn)
+{
+    return PQsocket(native(conn));
+}
+
+static int pgsql_notified(chat_db_conn_t *conn)
+{
+    int any = !PQconsumeInput(native(conn));
+    PGnotify *n;
+
+    while ((n = PQnotifies(native(conn))) != NULL) {
+        PQfreemem(n);
+        any = 1;
+    }
+    return any;
+}
+
 /* clang-format off */
 const chat_db_ops_t chat_db_pgsql = {
     .driver         = "pgsql",
@@ -341,6 +358,8 @@ const chat_db_ops_t chat_db_pgsql = {
     .run            = pgsql_run,
     .exec           = pgsql_exec,
     .in_transaction = pgsql_in_transaction,
+    .descriptor     = pgsql_descriptor,
+    .notified       = pgsql_notified,
     .data_version   = NULL,
 };
 /* clang-format on */

@@ -68,6 +68,9 @@ typedef struct {
                          const char *sql);
     /* Whether the engine has a transaction open right now. */
     int (*in_transaction)(chat_db_conn_t *conn);
+    /* NULL: the engine has no socket. */
+    int (*descriptor)(const chat_db_conn_t *conn);
+    int (*notified)(chat_db_conn_t *conn);
     /* NULL: the engine has no such number. */
     apr_status_t (*data_version)(chat_db_conn_t *conn, apr_int64_t *version);
 } chat_db_ops_t;

@@ -14,12 +14,12 @@ struct chat_gate_wait_t {
     int inside; /* the gate was handed to us */
 };
 
-void chat_gate_init(chat_gate_t *gate)
+void chat_gate_init(chat_gate_t *gate, int room)
 {
     pthread_mutex_init(&gate->lock, NULL);
     gate->first = NULL;
     gate->last = NULL;
-    gate->taken = 0;
+    gate->room = room;
 }
 
 void chat_gate_destroy(chat_gate_t *gate)
@@ -86,8 +86,8 @@ apr_status_t chat_gate_enter(chat_gate_t *gate, apr_interval_time_t wait)
     chat_gate_wait_t me = { .next = NULL, .inside = 0 };
 
     pthread_mutex_lock(&gate->lock);
-    if (!gate->taken) {
-        gate->taken = 1;
+    if (gate->room > 0) {
+        gate->room--;
         pthread_mutex_unlock(&gate->lock);
         return APR_SUCCESS;
     }
@@ -105,11 +105,11 @@ void chat_gate_leave(chat_gate_t *gate)
     next = gate->first;
     if (next != NULL) {
         queue_remove(gate, next);
-        next->inside = 1; /* taken stays: it goes from us to them */
+        next->inside = 1; /* our place goes from us to them */
         pthread_cond_signal(&next->turn);
     }
     else {
-        gate->taken = 0;
+        gate->room++;
     }
     pthread_mutex_unlock(&gate->lock);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gate.h - one at a time, in the order they came, and not for ever.
+ * gate.h - so many at a time, in the order they came, and not for ever.
  *
  * SQLite lets one writer in and makes the others poll, which is neither fair
  * nor cheap, and each of them would sit on a pooled connection meanwhile. So
  * the writing threads of a process queue here before they take a connection:
- * the readers always find one.
+ * the readers always find one. PostgreSQL's writers wait for each other's rows
+ * only, but they could hold all connections while they do; so some of these are
+ * never theirs.
  */
 #ifndef CHAT_GATE_H
 #define CHAT_GATE_H
@@ -20,10 +22,11 @@ typedef struct {
     pthread_mutex_t lock;    /* guards the rest */
     chat_gate_wait_t *first; /* those who wait, on their own stacks */
     chat_gate_wait_t *last;
-    int taken; /* somebody is inside */
+    int room;  /* how many more may come in */
 } chat_gate_t;
 
-void chat_gate_init(chat_gate_t *gate);
+/** @param room  how many may be inside at once */
+void chat_gate_init(chat_gate_t *gate, int room);
 void chat_gate_destroy(chat_gate_t *gate);
 
 /**

@@ -53,7 +53,7 @@ static void those_who_wait_come_in_as_they_came(void **state)
     chat_gate_wait_t *last = NULL;
 
     (void)state;
-    chat_gate_init(&w.gate);
+    chat_gate_init(&w.gate, 1);
     assert_int_equal(chat_gate_enter(&w.gate, 0), APR_SUCCESS);
     for (int i = 0; i < THREADS; i++) {
         chat_gate_wait_t *now = last;
@@ -86,7 +86,7 @@ static void who_waited_too_long_leaves_the_queue_whole(void **state)
     chat_gate_t gate;
 
     (void)state;
-    chat_gate_init(&gate);
+    chat_gate_init(&gate, 1);
     assert_int_equal(chat_gate_enter(&gate, 0), APR_SUCCESS);
     assert_int_equal(chat_gate_enter(&gate, 20000), APR_TIMEUP);
     assert_true(waiting(&gate, 0));
@@ -96,11 +96,28 @@ static void who_waited_too_long_leaves_the_queue_whole(void **state)
     chat_gate_destroy(&gate);
 }
 
+static void as_many_come_in_as_there_is_room_for(void **state)
+{
+    chat_gate_t gate;
+
+    (void)state;
+    chat_gate_init(&gate, 2);
+    assert_int_equal(chat_gate_enter(&gate, 0), APR_SUCCESS);
+    assert_int_equal(chat_gate_enter(&gate, 0), APR_SUCCESS);
+    assert_int_equal(chat_gate_enter(&gate, 20000), APR_TIMEUP);
+    chat_gate_leave(&gate);
+    assert_int_equal(chat_gate_enter(&gate, 0), APR_SUCCESS);
+    chat_gate_leave(&gate);
+    chat_gate_leave(&gate);
+    chat_gate_destroy(&gate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(those_who_wait_come_in_as_they_came),
         cmocka_unit_test(who_waited_too_long_leaves_the_queue_whole),
+        cmocka_unit_test(as_many_come_in_as_there_is_room_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
