@@ -13,51 +13,89 @@
 #include <string.h>
 #include <apr_strings.h>
 
-#define CURSOR_FORM "c1."
 #define EPOCH_MAX 32
 #define ID_DIGITS_MAX 19 /* of INT64_MAX */
 
-char *chat_cursor_text(const chat_cursor_t *c, apr_pool_t *p)
+chat_cursor_t chat_cursor_at(const char *epoch, apr_int64_t id)
 {
-    return apr_psprintf(p, CURSOR_FORM "%s.%" APR_INT64_T_FMT, c->epoch, c->id);
+    chat_cursor_t c = { epoch, id, id, 0, id };
+
+    return c;
 }
 
-/* The decimal digits that are all of `s`, in the one way we write them. */
-static int id_parse(apr_int64_t *out, const char *s)
+/* Whether the short form says all of it. */
+static int cursor_is_plain(const chat_cursor_t *c)
+{
+    return c->upto == c->id && c->page == c->id && c->fence == 0;
+}
+
+char *chat_cursor_text(const chat_cursor_t *c, apr_pool_t *p)
+{
+    if (cursor_is_plain(c)) {
+        return apr_psprintf(p, "c1.%s.%" APR_INT64_T_FMT, c->epoch, c->id);
+    }
+    return apr_psprintf(p,
+                        "c2.%s.%" APR_INT64_T_FMT ".%" APR_INT64_T_FMT
+                        ".%" APR_INT64_T_FMT ".%" APR_INT64_T_FMT,
+                        c->epoch, c->id, c->upto, c->fence, c->page);
+}
+
+/* Decimal digits in the one way we write them, up to `end`, which is stepped
+ * over: '.' or the text's end. @return NULL when that is not what is there */
+static const char *number_take(apr_int64_t *out, const char *s, char end)
 {
     apr_uint64_t id = 0;
     apr_size_t n;
 
-    for (n = 0; s[n] != '\0'; n++) {
-        if (s[n] < '0' || s[n] > '9' || n == ID_DIGITS_MAX) {
-            return 0;
+    for (n = 0; s[n] >= '0' && s[n] <= '9'; n++) {
+        if (n == ID_DIGITS_MAX) {
+            return NULL;
         }
         id = id * 10 + (apr_uint64_t)(s[n] - '0');
     }
-    if (n == 0 || (s[0] == '0' && n > 1) || id > APR_INT64_MAX) {
-        return 0;
+    if (n == 0 || s[n] != end || (s[0] == '0' && n > 1) ||
+        id > APR_INT64_MAX) {
+        return NULL;
     }
     *out = (apr_int64_t)id;
-    return 1;
+    return s + n + (end != '\0');
+}
+
+static int long_form_take(chat_cursor_t *c, const char *s)
+{
+    s = number_take(&c->id, s, '.');
+    s = s != NULL ? number_take(&c->upto, s, '.') : NULL;
+    s = s != NULL ? number_take(&c->fence, s, '.') : NULL;
+    s = s != NULL ? number_take(&c->page, s, '\0') : NULL;
+    return s != NULL && c->upto >= c->id && c->page >= c->id &&
+           (c->fence > 0) == (c->upto > c->id) && !cursor_is_plain(c);
 }
 
 int chat_cursor_parse(chat_cursor_t *out, const char *text, apr_pool_t *p)
 {
-    const char *epoch;
+    const char *epoch = text + 3;
+    chat_cursor_t c = { 0 };
     apr_size_t n;
-    apr_int64_t id;
 
-    if (strncmp(text, CURSOR_FORM, strlen(CURSOR_FORM)) != 0) {
+    if (text[0] != 'c' || (text[1] != '1' && text[1] != '2') ||
+        text[2] != '.') {
         return 0;
     }
-    epoch = text + strlen(CURSOR_FORM);
     n = strspn(epoch, "0123456789abcdef");
-    if (n == 0 || n > EPOCH_MAX || epoch[n] != '.' ||
-        !id_parse(&id, epoch + n + 1)) {
+    if (n == 0 || n > EPOCH_MAX || epoch[n] != '.') {
         return 0;
     }
-    out->epoch = apr_pstrmemdup(p, epoch, n);
-    out->id = id;
+    if (text[1] == '1') {
+        if (number_take(&c.id, epoch + n + 1, '\0') == NULL) {
+            return 0;
+        }
+        c = chat_cursor_at(NULL, c.id);
+    }
+    else if (!long_form_take(&c, epoch + n + 1)) {
+        return 0;
+    }
+    c.epoch = apr_pstrmemdup(p, epoch, n);
+    *out = c;
     return 1;
 }
 

@@ -11,6 +11,12 @@
  * and answered with `reset` instead of silence. As text it is
  * `c1.{epoch}.{id}`, which needs no escaping in a URL; the number in front is
  * the form's version, so that another form can be told from this one.
+ *
+ * Where transactions commit in another order than they take ids (PostgreSQL),
+ * an id that is missing now may still appear. Then a cursor stays behind the
+ * first such id and remembers how far it has looked, so that the next sync can
+ * tell an id that was given up from one to come: `c2.{epoch}.{id}.{upto}.
+ * {fence}.{page}`, in one word.
  */
 #ifndef CHAT_EVENT_H
 #define CHAT_EVENT_H
@@ -20,7 +26,15 @@
 typedef struct {
     const char *epoch; /* the log: 1-32 of [0-9a-f] */
     apr_int64_t id;    /* everything up to this id has been seen */
+    apr_int64_t upto;  /* what was there up to this id has been seen, too; what
+                          was missing may appear while a transaction older than
+                          `fence` runs. At least `id` */
+    apr_int64_t fence; /* a transaction id; 0 with upto == id */
+    apr_int64_t page;  /* a sync under way goes on behind this id; else `id` */
 } chat_cursor_t;
+
+/** A cursor behind which nothing can appear. */
+chat_cursor_t chat_cursor_at(const char *epoch, apr_int64_t id);
 
 /** A cursor as text, from p. */
 char *chat_cursor_text(const chat_cursor_t *c, apr_pool_t *p);

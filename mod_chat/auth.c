@@ -119,13 +119,15 @@ static void touch(const chat_request_t *q, const chat_db_result_t *res,
     }
 }
 
-/* The statement of each way; the third value only who_bearer takes. */
+/* The statement of each way; the third value only who_bearer takes.
+ * @param id  of a conversation, "" for none */
 static apr_status_t ask(chat_db_result_t **res, const chat_request_t *q,
-                        chat_via_t via, const char *shown, apr_int64_t token_id)
+                        chat_via_t via, const char *id, const char *shown,
+                        apr_int64_t token_id)
 {
     chat_db_value_t args[3] = { chat_db_text(shown),
-                                q->id[0] != '\0' ? chat_auth_id(q->id)
-                                                 : chat_db_null(),
+                                id[0] != '\0' ? chat_auth_id(id)
+                                              : chat_db_null(),
                                 chat_db_int(token_id) };
 
     switch (via) {
@@ -149,9 +151,14 @@ static apr_status_t look_up(chat_request_t *q, chat_via_t via,
     const char *digest;
     apr_status_t rv;
 
-    rv = ask(&res, q, via, shown, token_id);
+    rv = ask(&res, q, via, q->id, shown, token_id);
+    if (rv == CHAT_DB_EINPUT && q->id[0] != '\0') {
+        /* Perhaps an id that cannot exist here, as letters where ids are
+         * numbers: that is for members and strangers alike no conversation. */
+        rv = ask(&res, q, via, "", shown, token_id);
+    }
     if (rv == CHAT_DB_EINPUT) {
-        return APR_SUCCESS; /* an id or name that cannot exist here */
+        return APR_SUCCESS; /* a name that cannot exist here */
     }
     if (rv != APR_SUCCESS || chat_db_rows(res) != 1) {
         return rv;

@@ -44,6 +44,7 @@ typedef struct chat_server_t {
 
     /* One per child, see above. */
     chat_db_t *db;
+    struct chat_marks_t *marks; /* sync.c: how far its log is settled */
     struct chat_trigger_t *trigger;
     struct chat_wakeup_t *wakeup;
 } chat_server_t;

@@ -31,6 +31,8 @@ int chat_typing(chat_request_t *q);
 
 /* sync.c */
 int chat_sync(chat_request_t *q);
+/** What a child remembers of a database's event log; lives in p. */
+struct chat_marks_t *chat_sync_marks(apr_pool_t *p);
 
 /* broadcasting.c */
 int chat_broadcasting_auth(chat_request_t *q);

@@ -22,6 +22,7 @@
 
 #include "chat_module.h"
 #include "config.h"
+#include "handlers.h"
 #include "limiter.h"
 #include "routes.h"
 #include "trigger.h"
@@ -115,8 +116,10 @@ static apr_status_t give_database(chat_server_t *conf,
 
     if (twin != NULL) {
         conf->db = twin->db;
+        conf->marks = twin->marks;
         return APR_SUCCESS;
     }
+    conf->marks = chat_sync_marks(p);
     return chat_db_open(&conf->db, &db, &why, p);
 }
 

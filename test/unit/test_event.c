@@ -31,13 +31,12 @@ static int teardown(void **state)
 static void a_cursor_comes_back_as_it_went_out(void **state)
 {
     static const apr_int64_t ids[] = { 0, 1, 10, 4711, APR_INT64_MAX };
-    chat_cursor_t in = { "00ff", 0 };
-    chat_cursor_t out;
+    chat_cursor_t in, out;
     apr_size_t i;
 
     (void)state;
     for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-        in.id = ids[i];
+        in = chat_cursor_at("00ff", ids[i]);
         assert_true(chat_cursor_parse(&out, chat_cursor_text(&in, pool), pool));
         assert_string_equal(out.epoch, "00ff");
         assert_true(out.id == ids[i]);
@@ -46,11 +45,14 @@ static void a_cursor_comes_back_as_it_went_out(void **state)
 
 static void a_cursor_needs_no_escaping_in_a_url(void **state)
 {
-    chat_cursor_t c = { "0123456789abcdef0123456789abcdef", APR_INT64_MAX };
+    chat_cursor_t c = { "0123456789abcdef0123456789abcdef", 1, APR_INT64_MAX,
+                        APR_INT64_MAX, APR_INT64_MAX };
     char *text = chat_cursor_text(&c, pool);
 
     (void)state;
     assert_int_equal(strspn(text, "0123456789abcdef."), strlen(text));
+    assert_true(chat_cursor_parse(&c, text, pool));
+    assert_true(c.id == 1 && c.upto == APR_INT64_MAX && c.page == c.upto);
 }
 
 /* Two spellings of one place would be two strings that clients compare. */
@@ -65,9 +67,12 @@ static void anything_else_is_no_cursor(void **state)
         "c1.ab.9223372036854775808", "c1.ab.99999999999999999999",
         "c1.ab.18446744073709551617",
         "c1.0123456789abcdef0123456789abcdef0.7", "null", "c1.ab.7\n",
+        "c2.ab.7.7.0.7", "c2.ab.7.9.0.7", "c2.ab.7.7.5.7", "c2.ab.7.6.5.7",
+        "c2.ab.7.9.5.6", "c2.ab.7.9.5", "c2.ab.7.9.5.7.1", "c2.ab.7.9.5.7.",
+        "c2.ab.7.9.5.07", "c2.ab..9.5.7", "c3.ab.7", "c2.ab.7.9.-5.7",
     };
     /* clang-format on */
-    chat_cursor_t c = { "untouched", -1 };
+    chat_cursor_t c = chat_cursor_at("untouched", -1);
     apr_size_t i;
 
     (void)state;
