@@ -738,14 +738,6 @@ static const char *conf_check(push_conf_t *conf, apr_pool_t *p)
         return "log.level must be error, warning, info or debug";
     }
     conf->path_prefix = prefix_normal(conf->path_prefix, p);
-    /* Its transactions may commit in another order than that of their ids, and
-     * the relay would pass over the late ones. */
-    if (conf->database_url != NULL &&
-        (begins(conf->database_url, "postgresql:") ||
-         begins(conf->database_url, "postgres:"))) {
-        return "database.url is a PostgreSQL database, whose event log "
-               "chat-push cannot follow: only sqlite: is possible";
-    }
     for (i = 0; conf->database_app != NULL && i < conf->apps.n; i++) {
         if (!strcmp(conf->database_app, conf->apps.list[i].id)) {
             return NULL;

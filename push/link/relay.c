@@ -389,10 +389,12 @@ static int wait_time(const push_relay_t *relay)
 /* Sleep until the next look is due, settling the place when a fence was passed.
  * Whoever wakes us has just written, so a database that was away is probably
  * back; but that is tried WOKEN_MS after the last failure at the earliest.
- * @return whether mod_chat asked for the look */
+ * @return whether somebody asked for the look */
 static int wait_for_news(push_relay_t *relay)
 {
-    struct pollfd fds[2] = { { relay->nudge, POLLIN, 0 }, { -1, POLLIN, 0 } };
+    struct pollfd fds[3] = { { relay->nudge, POLLIN, 0 },
+                             { -1, POLLIN, 0 },
+                             { push_tail_fd(relay->tail), POLLIN, 0 } };
     apr_uint64_t now = now_ms();
     apr_uint64_t until = now + (apr_uint64_t)wait_time(relay);
     apr_uint64_t early = now + (relay->failing > 0 ? WOKEN_MS : 0);
@@ -403,7 +405,7 @@ static int wait_for_news(push_relay_t *relay)
         fds[1].fd = push_wake_fd(relay->wake);
     }
     for (; now < until && !stopping(relay); now = now_ms()) {
-        if (poll(fds, 2, (int)(until - now)) <= 0) {
+        if (poll(fds, 3, (int)(until - now)) <= 0) {
             continue;
         }
         if (fds[0].revents != 0) {
@@ -414,6 +416,9 @@ static int wait_for_news(push_relay_t *relay)
             count(&relay->counters.wakes, 1);
             woken = 1;
             until = early < until ? early : until;
+        }
+        if (fds[2].revents != 0 && push_tail_notified(relay->tail)) {
+            return 1;
         }
     }
     return woken;

@@ -3,14 +3,16 @@
  * tail.c - head, completeness, batch, see tail.h.
  *
  * A read asks the log for its head (name and last id), decides from head and
- * place where to begin, and takes the rows between. How far the log is complete
- * is a decision of its own (complete_up_to), because ids are not committed in
- * order on every engine.
+ * place where to begin, and takes the rows between. On SQLite writers come one
+ * after the other, so that is all. On PostgreSQL ids are missing when their
+ * transactions are still under way: they are noted (gaps.h) and asked for again
+ * with each read, and the place is the last id below which none is missing.
  */
 #include "tail.h"
 #include "channel.h"
 #include "db.h"
 #include "event.h"
+#include "gaps.h"
 #include "json.h"
 #include "utf8.h"
 
@@ -25,6 +27,11 @@ struct push_tail_t {
     chat_db_t *db;           /* of one connection */
     chat_db_conn_t *conn;    /* ours until it fails; NULL: not connected */
     push_relay_place_t at;   /* everything up to here was handed over */
+    apr_int64_t high;        /* the last id handed over; at.id and above */
+    apr_int64_t oldest_tx;   /* PostgreSQL: oldest transaction running when the
+                                head was read */
+    push_gaps_t *gaps;       /* missing between at.id and high; NULL: SQLite */
+    char *gaps_text;         /* PUSH_GAPS_TEXT bytes */
     apr_int64_t rewind;      /* ids to go back at the first read */
     push_relay_place_t head; /* the log at the last read */
     apr_int64_t version;     /* of the data at the last read, see db.h */
@@ -61,7 +68,12 @@ apr_status_t push_tail_create(push_tail_t **out, const char *target,
     }
     apr_pool_cleanup_register(p, tail, connection_return,
                               apr_pool_cleanup_null);
+    if (chat_db_engine(tail->db) == CHAT_DB_PGSQL) {
+        tail->gaps = apr_pcalloc(p, sizeof(*tail->gaps));
+        tail->gaps_text = apr_palloc(p, PUSH_GAPS_TEXT);
+    }
     tail->at = *saved;
+    tail->high = saved->id;
     *out = tail;
     return APR_SUCCESS;
 }
@@ -78,14 +90,34 @@ const push_relay_place_t *push_tail_place(const push_tail_t *tail)
 
 apr_int64_t push_tail_head(const push_tail_t *tail) { return tail->head.id; }
 
+int push_tail_fd(const push_tail_t *tail)
+{
+    return tail->conn != NULL && tail->gaps != NULL
+               ? chat_db_descriptor(tail->conn)
+               : -1;
+}
+
+int push_tail_notified(push_tail_t *tail)
+{
+    return tail->conn == NULL || chat_db_notified(tail->conn);
+}
+
 const char *push_tail_why(const push_tail_t *tail) { return tail->why; }
 
 /* --- the connection ------------------------------------------------------- */
 
 static apr_status_t tail_connect(push_tail_t *tail)
 {
-    return tail->conn != NULL ? APR_SUCCESS
-                              : chat_db_acquire(&tail->conn, tail->db);
+    apr_status_t rv;
+
+    if (tail->conn != NULL) {
+        return APR_SUCCESS;
+    }
+    rv = chat_db_acquire(&tail->conn, tail->db);
+    if (rv == APR_SUCCESS && tail->gaps != NULL) {
+        rv = chat_db_script(tail->conn, "LISTEN chat_events");
+    }
+    return rv;
 }
 
 /* After a failure: whether the connection is still good is for the door to
@@ -156,14 +188,8 @@ static apr_status_t head_read(push_tail_t *tail, apr_int64_t *oldest,
     apr_cpystrn(tail->head.epoch, epoch, sizeof(tail->head.epoch));
     tail->head.id = chat_db_get_int(res, 0, 1, 0);
     *oldest = chat_db_get_int(res, 0, 2, tail->head.id + 1);
+    tail->oldest_tx = chat_db_get_int(res, 0, 3, 0);
     return APR_SUCCESS;
-}
-
-/* Up to which id no event can appear any more. On SQLite writers come one after
- * the other, so ids are committed in order and that is simply the last id. */
-static apr_int64_t complete_up_to(const push_tail_t *tail)
-{
-    return tail->head.id;
 }
 
 /* --- rows ----------------------------------------------------------------- */
@@ -216,11 +242,18 @@ static const char *const *channels_read(const char *text, apr_pool_t *p)
     return names;
 }
 
+/* The last id up to which whoever has got event `id` has got everything. */
+static apr_int64_t complete_at(const push_tail_t *tail, apr_int64_t id)
+{
+    return tail->gaps != NULL ? push_gaps_low(tail->gaps, id) : id;
+}
+
 /* A row as an event; 0 when it is none. */
 static int event_read(push_tail_event_t *e, const push_tail_t *tail,
                       const chat_db_result_t *res, int row, apr_pool_t *p)
 {
-    chat_cursor_t cursor = { tail->at.epoch, e->id };
+    chat_cursor_t cursor = chat_cursor_at(tail->at.epoch,
+                                          complete_at(tail, e->id));
     const char *channels = chat_db_get(res, row, 2);
     const char *payload = chat_db_get(res, row, 3);
 
@@ -238,6 +271,32 @@ static int event_read(push_tail_event_t *e, const push_tail_t *tail,
     return 1;
 }
 
+/* Of what was missing, forget what came with these rows and what will never be
+ * there: before they are handed over, so that their cursors do not stay behind
+ * it. */
+static void gaps_close(push_tail_t *tail, const chat_db_result_t *res)
+{
+    int row;
+
+    for (row = 0; row < chat_db_rows(res); row++) {
+        if (!push_gaps_fill(tail->gaps, chat_db_get_int(res, row, 0, 0))) {
+            break; /* rows are in order: from here on they are new */
+        }
+    }
+    push_gaps_settle(tail->gaps, tail->oldest_tx);
+}
+
+/* Go past an id: those stepped over are missing. */
+static void pass(push_tail_t *tail, apr_int64_t id)
+{
+    if (tail->gaps != NULL && id > tail->high + 1) {
+        push_gaps_add(tail->gaps, tail->high + 1, id - 1);
+    }
+    if (id > tail->high) {
+        tail->high = id;
+    }
+}
+
 /* Hand the rows over; the place moves with each, readable or not. */
 static void rows_hand_over(push_tail_t *tail, push_tail_batch_t *batch,
                            const chat_db_result_t *res, push_tail_fn fn,
@@ -247,7 +306,8 @@ static void rows_hand_over(push_tail_t *tail, push_tail_batch_t *batch,
     int row;
 
     for (row = 0; row < chat_db_rows(res); row++) {
-        e.id = chat_db_get_int(res, row, 0, tail->at.id);
+        e.id = chat_db_get_int(res, row, 0, tail->high);
+        pass(tail, e.id);
         if (event_read(&e, tail, res, row, p)) {
             fn(baton, &e);
             batch->events++;
@@ -255,39 +315,86 @@ static void rows_hand_over(push_tail_t *tail, push_tail_batch_t *batch,
         else {
             batch->unreadable++;
         }
-        tail->at.id = e.id;
+        tail->at.id = complete_at(tail, tail->high);
     }
+}
+
+/* What is new, and what was missing and is there now. */
+static apr_status_t rows_ask(push_tail_t *tail, chat_db_result_t **res,
+                             apr_pool_t *p)
+{
+    chat_db_value_t args[3] = { chat_db_int(tail->high),
+                                chat_db_int(tail->head.id) };
+
+    if (tail->gaps != NULL) {
+        push_gaps_text(tail->gaps, tail->gaps_text);
+        args[2] = chat_db_text(tail->gaps_text);
+    }
+    return chat_db_run(res, tail->conn, "relay_events", args,
+                       tail->gaps != NULL ? 3 : 2, p);
+}
+
+/* After a read: draw a fence for what is missing since. */
+static apr_status_t gaps_fence(push_tail_t *tail, apr_pool_t *p)
+{
+    chat_db_result_t *res;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (tail->gaps == NULL) {
+        return APR_SUCCESS;
+    }
+    if (push_gaps_unfenced(tail->gaps)) {
+        rv = chat_db_run(&res, tail->conn, "relay_fence", NULL, 0, p);
+        if (rv == APR_SUCCESS) {
+            push_gaps_fence(tail->gaps, chat_db_get_int(res, 0, 0, 0));
+        }
+    }
+    tail->at.id = push_gaps_low(tail->gaps, tail->high);
+    return rv;
 }
 
 static apr_status_t rows_read(push_tail_t *tail, push_tail_batch_t *batch,
                               push_tail_fn fn, void *baton, apr_pool_t *p)
 {
-    apr_int64_t end = complete_up_to(tail);
-    chat_db_value_t args[2];
+    apr_int64_t before = tail->high;
     chat_db_result_t *res;
     apr_status_t rv;
 
-    if (tail->at.id >= end) {
+    if (tail->high >= tail->head.id &&
+        (tail->gaps == NULL || tail->gaps->n == 0)) {
         return APR_SUCCESS;
     }
-    args[0] = chat_db_int(tail->at.id);
-    args[1] = chat_db_int(end);
-    rv = chat_db_run(&res, tail->conn, "relay_events", args, 2, p);
+    rv = rows_ask(tail, &res, p);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rows_hand_over(tail, batch, res, fn, baton, p);
-    batch->more = chat_db_rows(res) == PUSH_TAIL_BATCH;
-    if (!batch->more) {
-        tail->at.id = end; /* retention may have taken the last rows */
+    if (tail->gaps != NULL) {
+        gaps_close(tail, res);
     }
-    return APR_SUCCESS;
+    rows_hand_over(tail, batch, res, fn, baton, p);
+    batch->more = tail->high < tail->head.id && tail->high > before &&
+                  chat_db_rows(res) >= PUSH_TAIL_BATCH;
+    if (!batch->more && tail->high < tail->head.id) {
+        pass(tail, tail->head.id); /* retention may have taken the last rows */
+        tail->at.id = complete_at(tail, tail->high);
+    }
+    return gaps_fence(tail, p);
 }
 
 /* --- reading -------------------------------------------------------------- */
 
+/* Begin somewhere else: what was missing there is no matter of ours. */
+static void place_move(push_tail_t *tail, apr_int64_t id)
+{
+    tail->high = id;
+    if (tail->gaps != NULL) {
+        tail->gaps->n = 0;
+    }
+}
+
 /* Put the place where reading begins, from where it is and what the log says.
- */
+ * Of ids that were never committed PostgreSQL's log has holes: that the oldest
+ * row is some ids away does not mean that there were others. */
 static void place_begin(push_tail_t *tail, push_tail_batch_t *batch,
                         apr_int64_t oldest, apr_int64_t most)
 {
@@ -303,9 +410,13 @@ static void place_begin(push_tail_t *tail, push_tail_batch_t *batch,
     if (batch->start == PUSH_RELAY_SKIPPED) {
         batch->missed = from.id - saved.id;
     }
-    else if (batch->start == PUSH_RELAY_RESUME && oldest > from.id + 1) {
+    else if (batch->start == PUSH_RELAY_RESUME && tail->at.id == tail->high &&
+             oldest - from.id - 1 > (tail->gaps != NULL ? PUSH_GAPS_MAX : 0)) {
         batch->missed = oldest - from.id - 1;
         from.id = oldest - 1;
+    }
+    if (batch->start != PUSH_RELAY_RESUME || from.id != tail->at.id) {
+        place_move(tail, from.id);
     }
     tail->at = from;
 }

@@ -84,6 +84,14 @@ const push_relay_place_t *push_tail_place(const push_tail_t *tail);
 /** The last id the log had at the last read. */
 apr_int64_t push_tail_head(const push_tail_t *tail);
 
+/** PostgreSQL: the descriptor that is readable when a foreign program has
+ * written (NOTIFY) or the server is going away; for poll(). Else -1. */
+int push_tail_fd(const push_tail_t *tail);
+
+/** When it is readable: take what came. @return whether there is reason to look
+ */
+int push_tail_notified(push_tail_t *tail);
+
 /** What the last failure said, for the log. */
 const char *push_tail_why(const push_tail_t *tail);
 

@@ -194,8 +194,6 @@ static void what_is_wrong_is_named(void **state)
         { "{\"activityTimeout\":0}", "activityTimeout" },
         { "{\"database\":{\"app\":\"none\"}}", "database.app" },
         /* Its ids are not committed in order: events would be passed over. */
-        { "{\"database\":{\"url\":\"postgresql://h/d\"}}", "database.url" },
-        { "{\"database\":{\"url\":\"postgres://h/d\"}}", "database.url" },
         { "{\"appManager.array.apps\":7}", "appManager.array.apps" },
         /* Never plain where somebody expects TLS. */
         { "{\"ssl\":{\"certPath\":\"/x\"}}", "ssl.keyPath" },
