@@ -46,7 +46,6 @@ typedef struct {
     push_listener_t *listeners[3]; /* port, ssl.port, unix.path: those set */
     int nlisteners;
     const char *places;                /* where they listen, for the log */
-    push_tls_t *tls;                   /* certificate and key, NULL: none */
     push_listener_t *metrics_listener; /* NULL: none */
     push_pulse_t *pulse;               /* of the watchdog */
     const char *sending; /* how a frame for many goes out, for the log */
@@ -223,8 +222,8 @@ static int privilege_drop(process_t *m)
 {
     const char *why = NULL;
 
-    return push_privilege_drop(m->conf.user, m->conf.group, &why, m->pool) ==
-                   APR_SUCCESS
+    return push_privilege_drop(m->conf.user, m->conf.group, m->conf.unix_path,
+                               &why, m->pool) == APR_SUCCESS
                ? 1
                : fail(why);
 }
@@ -337,11 +336,9 @@ static int tls_create(process_t *m)
     if (files.cert == NULL) {
         return 1;
     }
-    if (push_tls_create(&m->tls, &files, &why, m->pool) != APR_SUCCESS) {
-        return fail(why);
-    }
-    m->reload.tls = m->tls;
-    return 1;
+    return push_tls_create(&m->reload.tls, &files, &why, m->pool) == APR_SUCCESS
+               ? 1
+               : fail(why);
 }
 
 static void listener_add(process_t *m, push_listener_t *l, const char *place)
@@ -401,9 +398,9 @@ static int listen_all(process_t *m)
     if (!tls_create(m)) {
         return 0;
     }
-    on_port = m->conf.tls_port < 0 ? m->tls : NULL;
+    on_port = m->conf.tls_port < 0 ? m->reload.tls : NULL;
     return port_listen(m, m->conf.port, on_port) &&
-           port_listen(m, m->conf.tls_port, m->tls) && path_listen(m) &&
+           port_listen(m, m->conf.tls_port, m->reload.tls) && path_listen(m) &&
            metrics_listen(m);
 }
 

@@ -22,9 +22,11 @@
  * Become a user. Before other threads run.
  * @param user   a name; NULL: stay who we are, `group` has to be NULL too
  * @param group  a name; NULL: the user's own group
+ * @param path   of a file made before, which becomes the user's; NULL: none
  * @param why    a sentence for the operator when not APR_SUCCESS
  */
 apr_status_t push_privilege_drop(const char *user, const char *group,
-                                 const char **why, apr_pool_t *p);
+                                 const char *path, const char **why,
+                                 apr_pool_t *p);
 
 #endif

@@ -76,7 +76,7 @@ export class Push {
       this.child.once('exit', (code) => reject(new Error(`chat-push ended with ${code}: ${this.stderr}`)));
       this.child.stderr.on('data', (d) => {
         this.stderr += d;
-        const said = this.stderr.match(/listening on [^ ]*:(\d+) .*metrics on http:\/\/[^ ]*:(\d+)\/metrics/);
+        const said = this.stderr.match(/listening on (?:unix:[^ ]*|[^ ]*:(\d+)) .*metrics on http:\/\/[^ ]*:(\d+)\/metrics/);
         if (said) {
           this.port = Number(said[1]);
           this.metrics = `http://127.0.0.1:${said[2]}`;
