@@ -75,13 +75,9 @@ typedef struct {
 
 struct push_conn_t {
     push_watch_t watch;      /* fd: ours, non-blocking */
+    /* What a fan-out looks at lies together: from here to `window`, and fd. */
     push_conns_t *all;       /* the loop's connections; outlives us */
-    push_conn_t *next, *prev; /* in the list of our state */
-    apr_uint64_t id;
-    conn_input_t *in;        /* unfinished input, NULL: none */
     conn_queue_t *out;       /* unsent frames, NULL: none */
-    apr_uint32_t heard;      /* monotonic second of the last byte */
-    apr_uint32_t deadline;   /* monotonic second; OPEN: of the next sweep */
     unsigned char state;     /* push_conn_state_t; conn_enter() changes it */
     unsigned char why;       /* push_end_t, once CLOSING or DEAD */
     apr_uint16_t code;       /* close code, 0 before the upgrade */
@@ -92,6 +88,11 @@ struct push_conn_t {
     unsigned char tls : 1;   /* has a conn_tls_t, and its slot is of tls_slab */
     unsigned char window : 4; /* what was agreed on compression (deflate.h), 0:
                                  none */
+    apr_uint32_t heard;      /* monotonic second of the last byte */
+    apr_uint32_t deadline;   /* monotonic second; OPEN: of the next sweep */
+    push_conn_t *next, *prev; /* in the list of our state */
+    apr_uint64_t id;
+    conn_input_t *in;        /* unfinished input, NULL: none */
 };
 
 /* How far a TLS connection is. */

@@ -21,8 +21,6 @@
 
 #define QUEUE_MIN 4  /* frames */
 #define FLUSH_MAX 64 /* frames written by one system call */
-#define BATCH_MIN 16 /* sends worth a batch: with 8 it costs more than it saves,
-                        with 64 it saves a tenth, with 500 a seventh */
 
 /* --- what epoll waits for ------------------------------------------------ */
 
@@ -336,10 +334,10 @@ static void batch_add(conn_batch_t *batch, push_conn_t *c, push_frame_t *f)
     }
 }
 
-void push_conns_batch_begin(push_conns_t *conns, apr_uint32_t n)
+void push_conns_batch_begin(push_conns_t *conns)
 {
     if (conns->batch != NULL) {
-        conns->batch->is_open = n >= BATCH_MIN;
+        conns->batch->is_open = 1;
     }
 }
 

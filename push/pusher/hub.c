@@ -363,11 +363,14 @@ static void deliver(push_hub_t *hub, push_channel_t *ch, push_frame_t *frame,
     listener_t *list = listeners(ch);
     push_frame_t *alias = NULL;
     push_traffic_t *traffic = push_app_traffic(ch->entry->app, hub->index);
-    push_conns_t *conns = push_conn_all(push_conn_of(list[0].client));
+    push_conns_t *many = NULL; /* small channels are not worth a batch */
     apr_uint32_t sent = 0;
     apr_uint32_t i;
 
-    push_conns_batch_begin(conns, ch->n);
+    if (ch->n >= PUSH_CONNS_BATCH) {
+        many = push_conn_all(push_conn_of(list[0].client));
+        push_conns_batch_begin(many);
+    }
     for (i = 0; i < ch->n; i++) {
         if ((except != 0 && list[i].client->number == except) ||
             (number != 0 && known(sub_of(&list[i]), number))) {
@@ -380,7 +383,9 @@ static void deliver(push_hub_t *hub, push_channel_t *ch, push_frame_t *frame,
                        list[i].alias ? alias : frame);
         sent++;
     }
-    push_conns_batch_end(conns);
+    if (many != NULL) {
+        push_conns_batch_end(many);
+    }
     push_count(&traffic->messages_out, sent);
     push_count(&traffic->bytes_out, (apr_uint64_t)sent * frame->len);
     if (alias != NULL) {

@@ -110,8 +110,7 @@ static void send_all(push_conn_t *c, void *frame)
 
 static void spread(push_frame_t *f)
 {
-    push_conns_batch_begin(
-        conns, (apr_uint32_t)push_conns_count(conns, PUSH_CONN_OPEN));
+    push_conns_batch_begin(conns);
     push_conns_each(conns, PUSH_CONN_OPEN, send_all, f);
     push_conns_batch_end(conns);
 }
@@ -1319,7 +1318,7 @@ static void kill_some(push_conn_t *c, void *baton)
 
 static void kill_run(void *baton)
 {
-    push_conns_batch_begin(conns, MANY);
+    push_conns_batch_begin(conns);
     push_conns_each(conns, PUSH_CONN_OPEN, kill_some, baton);
     push_conns_batch_end(conns);
 }
