@@ -52,7 +52,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site web drift run-test asan tsan bench bench-ws bench-sockets soak install clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-sockets soak install clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -148,7 +148,7 @@ SITE ?= $(wildcard test/site/*.test.mjs)
 WEB ?= $(wildcard test/web/*.test.mjs)
 # Not abspath, which would cut a path at its blanks.
 B_PATH = $(if $(filter /%,$(B)),$(B),$(CURDIR)/$(B))
-NODE_TEST = CHAT_BUILD="$(B_PATH)" CHAT_SANITIZE=$(SANITIZE) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) \
+NODE_TEST = CHAT_BUILD="$(B_PATH)" CHAT_SANITIZE=$(SANITIZE) CHAT_ENGINE=$(ENGINE) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) \
     CHAT_CHROMIUM=$(CHROMIUM) $(NODE) --test
 site: all $(B)/bench/wsload
 	$(NODE_TEST) $(SITE)
@@ -167,6 +167,7 @@ check: all
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory drift
 	@$(MAKE) --no-print-directory site
+	@$(MAKE) --no-print-directory site-pgsql
 	@$(MAKE) --no-print-directory run-test
 	@$(MAKE) --no-print-directory web
 

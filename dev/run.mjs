@@ -15,7 +15,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { watchParent } from './parent.mjs';
 import {
-  Site, SiteError, closedFolder, makeDir, needPrograms, portFree, root, runUser, samplePeople, sleep, tmpName, tokenFor,
+  Site, SiteError, closedFolder, isPgsql, makeDir, needPrograms, portFree, root, runUser, samplePeople, sleep, tmpName, tokenFor,
 } from './site.mjs';
 
 function portOf(variable, usual) {
@@ -68,7 +68,7 @@ function writeRunJson(file, site, accounts, conversations) {
       app_id: site.app.id, key: site.app.key, secret: site.app.secret,
     },
     metrics: site.metrics,
-    db: `sqlite:${site.dbFile}`,
+    db: site.db,
     accounts,
     conversations,
     pids: {
@@ -87,7 +87,7 @@ function show(site, accounts) {
   the chat        ${site.url}/chat
   chat-push       ws://127.0.0.1:${site.o.pushPort}  app ${site.app.id}  key ${site.app.key}  secret ${site.app.secret}
   metrics         ${site.metrics}
-  database        ${site.dbFile}
+  database        ${site.dbFile || site.db.replace(/:[^:@/]*@/, ':…@')}
   logs            ${site.path('logs')}
 
   sample accounts, password "password", with a bearer token each:`);
@@ -99,16 +99,17 @@ function show(site, accounts) {
 
 async function main() {
   const db = process.env.DB || 'sqlite';
-  if (db !== 'sqlite') {
-    throw new SiteError(`DB=${db}: make run knows only DB=sqlite`);
+  if (db !== 'sqlite' && !isPgsql(db)) {
+    throw new SiteError(`DB=${db}: say DB=sqlite or DB=postgresql://user:password@host/database`);
   }
-  needPrograms();
+  needPrograms(db);
   const build = process.env.CHAT_BUILD || path.join(root, 'build');
   const { nominal, dir } = chooseDir(build);
   const runJson = path.join(nominal, 'run.json');
   const site = new Site({
     dir,
     build,
+    db,
     port: portOf('PORT', 8080),
     pushPort: portOf('PUSH_PORT', 6001),
     metricsPort: portOf('METRICS_PORT', 9601),
@@ -190,7 +191,7 @@ async function main() {
     fs.writeFileSync(site.path('run', 'make-run.pid'), String(process.pid));
     await site.start();
     const sample = samplePeople(site);
-    site.sqlite("DELETE FROM personal_access_tokens WHERE name = 'make run';");
+    site.sql("DELETE FROM personal_access_tokens WHERE name = 'make run';");
     for (const a of sample.accounts) {
       a.password = 'password';
       a.token = await tokenFor(site, a.email, a.password, 'make run');

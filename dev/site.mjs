@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A private site: one httpd with mod_chat, one chat-push, one SQLite database,
-// all in a directory of its own. `make run` (run.mjs) starts one for people, the
+// A private site: one httpd with mod_chat, one chat-push and a database, SQLite's
+// in the same directory or PostgreSQL's wherever it is. `make run` (run.mjs) starts one for people, the
 // site tests start many.
 //
 // Who owns what: everything lies in `dir`. Started as root, httpd's children and
@@ -62,10 +62,13 @@ export function closedFolder(dir, user) {
 }
 
 /** What a site is run with, and the Debian packages that bring it. */
-const programs = { sqlite3: 'sqlite3', setpriv: 'util-linux', [process.env.CHAT_HTTPD || '/usr/sbin/apache2']: 'apache2-bin' };
+const programs = { setpriv: 'util-linux', [process.env.CHAT_HTTPD || '/usr/sbin/apache2']: 'apache2-bin' };
 
-export function needPrograms() {
-  for (const [name, debian] of Object.entries(programs)) {
+export const isPgsql = (db) => /^postgres(ql)?:\/\//.test(db);
+
+export function needPrograms(db = 'sqlite') {
+  const shell = isPgsql(db) ? { psql: 'postgresql-client' } : { sqlite3: 'sqlite3' };
+  for (const [name, debian] of Object.entries({ ...shell, ...programs })) {
     try {
       execFileSync('sh', ['-c', 'command -v "$1"', 'sh', name], { stdio: 'pipe' });
     } catch {
@@ -122,6 +125,7 @@ export class Site {
    * @param {number} o.port        httpd
    * @param {number} o.pushPort    chat-push
    * @param {number} o.metricsPort chat-push's metrics
+   * @param {string} [o.db]        sqlite (a file in dir), or a PostgreSQL URL
    * @param {string} [o.mpm]       event, worker or prefork
    * @param {string} [o.extraConf] more lines for httpd.conf
    * @param {object} [o.pushConf]  more keys for chat-push.json
@@ -129,14 +133,15 @@ export class Site {
    * @param {string} [o.sanitize]  address,undefined | thread
    */
   constructor(o) {
-    this.o = { mpm: 'event', extraConf: '', pushConf: {}, appConf: {}, sanitize: '', ...o };
+    this.o = { db: 'sqlite', mpm: 'event', extraConf: '', pushConf: {}, appConf: {}, sanitize: '', ...o };
     this.dir = o.dir;
     this.user = runUser();
     this.httpd = null; // child process, or null
     this.push = null;
     this.url = `http://127.0.0.1:${o.port}`;
     this.metrics = `http://127.0.0.1:${o.metricsPort}/metrics`;
-    this.dbFile = path.join(this.dir, 'db', 'chat.db');
+    this.dbFile = isPgsql(o.db || '') ? null : path.join(this.dir, 'db', 'chat.db');
+    this.db = this.dbFile ? `sqlite:${this.dbFile}` : o.db; // as ChatDatabase takes it
     this.onExit = () => {}; // (name, code, signal): a program ended by itself
   }
 
@@ -217,7 +222,7 @@ export class Site {
       port: this.o.pushPort,
       metrics: { enabled: true, host: '127.0.0.1', port: this.o.metricsPort },
       database: {
-        url: `sqlite:${this.dbFile}`,
+        url: this.db,
         wake: this.path('run', 'wake.sock'),
         state: this.path('run', 'relay.state'),
       },
@@ -284,7 +289,7 @@ DocumentRoot "${this.path('htdocs')}"
 </Directory>
 
 Define CHAT_HTDOCS "${this.path('htdocs')}"
-Define CHAT_DATABASE "sqlite:${this.dbFile}"
+Define CHAT_DATABASE "${this.db}"
 Define CHAT_PUSH_CONFIG "${this.path('conf', 'chat-push.json')}"
 Define CHAT_PUSH_HOST 127.0.0.1
 Define CHAT_PUSH_PORT ${this.o.pushPort}
@@ -303,24 +308,42 @@ ${this.o.extraConf}
   }
 
   makeDatabase() {
-    if (fs.existsSync(this.dbFile) && fs.statSync(this.dbFile).size > 0) {
+    const text = (name) => fs.readFileSync(path.join(root, 'sql', name), 'utf8');
+    const engine = this.dbFile ? 'sqlite' : 'pgsql';
+    const there = this.dbFile
+      ? fs.existsSync(this.dbFile) && fs.statSync(this.dbFile).size > 0
+      : this.sql("SELECT to_regclass('chat_schema') IS NOT NULL;").trim() === 't';
+    if (there) {
       return;
     }
-    const sql = (name) => fs.readFileSync(path.join(root, 'sql', name), 'utf8');
-    this.sqlite(sql('schema.sqlite.sql'));
+    this.sql(text(`schema.${engine}.sql`));
     if (this.o.sample !== false) {
-      this.sqlite(sql('sample.sqlite.sql'));
+      this.sql(text('sample.sql') + text(`sample.${engine}.sql`));
     }
   }
 
-  /** Run SQL with the sqlite3 shell, as any other program of the site could. */
-  sqlite(sql) {
-    return execFileSync('sqlite3', ['-bail', '-cmd', '.timeout 5000', this.dbFile], {
-      input: sql,
-      encoding: 'utf8',
-      stdio: ['pipe', 'pipe', 'pipe'],
-      ...(this.user && { uid: this.user.uid, gid: this.user.gid }),
-    });
+  /**
+   * Run SQL with the engine's own shell, as any other program of the site could.
+   * @return rows as lines, columns between `|`
+   */
+  sql(text) {
+    const [shell, args] = this.dbFile
+      ? ['sqlite3', ['-bail', '-cmd', '.timeout 5000', this.dbFile]]
+      : ['psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', this.db]];
+    try {
+      return execFileSync(shell, args, {
+        input: text,
+        encoding: 'utf8',
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: { ...process.env, PGOPTIONS: '-c client_min_messages=warning' },
+        ...(this.dbFile && this.user && { uid: this.user.uid, gid: this.user.gid }),
+      });
+    } catch (e) {
+      if (!this.dbFile && e.status === 2) {
+        throw new SiteError(`the database cannot be reached: ${e.stderr.trim()}`);
+      }
+      throw e;
+    }
   }
 
   // --- programs ----------------------------------------------------------------
@@ -458,17 +481,16 @@ ${this.o.extraConf}
 
 /** The sample people, in the order of their accounts, with their ids. */
 export function samplePeople(site) {
-  const rows = (sql) => JSON.parse(execFileSync('sqlite3', ['-json', site.dbFile, sql], {
-    encoding: 'utf8',
-    ...(site.user && { uid: site.user.uid, gid: site.user.gid }),
-  }) || '[]');
+  const rows = (names, from) => site.sql(`SELECT ${site.dbFile ? 'json_array' : 'json_build_array'}(${names}) ${from};`)
+    .trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
   return {
-    accounts: rows('SELECT id AS user_id, name, email, role FROM chat_users ORDER BY id'),
-    conversations: rows(
-      `SELECT c.id, max(CASE m.role WHEN 'patient' THEN m.user_id END) AS patient,
-              max(CASE m.role WHEN 'doctor' THEN m.user_id END) AS doctor
-       FROM chat_conversations c JOIN chat_members m ON m.conversation_id = c.id
-       GROUP BY c.id ORDER BY c.id`),
+    accounts: rows('id, name, email, role', 'FROM chat_users ORDER BY id')
+      .map(([user_id, name, email, role]) => ({ user_id, name, email, role })),
+    conversations: rows(`c.id, max(CASE m.role WHEN 'patient' THEN m.user_id END),
+                         max(CASE m.role WHEN 'doctor' THEN m.user_id END)`,
+    `FROM chat_conversations c JOIN chat_members m ON m.conversation_id = c.id
+     GROUP BY c.id ORDER BY c.id`)
+      .map(([id, patient, doctor]) => ({ id, patient, doctor })),
   };
 }
 

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
-import { eventually, sleep, startSite } from './lib/site.mjs';
+import { engine, eventually, sleep, startSite } from './lib/site.mjs';
 
 const site = await startSite();
 const conv = site.people().conversations[0];
@@ -15,9 +15,9 @@ const patient = await site.phone('patient@example.com');
 const doctor = await site.phone('doctor@example.com');
 const channelName = `private-conversation.${conv.id}`;
 
-const insert = (body) => site.sqlite(
+const insert = (body) => site.sql(
   `INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
-   VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, '${body}', 'text', datetime('now'), datetime('now'));`);
+   VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, '${body}', 'text', ${site.time()}, ${site.time()});`);
 
 async function listen() {
   const pusher = connect(site, doctor);
@@ -27,7 +27,7 @@ async function listen() {
 
 const contents = (events) => events.map((e) => e.message.content);
 
-test('a row written by the sqlite3 shell is pushed and is in sync', async () => {
+test('a row written by the own shell of the database is pushed and is in sync', async () => {
   const { pusher, seen } = await listen();
   try {
     const start = await doctor.get('/chat/sync');
@@ -50,15 +50,15 @@ test('a row written by the sqlite3 shell is pushed and is in sync', async () => 
 });
 
 test('a foreign row without a consultation disturbs nobody', async () => {
-  site.sqlite(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
-    VALUES (${conv.patient}, ${conv.doctor}, NULL, 'a direct message', 'text', datetime('now'), datetime('now'));`);
+  site.sql(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+    VALUES (${conv.patient}, ${conv.doctor}, NULL, 'a direct message', 'text', ${site.time()}, ${site.time()});`);
 });
 
 test('rows of a transaction that is rolled back are never announced', async () => {
   const { pusher, seen } = await listen();
   try {
-    site.sqlite(`BEGIN; INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
-      VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, 'never happened', 'text', datetime('now'), datetime('now')); ROLLBACK;`);
+    site.sql(`BEGIN; INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+      VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, 'never happened', 'text', ${site.time()}, ${site.time()}); ROLLBACK;`);
     insert('happened');
     await eventually(() => seen.length, 'the committed row');
     assert.deepEqual(contents(seen), ['happened']);
@@ -70,7 +70,7 @@ test('rows of a transaction that is rolled back are never announced', async () =
 /** Whether chat-push has written down that nobody misses anything. */
 function settled() {
   const [, id, from, awaited] = fs.readFileSync(site.path('run', 'relay.state'), 'utf8').split(/ +/).map(Number);
-  return from === id && awaited >= 1 && id === Number(site.sqlite('SELECT max(id) FROM chat_events;'));
+  return from === id && awaited >= 1 && id === Number(site.sql('SELECT max(id) FROM chat_events;'));
 }
 
 for (const [how, signal] of [['stopped', 'SIGTERM'], ['killed', 'SIGKILL']]) {
@@ -114,9 +114,9 @@ for (const [how, signal] of [['stopped', 'SIGTERM'], ['killed', 'SIGKILL']]) {
 
 test('a long absence is told in pages that join without a gap', async () => {
   const start = (await doctor.get('/chat/sync')).json.cursor;
-  site.sqlite(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1234)
+  site.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1234)
     INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
-    SELECT ${conv.patient}, ${conv.doctor}, ${conv.id}, 'n' || i, 'text', datetime('now'), datetime('now') FROM n;`);
+    SELECT ${conv.patient}, ${conv.doctor}, ${conv.id}, 'n' || i, 'text', ${site.time()}, ${site.time()} FROM n;`);
   const got = [];
   let cursor = start;
   let pages = 0;
@@ -137,8 +137,8 @@ test('a long absence is told in pages that join without a gap', async () => {
 test('sync tells a person only of their own conversations', async () => {
   const other = site.people().conversations.find((c) => c.patient !== conv.patient && c.doctor !== conv.doctor);
   const mine = (await patient.get('/chat/sync')).json.cursor;
-  site.sqlite(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
-    VALUES (${other.patient}, ${other.doctor}, ${other.id}, 'not yours', 'text', datetime('now'), datetime('now'));`);
+  site.sql(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+    VALUES (${other.patient}, ${other.doctor}, ${other.id}, 'not yours', 'text', ${site.time()}, ${site.time()});`);
   const admin = await site.phone('admin@example.com');
   assert.deepEqual((await patient.get(`/chat/sync?since=${mine}`)).json.events, []);
   assert.equal((await admin.get(`/chat/sync?since=${mine}`)).json.events.length, 1);
@@ -158,6 +158,26 @@ test('a cursor that cannot be served says reset, and a broken one is refused', a
   }
 });
 
+/** SQLite: bytes bound as a BLOB, text that is no UTF-8. Both: rows put into the log by hand. */
+const odd = {
+  sqlite: `INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+      VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, x'6120626c6f62', x'74657874', ${site.time()}, ${site.time()}),
+             (${conv.patient}, ${conv.doctor}, ${conv.id}, CAST(x'636166e9' AS TEXT), 'text', ${site.time()}, ${site.time()});
+      UPDATE treatment_requests SET title = x'616263', status = 'completed' WHERE id = ${conv.id};
+      UPDATE treatment_requests SET title = 'abc', status = 'in_progress' WHERE id = ${conv.id};
+      INSERT INTO chat_events (event, conversation_id, channels, payload)
+      VALUES ('Broken', ${conv.id}, '["private-conversation.${conv.id}"]', '{"a":}'),
+             (CAST(x'ff41' AS TEXT), ${conv.id}, '["private-conversation.${conv.id}"]', '{}');`,
+  pgsql: `INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+      VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, 'a blob', 'text', NULL, NULL),
+             (${conv.patient}, ${conv.doctor}, ${conv.id}, E'caf\\u00e9\\u200f', 'text', '2026-01-01 00:00:00', NULL);
+      UPDATE treatment_requests SET title = E'a\\001"\\\\', status = 'completed' WHERE id = ${conv.id};
+      UPDATE treatment_requests SET title = 'abc', status = 'in_progress' WHERE id = ${conv.id};
+      INSERT INTO chat_events (event, conversation_id, channels, payload)
+      VALUES ('Broken', ${conv.id}, '["private-conversation.${conv.id}"]', '["a"]'),
+             ('Broken', ${conv.id}, '{"no": "list"}', 'null');`,
+};
+
 test('whatever another program wrote, it is not refused and nothing becomes unreadable', async () => {
   const start = (await doctor.get('/chat/sync')).json.cursor;
   const { pusher, seen: heard } = await listen();
@@ -165,19 +185,11 @@ test('whatever another program wrote, it is not refused and nothing becomes unre
   // Not what a restart a moment ago gives again to whoever subscribes.
   const fresh = () => heard.filter((e) => e.message.id > before);
   try {
-    // Bytes bound as a BLOB, text that is no UTF-8, and rows put into the log by hand.
-    site.sqlite(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
-      VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, x'6120626c6f62', x'74657874', datetime('now'), datetime('now')),
-             (${conv.patient}, ${conv.doctor}, ${conv.id}, CAST(x'636166e9' AS TEXT), 'text', datetime('now'), datetime('now'));
-      UPDATE treatment_requests SET title = x'616263', status = 'completed' WHERE id = ${conv.id};
-      UPDATE treatment_requests SET title = 'abc', status = 'in_progress' WHERE id = ${conv.id};
-      INSERT INTO chat_events (event, conversation_id, channels, payload)
-      VALUES ('Broken', ${conv.id}, '["private-conversation.${conv.id}"]', '{"a":}'),
-             (CAST(x'ff41' AS TEXT), ${conv.id}, '["private-conversation.${conv.id}"]', '{}');`);
+    site.sql(engine === 'pgsql' ? odd.pgsql : odd.sqlite);
     insert('readable again');
     await eventually(() => fresh().length === 3, 'all three messages');
     const seen = fresh();
-    assert.deepEqual(contents(seen), ['a blob', 'caf\ufffd', 'readable again']);
+    assert.deepEqual(contents(seen), ['a blob', engine === 'pgsql' ? 'caf\u00e9\u200f' : 'caf\ufffd', 'readable again']);
     const strict = new TextDecoder('utf-8', { fatal: true });
     for (const path of ['/chat', `/chat/conversation/${conv.id}`, `/chat/conversation/${conv.id}/messages`, `/chat/sync?since=${start}`]) {
       const r = await fetch(site.url + path, { headers: { Authorization: `Bearer ${doctor.token}`, Accept: 'application/json' } });

@@ -83,8 +83,8 @@ async function listen(channel = channels[0]) {
 
 const row = (body) => `INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
   VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, '${body}', 'text', datetime('now'), datetime('now'));`;
-const insert = (...bodies) => site.sqlite(bodies.map(row).join('\n'));
-const lastId = () => Number(site.sqlite("SELECT seq FROM sqlite_sequence WHERE name = 'chat_events';"));
+const insert = (...bodies) => site.sql(bodies.map(row).join('\n'));
+const lastId = () => Number(site.sql("SELECT seq FROM sqlite_sequence WHERE name = 'chat_events';"));
 
 const metric = async (name) => {
   const text = await (await fetch(site.metrics)).text();
@@ -116,7 +116,7 @@ test('a thousand rows arrive in their order', async () => {
   const { pusher, seen } = await listen();
   const wanted = Array.from({ length: 1000 }, (_, i) => `burst ${i}`);
   insert(...wanted.slice(0, 300));
-  site.sqlite(`BEGIN;${wanted.slice(300).map(row).join('')}COMMIT;`);
+  site.sql(`BEGIN;${wanted.slice(300).map(row).join('')}COMMIT;`);
   await eventually(() => seen.length >= 1000, 'a thousand rows');
   assert.deepEqual(contents(seen), wanted);
   assert.equal(await metric('relay_behind'), 0);
@@ -125,7 +125,7 @@ test('a thousand rows arrive in their order', async () => {
 
 test('a row with broken UTF-8 reaches the clients and leaves them connected', async () => {
   const { pusher, seen } = await listen();
-  site.sqlite(row('x').replace("'x'", "CAST(X'636166e9' AS TEXT)"));
+  site.sql(row('x').replace("'x'", "CAST(X'636166e9' AS TEXT)"));
   insert('after it');
   await eventually(() => seen.length >= 2, 'both rows');
   assert.deepEqual(contents(seen), ['caf\ufffd', 'after it']);
@@ -232,7 +232,7 @@ test('a database that is away is waited for, and nothing is lost', async () => {
   const away = `${site.dbFile}.away`;
   const before = logged('cannot read the event log');
   // In one piece, as SQLite wants it: no writer is there, and the log is empty.
-  site.sqlite('PRAGMA wal_checkpoint(TRUNCATE);');
+  site.sql('PRAGMA wal_checkpoint(TRUNCATE);');
   fs.renameSync(site.dbFile, away);
   for (const end of ['-wal', '-shm']) {
     fs.rmSync(site.dbFile + end, { force: true });

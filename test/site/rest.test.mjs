@@ -74,7 +74,7 @@ test('a bearer token is taken with and without its number, and nothing else is',
 
 test('a token that has expired is worth nothing', async () => {
   const other = await site.phone();
-  site.sqlite(`UPDATE personal_access_tokens SET expires_at = datetime('now', '-1 second') WHERE id = ${other.token.split('|')[0]};`);
+  site.sql(`UPDATE personal_access_tokens SET expires_at = ${site.time(-1)} WHERE id = ${other.token.split('|')[0]};`);
   isError(await other.get('/chat/me'), 401);
 });
 
@@ -114,8 +114,8 @@ test('the log-in form sets a cookie scripts cannot read and goes to the chat', a
 
 test('the cookie is stored as a digest only', async () => {
   const value = browser.cookie.split('=')[1];
-  assert.equal(site.sqlite(`SELECT count(*) FROM chat_sessions WHERE token_hash = '${value}';`).trim(), '0');
-  assert.equal(site.sqlite(`SELECT count(*) FROM personal_access_tokens WHERE token = '${phone.token.split('|')[1]}';`).trim(), '0');
+  assert.equal(site.sql(`SELECT count(*) FROM chat_sessions WHERE token_hash = '${value}';`).trim(), '0');
+  assert.equal(site.sql(`SELECT count(*) FROM personal_access_tokens WHERE token = '${phone.token.split('|')[1]}';`).trim(), '0');
 });
 
 test('a log-in makes a new session and ends the one that came along', async () => {
@@ -223,8 +223,12 @@ test('opening marks what it showed, and no more', async () => {
 
 test('a database that another program holds stops writing, not reading', async () => {
   await doctor.post(url('/message'), { content: 'unread while locked' });
-  const other = spawn('sqlite3', [site.dbFile], { stdio: ['pipe', 'ignore', 'ignore'], ...(site.user && { uid: site.user.uid, gid: site.user.gid }) });
-  other.stdin.write('BEGIN IMMEDIATE; UPDATE users SET name = name;\n');
+  const other = site.dbFile
+    ? spawn('sqlite3', [site.dbFile], { stdio: ['pipe', 'ignore', 'ignore'], ...(site.user && { uid: site.user.uid, gid: site.user.gid }) })
+    : spawn('psql', ['-X', '-q', site.db], { stdio: ['pipe', 'ignore', 'ignore'] });
+  other.stdin.write(site.dbFile
+    ? 'BEGIN IMMEDIATE; UPDATE users SET name = name;\n'
+    : 'BEGIN; LOCK TABLE messages IN EXCLUSIVE MODE;\n');
   await sleep(300);
   const posts = Array.from({ length: 24 }, (_, i) => admin.post(url('/message'), { content: `waits ${i}` }));
   await sleep(200);
@@ -364,7 +368,7 @@ test('the paginator has what Laravel clients know', async () => {
   assert.equal(json.from, 8);
   assert.equal(json.to, 14);
   assert.equal(json.last_page, Math.ceil(json.total / 7));
-  assert.equal(json.total, Number(site.sqlite(`SELECT count(*) FROM messages WHERE request_id = ${conv.id} AND deleted_at IS NULL;`)));
+  assert.equal(json.total, Number(site.sql(`SELECT count(*) FROM messages WHERE request_id = ${conv.id} AND deleted_at IS NULL;`)));
   for (const key of ['first_page_url', 'last_page_url', 'next_page_url', 'prev_page_url', 'path', 'links']) {
     assert.ok(json[key], key);
   }
@@ -391,7 +395,7 @@ test('before and after walk the whole history without a gap', async () => {
       break;
     }
   }
-  const want = site.sqlite(`SELECT id FROM messages WHERE request_id = ${conv.id} AND deleted_at IS NULL ORDER BY id DESC;`).trim().split('\n').map(Number);
+  const want = site.sql(`SELECT id FROM messages WHERE request_id = ${conv.id} AND deleted_at IS NULL ORDER BY id DESC;`).trim().split('\n').map(Number);
   assert.deepEqual(all, want);
   const { json } = await phone.get(url(`/messages?after=${want.at(-1)}&per_page=3`));
   assert.deepEqual(json.data.map((m) => m.id), want.slice(-4, -1));

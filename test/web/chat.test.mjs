@@ -75,8 +75,8 @@ test('a message elsewhere raises the badge and the preview; reading lowers it', 
   const other = conversations.find((c) => c.patient === conv.patient && c.id !== conv.id);
   const before = await entry(a.page, other.id).locator('.badge').count()
     ? Number((await entry(a.page, other.id).locator('.badge [aria-hidden]').textContent())) : 0;
-  site.sqlite(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
-    VALUES (${other.doctor}, ${other.patient}, ${other.id}, 'From elsewhere', 'text', datetime('now'), datetime('now'));`);
+  site.sql(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+    VALUES (${other.doctor}, ${other.patient}, ${other.id}, 'From elsewhere', 'text', ${site.time()}, ${site.time()});`);
   await entry(a.page, other.id).locator('.badge [aria-hidden]', { hasText: String(before + 1) }).waitFor({ timeout: 5000 });
   await entry(a.page, other.id).getByText('From elsewhere').waitFor();
   await open(a.page, other.id);
@@ -101,8 +101,8 @@ test('after a minute without a network a browser shows what it missed, in order,
   for (let i = 1; i <= 12; i++) {
     const text = `while you were away ${i}`;
     if (i % 4 === 0) {
-      site.sqlite(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
-        VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, '${text}', 'text', datetime('now'), datetime('now'));`);
+      site.sql(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+        VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, '${text}', 'text', ${site.time()}, ${site.time()});`);
     } else {
       await write(a.page, text);
       await eventually(async () => ['sent', 'read'].includes(await bubble(a.page, text).getAttribute('data-state')), 'sent');

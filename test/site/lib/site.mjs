@@ -10,11 +10,19 @@ import path from 'node:path';
 import { Site, freePort, root, samplePeople, sleep, tmpName } from '../../../dev/site.mjs';
 import { cleanup } from './cleanup.mjs';
 import { Client } from './client.mjs';
+import { startCluster } from './postgres.mjs';
 
 export { sleep };
 
 export const build = process.env.CHAT_BUILD || path.join(root, 'build');
 export const sanitize = process.env.CHAT_SANITIZE || '';
+/** Which engine the site tests run on: sqlite or pgsql. */
+export const engine = process.env.CHAT_ENGINE || 'sqlite';
+
+/** A database of the engine for a test file: what Site takes as `db`. */
+export async function testDatabase() {
+  return engine === 'pgsql' ? (await startCluster()).create() : 'sqlite';
+}
 
 class TestSite extends Site {
   /** Regular expressions of log lines that may come. */
@@ -23,6 +31,13 @@ class TestSite extends Site {
   /** A log line the test will cause. */
   expectLog(pattern) {
     this.expected.push(pattern);
+  }
+
+  /** The time some seconds from now, in the engine's SQL. */
+  time(seconds = 0) {
+    return this.dbFile
+      ? `datetime('now', '${seconds} seconds')`
+      : `(now() AT TIME ZONE 'UTC' + interval '${seconds} seconds')`;
   }
 
   people() {
@@ -78,8 +93,10 @@ export function testDir(name) {
  * @param {object} [options]  Site's options; `logs: false` leaves the logs unread
  */
 export async function startSite(options = {}) {
+  const db = options.db || await testDatabase();
   const dir = testDir('site');
   const site = new TestSite({
+    db,
     dir,
     build,
     sanitize,

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What only PostgreSQL does: transactions that commit in another order than they
+// took their ids, that are rolled back, that stay open; and a server that restarts.
+// Nothing is lost, and within a conversation nothing changes places.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { after, test } from 'node:test';
+import { collect, connect, subscribed } from './lib/pusher.mjs';
+import { startCluster } from './lib/postgres.mjs';
+import { eventually, sleep, startSite } from './lib/site.mjs';
+
+const cluster = await startCluster();
+const db = cluster.create();
+const site = await startSite({ db, extraConf: 'ChatSendRate off' });
+const talks = site.people().conversations.filter((c) => c.doctor === 2).slice(0, 4);
+const doctor = await site.phone('doctor@example.com');
+const sessions = [];
+
+after(() => sessions.forEach((s) => s.kill()));
+
+/** A psql that runs what it is told. */
+function session() {
+  const child = spawn('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', db], { stdio: ['pipe', 'ignore', 'inherit'] });
+  child.gone = new Promise((done) => child.once('exit', done));
+  sessions.push(child);
+  return child;
+}
+
+const row = (talk, body) =>
+  `INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+   VALUES (${talk.patient}, ${talk.doctor}, ${talk.id}, '${body}', 'text', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC');\n`;
+
+/** Eight writers over four conversations, each transaction open for up to 20 ms, every sixth rolled back. */
+async function disorder(mark, each) {
+  const writers = Array.from({ length: 8 }, (_, w) => {
+    const s = session();
+    for (let i = 0; i < each; i++) {
+      s.stdin.write(`BEGIN;${row(talks[(w + i) % talks.length], `${mark} ${w}.${i}`)}SELECT pg_sleep(random() * 0.02);${i % 6 === 5 ? 'ROLLBACK' : 'COMMIT'};\n`);
+    }
+    s.stdin.end();
+    return s.gone;
+  });
+  assert.deepEqual(await Promise.all(writers), Array(8).fill(0));
+  return site.sql(`SELECT id FROM chat_events WHERE payload #>> '{message,content}' LIKE '${mark} %' ORDER BY id;`)
+    .trim().split('\n').map(Number);
+}
+
+/** Order within each conversation is that of the ids; each once. */
+function inOrder(events) {
+  const last = new Map();
+  for (const e of events) {
+    const talk = e.consultation.id;
+    assert.ok(e.id > (last.get(talk) || 0), `event ${e.id} of conversation ${talk} after ${last.get(talk)}`);
+    last.set(talk, e.id);
+  }
+}
+
+const sorted = (ids) => [...ids].sort((a, b) => a - b);
+
+for (const [what, open] of [['', false], [' beside a transaction that stays open', true]]) {
+  test(`writers that commit out of order lose nothing${what}`, async () => {
+    const mark = open ? 'slow' : 'fast';
+    const pusher = connect(site, doctor);
+    const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');
+    const other = session();
+    if (open) {
+      other.stdin.write(`BEGIN; UPDATE users SET phone = '1' WHERE id = 12;\n`);
+      await sleep(200);
+    }
+    const start = (await doctor.get('/chat/sync')).json.cursor;
+    const synced = new Map();
+    let cursor = start;
+    let writing = true;
+    const sync = async () => {
+      const { json } = await doctor.get(`/chat/sync?since=${encodeURIComponent(cursor)}`);
+      assert.ok(['complete', 'more'].includes(json.status), json.status);
+      json.events.filter((e) => e.event === 'MessageSent').forEach((e) => synced.set(e.id, e.data));
+      cursor = json.cursor;
+      return json.status;
+    };
+    const syncing = (async () => {
+      while (writing) {
+        await sync();
+        await sleep(10);
+      }
+    })();
+    const wanted = await disorder(mark, 30);
+    assert.equal(wanted.length, 8 * 25);
+    await eventually(() => wanted.every((id) => seen.some((e) => e.id === id)), 'every event, pushed');
+    writing = false;
+    await syncing;
+    while (await sync() !== 'complete') {
+      // the next page
+    }
+    assert.deepEqual(sorted(seen.map((e) => e.id)), wanted, 'each pushed once');
+    inOrder(seen);
+    assert.deepEqual(sorted(synced.keys()), wanted, 'sync misses none');
+    // From the first cursor, and from any that was pushed, everything behind it is there.
+    for (const from of [start, seen[50].cursor, seen[120].cursor]) {
+      const got = new Set();
+      for (let at = from, status = 'more'; status === 'more';) {
+        const { json } = await doctor.get(`/chat/sync?limit=37&since=${encodeURIComponent(at)}`);
+        json.events.forEach((e) => got.add(e.id));
+        ({ cursor: at, status } = json);
+      }
+      const heard = from === start ? 0 : seen.findIndex((e) => e.cursor === from) + 1;
+      const missing = seen.slice(heard).map((e) => e.id).filter((id) => !got.has(id));
+      assert.deepEqual(missing, []);
+    }
+    other.stdin.end('ROLLBACK;\n');
+    await other.gone;
+    pusher.disconnect();
+  });
+}
+
+test('a foreign commit is pushed, and ours is', async () => {
+  const pusher = connect(site, doctor);
+  const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');
+  site.sql(row(talks[0], 'by psql'));
+  await eventually(() => seen.length === 1, 'the foreign row');
+  await doctor.post(`/chat/conversation/${talks[0].id}/message`, { content: 'by mod_chat' });
+  await eventually(() => seen.length === 2, 'our row');
+  pusher.disconnect();
+});
+
+test('an id of the wrong kind is no conversation', async () => {
+  for (const id of ['abc', '99999999999999999999', '0b6c1a6e-0000-4000-8000-000000000000', '1e3']) {
+    assert.equal((await doctor.get(`/chat/conversation/${id}/messages`)).status, 404, id);
+    assert.equal((await doctor.post(`/chat/conversation/${id}/message`, { content: 'x' })).status, 404, id);
+  }
+  assert.equal((await fetch(`${site.url}/chat/conversation/abc/messages`, { headers: { Accept: 'application/json' } })).status, 401);
+});
+
+test('a server that restarts costs the requests in flight, and nothing that was answered', async () => {
+  const pusher = connect(site, doctor);
+  const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');
+  const answered = [];
+  const statuses = new Set();
+  let running = true;
+  site.expectLog(/./); // the database is away: both programs say so
+  const posting = (async () => {
+    for (let i = 0; running; i++) {
+      const r = await doctor.post(`/chat/conversation/${talks[1].id}/message`, { content: `restart ${i}` });
+      statuses.add(r.status);
+      if (r.status === 201) {
+        answered.push(r.json.message.id);
+      } else {
+        assert.equal(r.status, 503, r.text);
+        assert.ok(Number(r.headers.get('retry-after')) >= 1);
+      }
+      await sleep(5);
+    }
+  })();
+  await sleep(300);
+  for (const signal of ['SIGINT', 'SIGKILL']) {
+    await cluster.stop(signal);
+    await sleep(300);
+    await cluster.start();
+    await sleep(700);
+  }
+  const before = answered.length;
+  await eventually(() => answered.length > before + 20, 'posts that are taken again');
+  running = false;
+  await posting;
+  const stored = new Set(site.sql(`SELECT id FROM messages WHERE body LIKE 'restart %';`).trim().split('\n').map(Number));
+  assert.deepEqual(answered.filter((id) => !stored.has(id)), []);
+  await eventually(() => answered.every((id) => seen.some((e) => e.message.id === id)), 'every answered message, pushed');
+  assert.equal(new Set(seen.map((e) => e.id)).size, seen.length, 'none twice');
+  pusher.disconnect();
+});
