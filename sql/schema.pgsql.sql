@@ -170,10 +170,13 @@ CREATE INDEX IF NOT EXISTS chat_events_conversation
     ON chat_events (conversation_id, id);
 
 -- One row: the name of this log, part of every cursor. A database that is made
--- anew has another, so old cursors are found out.
+-- anew has another, so old cursors are found out. And the last id that retention
+-- took: the lowest id there says nothing, because the one before it may still be
+-- under way.
 CREATE TABLE IF NOT EXISTS chat_log (
     one integer PRIMARY KEY CHECK (one = 1),
-    epoch text NOT NULL
+    epoch text NOT NULL,
+    pruned_to bigint NOT NULL DEFAULT 0
 );
 INSERT INTO chat_log (one, epoch)
 VALUES (1, substr(replace(gen_random_uuid()::text, '-', ''), 1, 16))
@@ -259,6 +262,28 @@ BEGIN
         NOTIFY chat_events;
     END IF;
 END $$;
+
+-- Whoever deletes events, by age or all of them.
+CREATE OR REPLACE FUNCTION chat_events_pruned() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        UPDATE chat_log SET pruned_to = coalesce(pg_sequence_last_value(
+            pg_get_serial_sequence('chat_events', 'id')::regclass), 0);
+    ELSE
+        UPDATE chat_log SET pruned_to = gone.id
+        FROM (SELECT max(id) AS id FROM old_rows) AS gone
+        WHERE gone.id > pruned_to;
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER chat_events_pruned AFTER DELETE ON chat_events
+REFERENCING OLD TABLE AS old_rows
+FOR EACH STATEMENT EXECUTE FUNCTION chat_events_pruned();
+
+CREATE OR REPLACE TRIGGER chat_events_emptied AFTER TRUNCATE ON chat_events
+FOR EACH STATEMENT EXECUTE FUNCTION chat_events_pruned();
 
 -- --- triggers: messages --------------------------------------------------------------
 -- A message without a conversation, or one that is deleted already, is a row like

@@ -84,6 +84,16 @@ void push_gaps_settle(push_gaps_t *gaps, apr_int64_t oldest)
     gaps->n = kept;
 }
 
+void push_gaps_forget(push_gaps_t *gaps, apr_int64_t last)
+{
+    int n = 0;
+
+    while (n < gaps->n && gaps->list[n].id <= last) {
+        n++;
+    }
+    drop(gaps, 0, n);
+}
+
 apr_int64_t push_gaps_low(const push_gaps_t *gaps, apr_int64_t high)
 {
     return gaps->n > 0 && gaps->list[0].id <= high ? gaps->list[0].id - 1

@@ -54,6 +54,9 @@ void push_gaps_fence(push_gaps_t *gaps, apr_int64_t fence);
  */
 void push_gaps_settle(push_gaps_t *gaps, apr_int64_t oldest);
 
+/** Forget those up to an id. */
+void push_gaps_forget(push_gaps_t *gaps, apr_int64_t last);
+
 /** Up to which id nothing is missing, `high` when nothing is at all. */
 apr_int64_t push_gaps_low(const push_gaps_t *gaps, apr_int64_t high);
 

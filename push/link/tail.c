@@ -392,9 +392,22 @@ static void place_move(push_tail_t *tail, apr_int64_t id)
     }
 }
 
-/* Put the place where reading begins, from where it is and what the log says.
- * Of ids that were never committed PostgreSQL's log has holes: that the oldest
- * row is some ids away does not mean that there were others. */
+/* Retention went past the place. What we have handed over beyond it stays handed
+ * over, and nobody will fill the gaps below. */
+static void pruned(push_tail_t *tail, push_tail_batch_t *batch,
+                   push_relay_place_t *from, apr_int64_t last)
+{
+    if (tail->gaps != NULL && from->id == tail->at.id && tail->high >= last) {
+        push_gaps_forget(tail->gaps, last);
+        tail->at.id = push_gaps_low(tail->gaps, tail->high);
+        from->id = tail->at.id;
+        return;
+    }
+    batch->missed = last - from->id;
+    from->id = last;
+}
+
+/* Put the place where reading begins, from where it is and what the log says. */
 static void place_begin(push_tail_t *tail, push_tail_batch_t *batch,
                         apr_int64_t oldest, apr_int64_t most)
 {
@@ -410,10 +423,8 @@ static void place_begin(push_tail_t *tail, push_tail_batch_t *batch,
     if (batch->start == PUSH_RELAY_SKIPPED) {
         batch->missed = from.id - saved.id;
     }
-    else if (batch->start == PUSH_RELAY_RESUME && tail->at.id == tail->high &&
-             oldest - from.id - 1 > (tail->gaps != NULL ? PUSH_GAPS_MAX : 0)) {
-        batch->missed = oldest - from.id - 1;
-        from.id = oldest - 1;
+    else if (batch->start == PUSH_RELAY_RESUME && oldest > from.id + 1) {
+        pruned(tail, batch, &from, oldest - 1);
     }
     if (batch->start != PUSH_RELAY_RESUME || from.id != tail->at.id) {
         place_move(tail, from.id);

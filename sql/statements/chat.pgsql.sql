@@ -275,10 +275,9 @@ WITH drawn AS MATERIALIZED (
     SELECT coalesce((SELECT max(id) FROM chat_events),
                     pg_sequence_last_value(
                         pg_get_serial_sequence('chat_events', 'id')::regclass),
-                    0) AS last,
-           (SELECT min(id) FROM chat_events) AS oldest
+                    0) AS last
 )
-SELECT epoch, last, oldest, pg_current_xact_id() FROM chat_log, drawn
+SELECT epoch, last, pruned_to + 1, pg_current_xact_id() FROM chat_log, drawn
 
 -- The oldest transaction that is running.
 -- :name sync_oldest pgsql

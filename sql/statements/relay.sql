@@ -17,7 +17,7 @@ SELECT epoch,
        coalesce((SELECT max(id) FROM chat_events),
                 pg_sequence_last_value(
                     pg_get_serial_sequence('chat_events', 'id')::regclass), 0),
-       (SELECT min(id) FROM chat_events),
+       pruned_to + 1,
        pg_snapshot_xmin(pg_current_snapshot())
 FROM chat_log
 

@@ -50,6 +50,9 @@ static void the_place_stays_below_what_is_missing(void **state)
     assert_false(push_gaps_fill(&g, 7));
     assert_true(push_gaps_fill(&g, 9));
     are("{6}");
+    push_gaps_add(&g, 11, 13);
+    push_gaps_forget(&g, 11);
+    are("{12,13}");
 }
 
 /* What is younger than the fence cannot have taken the id; what is older still
