@@ -297,6 +297,17 @@ static void pass(push_tail_t *tail, apr_int64_t id)
     }
 }
 
+/* The log's last id was not among the rows: retention has taken it, or it was
+ * drawn by a transaction that is under way, while no row is there to be last. */
+static void end_pass(push_tail_t *tail)
+{
+    if (tail->gaps != NULL) {
+        push_gaps_add(tail->gaps, tail->high + 1, tail->head.id);
+    }
+    tail->high = tail->head.id;
+    tail->at.id = complete_at(tail, tail->high);
+}
+
 /* Hand the rows over; the place moves with each, readable or not. */
 static void rows_hand_over(push_tail_t *tail, push_tail_batch_t *batch,
                            const chat_db_result_t *res, push_tail_fn fn,
@@ -375,8 +386,7 @@ static apr_status_t rows_read(push_tail_t *tail, push_tail_batch_t *batch,
     batch->more = tail->high < tail->head.id && tail->high > before &&
                   chat_db_rows(res) >= PUSH_TAIL_BATCH;
     if (!batch->more && tail->high < tail->head.id) {
-        pass(tail, tail->head.id); /* retention may have taken the last rows */
-        tail->at.id = complete_at(tail, tail->high);
+        end_pass(tail);
     }
     return gaps_fence(tail, p);
 }
