@@ -52,6 +52,7 @@ static const app_setting_t settings[] = {
     { { "enableSubscriptionCount", NULL, NULL }, KIND_BOOL, AT(subscription_count) },
     { { "enableWatchlist", NULL, NULL },         KIND_BOOL, AT(watchlist) },
     { { "perMessageDeflate", NULL, NULL },       KIND_BOOL, AT(deflate) },
+    { { "requireTls", NULL, NULL },              KIND_BOOL, AT(tls_only) },
     { { "maxConnections", "MaxConnections", "max_connections" },
                                         KIND_LIMIT,  AT(max_connections) },
     { { "maxConnectionsPerUser", NULL, NULL },    KIND_LIMIT, AT(max_per_user) },

@@ -38,6 +38,7 @@ typedef struct {
     int subscription_count;     /* enableSubscriptionCount: count events sent */
     int watchlist;              /* enableWatchlist */
     int deflate;                /* perMessageDeflate */
+    int tls_only;               /* requireTls: plain sockets refused, 4000 */
     const char *const *origins; /* allowedOrigins, NULL-terminated; NULL: any */
     const char *auth_endpoint;  /* authEndpoint, or NULL: no `private.` names */
     apr_int64_t max_connections;    /* -1: no limit */

@@ -609,6 +609,8 @@ int push_conn_crowded(const push_conn_t *c)
     return c->watch.fd >= c->all->crowd;
 }
 
+int push_conn_is_tls(const push_conn_t *c) { return c->tls; }
+
 void push_conn_ip(const push_conn_t *c, push_ip_t *ip)
 {
     struct sockaddr_storage ss;

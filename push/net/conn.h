@@ -169,6 +169,9 @@ apr_uint64_t push_conn_id(const push_conn_t *c);
 /** Its descriptor, to ask the kernel about it. */
 int push_conn_fd(const push_conn_t *c);
 
+/** Whether TLS is between the peer and us. */
+int push_conn_is_tls(const push_conn_t *c);
+
 /** The peer's address; unknown for a Unix socket's. */
 void push_conn_ip(const push_conn_t *c, push_ip_t *ip);
 

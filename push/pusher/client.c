@@ -161,6 +161,23 @@ static int origin_allowed(const push_conn_t *c, const chat_app_t *app,
     return 0;
 }
 
+/* Whether nobody on the way can read along: TLS with us, or with a proxy that
+ * we trust and that says so. */
+static int is_secret(const push_conn_t *c, const http_head_t *head)
+{
+    const http_span_t *proto = http_header(head, "X-Forwarded-Proto");
+    push_ip_t peer;
+
+    if (push_conn_is_tls(c)) {
+        return 1;
+    }
+    push_conn_ip(c, &peer);
+    return proto != NULL &&
+           push_nets_have(&push_server.conf->trusted, &peer) &&
+           ((proto->len == 5 && !strncasecmp(proto->at, "https", 5)) ||
+            (proto->len == 3 && !strncasecmp(proto->at, "wss", 3)));
+}
+
 /* Why a client may not come in; 0 when it may. */
 static int entry_code(push_conn_t *c, push_client_t *me,
                       const http_head_t *head, http_span_t key,
@@ -183,6 +200,10 @@ static int entry_code(push_conn_t *c, push_client_t *me,
     }
     if (code != 0) {
         return code;
+    }
+    if (app->conf->tls_only && !is_secret(c, head)) {
+        *why = "Application only accepts TLS connections, reconnect using wss";
+        return PUSHER_TLS_ONLY;
     }
     if (!origin_allowed(c, app->conf, head)) {
         *why = "Origin not allowed";

@@ -21,6 +21,7 @@
 #include "scan.h"
 
 /* Close and error codes, "Error codes" of the protocol page. */
+#define PUSHER_TLS_ONLY 4000
 #define PUSHER_NO_APP 4001
 #define PUSHER_APP_DISABLED 4003
 #define PUSHER_OVER_QUOTA 4004

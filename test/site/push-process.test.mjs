@@ -11,7 +11,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { Push, eventually, runPush, sleep, startPush } from './lib/push.mjs';
+import { Push, Raw, eventually, runPush, sleep, startPush } from './lib/push.mjs';
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'chat-push-'));
 after(() => fs.rmSync(dir, { recursive: true }));
@@ -28,6 +28,7 @@ const apps = [
   { id: '3', key: 'three', secret: 's3', enabled: false },
   { id: '4', key: 'four', secret: 's4', enableUserAuthentication: true },
   { id: '5', key: 'five', secret: 's5', maxConnectionsPerUser: 2, maxConnectionsPerAddress: 2 },
+  { id: '6', key: 'six', secret: 's6', requireTls: true },
 ];
 
 const push = await startPush({
@@ -204,6 +205,50 @@ test('whom a stranger names is not believed', async () => {
   assert.equal((await own.stop()).code, 0);
 });
 
+test('an app may refuse sockets without TLS with 4000', async () => {
+  const six = as(6);
+  const r = await six.refused(six.url());
+  assert.deepEqual([r.code, /wss/.test(r.reason)], [4000, true]);
+  assert.equal((await six.refused(six.url(), { headers: { 'X-Forwarded-Proto': 'http' } })).code, 4000);
+  for (const proto of ['https', 'WSS']) {
+    await (await six.raw({ ws: { headers: { 'X-Forwarded-Proto': proto } } })).close();
+  }
+});
+
+test('with nothing configured Soketi\'s default app is served', async () => {
+  const own = await new Push().start({
+    env: {
+      SOKETI_DEFAULT_APP_ID: '', SOKETI_DEFAULT_APP_KEY: '', SOKETI_DEFAULT_APP_SECRET: '', SOKETI_DEFAULT_APP_ENABLE_CLIENT_MESSAGES: '',
+    },
+  });
+  own.app = { id: 'app-id', key: 'app-key', secret: 'app-secret' };
+  const s = await own.raw();
+  await s.join('private-room');
+  await own.sdk().trigger('private-room', 'hello', { n: 1 });
+  assert.deepEqual(JSON.parse((await s.next('hello')).data), { n: 1 });
+  s.signin({ id: 1 });
+  await s.next('pusher:signin_success');
+  await own.sdk().terminateUserConnections('1');
+  assert.equal((await s.next('pusher:error')).data.code, 4009);
+  assert.equal((await s.closed).code, 4009);
+  assert.equal((await own.stop()).code, 0);
+});
+
+test('descriptors are left for requests: a full server closes sockets with 4100', async () => {
+  const own = await new Push().start({ files: 200 });
+  const all = [];
+  let code = 0;
+  for (let i = 0; i < 200 && code === 0; i++) {
+    const s = new Raw(own.url(), {}, own);
+    code = await Promise.race([s.next('pusher:connection_established').then(() => 0), s.closed.then((e) => e.code)]);
+    all.push(s);
+  }
+  assert.equal(code, 4100);
+  assert.equal((await own.call('POST', '/events', { body: { name: 'e', channel: 'c', data: '' } })).status, 200);
+  await Promise.all(all.map((s) => s.close()));
+  assert.equal((await own.stop()).code, 0);
+});
+
 test('publishing and reading are limited by the app', async () => {
   await sleep(1000 - (Date.now() % 1000) + 50);
   const statuses = [];
@@ -334,7 +379,7 @@ test('a metrics port that nobody asked for does not keep it from starting', asyn
 });
 
 test('it says what listens where and how many files it may open', () => {
-  assert.match(push.stderr, /listening on 127\.0\.0\.1:\d+ below \/push with 2 loops and 5 apps, at most \d+ open files, metrics on http:\/\/127\.0\.0\.1:\d+\/metrics/);
+  assert.match(push.stderr, /listening on 127\.0\.0\.1:\d+ below \/push with 2 loops and 6 apps, at most \d+ open files, metrics on http:\/\/127\.0\.0\.1:\d+\/metrics/);
 });
 
 // node has no Unix datagram sockets; perl is in every Debian.

@@ -50,8 +50,10 @@ export class Push {
   app = { id: 'app1', key: 'key1', secret: 'secret1' };
   stderr = '';
 
-  async start({ env = {}, args = [] } = {}) {
-    this.child = spawn(path.join(build, 'chat-push'), args, {
+  /** @param files  most descriptors it may open */
+  async start({ env = {}, args = [], files } = {}) {
+    const limited = files ? ['-c', `ulimit -n ${files}; exec "$0" "$@"`, path.join(build, 'chat-push')] : [];
+    this.child = spawn(files ? 'sh' : path.join(build, 'chat-push'), [...limited, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
         PATH: process.env.PATH,
