@@ -423,6 +423,7 @@ test('as root it becomes the user of the settings for good, once it has what onl
   execFileSync('sqlite3', [path.join(home, 'chat.db')], { input: fs.readFileSync('sql/schema.sqlite.sql') });
   const conf = {
     user: 'nobody',
+    unix: { path: `${home}/push.sock` },
     metrics: { host: '127.0.0.1' },
     database: { url: `sqlite:${home}/chat.db`, wake: `${home}/wake.sock`, state: `${home}/relay.state` },
     'appManager.array.apps': [{ id: 'app1', key: 'key1', secret: 'secret1' }],
@@ -442,7 +443,7 @@ test('as root it becomes the user of the settings for good, once it has what onl
   for (const task of fs.readdirSync(`/proc/${pid}/task`)) {
     assert.equal(ids(`${pid}/task/${task}`).Uid, main.Uid, 'every thread');
   }
-  for (const made of ['wake.sock', 'relay.state']) {
+  for (const made of ['wake.sock', 'relay.state', 'push.sock']) {
     assert.equal(fs.statSync(path.join(home, made)).uid, uid, made);
   }
   const s = await child.raw();
@@ -452,7 +453,9 @@ test('as root it becomes the user of the settings for good, once it has what onl
   await s.next('Said');
   await s.close();
   assert.equal((await child.stop()).code, 0);
-  assert.ok(!fs.existsSync(path.join(home, 'wake.sock')), 'the user can clean up');
+  for (const made of ['wake.sock', 'push.sock']) {
+    assert.ok(!fs.existsSync(path.join(home, made)), 'the user can clean up');
+  }
 });
 
 test('a user it cannot become keeps it from starting', async () => {
