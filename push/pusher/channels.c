@@ -100,32 +100,54 @@ static int info_read(api_request_t *r, int known)
     return info;
 }
 
+/* The last event of a cache channel. */
+static void cache_add(push_text_t *out, apr_size_t name_len,
+                      const push_channel_info_t *known)
+{
+    const char *data;
+    apr_size_t len;
+
+    if (known->cached == NULL) {
+        push_text_str(out, ",\"cache\":null");
+        return;
+    }
+    data = pusher_data(known->cached, known->cached_at, name_len, &len);
+    push_text_str(out, ",\"cache\":{\"data\":");
+    push_text_add(out, data, len);
+    push_text_printf(out, ",\"ttl\":%u}", known->cached_ttl);
+}
+
 typedef struct {
     push_text_t out;
     const char *prefix;
     apr_size_t prefix_len;
+    int info; /* API_… asked for */
     int any;
 } list_t;
 
 static void list_add(void *baton, const char *name, apr_size_t len,
-                     apr_uint32_t subscriptions, apr_uint32_t users)
+                     const push_channel_info_t *known)
 {
-    static const char presence[] = "presence-";
     list_t *list = baton;
+    chat_channel_t kind;
 
     if (len < list->prefix_len ||
         memcmp(name, list->prefix, list->prefix_len)) {
         return;
     }
+    memset(&kind, 0, sizeof(kind));
+    chat_channel_parse(&kind, name, len, len);
     push_text_str(&list->out, list->any ? "," : "");
     list->any = 1;
     push_text_quote(&list->out, name, len);
     push_text_str(&list->out, ":{\"occupied\":true,\"subscription_count\":");
-    push_text_num(&list->out, subscriptions);
-    if (len >= sizeof(presence) - 1 &&
-        !memcmp(name, presence, sizeof(presence) - 1)) {
+    push_text_num(&list->out, known->subscriptions);
+    if (kind.kind == CHAT_CHANNEL_MEMBERS) {
         push_text_str(&list->out, ",\"user_count\":");
-        push_text_num(&list->out, users);
+        push_text_num(&list->out, known->users);
+    }
+    if (kind.cache && (list->info & API_CACHE)) {
+        cache_add(&list->out, len, known);
     }
     push_text_str(&list->out, "}");
 }
@@ -134,16 +156,17 @@ void api_channels(api_request_t *r)
 {
     static const char presence[] = "presence-";
     const query_param_t *prefix = query_get(r->query, "filter_by_prefix");
-    list_t list = { { NULL, 0, 0 }, "", 0, 0 };
+    list_t list = { { NULL, 0, 0 }, "", 0, 0, 0 };
     int info;
 
     if (!within_rate(r)) {
         return;
     }
-    info = info_read(r, API_USER_COUNT | API_SUBSCRIPTION_COUNT);
+    info = info_read(r, API_USER_COUNT | API_SUBSCRIPTION_COUNT | API_CACHE);
     if (info < 0) {
         return;
     }
+    list.info = info;
     if (prefix != NULL) {
         list.prefix = prefix->value;
         list.prefix_len = prefix->value_len;
@@ -181,22 +204,6 @@ static int channel_read(api_request_t *r, push_name_t *name)
     return 1;
 }
 
-static void cache_add(push_text_t *out, const push_name_t *name,
-                      const push_channel_info_t *known)
-{
-    const char *data;
-    apr_size_t len;
-
-    if (known->cached == NULL) {
-        push_text_str(out, ",\"cache\":null");
-        return;
-    }
-    data = pusher_data(known->cached, known->cached_at, name->len, &len);
-    push_text_str(out, ",\"cache\":{\"data\":");
-    push_text_add(out, data, len);
-    push_text_printf(out, ",\"ttl\":%u}", known->cached_ttl);
-}
-
 void api_channel(api_request_t *r)
 {
     push_text_t out = { NULL, 0, 0 };
@@ -227,7 +234,7 @@ void api_channel(api_request_t *r)
         push_text_printf(&out, ",\"user_count\":%u", known.users);
     }
     if (info & API_CACHE) {
-        cache_add(&out, &name, &known);
+        cache_add(&out, name.len, &known);
     }
     push_text_str(&out, "}");
     if (known.cached != NULL) {

@@ -1296,27 +1296,37 @@ void push_name_set(push_name_t *out, const push_hubs_t *hubs, push_app_t *app,
                                     out->alias);
 }
 
+/* What is known of an entry; the cached frame stays the entry's. With the shard
+ * locked. */
+static void info_of(push_channel_info_t *info, const push_directory_t *d,
+                    const push_entry_t *e, apr_uint32_t now)
+{
+    const push_cached_t *cached = push_entry_cached(e, now);
+
+    memset(info, 0, sizeof(*info));
+    info->subscriptions = push_entry_subscriptions(d, e);
+    info->users = e->members ? e->members->n : 0;
+    if (cached != NULL) {
+        info->cached = cached->frame;
+        info->cached_at = cached->name_at;
+        info->cached_ttl = cached->expires - now;
+    }
+}
+
 void push_hub_info(push_hubs_t *hubs, const push_name_t *name,
                    push_channel_info_t *info)
 {
     push_directory_t *d = &hubs->directory;
     push_shard_t *s = push_shard_of(d, name->hash);
-    apr_uint32_t now = push_seconds();
-    const push_cached_t *cached;
     push_entry_t *e;
 
     memset(info, 0, sizeof(*info));
     push_shard_lock(s);
     e = push_entry_find(d, s, name);
     if (e != NULL) {
-        info->subscriptions = push_entry_subscriptions(d, e);
-        info->users = e->members ? e->members->n : 0;
-        cached = push_entry_cached(e, now);
-        if (cached != NULL) {
-            push_frame_retain(cached->frame);
-            info->cached = cached->frame;
-            info->cached_at = cached->name_at;
-            info->cached_ttl = cached->expires - now;
+        info_of(info, d, e, push_seconds());
+        if (info->cached != NULL) {
+            push_frame_retain(info->cached);
         }
     }
     push_shard_unlock(s);
@@ -1324,11 +1334,12 @@ void push_hub_info(push_hubs_t *hubs, const push_name_t *name,
 
 void push_hub_channels(push_hubs_t *hubs, push_app_t *app,
                        void (*fn)(void *baton, const char *name, apr_size_t len,
-                                  apr_uint32_t subscriptions,
-                                  apr_uint32_t users),
+                                  const push_channel_info_t *info),
                        void *baton)
 {
     push_directory_t *d = &hubs->directory;
+    apr_uint32_t now = push_seconds();
+    push_channel_info_t info;
     push_entry_t *e;
     apr_uint32_t c;
     int i;
@@ -1341,9 +1352,8 @@ void push_hub_channels(push_hubs_t *hubs, push_app_t *app,
             for (e = s->chains[c]; e != NULL; e = e->next) {
                 if (e->app == app && e->occupied > 0 &&
                     push_entry_name(d, e)[0] != '#') {
-                    fn(baton, push_entry_name(d, e), e->len,
-                       push_entry_subscriptions(d, e),
-                       e->members ? e->members->n : 0);
+                    info_of(&info, d, e, now);
+                    fn(baton, push_entry_name(d, e), e->len, &info);
                 }
             }
         }

@@ -257,12 +257,11 @@ void push_hub_info(push_hubs_t *hubs, const push_name_t *name,
 
 /**
  * Step over the occupied channels of an app. fn is called with the shard
- * locked: it must not call the hub.
+ * locked: it must not call the hub. The cached frame is valid during the call.
  */
 void push_hub_channels(push_hubs_t *hubs, push_app_t *app,
                        void (*fn)(void *baton, const char *name, apr_size_t len,
-                                  apr_uint32_t subscriptions,
-                                  apr_uint32_t users),
+                                  const push_channel_info_t *info),
                        void *baton);
 
 /** Step over the users of a presence channel; as above. */

@@ -175,6 +175,13 @@ test('GET /channels lists the occupied channels', async () => {
   assert.deepEqual(Object.keys(some.json.channels), ['presence-list']);
   await refused(push.call('GET', '/channels', { params: { info: 'user_count' } }), 400, /user_count/);
   await refused(push.call('GET', '/channels', { params: { info: 'nonsense' } }), 400, /info/);
+  await member.join('private-cache-list');
+  await member.join('cache-empty');
+  await sdk.trigger('private-cache-list', 'e', { n: '"' });
+  const cached = (await push.call('GET', '/channels', { params: { info: 'subscription_count,cache' } })).json.channels;
+  assert.deepEqual(JSON.parse(cached['private-cache-list'].cache.data), { n: '"' });
+  assert.equal(cached['cache-empty'].cache, null);
+  assert.ok(!('cache' in cached.room));
   const users = await push.call('GET', '/channels/presence-list/users');
   assert.deepEqual(users.json, { users: [{ id: 'é"' }] });
   const more = await push.call('GET', '/channels/presence-list/users', { params: { with_user_info: '1' } });
