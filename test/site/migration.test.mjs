@@ -11,7 +11,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createRequire } from 'node:module';
-import { Push, Pusher, PusherServer } from './lib/push.mjs';
+import { Push, Pusher, PusherServer, runPush } from './lib/push.mjs';
 
 const require = createRequire(import.meta.url);
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -38,13 +38,20 @@ test("a docker-compose environment of Soketi's starts it, and names what has no 
   assert.ok(Object.keys(env).length >= 10);
   await started({ env: { ...env, SOKETI_PORT: '0', SOKETI_METRICS_SERVER_PORT: '0' } }, async (push) => {
     assert.doesNotMatch(push.stderr, /unknown settings/);
-    assert.match(push.stderr, /without effect here: .*SOKETI_ADAPTER_DRIVER/);
+    assert.match(push.stderr, /without effect here: .*SOKETI_DEBUG/);
     const s = await push.raw();
     await s.join('private-room');
     await push.sdk().trigger('private-room', 'e', { n: 1 });
     await s.next('e');
     await s.close();
   });
+});
+
+test('what needs other processes is said to be missing', async () => {
+  const refused = await runPush({ SOKETI_APP_MANAGER_DRIVER: 'mysql', SOKETI_PORT: '0', SOKETI_METRICS_ENABLED: '0' });
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /appManager\.driver is mysql/);
+  await started({ env: { SOKETI_ADAPTER_DRIVER: 'redis' } }, (push) => assert.match(push.stderr, /warning: adapter\.driver is redis/));
 });
 
 test("Soketi's file, command and limits", async () => {
