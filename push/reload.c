@@ -182,12 +182,22 @@ static void make(void *baton)
     push_server_limits(c->r->clients, &c->conf);
 }
 
-/* On each loop, before anything else is done there. */
-static void review(push_loop_t *loop, void *baton)
+static void request_doubt(push_conn_t *c, void *baton)
 {
     (void)baton;
-    push_conns_each(push_server.conns[push_loop_index(loop)], PUSH_CONN_OPEN,
-                    push_client_review, NULL);
+    push_conn_doubt(c);
+}
+
+/* On each loop, before anything else is done there. A request whose body is
+ * still coming was let in under the settings before: by a secret that may be
+ * void now, or because its path was not one that asks for a signature. */
+static void review(push_loop_t *loop, void *baton)
+{
+    push_conns_t *conns = push_server.conns[push_loop_index(loop)];
+
+    (void)baton;
+    push_conns_each(conns, PUSH_CONN_HTTP, request_doubt, NULL);
+    push_conns_each(conns, PUSH_CONN_OPEN, push_client_review, NULL);
 }
 
 /* --- what is said --- */

@@ -91,7 +91,7 @@ typedef struct {
     apr_uint32_t http_idle; /* seconds an HTTP client may take or idle */
 
     /* The head of a request, before its body is waited for; may be NULL. It
-     * comes once for every request. To refuse it answer with push_conn_reply():
+     * comes once for every request, and again after push_conn_doubt(). To refuse it answer with push_conn_reply():
      * `request` is not called then, and the connection closes when there is a
      * body, because nobody reads that.
      * @return longest body this request may have, bytes: 413 above */
@@ -244,6 +244,12 @@ void push_conn_kill(push_conn_t *c, push_end_t why);
 /** Call fn for every connection of the loop in a state; it may close any. */
 void push_conns_each(push_conns_t *conns, push_conn_state_t state,
                      void (*fn)(push_conn_t *c, void *baton), void *baton);
+
+/**
+ * What the protocol's `head` has said of a request whose body is still coming
+ * may not hold any more: it is asked again when the body is here.
+ */
+void push_conn_doubt(push_conn_t *c);
 
 /** Look at an open WebSocket in the next second, whatever sweep has said. */
 void push_conn_look(push_conn_t *c);

@@ -312,6 +312,13 @@ static void request_continue(push_conn_t *c, request_t *rq)
     }
 }
 
+void push_conn_doubt(push_conn_t *c)
+{
+    if (c->state == PUSH_CONN_HTTP && c->in != NULL) {
+        c->in->at.http.doubted = c->in->at.http.admitted;
+    }
+}
+
 static void request_handle(push_conn_t *c, request_t *rq)
 {
     conn_http_t *at = rq->at;
@@ -322,6 +329,12 @@ static void request_handle(push_conn_t *c, request_t *rq)
     }
     if (!rq->head_here) {
         http_head_parse(&rq->head, &used, rq->buf, at->head_len, HTTP_HEAD_MAX);
+    }
+    if (at->doubted) {
+        head_show(c, &rq->head);
+        if (c->state != PUSH_CONN_HTTP || c->answered) {
+            return;
+        }
     }
     c->all->proto->request(c, &rq->head, rq->buf + at->head_len,
                            at->end - at->head_len);

@@ -36,6 +36,7 @@ typedef struct {
     apr_size_t limit;     /* longest body it may have */
     int is_chunked;
     int admitted;         /* the protocol has seen the head */
+    int doubted;          /* and is to see it again: push_conn_doubt() */
     int continued;        /* 100 Continue was sent */
     http_chunked_t chunked;
 } conn_http_t;

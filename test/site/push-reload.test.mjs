@@ -6,7 +6,9 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash, createHmac } from 'node:crypto';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -148,6 +150,43 @@ test('a secret is changed without a gap: both are good while the file says both'
   assert.match(said, /apps changed: 1/);
   await good(before, false);
   await good(after, true);
+  await s.close();
+  await run.stop();
+});
+
+test('a request whose body comes after a reload is judged by the settings of then', async () => {
+  const app = { id: '1', key: 'one', secret: 'old' };
+  const run = await reloadable('body.json', listed(app));
+  const s = await run.as(app).raw();
+  await s.join('room');
+  const body = JSON.stringify({ name: 'e', channel: 'room', data: 'late' });
+  const md5 = createHash('md5').update(body).digest('hex');
+  const signed = (path, secret) => {
+    const query = `auth_key=one&auth_timestamp=${Math.floor(Date.now() / 1000)}&auth_version=1.0&body_md5=${md5}`;
+    const signature = createHmac('sha256', secret).update(['POST', path, query].join('\n')).digest('hex');
+    return `${path}?${query}&auth_signature=${signature}`;
+  };
+  /** Send a head, reload, send the body. */
+  const late = async (target, next) => {
+    const socket = net.connect(run.child.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (d) => { answer += d; });
+    socket.write(`POST ${target} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
+    await eventually(() => answer.endsWith('\r\n\r\n'), 'the head to be taken');
+    assert.match(answer, /^HTTP\/1\.1 100 /);
+    answer = '';
+    await run.reload(next);
+    socket.write(body);
+    await eventually(() => answer.includes('\r\n\r\n'), 'an answer');
+    socket.destroy();
+    return Number(answer.split(' ')[1]);
+  };
+  assert.equal(await late(signed('/apps/1/events', 'old'), listed({ ...app, enableClientMessages: true })), 200);
+  await s.next('e');
+  assert.equal(await late(signed('/apps/1/events', 'old'), listed({ ...app, enabled: true, secret: 'new' })), 401, 'its secret is void');
+  assert.equal(await late(`/ws/apps/1/events?body_md5=${md5}`, { ...listed({ ...app, secret: 'new' }), pathPrefix: '/ws' }), 401,
+    'a path of the API only now, and not signed');
+  assert.deepEqual((await s.drain()).filter((m) => m.event === 'e'), []);
   await s.close();
   await run.stop();
 });
