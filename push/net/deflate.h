@@ -92,13 +92,14 @@ typedef struct {
 
 /**
  * Which width suits a client.
- * @param window  as agreed
+ * @param window  as agreed; the largest suffices for every message
  * @param len     of the message: nothing reaches back further than that
  */
 static inline push_width_t push_deflate_width(int window, apr_size_t len)
 {
-    return len <= (apr_size_t)1 << window ? PUSH_DEFLATE_WIDE
-                                          : PUSH_DEFLATE_NARROW;
+    return window == WS_WINDOW_MAX || len <= (apr_size_t)1 << window
+               ? PUSH_DEFLATE_WIDE
+               : PUSH_DEFLATE_NARROW;
 }
 
 /**

@@ -408,6 +408,17 @@ static void a_client_of_any_window_can_read_what_is_packed(void **state)
     push_deflate_clear(&d);
 }
 
+/* Nobody looks back further than 32 kB, however long the message is. */
+static void the_full_window_is_wide_for_every_length(void **state)
+{
+    (void)state;
+    assert_int_equal(push_deflate_width(15, 32768), PUSH_DEFLATE_WIDE);
+    assert_int_equal(push_deflate_width(15, 32769), PUSH_DEFLATE_WIDE);
+    assert_int_equal(push_deflate_width(15, 1 << 20), PUSH_DEFLATE_WIDE);
+    assert_int_equal(push_deflate_width(14, 16384), PUSH_DEFLATE_WIDE);
+    assert_int_equal(push_deflate_width(14, 16385), PUSH_DEFLATE_NARROW);
+}
+
 static void what_packing_does_not_shorten_stays_as_it_is(void **state)
 {
     push_deflate_t d;
@@ -466,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_message_above_the_limit_takes_no_memory_above_it),
         cmocka_unit_test(text_is_checked_as_it_is_unpacked),
         cmocka_unit_test(a_client_of_any_window_can_read_what_is_packed),
+        cmocka_unit_test(the_full_window_is_wide_for_every_length),
         cmocka_unit_test(what_packing_does_not_shorten_stays_as_it_is),
         cmocka_unit_test(nothing_of_one_message_is_in_the_next),
     };
