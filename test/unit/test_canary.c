@@ -66,6 +66,15 @@ static int setup(void **state)
     return 0;
 }
 
+static int teardown(void **state)
+{
+    (void)state;
+    push_frame_release(push_server.pong);
+    push_frame_release(push_server.ping);
+    push_frame_release(push_server.ping_4);
+    return 0;
+}
+
 static void begin(int nrunning, apr_uint32_t period)
 {
     int i;
@@ -187,11 +196,15 @@ static void nobody_else_can_name_its_app(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(
-            it_comes_back_through_every_loop_and_is_in_no_figure, setup),
-        cmocka_unit_test_setup(rounds_follow_each_other, setup),
-        cmocka_unit_test_setup(a_loop_that_does_not_turn_is_named, setup),
-        cmocka_unit_test_setup(nobody_else_can_name_its_app, setup),
+        cmocka_unit_test_setup_teardown(
+            it_comes_back_through_every_loop_and_is_in_no_figure, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(rounds_follow_each_other, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_loop_that_does_not_turn_is_named,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_else_can_name_its_app, setup,
+                                        teardown),
     };
     int failed;
 
