@@ -378,6 +378,19 @@ void push_client_terminate(push_subscriber_t *client)
     push_conn_close(c, PUSHER_UNAUTHORIZED, why);
 }
 
+/* Be counted where new settings count, as if one came now; over a limit, too:
+ * nobody is sent away. */
+static void catch_up(push_conn_t *c, push_client_t *me)
+{
+    if (!me->app->conf->user_authentication && !me->placed) {
+        __atomic_add_fetch(&me->app->places, 1, __ATOMIC_RELAXED);
+        me->placed = 1;
+    }
+    if (me->login != NULL && !me->login->online) {
+        push_client_online(c, me);
+    }
+}
+
 void push_client_review(push_conn_t *c, void *baton)
 {
     push_client_t *me = push_conn_client(c);
@@ -393,6 +406,7 @@ void push_client_review(push_conn_t *c, void *baton)
         refuse(c, me, PUSHER_APP_DISABLED, "Application disabled");
     }
     else {
+        catch_up(c, me);
         push_conn_look(c);
     }
 }

@@ -286,6 +286,32 @@ test('who was there before an app asks for signing in has its time from then on'
   await run.stop();
 });
 
+test('who is connected counts where nobody counted before: places of the app, users online', { timeout: 20000 }, async () => {
+  const app = { id: '1', key: 'one', secret: 's1', maxConnections: 1, enableUserAuthentication: true };
+  const run = await reloadable('catch-up.json', listed(app));
+  const me = run.as(app);
+  const [user, stranger] = [await me.raw(), await me.raw()];
+  user.signin({ id: 'early' });
+  await user.next('pusher:signin_success');
+
+  const open = { ...app, enableUserAuthentication: false, enableWatchlist: true };
+  await run.reload(listed({ ...open, maxConnections: 2 }));
+  assert.equal((await run.child.refused(me.url())).code, 4004, 'the stranger has a place now');
+  await run.reload(listed({ ...open, maxConnections: 3 }));
+  const watcher = await me.raw();
+  watcher.signin({ id: 'w', watchlist: ['early'] });
+  const events = async () => {
+    const m = await watcher.next('pusher_internal:watchlist_events');
+    return JSON.parse(m.data).events;
+  };
+  assert.deepEqual(await events(), [{ name: 'online', user_ids: ['early'] }]);
+  await user.close();
+  assert.deepEqual(await events(), [{ name: 'offline', user_ids: ['early'] }]);
+  await stranger.close();
+  await watcher.close();
+  await run.stop();
+});
+
 test('shorter times hold for those who are connected already', { timeout: 30000 }, async () => {
   const app = { id: '1', key: 'one', secret: 's1' };
   const run = await reloadable('times.json', listed(app));
