@@ -32,6 +32,7 @@ struct push_tail_t {
                                 head was read */
     push_gaps_t *gaps;       /* missing between at.id and high; NULL: SQLite */
     char *gaps_text;         /* PUSH_GAPS_TEXT bytes */
+    apr_uint64_t given_up;   /* by gaps, and told */
     apr_int64_t rewind;      /* ids to go back at the first read */
     push_relay_place_t head; /* the log at the last read */
     apr_int64_t version;     /* of the data at the last read, see db.h */
@@ -346,7 +347,8 @@ static apr_status_t rows_ask(push_tail_t *tail, chat_db_result_t **res,
 }
 
 /* After a read: draw a fence for what is missing since. */
-static apr_status_t gaps_fence(push_tail_t *tail, apr_pool_t *p)
+static apr_status_t gaps_fence(push_tail_t *tail, push_tail_batch_t *batch,
+                               apr_pool_t *p)
 {
     chat_db_result_t *res;
     apr_status_t rv = APR_SUCCESS;
@@ -354,6 +356,8 @@ static apr_status_t gaps_fence(push_tail_t *tail, apr_pool_t *p)
     if (tail->gaps == NULL) {
         return APR_SUCCESS;
     }
+    batch->missed += (apr_int64_t)(tail->gaps->given_up - tail->given_up);
+    tail->given_up = tail->gaps->given_up;
     if (push_gaps_unfenced(tail->gaps)) {
         rv = chat_db_run(&res, tail->conn, "relay_fence", NULL, 0, p);
         if (rv == APR_SUCCESS) {
@@ -388,7 +392,7 @@ static apr_status_t rows_read(push_tail_t *tail, push_tail_batch_t *batch,
     if (!batch->more && tail->high < tail->head.id) {
         end_pass(tail);
     }
-    return gaps_fence(tail, p);
+    return gaps_fence(tail, batch, p);
 }
 
 /* --- reading -------------------------------------------------------------- */

@@ -254,9 +254,13 @@ static void conn_read(push_conn_t *c)
     apr_size_t room = c->state == PUSH_CONN_HTTP || c->window != 0
                           ? SHARE_READ
                           : PUSH_LOOP_BUFFER;
-    ssize_t n = c->tls ? conn_tls_recv(c, buf, room)
-                       : recv(c->watch.fd, buf, room, MSG_DONTWAIT);
+    ssize_t n;
 
+    if (c->window != 0 && conn_turn_full(c->all)) {
+        return; /* epoll will tell again */
+    }
+    n = c->tls ? conn_tls_recv(c, buf, room)
+               : recv(c->watch.fd, buf, room, MSG_DONTWAIT);
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR) {
             conn_failed(c, errno);
@@ -424,6 +428,7 @@ static void conns_turn_end(push_loop_t *loop, void *baton)
     const conn_list_t *dead = &conns->lists[PUSH_CONN_DEAD];
 
     (void)loop;
+    conns->cost = 0;
     while (conns->untold != NULL || dead->first != NULL) {
         if (conns->untold != NULL) {
             closing_tell(conns);

@@ -165,6 +165,8 @@ struct push_conns_t {
     int retiring; /* no connection is kept for another request */
     apr_uint64_t next_id;
     push_deflate_t deflate; /* packs and unpacks for all of them */
+    apr_size_t cost;        /* of what this turn has done that was dear: bytes
+                               unpacked, and handshakes as so many bytes */
     char date[CONN_DATE]; /* for the Date header; the tick renews it */
     push_counters_t counters;
 };
@@ -172,6 +174,17 @@ struct push_conns_t {
 static inline void conn_count(apr_uint64_t *counter, apr_uint64_t n)
 {
     __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* Most of `cost` in one turn. Who has dear work for us then waits for the next,
+ * so that hundreds of them together cannot keep the others waiting either. */
+#define CONN_TURN_COST (4 * 1024 * 1024)
+#define CONN_SHAKE_COST (CONN_TURN_COST / 32)
+
+/* Whether this turn has no room for more of what is dear. */
+static inline int conn_turn_full(const push_conns_t *all)
+{
+    return all->cost >= CONN_TURN_COST;
 }
 
 /* conn.c */

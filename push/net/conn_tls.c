@@ -133,6 +133,10 @@ apr_uint32_t conn_tls_ready(push_conn_t *c, apr_uint32_t events)
         return 0;
     }
     if (t->phase == CONN_TLS_SHAKING) {
+        if (conn_turn_full(c->all)) {
+            return 0; /* epoll will tell again */
+        }
+        c->all->cost += CONN_SHAKE_COST;
         return handshake(c, t) ? EPOLLIN : 0;
     }
     if (t->phase == CONN_TLS_LEAVING && (events & EPOLLOUT)) {

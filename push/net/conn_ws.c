@@ -136,9 +136,11 @@ static void message_unpack(push_conn_t *c, int opcode, const void *packed,
                                         c->all->proto->max_message);
 
     if (r == WS_DONE) {
+        c->all->cost += len;
         message_deliver(c, opcode, data, len);
     }
     else {
+        c->all->cost += c->all->proto->max_message;
         ws_fail(c, r);
     }
     push_deflate_trim(&d->unpacked);

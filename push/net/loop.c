@@ -51,7 +51,7 @@ struct push_loop_t {
     int scratch_used; /* since it was last cleared */
     unsigned char *buffer;
     int nevents; /* of this turn's batch */
-    int at;      /* the one being handled */
+    unsigned int batches; /* with events, ever */
     struct epoll_event events[EVENTS_PER_TURN];
 };
 
@@ -216,14 +216,24 @@ static void events_wait(push_loop_t *loop)
     clock_read(loop);
 }
 
+/* From another place each turn: those at the end of a full batch, which come too
+ * late when there is only so much that a turn does, are first in another. */
 static void events_run(push_loop_t *loop)
 {
+    const struct epoll_event *event;
     push_watch_t *w;
+    int i, at;
 
-    for (loop->at = 0; loop->at < loop->nevents; loop->at++) {
-        w = loop->events[loop->at].data.ptr;
+    if (loop->nevents <= 0) {
+        return;
+    }
+    at = (int)(loop->batches++ % (unsigned int)loop->nevents);
+    for (i = 0; i < loop->nevents; i++, at++) {
+        at = at < loop->nevents ? at : 0;
+        event = &loop->events[at];
+        w = event->data.ptr;
         if (w != NULL) {
-            w->ready(w, loop->events[loop->at].events);
+            w->ready(w, event->events);
         }
     }
     loop->nevents = 0;
@@ -291,7 +301,7 @@ void push_loop_unwatch(push_loop_t *loop, push_watch_t *w)
 
     control(loop, EPOLL_CTL_DEL, w, 0);
     /* It may be in the batch that is being handled right now. */
-    for (i = loop->at; i < loop->nevents; i++) {
+    for (i = 0; i < loop->nevents; i++) {
         if (loop->events[i].data.ptr == w) {
             loop->events[i].data.ptr = NULL;
         }

@@ -116,6 +116,21 @@ static void spread(push_frame_t *f)
 }
 
 /* Echo, and a few words that mean something. */
+/* Bytes of messages in this turn, and in the largest so far. */
+static apr_size_t turn_bytes, turn_bytes_most;
+
+static void turn_ended(push_loop_t *l, void *baton)
+{
+    (void)l;
+    (void)baton;
+    pthread_mutex_lock(&lock);
+    if (turn_bytes > turn_bytes_most) {
+        turn_bytes_most = turn_bytes;
+    }
+    turn_bytes = 0;
+    pthread_mutex_unlock(&lock);
+}
+
 static void on_message(push_conn_t *c, int opcode, char *data, apr_size_t len)
 {
     push_frame_t *f;
@@ -126,6 +141,7 @@ static void on_message(push_conn_t *c, int opcode, char *data, apr_size_t len)
     }
     pthread_mutex_lock(&lock);
     nmessages++;
+    turn_bytes += len;
     pthread_mutex_unlock(&lock);
     if (strcmp(data, "kill") == 0) {
         push_conn_text(c, "never", 5);
@@ -386,6 +402,8 @@ static int setup(void **state)
     apr_pool_create(&pool, NULL);
     push_loop_create(&loop, 0, pool);
     push_conns_create(&conns, loop, &protocol, pool);
+    push_loop_on_turn_end(loop, turn_ended, NULL);
+    turn_bytes = turn_bytes_most = 0;
     apr_pool_create(&loop_pool, pool);
     return pthread_create(&thread, NULL, run, NULL);
 }
@@ -538,6 +556,47 @@ static void a_flood_of_packed_messages_leaves_others_their_turn(void **state)
     assert_in_range(seen(&marked), 0, 16384 / sizeof(packed) + 2);
     close(flood);
     close(other);
+}
+
+/* Nor may hundreds of them together, each with its share: what is unpacked in one
+ * turn has a limit for all. */
+static void many_that_unpack_share_a_turn(void **state)
+{
+    enum { CLIENTS = 120 };
+    static char text[MAX_MESSAGE];
+    push_deflate_t d = { 0 };
+    push_task_t *task = calloc(1, sizeof(*task));
+    unsigned char *packed, frame[8] = { 0xc1, 0xfe };
+    int fds[CLIENTS], i;
+    apr_size_t len;
+
+    (void)state;
+    memset(text, 'a', sizeof(text));
+    len = push_deflate_pack(&d, PUSH_DEFLATE_WIDE, &packed, text, sizeof(text));
+    assert_in_range(len, 126, 1000);
+    frame[2] = (unsigned char)(len >> 8);
+    frame[3] = (unsigned char)len;
+    for (i = 0; i < CLIENTS; i++) {
+        fds[i] = open_pair();
+        say_text(fds[i], UPGRADE_DEFLATE);
+        hear_answer(fds[i]);
+    }
+    task->run = nap;
+    push_loop_post(loop, task); /* meanwhile all say what they have to say */
+    for (i = 0; i < CLIENTS; i++) {
+        say(fds[i], (char *)frame, sizeof(frame)); /* its mask is 0 */
+        say(fds[i], (char *)packed, len);
+    }
+    push_deflate_clear(&d);
+    for (i = 0; i < CLIENTS; i++) {
+        hear(fds[i], (char *)frame, 4); /* each has its answer */
+        close(fds[i]);
+    }
+    pthread_mutex_lock(&lock);
+    len = turn_bytes > turn_bytes_most ? turn_bytes : turn_bytes_most;
+    pthread_mutex_unlock(&lock);
+    assert_int_equal(seen(&nmessages), CLIENTS);
+    assert_in_range(len, MAX_MESSAGE, 5 * 1024 * 1024);
 }
 
 static void a_client_that_leaves_answers_lying_is_not_read(void **state)
@@ -1507,6 +1566,7 @@ int main(void)
         CONN_TEST(pipelined_requests_are_answered_in_order),
         CONN_TEST(a_flood_of_requests_leaves_others_their_turn),
         CONN_TEST(a_flood_of_packed_messages_leaves_others_their_turn),
+        CONN_TEST(many_that_unpack_share_a_turn),
         CONN_TEST(a_client_that_leaves_answers_lying_is_not_read),
         CONN_TEST(a_body_is_asked_for_when_the_client_waits),
         CONN_TEST(a_head_request_gets_no_body),
