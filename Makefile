@@ -27,6 +27,9 @@ ifeq ($(filter clean distclean help,$(MAKECMDGOALS)),)
 ifeq ($(wildcard config.mk),)
 $(error run ./configure first (./configure --install-deps installs what is missing))
 endif
+ifneq ($(shell [ configure -nt config.mk ] && echo old),)
+$(error configure has changed: run ./configure again)
+endif
 include config.mk
 endif
 
