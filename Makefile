@@ -156,6 +156,10 @@ NODE_TEST = CHAT_BUILD="$(B_PATH)" CHAT_SANITIZE=$(SANITIZE) CHAT_ENGINE=$(ENGIN
 site: all $(B)/bench/wsload
 	$(NODE_TEST) $(SITE)
 
+# Those whose site has a database, on PostgreSQL as well.
+site-pgsql: all
+	@$(MAKE) --no-print-directory ENGINE=pgsql SITE="$(patsubst %,test/site/%.test.mjs,rest log clients)" site
+
 web: all
 	$(NODE_TEST) $(WEB)
 
