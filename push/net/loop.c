@@ -261,6 +261,7 @@ void push_loop_run(push_loop_t *loop)
     clock_read(loop);
     while (!__atomic_load_n(&loop->stopping, __ATOMIC_ACQUIRE)) {
         events_wait(loop);
+        tasks_run(loop);
         events_run(loop);
         tasks_run(loop);
         tick_run(loop);

@@ -5,8 +5,10 @@
  * chat-push runs N of these (CHAT_PUSH_LOOPS, default one per core). A
  * connection belongs to one loop for life. Other threads talk to a loop by
  * posting a task: a lock-free list and an eventfd, so the fan-out path takes no
- * lock. A turn of the loop is: wait, handle ready sockets, run posted tasks,
- * once a second the sweep, then reap what died during the turn.
+ * lock. A turn of the loop is: wait, run posted tasks, handle ready sockets, run
+ * what was posted meanwhile, once a second the sweep, then reap what died during
+ * the turn. Tasks come first because of what a client may know: who publishes,
+ * has the answer and asks something of another loop finds the event delivered.
  *
  * epoll is used directly: an apr_socket_t per connection costs 512 bytes and an
  * apr_pool 8 kB; ours is about a hundred.

@@ -152,6 +152,54 @@ static void what_is_no_longer_watched_is_not_called(void **state)
     close(b[1]);
 }
 
+static void mark_run(push_loop_t *l, push_task_t *task)
+{
+    (void)l;
+    (void)task;
+    assert_int_equal(done, 0);
+    done = 1;
+}
+
+static void after_the_task(push_watch_t *w, apr_uint32_t events)
+{
+    (void)w;
+    (void)events;
+    assert_int_equal(done, 1);
+    push_loop_unwatch(loop, &watches[0]);
+    push_loop_stop(loop);
+}
+
+static push_task_t marking = { .run = mark_run };
+static int both[2];
+
+/* While this runs, somebody posts a task and then writes to a socket. */
+static void meanwhile_run(push_loop_t *l, push_task_t *task)
+{
+    (void)task;
+    push_loop_post(l, &marking);
+    assert_int_equal(write(both[1], "x", 1), 1);
+}
+
+/* An event published through one loop came after the answer to a ping on another
+ * that was sent when the publish had been answered. */
+static void what_was_posted_before_a_byte_came_is_done_before_it(void **state)
+{
+    push_task_t task = { .run = meanwhile_run };
+
+    (void)state;
+    done = 0;
+    push_loop_create(&loop, 0, pool);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, both);
+    watches[0].fd = both[0];
+    watches[0].ready = after_the_task;
+    push_loop_watch(loop, &watches[0], EPOLLIN);
+    push_loop_post(loop, &task);
+    push_loop_run(loop);
+    assert_int_equal(done, 1);
+    close(both[0]);
+    close(both[1]);
+}
+
 static int turns, ticks;
 
 static void on_tick(push_loop_t *l, void *baton)
@@ -193,6 +241,7 @@ int main(void)
         cmocka_unit_test(a_task_may_post_to_its_own_loop),
         cmocka_unit_test(a_stop_before_the_start_still_runs_what_was_posted),
         cmocka_unit_test(what_is_no_longer_watched_is_not_called),
+        cmocka_unit_test(what_was_posted_before_a_byte_came_is_done_before_it),
         cmocka_unit_test(an_idle_loop_wakes_once_a_second),
     };
     int failed;
