@@ -35,10 +35,23 @@ export async function eventually(fn, what, ms = 5000) {
   }
 }
 
+/** Every chat-push of this file. A test that fails leaves its own behind, and a
+ * process with a child never ends, nor does the run it belongs to. */
+const children = new Set();
+
+function kept(child) {
+  if (children.size === 0 && process.env.NODE_TEST_CONTEXT) {
+    after(() => children.forEach((c) => c.kill('SIGKILL')));
+  }
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+}
+
 /** Run chat-push until it ends; for starts that fail. */
 export function runPush(env = {}, args = [], options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(path.join(build, 'chat-push'), args, { env: { PATH: process.env.PATH, ...env }, ...options });
+    const child = kept(spawn(path.join(build, 'chat-push'), args, { env: { PATH: process.env.PATH, ...env }, ...options }));
     let stderr = '';
     child.stderr.on('data', (d) => { stderr += d; });
     child.once('error', reject);
@@ -53,7 +66,7 @@ export class Push {
   /** @param files  most descriptors it may open */
   async start({ env = {}, args = [], files } = {}) {
     const limited = files ? ['-c', `ulimit -n ${files}; exec "$0" "$@"`, path.join(build, 'chat-push')] : [];
-    this.child = spawn(files ? 'sh' : path.join(build, 'chat-push'), [...limited, ...args], {
+    this.child = kept(spawn(files ? 'sh' : path.join(build, 'chat-push'), [...limited, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
         PATH: process.env.PATH,
@@ -71,7 +84,7 @@ export class Push {
         }),
         ...env,
       },
-    });
+    }));
     this.ended = new Promise((resolve) => this.child.once('exit', (code, signal) => resolve({ code, signal })));
     await new Promise((resolve, reject) => {
       this.child.once('error', reject);
