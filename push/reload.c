@@ -69,6 +69,24 @@ static const char *log_app_kept(const change_t *c)
                         app->conf->id);
 }
 
+/* A file that lists no apps begins with Soketi's default app, as at a start.
+ * While apps are served it is a file that was cut short or filled in wrongly:
+ * with it all sockets would end by 4001, after which clients do not come back,
+ * and whoever knows the default secret could publish. */
+static const char *apps_lost(const change_t *c)
+{
+    const chat_app_t *next = c->conf.apps.list;
+
+    if (c->conf.apps.n != 1 || strcmp(next->id, CHAT_APP_DEFAULT_ID) ||
+        strcmp(next->key, CHAT_APP_DEFAULT_KEY) ||
+        strcmp(next->secrets[0], CHAT_APP_DEFAULT_SECRET) ||
+        chat_app_by_id(&c->r->conf->apps, next->id, strlen(next->id))) {
+        return NULL;
+    }
+    return "no app is listed (appManager.array.apps); the default app, which "
+           "everybody knows, is for a start alone";
+}
+
 /* Channels that were joined under one meaning of `private.` cannot change to
  * the other. */
 static void identities_check(change_t *c)
@@ -107,7 +125,10 @@ static apr_status_t prepare(change_t *c, const char **why)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *why = log_app_kept(c);
+    *why = apps_lost(c);
+    if (*why == NULL) {
+        *why = log_app_kept(c);
+    }
     if (*why != NULL) {
         return APR_EINVAL;
     }

@@ -191,6 +191,26 @@ test('a request whose body comes after a reload is judged by the settings of the
   await run.stop();
 });
 
+test('a file whose apps are gone ends nobody, and the default app serves nobody', async () => {
+  const mine = { id: 'mine', key: 'mine-key', secret: 'mine-secret' };
+  const run = await reloadable('gone.json', listed(mine));
+  const s = await run.as(mine).raw();
+  await s.join('room');
+  for (const next of [{}, { appManager: { array: {} } }, listed(), { 'appManager.array.apps.0.maxConnections': 5 }]) {
+    assert.match(await run.reload(next), /settings not reloaded, .*no app is listed \(appManager\.array\.apps\)/);
+  }
+  assert.equal((await run.child.refused(run.as({ id: 'app-id', key: 'app-key', secret: 'app-secret' }).url())).code, 4001);
+  await run.as(mine).sdk().trigger('room', 'e', {});
+  await s.next('e');
+  await s.close();
+  await run.stop();
+
+  // Who started with the default app may reload with it.
+  const bare = await reloadable('bare.json', { metrics: { host: '127.0.0.1' } });
+  assert.match(await bare.reload({ metrics: { host: '127.0.0.1' }, activityTimeout: 60 }), /settings reloaded: settings changed: activityTimeout/);
+  await bare.stop();
+});
+
 test('apps come and go: new ones serve at once, removed ones end with 4001, disabled ones with 4003', async () => {
   const [a, b, c] = ['a', 'b', 'c'].map((id) => ({ id, key: `key-${id}`, secret: `s-${id}` }));
   const run = await reloadable('apps.json', listed(a, b));
