@@ -161,14 +161,25 @@ static void reject_head(push_conn_t *c, http_result_t r)
     }
 }
 
-static void reject_body(push_conn_t *c, http_result_t r)
+/* `length`: of the body, bytes; 0 when only its chunks told that it is longer
+ * than `limit`. */
+static void reject_large(push_conn_t *c, apr_uint64_t length, apr_size_t limit)
 {
-    if (r == HTTP_TOO_LARGE) {
-        reject(c, 413, NULL, "the request body is too large");
+    char why[128];
+
+    if (length > 0) {
+        apr_snprintf(why, sizeof(why),
+                     "the request body has %" APR_UINT64_T_FMT
+                     " bytes, at most %" APR_SIZE_T_FMT " are allowed",
+                     length, limit);
     }
     else {
-        reject(c, 400, NULL, "the chunked body cannot be understood");
+        apr_snprintf(why, sizeof(why),
+                     "the request body is longer than the %" APR_SIZE_T_FMT
+                     " bytes that are allowed",
+                     limit);
     }
+    reject(c, 413, NULL, why);
 }
 
 void conn_http_full(push_conn_t *c)
@@ -272,7 +283,7 @@ static http_result_t request_admit(push_conn_t *c, request_t *rq)
         return HTTP_BAD;
     }
     if ((apr_uint64_t)rq->head.length > at->limit) {
-        reject_body(c, HTTP_TOO_LARGE);
+        reject_large(c, (apr_uint64_t)rq->head.length, at->limit);
         return HTTP_BAD;
     }
     at->end = at->head_len + (apr_size_t)rq->head.length;
@@ -290,7 +301,12 @@ static http_result_t request_chunks(push_conn_t *c, request_t *rq)
 
     r = http_chunked(&at->chunked, raw, len, &used, &body, at->limit);
     if (r != HTTP_DONE && r != HTTP_MORE) {
-        reject_body(c, r);
+        if (r == HTTP_TOO_LARGE) {
+            reject_large(c, 0, at->limit);
+        }
+        else {
+            reject(c, 400, NULL, "the chunked body cannot be understood");
+        }
         return HTTP_BAD;
     }
     memmove(raw + body, raw + used, len - used);

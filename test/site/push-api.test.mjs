@@ -253,6 +253,7 @@ test('who did not sign is refused before the body is read', async () => {
     assert.match(text, new RegExp(`^HTTP/1.1 ${status} `), target);
     assert.match(text, /Connection: close/);
     assert.match(text, /{"error":"[^"]+","code":\d+}$/);
+    assert.ok(status !== 413 || /has 1000000 bytes, at most \d+ are allowed/.test(text), text);
   }
   assert.match(await headOnly('POST /apps/app1/events HTTP/1.1\r\nTransfer-Encoding: chunked'), /^HTTP\/1.1 401 /);
   assert.match(await headOnly('POST /apps/app1/events HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue'), /^HTTP\/1.1 401 /);

@@ -82,6 +82,10 @@ test('a file of Soketi may name the keys of its app one by one, and small limits
   assert.equal((await one.call('GET', '/channels')).status, 200);
   const r = await one.call('POST', '/events', { body: { name: 'e', channel: 'c', data: 'd' } });
   assert.deepEqual([r.status, r.json.code], [413, 413]);
+  assert.match(r.json.error, /^the request body has 37 bytes, at most 1 are allowed$/);
+  const chunked = await one.call('POST', '/events', { body: { name: 'e', channel: 'c', data: 'd' }, chunked: ['{"name":', '"e"}'] });
+  assert.equal(chunked.status, 413);
+  assert.match(chunked.json.error, /longer than the 1 bytes/);
   await s.close();
 });
 
