@@ -79,9 +79,12 @@ int main(int argc, char **argv)
     push_listener_t *listener;
     push_conns_t *conns;
     const char *why = "";
+    char *end = NULL;
     apr_pool_t *p;
+    long port;
 
-    if (argc != 2) {
+    port = argc == 2 ? strtol(argv[1], &end, 10) : -1;
+    if (port < 0 || port > 65535 || *end != '\0' || end == argv[1]) {
         return fail("usage: ws-echo PORT");
     }
     apr_initialize();
@@ -90,7 +93,7 @@ int main(int argc, char **argv)
         push_conns_create(&conns, loop, &echo, p) != APR_SUCCESS) {
         return fail("no event loop");
     }
-    if (push_listener_open(&listener, &conns, 1, "127.0.0.1", atoi(argv[1]),
+    if (push_listener_open(&listener, &conns, 1, "127.0.0.1", (int)port,
                            &why, p) != APR_SUCCESS) {
         return fail(why);
     }

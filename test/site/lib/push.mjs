@@ -36,12 +36,15 @@ export async function eventually(fn, what, ms = 5000) {
 }
 
 /** Every chat-push of this file. A test that fails leaves its own behind, and a
- * process with a child never ends, nor does the run it belongs to. */
+ * process with a child never ends, nor does the run it belongs to. Those that are
+ * to be ended well have had their time by then. */
 const children = new Set();
 
 function kept(child) {
   if (children.size === 0 && process.env.NODE_TEST_CONTEXT) {
-    after(() => children.forEach((c) => c.kill('SIGKILL')));
+    after(() => {
+      setTimeout(() => children.forEach((c) => c.kill('SIGKILL')), 20000).unref();
+    });
   }
   children.add(child);
   child.once('exit', () => children.delete(child));
