@@ -348,9 +348,13 @@ static void *canary_run(void *baton)
 
 static void hex(char *out, const unsigned char *bytes, int n)
 {
-    for (; n > 0; n--, bytes++, out += 2) {
-        sprintf(out, "%02x", *bytes);
+    static const char digits[] = "0123456789abcdef";
+
+    for (; n > 0; n--, bytes++) {
+        *out++ = digits[*bytes >> 4];
+        *out++ = digits[*bytes & 15];
     }
+    *out = '\0';
 }
 
 /* An app that nobody else can know. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <apr_strings.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -60,7 +61,8 @@ static apr_size_t visible(const char *text, apr_size_t len)
  * so there it is the character of that number. */
 static char *put_hidden(char *at, unsigned char byte, int json)
 {
-    return at + sprintf(at, json ? "\\u%04x" : "\\x%02x", byte);
+    return at + apr_snprintf(at, sizeof("\\u0000"),
+                             json ? "\\u%04x" : "\\x%02x", byte);
 }
 
 /* @param quoted  inside of quotes: they and backslashes are escaped */
@@ -118,7 +120,8 @@ static char *put_field(char *at, push_log_style_t style,
     at = put(at, f->key);
     at = put(at, json ? "\":" : "=");
     if (f->text == NULL) {
-        return at + sprintf(at, "%" APR_UINT64_T_FMT, f->number);
+        return at + apr_snprintf(at, sizeof("18446744073709551615"),
+                                 "%" APR_UINT64_T_FMT, f->number);
     }
     return !json && is_plain(f->text)
                ? put(at, f->text)
@@ -131,9 +134,10 @@ static char *put_time(char *at, apr_time_t time)
     apr_time_exp_t t;
 
     apr_time_exp_gmt(&t, time);
-    return at + sprintf(at, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                        t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
-                        t.tm_min, t.tm_sec, t.tm_usec / 1000);
+    return at + apr_snprintf(at, sizeof("2026-11-22T21:33:15.123Z"),
+                             "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+                             t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
+                             t.tm_hour, t.tm_min, t.tm_sec, t.tm_usec / 1000);
 }
 
 static char *put_start(char *at, push_log_style_t style, apr_time_t time,

@@ -115,7 +115,7 @@ apr_status_t push_unix_socket_open(push_unix_socket_t *s, const char *path,
     if (strlen(path) >= sizeof(where.sun_path)) {
         return refuse(why, path, 0, "the path is longer than 107 bytes", p);
     }
-    strcpy(where.sun_path, path);
+    apr_cpystrn(where.sun_path, path, sizeof(where.sun_path));
     rv = name_clear(&where, why, p);
     if (rv != APR_SUCCESS) {
         return rv;
