@@ -103,6 +103,12 @@ apr_status_t chat_db_fail(chat_db_conn_t *conn, apr_status_t rv,
     return rv;
 }
 
+apr_status_t chat_db_fail_again(apr_status_t rv, const char *words)
+{
+    apr_cpystrn(thread_error, words, sizeof(thread_error));
+    return rv;
+}
+
 const char *chat_db_error(const chat_db_conn_t *conn)
 {
     return conn != NULL ? conn->error : thread_error;
@@ -414,6 +420,7 @@ apr_status_t chat_db_acquire(chat_db_conn_t **out, chat_db_t *db)
 
 apr_status_t chat_db_acquire_to_write(chat_db_conn_t **out, chat_db_t *db)
 {
+    apr_time_t until = apr_time_now() + db->conf.busy;
     apr_status_t rv;
 
     *out = NULL;
@@ -427,6 +434,7 @@ apr_status_t chat_db_acquire_to_write(chat_db_conn_t **out, chat_db_t *db)
         return rv;
     }
     (*out)->writes = 1;
+    (*out)->until = until;
     return APR_SUCCESS;
 }
 
@@ -440,6 +448,7 @@ void chat_db_release(chat_db_conn_t *conn)
         connection_close(conn);
     }
     conn->writes = 0;
+    conn->until = 0;
     apr_reslist_release(db->list, conn);
     if (writes) {
         chat_gate_leave(&db->writers);
@@ -450,20 +459,32 @@ void chat_db_release(chat_db_conn_t *conn)
 
 /* Whether a statement writes, by its first word; those that read begin with
  * SELECT, or with WITH and return nothing of what they wrote. */
-static int statement_writes(const char *label, chat_db_engine_t engine)
+static int statement_writes(int i, chat_db_engine_t engine)
 {
-    int i = statement_find(label, engine);
-    const char *text;
+    const char *text = chat_statements[i].text[engine];
 
-    if (i < 0) {
-        return 0;
-    }
-    text = chat_statements[i].text[engine];
     text += strspn(text, " \t\r\n");
     if (strncasecmp(text, "WITH", 4) == 0) {
         return strstr(text, "RETURNING") != NULL;
     }
     return strncasecmp(text, "SELECT", 6) != 0 && *text != '(';
+}
+
+/* Other processes that write; see chat_db_ops_t. */
+static apr_status_t writing(chat_db_conn_t *conn)
+{
+    const chat_db_ops_t *ops = conn->db->ops;
+    apr_status_t rv = ops->writing != NULL ? connection_ready(conn)
+                                           : APR_SUCCESS;
+
+    return rv == APR_SUCCESS && ops->writing != NULL ? ops->writing(conn) : rv;
+}
+
+static void written(chat_db_conn_t *conn)
+{
+    if (conn->db->ops->written != NULL) {
+        conn->db->ops->written(conn);
+    }
 }
 
 /* What fails in a transaction is what its commit will say. */
@@ -475,9 +496,9 @@ static apr_status_t transaction_note(chat_db_conn_t *conn, apr_status_t rv)
     return rv;
 }
 
-static apr_status_t statement_run(chat_db_result_t **res, chat_db_conn_t *conn,
-                                  int i, const chat_db_value_t *args, int n,
-                                  apr_pool_t *p)
+apr_status_t chat_db_statement(chat_db_result_t **res, chat_db_conn_t *conn,
+                               int i, const chat_db_value_t *args, int n,
+                               apr_pool_t *p)
 {
     chat_db_result_t *rows = apr_pcalloc(p, sizeof(*rows));
     int stale = 0;
@@ -504,6 +525,7 @@ apr_status_t chat_db_run(chat_db_result_t **res, chat_db_conn_t *conn,
                          const char *label, const chat_db_value_t *args, int n,
                          apr_pool_t *p)
 {
+    apr_status_t rv;
     int i;
 
     if (res != NULL) {
@@ -518,22 +540,35 @@ apr_status_t chat_db_run(chat_db_result_t **res, chat_db_conn_t *conn,
             conn, chat_db_fail(conn, CHAT_DB_ESQL, label,
                                "no statement of this name for this engine"));
     }
-    return transaction_note(conn, statement_run(res, conn, i, args, n, p));
+    if (conn->in_tx || !statement_writes(i, conn->db->engine)) {
+        return transaction_note(conn,
+                                chat_db_statement(res, conn, i, args, n, p));
+    }
+    rv = writing(conn);
+    if (rv == APR_SUCCESS) {
+        rv = chat_db_statement(res, conn, i, args, n, p);
+    }
+    written(conn);
+    return rv;
 }
 
 apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
                            const char *label, const chat_db_value_t *args,
                            int n, apr_pool_t *p)
 {
+    int i = statement_find(label, db->engine);
+    int writes = i >= 0 && statement_writes(i, db->engine);
     chat_db_conn_t *conn;
     apr_status_t rv;
 
     if (res != NULL) {
         *res = NULL;
     }
-    rv = statement_writes(label, db->engine)
-             ? chat_db_acquire_to_write(&conn, db)
-             : chat_db_acquire(&conn, db);
+    if (writes && db->engine == CHAT_DB_SQLITE) {
+        return chat_db_grouped(res, db, i, args, n, p);
+    }
+    rv = writes ? chat_db_acquire_to_write(&conn, db)
+                : chat_db_acquire(&conn, db);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -555,13 +590,18 @@ apr_status_t chat_db_begin(chat_db_conn_t *conn)
     }
     rv = connection_ready(conn);
     if (rv == APR_SUCCESS) {
-        rv = conn->db->ops->exec(conn, "BEGIN", conn->db->ops->begin);
+        rv = writing(conn);
     }
     if (rv == APR_SUCCESS) {
-        conn->in_tx = 1;
-        conn->tx_rv = APR_SUCCESS;
+        rv = conn->db->ops->exec(conn, "BEGIN", conn->db->ops->begin);
     }
-    return rv;
+    if (rv != APR_SUCCESS) {
+        written(conn);
+        return rv;
+    }
+    conn->in_tx = 1;
+    conn->tx_rv = APR_SUCCESS;
+    return APR_SUCCESS;
 }
 
 /* End whatever transaction the engine has open; one that cannot be ended takes
@@ -598,6 +638,7 @@ apr_status_t chat_db_commit(chat_db_conn_t *conn)
         transaction_undo(conn);
     }
     conn->in_tx = 0;
+    written(conn);
     return rv;
 }
 
@@ -608,6 +649,7 @@ void chat_db_rollback(chat_db_conn_t *conn)
     }
     transaction_undo(conn);
     conn->in_tx = 0;
+    written(conn);
 }
 
 apr_status_t chat_db_script(chat_db_conn_t *conn, const char *sql)
@@ -617,13 +659,14 @@ apr_status_t chat_db_script(chat_db_conn_t *conn, const char *sql)
     if (conn->in_tx && conn->tx_rv != APR_SUCCESS) {
         return conn->tx_rv;
     }
-    rv = conn->in_tx ? APR_SUCCESS : connection_ready(conn);
+    rv = conn->in_tx ? APR_SUCCESS : writing(conn);
     if (rv == APR_SUCCESS) {
         rv = conn->db->ops->exec(conn, "script", sql);
     }
     if (conn->in_tx) {
         return transaction_note(conn, rv);
     }
+    written(conn);
     if (conn->handle != NULL && conn->db->ops->in_transaction(conn)) {
         if (rv == APR_SUCCESS) {
             rv = chat_db_fail(conn, CHAT_DB_ESQL, "script",

@@ -5,13 +5,15 @@
  * db.c owns the pool, the labels and the rules of transactions; db_sqlite.c and
  * db_pgsql.c each are one chat_db_ops_t: how an engine opens, runs and closes.
  * A connection is used by one thread at a time, so nothing here locks but the
- * gate that SQLite's writers pass (gate.h).
+ * gate that writers pass (gate.h) and, on SQLite, the turn (turn.h). db_group.c
+ * lets SQLite's writers share a commit.
  */
 #ifndef CHAT_DB_PRIVATE_H
 #define CHAT_DB_PRIVATE_H
 
 #include "db.h"
 #include "gate.h"
+#include "turn.h"
 
 #include <apr_dbd.h>
 #include <apr_reslist.h>
@@ -66,6 +68,12 @@ typedef struct {
     /* Run SQL without values and rows. */
     apr_status_t (*exec)(chat_db_conn_t *conn, const char *what,
                          const char *sql);
+    /* Before anything is written, outside a transaction: wait for the other
+     * processes that write, no longer than until conn->until. NULL: the engine
+     * lets writers in side by side. */
+    apr_status_t (*writing)(chat_db_conn_t *conn);
+    /* After it was written, committed or not; also when nobody waited. */
+    void (*written)(chat_db_conn_t *conn);
     /* Whether the engine has a transaction open right now. */
     int (*in_transaction)(chat_db_conn_t *conn);
     /* NULL: the engine has no socket. */
@@ -101,6 +109,8 @@ struct chat_db_conn_t {
     int in_tx;          /* between chat_db_begin and its end */
     int broken;         /* to be closed when it is given back */
     int writes;         /* its thread is inside db->writers */
+    apr_time_t until;   /* when its waits for other writers end; 0: not said */
+    chat_turn_t turn;   /* SQLite: among the processes that write */
     apr_status_t tx_rv; /* first failure of the transaction */
     char error[CHAT_DB_ERROR_LEN]; /* what the last failure said */
 };
@@ -112,6 +122,21 @@ struct chat_db_result_t {
 };
 
 /**
+ * Run statement i of the table: its rows, or what went wrong.
+ * @param args  as many as the statement has; n of them
+ */
+apr_status_t chat_db_statement(chat_db_result_t **res, chat_db_conn_t *conn,
+                               int i, const chat_db_value_t *args, int n,
+                               apr_pool_t *p);
+
+/**
+ * SQLite: run a writing statement in a transaction that others may share
+ * (db_group.c). Values and pool are used by the thread that leads.
+ */
+apr_status_t chat_db_grouped(chat_db_result_t **res, chat_db_t *db, int i,
+                             const chat_db_value_t *args, int n, apr_pool_t *p);
+
+/**
  * Keep the text of a failure, for its connection and for the calling thread.
  * @param conn  may be NULL when there is none
  * @param what  the statement's label or what was tried
@@ -120,5 +145,8 @@ struct chat_db_result_t {
  */
 apr_status_t chat_db_fail(chat_db_conn_t *conn, apr_status_t rv,
                           const char *what, const char *text);
+
+/** What another thread's chat_db_fail() has kept becomes this thread's. */
+apr_status_t chat_db_fail_again(apr_status_t rv, const char *words);
 
 #endif

@@ -10,7 +10,8 @@
  * WAL lets readers go on beside the one writer. A lock is waited for by busy
  * timeout, and transactions begin IMMEDIATE, because one that reads first and
  * writes later cannot wait: SQLite refuses it at once when another has written
- * in between.
+ * in between. That lock goes to whoever polls at the right moment; so our own
+ * processes wait for their turn (turn.h) before they ask for it.
  */
 #include "db_private.h"
 
@@ -155,6 +156,7 @@ static apr_status_t sqlite_settle(chat_db_conn_t *conn)
     const chat_db_conf_t *conf = &conn->db->conf;
     apr_status_t rv;
 
+    chat_turn_find(&conn->turn, conn->db->params);
     sqlite3_extended_result_codes(native(conn), 1);
     sqlite3_busy_timeout(native(conn), (int)apr_time_as_msec(conf->busy));
     rv = wal_set(conn);
@@ -307,6 +309,34 @@ static apr_status_t sqlite_run(chat_db_result_t *res, chat_db_conn_t *conn,
     return rv;
 }
 
+/* Our turn among the processes, then SQLite's own lock: both within the time
+ * this writer has. Programs that know no turn hold only the latter. */
+static apr_status_t sqlite_writing(chat_db_conn_t *conn)
+{
+    apr_time_t now = apr_time_now();
+    apr_interval_time_t left;
+
+    if (conn->until == 0) {
+        conn->until = now + conn->db->conf.busy;
+    }
+    if (chat_turn_take(&conn->turn, conn->until - now) != APR_SUCCESS) {
+        return chat_db_fail(conn, CHAT_DB_EBUSY, "waiting to write",
+                            "other processes took too long");
+    }
+    left = conn->until - apr_time_now();
+    sqlite3_busy_timeout(native(conn),
+                         left > 1000 ? (int)apr_time_as_msec(left) : 1);
+    return APR_SUCCESS;
+}
+
+static void sqlite_written(chat_db_conn_t *conn)
+{
+    chat_turn_give(&conn->turn);
+    if (!conn->writes) {
+        conn->until = 0; /* the next one has its own time */
+    }
+}
+
 static int sqlite_in_transaction(chat_db_conn_t *conn)
 {
     return !sqlite3_get_autocommit(native(conn));
@@ -348,6 +378,8 @@ const chat_db_ops_t chat_db_sqlite = {
     .alive          = sqlite_alive,
     .run            = sqlite_run,
     .exec           = sqlite_exec,
+    .writing        = sqlite_writing,
+    .written        = sqlite_written,
     .in_transaction = sqlite_in_transaction,
     .data_version   = sqlite_data_version,
 };

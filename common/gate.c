@@ -5,14 +5,9 @@
  */
 #include "gate.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <time.h>
-
-struct chat_gate_wait_t {
-    pthread_cond_t turn;
-    chat_gate_wait_t *next;
-    int inside; /* the gate was handed to us */
-};
 
 void chat_gate_init(chat_gate_t *gate, int room)
 {
@@ -53,7 +48,7 @@ static void queue_remove(chat_gate_t *gate, const chat_gate_wait_t *me)
     }
 }
 
-/* Sleep until it is our turn or too late. */
+/* Sleep until it is our turn, our job is done, or it is too late. */
 static void turn_await(chat_gate_t *gate, chat_gate_wait_t *me,
                        apr_interval_time_t wait)
 {
@@ -72,19 +67,25 @@ static void turn_await(chat_gate_t *gate, chat_gate_wait_t *me,
         until.tv_sec++;
     }
     queue_add(gate, me);
-    while (!me->inside &&
-           pthread_cond_timedwait(&me->turn, &gate->lock, &until) == 0) {
-        /* woken for nothing: sleep on */
-    }
-    if (!me->inside) {
-        queue_remove(gate, me);
+    while (!me->inside && !me->served) {
+        if (me->taken) {
+            pthread_cond_wait(&me->turn, &gate->lock);
+        }
+        else if (pthread_cond_timedwait(&me->turn, &gate->lock, &until) ==
+                     ETIMEDOUT &&
+                 !me->inside && !me->taken) {
+            queue_remove(gate, me);
+            return;
+        }
     }
 }
 
-apr_status_t chat_gate_enter(chat_gate_t *gate, apr_interval_time_t wait)
+apr_status_t chat_gate_enter_or_served(chat_gate_t *gate, void *job,
+                                       apr_interval_time_t wait, int *served)
 {
-    chat_gate_wait_t me = { .next = NULL, .inside = 0 };
+    chat_gate_wait_t me = { .job = job };
 
+    *served = 0;
     pthread_mutex_lock(&gate->lock);
     if (gate->room > 0) {
         gate->room--;
@@ -94,7 +95,44 @@ apr_status_t chat_gate_enter(chat_gate_t *gate, apr_interval_time_t wait)
     turn_await(gate, &me, wait);
     pthread_mutex_unlock(&gate->lock);
     pthread_cond_destroy(&me.turn);
-    return me.inside ? APR_SUCCESS : APR_TIMEUP;
+    *served = me.served;
+    return me.inside || me.served ? APR_SUCCESS : APR_TIMEUP;
+}
+
+apr_status_t chat_gate_enter(chat_gate_t *gate, apr_interval_time_t wait)
+{
+    int served;
+
+    return chat_gate_enter_or_served(gate, NULL, wait, &served);
+}
+
+chat_gate_wait_t *chat_gate_jobs(chat_gate_t *gate, int max)
+{
+    chat_gate_wait_t *list = NULL, **end = &list, *next;
+
+    pthread_mutex_lock(&gate->lock);
+    while (max-- > 0 && (next = gate->first) != NULL && next->job != NULL) {
+        queue_remove(gate, next);
+        next->taken = 1;
+        next->next = NULL;
+        *end = next;
+        end = &next->next;
+    }
+    pthread_mutex_unlock(&gate->lock);
+    return list;
+}
+
+void chat_gate_served(chat_gate_t *gate, chat_gate_wait_t *list)
+{
+    chat_gate_wait_t *next;
+
+    pthread_mutex_lock(&gate->lock);
+    for (; list != NULL; list = next) {
+        next = list->next; /* it may be gone once the lock is left */
+        list->served = 1;
+        pthread_cond_signal(&list->turn);
+    }
+    pthread_mutex_unlock(&gate->lock);
 }
 
 void chat_gate_leave(chat_gate_t *gate)

@@ -8,6 +8,10 @@
  * the readers always find one. PostgreSQL's writers wait for each other's rows
  * only, but they could hold all connections while they do; so some of these are
  * never theirs.
+ *
+ * Who waits may leave word of what it wants (a job): then whoever is inside can
+ * do it along with its own, and the one who waited goes without having been in.
+ * That is how SQLite's writers share a commit (db_group.c).
  */
 #ifndef CHAT_GATE_H
 #define CHAT_GATE_H
@@ -16,13 +20,21 @@
 #include <apr_time.h>
 #include <pthread.h>
 
-typedef struct chat_gate_wait_t chat_gate_wait_t;
+/* One who waits, on its own stack. Guarded by the gate's lock. */
+typedef struct chat_gate_wait_t {
+    pthread_cond_t turn;
+    struct chat_gate_wait_t *next;
+    void *job;  /* what it wants done; NULL: to come in itself */
+    int inside; /* the gate was handed to it */
+    int taken;  /* somebody inside is doing its job: it waits for the end */
+    int served; /* the job is done */
+} chat_gate_wait_t;
 
 typedef struct {
     pthread_mutex_t lock;    /* guards the rest */
     chat_gate_wait_t *first; /* those who wait, on their own stacks */
     chat_gate_wait_t *last;
-    int room;  /* how many more may come in */
+    int room; /* how many more may come in */
 } chat_gate_t;
 
 /** @param room  how many may be inside at once */
@@ -35,6 +47,27 @@ void chat_gate_destroy(chat_gate_t *gate);
  * @return APR_TIMEUP when it was not our turn in time
  */
 apr_status_t chat_gate_enter(chat_gate_t *gate, apr_interval_time_t wait);
+
+/**
+ * Come in, or have a job done by somebody inside, whichever comes first.
+ * @param job  must live until the return; once somebody does it, the wait lasts
+ *             as long as that takes
+ * @param served  1: it was done, and we never were inside; 0: we are inside
+ * @return APR_TIMEUP when neither happened in time
+ */
+apr_status_t chat_gate_enter_or_served(chat_gate_t *gate, void *job,
+                                       apr_interval_time_t wait, int *served);
+
+/**
+ * For one inside: take over the jobs of those who wait longest, up to the first
+ * who wants to come in itself.
+ * @return a list linked by `next`, in order; NULL: none. Each must be given to
+ *         chat_gate_served()
+ */
+chat_gate_wait_t *chat_gate_jobs(chat_gate_t *gate, int max);
+
+/** The jobs of this list are done. The list is gone with this call. */
+void chat_gate_served(chat_gate_t *gate, chat_gate_wait_t *list);
 
 /** Go; the one who has waited longest comes in. */
 void chat_gate_leave(chat_gate_t *gate);

@@ -65,6 +65,7 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->db_max = UNSET;
     conf->db_wait = UNSET;
     conf->db_busy = UNSET;
+    conf->db_normal = UNSET;
     conf->session_lifetime = UNSET;
     conf->max_body = UNSET;
     return conf;
@@ -88,6 +89,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->db_busy != UNSET) {
         conf->db_busy = over->db_busy;
+    }
+    if (over->db_normal != UNSET) {
+        conf->db_normal = over->db_normal;
     }
     if (over->htdocs != NULL) {
         conf->htdocs = over->htdocs;
@@ -145,6 +149,9 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     }
     if (conf->db_busy == UNSET) {
         conf->db_busy = DEFAULT_DB_BUSY;
+    }
+    if (conf->db_normal == UNSET) {
+        conf->db_normal = 0;
     }
     if (conf->session_lifetime == UNSET) {
         conf->session_lifetime = DEFAULT_SESSION;
@@ -248,6 +255,16 @@ static const char *set_db_busy(cmd_parms *cmd, void *dir, const char *arg)
 {
     (void)dir;
     return parse_time(cmd, &conf_of(cmd)->db_busy, arg, apr_time_from_msec(1));
+}
+
+static const char *set_db_sync(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    if (strcasecmp(arg, "Full") != 0 && strcasecmp(arg, "Normal") != 0) {
+        return "ChatDatabaseSync: Full or Normal";
+    }
+    conf_of(cmd)->db_normal = strcasecmp(arg, "Normal") == 0;
+    return NULL;
 }
 
 static const char *set_session(cmd_parms *cmd, void *dir, const char *arg)
@@ -443,7 +460,8 @@ const command_rec chat_commands[] = {
     AP_INIT_FLAG("Chat", set_on, NULL, RSRC_CONF | ACCESS_CONF,
         "Whether the chat's URLs are answered here. On or Off; Off."),
     AP_INIT_TAKE1("ChatDatabase", set_database, NULL, RSRC_CONF,
-        "The database: sqlite: and the absolute path of a file. No default."),
+        "The database: sqlite: and the absolute path of a file, or a "
+        "postgresql:// URL. No default."),
     AP_INIT_TAKE1("ChatDatabasePool", set_db_max, NULL, RSRC_CONF,
         "How many database connections each child process may hold. "
         "Connections; 8."),
@@ -453,6 +471,10 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE1("ChatDatabaseBusy", set_db_busy, NULL, RSRC_CONF,
         "How long a request waits for another writer's lock before it is "
         "answered 503. Seconds, or with ms; 5."),
+    AP_INIT_TAKE1("ChatDatabaseSync", set_db_sync, NULL, RSRC_CONF,
+        "SQLite: whether an answered message survives a power cut (Full), or "
+        "the last ones may be lost for fewer waits for the disk (Normal). "
+        "Full or Normal; Full."),
     AP_INIT_TAKE1("ChatHtdocs", set_htdocs, NULL, RSRC_CONF,
         "The directory with index.html and login.html. No default."),
     AP_INIT_TAKE1("ChatPushConfig", set_push, NULL, RSRC_CONF,

@@ -33,6 +33,7 @@ typedef struct chat_server_t {
     int db_max;                  /* connections of one child */
     apr_interval_time_t db_wait; /* µs for a free connection */
     apr_interval_time_t db_busy; /* µs for another writer's lock */
+    int db_normal; /* SQLite: 1 synchronous=NORMAL, 0 FULL */
     const char *htdocs;          /* directory of the pages */
     const chat_push_t *push;
     apr_interval_time_t session_lifetime; /* µs from log-in to its end */

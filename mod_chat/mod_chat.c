@@ -75,7 +75,8 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
 static int same_database(const chat_server_t *a, const chat_server_t *b)
 {
     return strcmp(a->database, b->database) == 0 && a->db_max == b->db_max &&
-           a->db_wait == b->db_wait && a->db_busy == b->db_busy;
+           a->db_wait == b->db_wait && a->db_busy == b->db_busy &&
+           a->db_normal == b->db_normal;
 }
 
 /* A host before `s` that has already been given what `conf` wants. */
@@ -111,7 +112,8 @@ static apr_status_t give_database(chat_server_t *conf,
     chat_db_conf_t db = { .target = conf->database,
                           .max = conf->db_max,
                           .wait = conf->db_wait,
-                          .busy = conf->db_busy };
+                          .busy = conf->db_busy,
+                          .normal = conf->db_normal };
     const char *why;
 
     if (twin != NULL) {

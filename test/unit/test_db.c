@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sem.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,9 +129,14 @@ static int world_end(void **state)
     const char *const names[] = { "chat.db", "chat.db-wal", "chat.db-shm",
                                   "chat.db-journal", "old.db" };
     apr_size_t i;
+    chat_turn_t turn = CHAT_TURN_NONE;
     char path[128];
 
     chmod(w->dir, 0700);
+    chat_turn_find(&turn, w->file);
+    if (turn.id >= 0) {
+        semctl(turn.id, 0, IPC_RMID); /* the kernel would keep it */
+    }
     snprintf(path, sizeof(path), "%s", w->dir);
     apr_pool_destroy(w->p);
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -587,6 +593,166 @@ static void *insert_many(void *data)
     return NULL;
 }
 
+/* --- one commit for many --------------------------------------------------- */
+
+typedef struct {
+    world_t *w;
+    const char *name;
+    apr_pool_t *p;
+    chat_db_result_t *res;
+    apr_status_t rv;
+    char words[CHAT_DB_ERROR_LEN];
+} sharer_t;
+
+static void *share(void *data)
+{
+    sharer_t *s = data;
+    chat_db_value_t args[] = { chat_db_null(), chat_db_text(s->name),
+                               chat_db_null() };
+
+    s->rv = chat_db_query(&s->res, s->w->db, "insert", args, 3, s->p);
+    apr_cpystrn(s->words, chat_db_error(NULL), sizeof(s->words));
+    return NULL;
+}
+
+static int commit_count(void *data)
+{
+    ++*(int *)data;
+    return 0;
+}
+
+static int commit_refuse(void *data)
+{
+    ++*(int *)data;
+    return 1;
+}
+
+/* Wait until n are in the queue before the door. */
+static void queue_holds(chat_db_t *db, int n)
+{
+    int there = -1;
+
+    while (there < n) {
+        chat_gate_wait_t *at;
+
+        apr_sleep(1000);
+        pthread_mutex_lock(&db->writers.lock);
+        there = 0;
+        for (at = db->writers.first; at != NULL; at = at->next) {
+            there++;
+        }
+        pthread_mutex_unlock(&db->writers.lock);
+    }
+}
+
+/* Have all of them wait for the door, then open it.
+ * @param refuse  1: no commit succeeds
+ * @return how many commits it took */
+static int share_all(world_t *w, sharer_t *sharers, int n, int refuse)
+{
+    chat_db_conn_t *conn;
+    pthread_t threads[8];
+    int commits = 0, i;
+
+    assert_int_equal(chat_db_acquire_to_write(&conn, w->db), APR_SUCCESS);
+    sqlite3_commit_hook(conn->native, refuse ? commit_refuse : commit_count,
+                        &commits);
+    for (i = 0; i < n; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, share, &sharers[i]),
+                         0);
+        queue_holds(w->db, i + 1);
+    }
+    chat_db_release(conn);
+    for (i = 0; i < n; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    return commits;
+}
+
+static sharer_t *sharers_of(world_t *w, const char *const *names, int n)
+{
+    sharer_t *sharers = apr_pcalloc(w->p, (apr_size_t)n * sizeof(*sharers));
+    chat_db_conf_t conf = conf_of(w);
+    int i;
+
+    conf.max = 1; /* all of them, and the hook, on one connection */
+    conf.busy = apr_time_from_sec(30);
+    w->db = door(w, &conf);
+    for (i = 0; i < n; i++) {
+        sharers[i].w = w;
+        sharers[i].name = names[i];
+        apr_pool_create_unmanaged_ex(&sharers[i].p, NULL, NULL);
+    }
+    return sharers;
+}
+
+static void sharers_end(sharer_t *sharers, int n)
+{
+    while (n-- > 0) {
+        apr_pool_destroy(sharers[n].p);
+    }
+}
+
+static void writers_that_wait_share_a_commit_and_not_an_error(void **state)
+{
+    static const char *const names[] = { "a", "b", "", "c", "a", "d" };
+    world_t *w = *state;
+    sharer_t *s = sharers_of(w, names, 6);
+
+    assert_int_equal(share_all(w, s, 6, 0), 1);
+    for (int i = 0; i < 6; i++) {
+        if (i == 2 || i == 4) {
+            continue;
+        }
+        assert_int_equal(s[i].rv, APR_SUCCESS);
+        assert_string_equal(chat_db_get(s[i].res, 0, 1), names[i]);
+    }
+    assert_int_equal(s[2].rv, CHAT_DB_ECONSTRAINT);
+    assert_non_null(strstr(s[2].words, "CHECK"));
+    assert_null(s[2].res);
+    assert_int_equal(s[4].rv, CHAT_DB_EUNIQUE);
+    assert_int_equal(people(w), 4);
+    sharers_end(s, 6);
+}
+
+/* Nobody may be told "stored" when one takes the transaction with it, */
+static void a_shared_transaction_that_is_lost_fails_for_all(void **state)
+{
+    static const char *const names[] = { "a", "boom", "c" };
+    world_t *w = *state;
+    sqlite3 *other = shell(w);
+    sharer_t *s = sharers_of(w, names, 3);
+
+    says(other, "CREATE TRIGGER boom AFTER INSERT ON person"
+                " WHEN NEW.name = 'boom'"
+                " BEGIN SELECT RAISE(ROLLBACK, 'gone'); END");
+    sqlite3_close(other);
+    assert_int_equal(share_all(w, s, 3, 0), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(s[i].rv, CHAT_DB_ECONSTRAINT);
+        assert_non_null(strstr(s[i].words, "gone"));
+        assert_null(s[i].res);
+    }
+    assert_int_equal(people(w), 0);
+    sharers_end(s, 3);
+}
+
+/* nor when the commit itself fails. */
+static void a_shared_commit_that_fails_fails_for_all(void **state)
+{
+    static const char *const names[] = { "a", "", "c" };
+    world_t *w = *state;
+    sharer_t *s = sharers_of(w, names, 3);
+
+    assert_int_equal(share_all(w, s, 3, 1), 1);
+    assert_int_equal(s[0].rv, CHAT_DB_ECONSTRAINT);
+    assert_non_null(strstr(s[1].words, "CHECK")); /* its own reason */
+    assert_int_equal(s[2].rv, CHAT_DB_ECONSTRAINT);
+    assert_string_equal(s[0].words, s[2].words);
+    assert_int_equal(people(w), 0);
+    sharers_end(s, 3);
+}
+
 static void threads_share_the_pool(void **state)
 {
     world_t *w = *state;
@@ -877,6 +1043,9 @@ int main(void)
         WITH_WORLD(the_wait_for_a_connection_is_bounded),
         WITH_WORLD(a_waiting_writer_stops_no_reader),
         WITH_WORLD(more_writers_than_connections_leave_one_to_read),
+        WITH_WORLD(writers_that_wait_share_a_commit_and_not_an_error),
+        WITH_WORLD(a_shared_transaction_that_is_lost_fails_for_all),
+        WITH_WORLD(a_shared_commit_that_fails_fails_for_all),
         WITH_WORLD(threads_share_the_pool),
         WITH_WORLD(a_missing_file_is_an_error_and_stays_missing),
         WITH_WORLD(a_missing_file_is_made_when_asked_for),
