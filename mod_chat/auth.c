@@ -2,12 +2,14 @@
 /* auth.c - who is asking; see auth.h. */
 #include "auth.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <apr_strings.h>
 
 #include "chat_module.h"
 #include "credential.h"
 #include "csrf.h"
+#include "known.h"
 #include "secret.h"
 
 APLOG_USE_MODULE(chat);
@@ -143,77 +145,127 @@ static apr_status_t ask(chat_db_result_t **res, const chat_request_t *q,
     return APR_EGENERAL;
 }
 
-/* Look up what was shown (a name, or the digest of a secret). */
-static apr_status_t look_up(chat_request_t *q, chat_via_t via,
-                            const char *shown, apr_int64_t token_id)
-{
-    chat_db_result_t *res;
-    const char *digest;
-    apr_status_t rv;
+/* The tokens this child has seen; any thread. */
+struct chat_memory_t {
+    pthread_mutex_t lock;
+    chat_known_t known;
+};
 
-    rv = ask(&res, q, via, q->id, shown, token_id);
-    if (rv == CHAT_DB_EINPUT && q->id[0] != '\0') {
-        /* Perhaps an id that cannot exist here, as letters where ids are
-         * numbers: that is for members and strangers alike no conversation. */
-        rv = ask(&res, q, via, "", shown, token_id);
+struct chat_memory_t *chat_auth_memory(apr_pool_t *p)
+{
+    struct chat_memory_t *memory = apr_pcalloc(p, sizeof(*memory));
+
+    pthread_mutex_init(&memory->lock, NULL);
+    return memory;
+}
+
+static void remember(const chat_request_t *q, const chat_shown_t *shown)
+{
+    struct chat_memory_t *memory = q->conf->memory;
+
+    if (shown->via == CHAT_VIA_BEARER) {
+        pthread_mutex_lock(&memory->lock);
+        chat_known_note(&memory->known, shown->shown, q->user->id);
+        pthread_mutex_unlock(&memory->lock);
     }
-    if (rv == CHAT_DB_EINPUT) {
-        return APR_SUCCESS; /* a name that cannot exist here */
+}
+
+const char *chat_auth_known(const chat_request_t *q, const chat_shown_t *shown)
+{
+    struct chat_memory_t *memory = q->conf->memory;
+    char user[CHAT_ID_SIZE];
+    int known = 0;
+
+    if (shown->via == CHAT_VIA_BEARER) {
+        pthread_mutex_lock(&memory->lock);
+        known = chat_known_find(&memory->known, shown->shown, user);
+        pthread_mutex_unlock(&memory->lock);
     }
-    if (rv != APR_SUCCESS || chat_db_rows(res) != 1) {
-        return rv;
+    return known ? apr_pstrdup(q->r->pool, user) : NULL;
+}
+
+void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
+                     const chat_db_result_t *res)
+{
+    const char *digest = chat_db_get(res, 0, COL_DIGEST);
+
+    if (chat_db_rows(res) != 1 ||
+        (shown->via != CHAT_VIA_APACHE &&
+         (digest == NULL ||
+          !chat_secret_equal(digest, strlen(digest), shown->shown,
+                             strlen(shown->shown))))) {
+        return;
     }
-    digest = chat_db_get(res, 0, COL_DIGEST);
-    if (via != CHAT_VIA_APACHE &&
-        (digest == NULL ||
-         !chat_secret_equal(digest, strlen(digest), shown, strlen(shown)))) {
-        return APR_SUCCESS;
-    }
-    touch(q, res, via);
-    q->user = user_of(q, res, via);
+    touch(q, res, shown->via);
+    q->user = user_of(q, res, shown->via);
+    remember(q, shown);
     if (q->id[0] != '\0') {
         q->conversation = conversation_of(q, q->user, res, COL_CONVERSATION,
                                           q->id);
     }
-    return APR_SUCCESS;
 }
 
-static apr_status_t look_up_secret(chat_request_t *q, chat_via_t via,
-                                   const char *secret, apr_int64_t token_id)
-{
-    char digest[CHAT_SHA256_HEX];
-
-    chat_sha256_hex(digest, secret, strlen(secret));
-    return look_up(q, via, digest, token_id);
-}
-
-apr_status_t chat_auth(chat_request_t *q)
+int chat_auth_shown(chat_shown_t *shown, const chat_request_t *q)
 {
     request_rec *r = q->r;
-    chat_bearer_t bearer;
-    const char *cookie;
-    apr_status_t rv;
+    chat_bearer_t bearer = { 0, NULL };
+    const char *secret = NULL;
+    char digest[CHAT_SHA256_HEX];
 
+    shown->token_id = 0;
     if (r->user != NULL) {
-        rv = look_up(q, CHAT_VIA_APACHE, r->user, 0);
-        q->stranger = rv == APR_SUCCESS && q->user == NULL ? r->user : NULL;
-        return rv;
+        shown->via = CHAT_VIA_APACHE;
+        shown->shown = r->user;
+        return 1;
     }
     switch (chat_bearer_parse(
         &bearer, apr_table_get(r->headers_in, "Authorization"), r->pool)) {
     case CHAT_BEARER_OK:
-        return look_up_secret(q, CHAT_VIA_BEARER, bearer.secret, bearer.id);
+        shown->via = CHAT_VIA_BEARER;
+        shown->token_id = bearer.id;
+        secret = bearer.secret;
+        break;
     case CHAT_BEARER_BAD:
-        return APR_SUCCESS;
+        return 0;
     case CHAT_BEARER_NONE:
+        shown->via = CHAT_VIA_SESSION;
+        secret = chat_cookie_token(apr_table_get(r->headers_in, "Cookie"),
+                                   CHAT_COOKIE, r->pool);
         break;
     }
-    cookie = chat_cookie_token(apr_table_get(r->headers_in, "Cookie"),
-                               CHAT_COOKIE, r->pool);
-    if (cookie == NULL) {
+    if (secret == NULL) {
+        return 0;
+    }
+    chat_sha256_hex(digest, secret, strlen(secret));
+    shown->shown = apr_pstrdup(r->pool, digest);
+    return 1;
+}
+
+apr_status_t chat_auth(chat_request_t *q)
+{
+    chat_db_result_t *res;
+    chat_shown_t shown;
+    apr_status_t rv;
+
+    if (!chat_auth_shown(&shown, q)) {
         return APR_SUCCESS;
     }
-    return look_up_secret(q, CHAT_VIA_SESSION, cookie, 0);
+    rv = ask(&res, q, shown.via, q->id, shown.shown, shown.token_id);
+    if (rv == CHAT_DB_EINPUT && q->id[0] != '\0') {
+        /* Perhaps an id that cannot exist here, as letters where ids are
+         * numbers: that is for members and strangers alike no conversation. */
+        rv = ask(&res, q, shown.via, "", shown.shown, shown.token_id);
+    }
+    if (rv == APR_SUCCESS) {
+        chat_auth_found(q, &shown, res);
+    }
+    else if (rv == CHAT_DB_EINPUT) {
+        rv = APR_SUCCESS; /* a name that cannot exist here */
+    }
+    if (rv == APR_SUCCESS && q->user == NULL && shown.via == CHAT_VIA_APACHE) {
+        q->stranger = shown.shown;
+    }
+    return rv;
 }
 
 apr_status_t chat_auth_conversation(const chat_conversation_t **conv,

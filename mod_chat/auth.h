@@ -25,6 +25,34 @@
  */
 apr_status_t chat_auth(chat_request_t *q);
 
+/* What a request shows of itself, before anybody is asked about it. */
+typedef struct {
+    chat_via_t via;
+    const char *shown;    /* Apache's name, or the secret's digest (hex) */
+    apr_int64_t token_id; /* of a bearer token; 0: it named none */
+} chat_shown_t;
+
+/** @return 0 when it shows nothing that could be looked up */
+int chat_auth_shown(chat_shown_t *shown, const chat_request_t *q);
+
+/**
+ * For a statement that answers who it is along with something else: its first
+ * columns are those of the who_… statements.
+ * @param res  one row; fills q->user and q->conversation. With no row, or one
+ *             of another secret, they stay NULL
+ */
+void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
+                     const chat_db_result_t *res);
+
+#define CHAT_AUTH_COLUMNS 13 /* how many the who_… statements have */
+
+/** The account a token was found to belong to lately; its name is for counting
+ * only (known.h). @return NULL when it is not known */
+const char *chat_auth_known(const chat_request_t *q, const chat_shown_t *shown);
+
+/** What a child remembers of a database's tokens; lives in p. */
+struct chat_memory_t *chat_auth_memory(apr_pool_t *p);
+
 /**
  * A conversation named elsewhere than in the path, under the same rule.
  * @param conv  NULL when there is none of that id for the user

@@ -66,43 +66,61 @@ static int read_all(growing_t *b, request_rec *r, apr_off_t max)
     }
 }
 
-/* Refuse; what is left of the body is not worth reading. */
-static int refuse(chat_request_t *q, int status)
+/* What is left of a body that could not be read is not worth reading. */
+static void unreadable(chat_request_t *q, int status)
 {
     q->r->connection->keepalive = AP_CONN_CLOSE;
-    return chat_reply_error(q, status,
-                            status == HTTP_REQUEST_ENTITY_TOO_LARGE
-                                ? "the request is too large"
-                                : "the request's body could not be read");
+    q->body_status = status;
+    q->body_why = status == HTTP_REQUEST_ENTITY_TOO_LARGE
+                      ? "the request is too large"
+                      : "the request's body could not be read";
+}
+
+static void parse(chat_request_t *q, const growing_t *b)
+{
+    request_rec *r = q->r;
+
+    switch (chat_fields_parse(
+        &q->body, chat_media_of(apr_table_get(r->headers_in, "Content-Type")),
+        b->bytes, b->len, &q->body_why, r->pool)) {
+    case CHAT_FIELDS_OK:
+        q->body_status = OK;
+        break;
+    case CHAT_FIELDS_BROKEN:
+        q->body_status = HTTP_BAD_REQUEST;
+        break;
+    case CHAT_FIELDS_SHAPE:
+        q->body_status = HTTP_UNPROCESSABLE_ENTITY;
+        break;
+    case CHAT_FIELDS_MEDIA:
+        q->body_status = HTTP_UNSUPPORTED_MEDIA_TYPE;
+        break;
+    }
+}
+
+int chat_body_take(chat_request_t *q)
+{
+    growing_t b = { NULL, 0, 0 };
+    int status;
+
+    if (!q->body_read) {
+        q->body_read = 1;
+        status = read_all(&b, q->r, q->conf->max_body);
+        if (status != OK) {
+            unreadable(q, status);
+        }
+        else {
+            parse(q, &b);
+        }
+    }
+    return q->body_status == OK;
 }
 
 int chat_body_read(chat_request_t *q, int *answer)
 {
-    request_rec *r = q->r;
-    growing_t b = { NULL, 0, 0 };
-    const char *why = NULL;
-    int status;
-
-    status = read_all(&b, r, q->conf->max_body);
-    if (status != OK) {
-        *answer = refuse(q, status);
-        return 0;
-    }
-    switch (chat_fields_parse(
-        &q->body, chat_media_of(apr_table_get(r->headers_in, "Content-Type")),
-        b.bytes, b.len, &why, r->pool)) {
-    case CHAT_FIELDS_OK:
+    if (chat_body_take(q)) {
         return 1;
-    case CHAT_FIELDS_BROKEN:
-        status = HTTP_BAD_REQUEST;
-        break;
-    case CHAT_FIELDS_SHAPE:
-        status = HTTP_UNPROCESSABLE_ENTITY;
-        break;
-    case CHAT_FIELDS_MEDIA:
-        status = HTTP_UNSUPPORTED_MEDIA_TYPE;
-        break;
     }
-    *answer = chat_reply_error(q, status, why);
+    *answer = chat_reply_error(q, q->body_status, q->body_why);
     return 0;
 }

@@ -8,7 +8,13 @@
 #include "request.h"
 
 /**
- * Read and parse the body into q->body.
+ * Read and parse the body into q->body, unless that was done before.
+ * @return 0 when it cannot be used; nothing was answered yet
+ */
+int chat_body_take(chat_request_t *q);
+
+/**
+ * The same, and refuse the request when it cannot be used.
  * @param answer  what to return to httpd when 0 is returned: the refusal (400,
  *                413, 415 or 422) has been sent
  */

@@ -130,6 +130,30 @@ const chat_dir_t *chat_dir_of(const request_rec *r)
     return ap_get_module_config(r->per_dir_config, &chat_module);
 }
 
+/* The roles as PostgreSQL reads an array: quoted, with what would end the quote
+ * escaped. */
+static const char *staff_list_of(const apr_array_header_t *roles, apr_pool_t *p)
+{
+    const char *list = "";
+    int i;
+
+    for (i = 0; i < roles->nelts; i++) {
+        const char *role = APR_ARRAY_IDX(roles, i, const char *);
+        char *quoted = apr_palloc(p, 2 * strlen(role) + 1);
+        char *to = quoted;
+
+        for (; *role != '\0'; role++) {
+            if (*role == '"' || *role == '\\') {
+                *to++ = '\\';
+            }
+            *to++ = *role;
+        }
+        *to = '\0';
+        list = apr_pstrcat(p, list, i > 0 ? ",\"" : "\"", quoted, "\"", NULL);
+    }
+    return apr_pstrcat(p, "{", list, "}", NULL);
+}
+
 const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
 {
     const char *missing = conf->database == NULL ? "ChatDatabase"
@@ -172,6 +196,7 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
         conf->staff_roles = apr_array_make(p, 1, sizeof(const char *));
         APR_ARRAY_PUSH(conf->staff_roles, const char *) = "admin";
     }
+    conf->staff_list = staff_list_of(conf->staff_roles, p);
     return NULL;
 }
 

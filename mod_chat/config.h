@@ -33,7 +33,7 @@ typedef struct chat_server_t {
     int db_max;                  /* connections of one child */
     apr_interval_time_t db_wait; /* µs for a free connection */
     apr_interval_time_t db_busy; /* µs for another writer's lock */
-    int db_normal; /* SQLite: 1 synchronous=NORMAL, 0 FULL */
+    int db_normal;               /* SQLite: 1 synchronous=NORMAL, 0 FULL */
     const char *htdocs;          /* directory of the pages */
     const chat_push_t *push;
     apr_interval_time_t session_lifetime; /* µs from log-in to its end */
@@ -42,10 +42,12 @@ typedef struct chat_server_t {
     apr_off_t max_body; /* bytes of a request body */
     apr_array_header_t *origins;     /* const char *, canonical */
     apr_array_header_t *staff_roles; /* const char * */
+    const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
 
     /* One per child, see above. */
     chat_db_t *db;
-    struct chat_marks_t *marks; /* sync.c: how far its log is settled */
+    struct chat_memory_t *memory; /* auth.c: whose tokens were seen lately */
+    struct chat_marks_t *marks;   /* sync.c: how far its log is settled */
     struct chat_trigger_t *trigger;
     struct chat_wakeup_t *wakeup;
 } chat_server_t;

@@ -24,6 +24,9 @@ int chat_conversation_show(chat_request_t *q);
 /* message.c */
 int chat_message_list(chat_request_t *q);
 int chat_message_send(chat_request_t *q);
+/* Instead of the steps before these two and themselves (routes.c). */
+int chat_message_list_at_once(chat_request_t *q);
+int chat_message_send_at_once(chat_request_t *q);
 int chat_message_read(chat_request_t *q);
 
 /* typing.c */

@@ -20,6 +20,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
+#include "auth.h"
 #include "chat_module.h"
 #include "config.h"
 #include "handlers.h"
@@ -119,9 +120,11 @@ static apr_status_t give_database(chat_server_t *conf,
     if (twin != NULL) {
         conf->db = twin->db;
         conf->marks = twin->marks;
+        conf->memory = twin->memory;
         return APR_SUCCESS;
     }
     conf->marks = chat_sync_marks(p);
+    conf->memory = chat_auth_memory(p);
     return chat_db_open(&conf->db, &db, &why, p);
 }
 

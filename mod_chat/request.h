@@ -49,6 +49,9 @@ typedef struct {
     int html;              /* the caller would rather have a page than JSON */
     chat_form_t query;
     chat_fields_t body;      /* empty unless a POST */
+    int body_read;           /* it was read; what was wrong is in: */
+    int body_status;         /* OK or the HTTP status of its refusal */
+    const char *body_why;    /* a sentence for that */
     const chat_user_t *user; /* NULL: nobody we know */
     const char *stranger;    /* Apache knows this name, the chat does not */
     const chat_conversation_t *conversation; /* of id; NULL: none of theirs */

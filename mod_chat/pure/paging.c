@@ -38,11 +38,12 @@ static int number_field(apr_int64_t *out, const chat_form_t *query,
 int chat_paging_parse(chat_paging_t *out, const chat_form_t *query,
                       const char **field, const char **why)
 {
-    apr_int64_t page = 1, per_page = 0, before = -1, after = -1;
+    apr_int64_t page = 1, per_page = 0, below = 0, before = -1, after = -1;
 
     *why = "must be a whole number, at least 1";
     if (!number_field(&page, query, "page", 1, field) ||
         !number_field(&per_page, query, "per_page", 1, field) ||
+        !number_field(&below, query, "below", 1, field) ||
         !number_field(&before, query, "before", 1, field)) {
         return 0;
     }
@@ -60,6 +61,7 @@ int chat_paging_parse(chat_paging_t *out, const chat_form_t *query,
                     : per_page > CHAT_PAGE_MAX ? CHAT_PAGE_MAX
                                                : (int)per_page;
     out->page = page < PAGE_LIMIT ? page : PAGE_LIMIT;
+    out->below = page > 1 ? below : 0; /* the first page is the newest */
     out->id = before >= 0 ? before : after;
     out->way = before >= 0  ? CHAT_PAGING_BEFORE
                : after >= 0 ? CHAT_PAGING_AFTER
@@ -75,24 +77,36 @@ apr_int64_t chat_paging_offset(const chat_paging_t *paging)
 /* What all links of one paginator share. */
 typedef struct {
     const chat_paging_t *paging;
-    const char *path;
+    const char *path; /* the inside of a JSON string */
     apr_int64_t last; /* the last page, at least 1 */
     apr_pool_t *p;
 } linker_t;
 
-/* The URL of a page as a JSON string; "null" for one that does not exist. */
+/* The URL of a page as a JSON string; "null" for one that does not exist. The
+ * path is quoted already, and nothing else in it needs to be. */
 static const char *page_url(const linker_t *l, apr_int64_t page)
 {
-    const char *url;
-
     if (page < 1 || page > l->last) {
         return "null";
     }
-    url = l->paging->per_page_given
-              ? apr_psprintf(l->p, "%s?per_page=%d&page=%" APR_INT64_T_FMT,
-                             l->path, l->paging->per_page, page)
-              : apr_psprintf(l->p, "%s?page=%" APR_INT64_T_FMT, l->path, page);
-    return chat_json_quote(url, strlen(url), l->p);
+    return l->paging->per_page_given
+               ? apr_psprintf(l->p,
+                              "\"%s?per_page=%d&page=%" APR_INT64_T_FMT "\"",
+                              l->path, l->paging->per_page, page)
+               : apr_psprintf(l->p, "\"%s?page=%" APR_INT64_T_FMT "\"", l->path,
+                              page);
+}
+
+/* The next page's, which says where that begins: it stays right while messages
+ * arrive, and costs the same however far back it is. */
+static const char *next_url(const linker_t *l, apr_int64_t oldest)
+{
+    const char *url = page_url(l, l->paging->page + 1);
+
+    return oldest == 0 || *url != '"'
+               ? url
+               : apr_psprintf(l->p, "%.*s&below=%" APR_INT64_T_FMT "\"",
+                              (int)strlen(url) - 1, url, oldest);
 }
 
 /* The links between two pages, both included, each with a comma in front. */
@@ -139,8 +153,11 @@ char *chat_paging_json(const chat_paging_t *paging, const chat_page_t *page,
                        apr_pool_t *p)
 {
     apr_int64_t first_row = chat_paging_offset(paging) + 1;
-    linker_t l = { paging, page->path, 1, p };
+    const char *path = chat_json_quote(page->path, strlen(page->path), p);
     const char *from = "null", *to = "null", *prev, *next;
+    linker_t l = { paging, NULL, 1, p };
+
+    l.path = apr_pstrmemdup(p, path + 1, strlen(path) - 2);
 
     if (page->total > 0) {
         l.last = (page->total + paging->per_page - 1) / paging->per_page;
@@ -150,7 +167,7 @@ char *chat_paging_json(const chat_paging_t *paging, const chat_page_t *page,
         to = apr_psprintf(p, "%" APR_INT64_T_FMT, first_row + page->n - 1);
     }
     prev = page_url(&l, paging->page - 1);
-    next = page_url(&l, paging->page + 1);
+    next = next_url(&l, page->oldest);
     return apr_psprintf(
         p,
         "{\"current_page\":%" APR_INT64_T_FMT ",\"data\":%s,"
@@ -162,7 +179,6 @@ char *chat_paging_json(const chat_paging_t *paging, const chat_page_t *page,
         "\"next_page_url\":%s,\"path\":%s,\"per_page\":%d,"
         "\"prev_page_url\":%s,\"to\":%s,\"total\":%" APR_INT64_T_FMT "}",
         paging->page, page->data, page_url(&l, 1), from, l.last,
-        page_url(&l, l.last), prev, page_window(&l), next, next,
-        chat_json_quote(page->path, strlen(page->path), p), paging->per_page,
-        prev, to, page->total);
+        page_url(&l, l.last), prev, page_window(&l), next, next, path,
+        paging->per_page, prev, to, page->total);
 }

@@ -13,6 +13,7 @@
 #include <http_core.h>
 
 #include "auth.h"
+#include "body.h"
 #include "content.h"
 #include "json.h"
 #include "limiter.h"
@@ -151,6 +152,72 @@ static int reply_again(chat_request_t *q, const draft_t *draft)
     return reply_sent(q, chat_db_get(res, 0, SENT_JSON));
 }
 
+/* A staff list, an id as a value and as it must come back: what the statements
+ * that do it all need to say whether the conversation is theirs. */
+#define AT_ONCE_VALUES 5
+
+static void at_once_values(chat_db_value_t *args, const chat_request_t *q,
+                           const chat_shown_t *shown)
+{
+    args[0] = chat_db_text(shown->shown);
+    args[1] = chat_auth_id(q->id);
+    args[2] = chat_db_int(shown->token_id);
+    args[3] = chat_db_text(q->conf->staff_list);
+    args[4] = chat_db_text(q->id);
+}
+
+/* Whether it was done: an id of the wrong kind, a stranger and a conversation
+ * that is not theirs are left to the steps. */
+static int at_once_theirs(chat_request_t *q, const chat_shown_t *shown,
+                          const chat_db_result_t *res, apr_status_t rv)
+{
+    if (rv != APR_SUCCESS) {
+        return 0;
+    }
+    chat_auth_found(q, shown, res);
+    return q->user != NULL && q->conversation != NULL;
+}
+
+/* The same for those who show a token, in one statement, where the engine has
+ * one. A body is read before it is known who sent it, but only for a token that
+ * was good lately. */
+int chat_message_send_at_once(chat_request_t *q)
+{
+    const char *account, *why, *sent;
+    chat_db_value_t args[AT_ONCE_VALUES + 3];
+    chat_db_result_t *res;
+    chat_shown_t shown;
+    draft_t draft;
+    apr_status_t rv;
+
+    if (!chat_db_has("send_bearer", chat_db_engine(q->conf->db)) ||
+        !chat_auth_shown(&shown, q) || shown.via != CHAT_VIA_BEARER) {
+        return DECLINED;
+    }
+    account = chat_auth_known(q, &shown);
+    if (account == NULL || !chat_body_take(q) ||
+        draft_read(&draft, q, &why) != NULL ||
+        chat_limiter_take(q->conf, CHAT_LIMIT_SEND, account, q->r->pool) > 0) {
+        return DECLINED;
+    }
+    at_once_values(args, q, &shown);
+    args[5] = chat_db_text(draft.content);
+    args[6] = chat_db_text(draft.type);
+    args[7] = chat_db_text(draft.client_id);
+    rv = chat_db_query(&res, q->conf->db, "send_bearer", args, 8, q->r->pool);
+    if (!at_once_theirs(q, &shown, res, rv)) {
+        return rv == APR_SUCCESS || rv == CHAT_DB_EINPUT
+                   ? DECLINED
+                   : chat_reply_failed(q, rv, "storing a message");
+    }
+    sent = chat_db_get(res, 0, CHAT_AUTH_COLUMNS);
+    if (sent == NULL) {
+        return reply_again(q, &draft);
+    }
+    chat_wakeup_send(q->conf->wakeup);
+    return reply_sent(q, sent);
+}
+
 /* POST /chat/conversation/{id}/message - content, type, client_id. */
 int chat_message_send(chat_request_t *q)
 {
@@ -210,6 +277,43 @@ const char *chat_message_url(const chat_request_t *q, const char *suffix)
                             q->r);
 }
 
+/* Page `paging` as JSON, its messages being there: n of them, as a JSON list,
+ * newest first. */
+static const char *page_json(const chat_request_t *q,
+                             const chat_paging_t *paging, const char *list,
+                             int n, apr_int64_t oldest, const char *path)
+{
+    chat_page_t page = { list, n, q->conversation->total, oldest, path };
+
+    return chat_paging_json(paging, &page, q->r->pool);
+}
+
+/* The same below a message, however far back it is. */
+static apr_status_t page_below(const char **json, apr_int64_t *newest,
+                               const chat_request_t *q,
+                               const chat_paging_t *paging, const char *path)
+{
+    chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
+                               chat_db_int(paging->below),
+                               chat_db_int(paging->per_page) };
+    chat_db_result_t *res;
+    apr_status_t rv;
+    int n;
+
+    rv = chat_db_query(&res, q->conf->db, "message_before", args, 3,
+                       q->r->pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    n = chat_db_rows(res);
+    if (newest != NULL) {
+        *newest = chat_db_get_int(res, 0, COL_ID, 0);
+    }
+    *json = page_json(q, paging, list_of(res, n, 0, q->r->pool), n,
+                      chat_db_get_int(res, n - 1, COL_ID, 0), path);
+    return APR_SUCCESS;
+}
+
 apr_status_t chat_message_page(const char **json, apr_int64_t *newest,
                                const chat_request_t *q,
                                const chat_paging_t *paging, const char *path)
@@ -217,9 +321,13 @@ apr_status_t chat_message_page(const char **json, apr_int64_t *newest,
     chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
                                chat_db_int(paging->per_page),
                                chat_db_int(chat_paging_offset(paging)) };
-    chat_page_t page = { "[]", 0, q->conversation->total, path };
+    chat_page_t page = { "[]", 0, q->conversation->total, 0, path };
     chat_db_result_t *res;
     apr_status_t rv;
+
+    if (paging->below > 0) {
+        return page_below(json, newest, q, paging, path);
+    }
 
     if (newest != NULL) {
         *newest = 0;
@@ -233,6 +341,7 @@ apr_status_t chat_message_page(const char **json, apr_int64_t *newest,
         }
         page.n = chat_db_rows(res);
         page.data = list_of(res, page.n, 0, q->r->pool);
+        page.oldest = chat_db_get_int(res, page.n - 1, COL_ID, 0);
         if (newest != NULL) {
             *newest = chat_db_get_int(res, 0, COL_ID, 0);
         }
@@ -282,6 +391,48 @@ static apr_status_t around(const char **json, const chat_request_t *q,
         id_or_null(oldest, n > 0 && (more || !back)),
         id_or_null(newest, n > 0 && (more || back)), more ? "true" : "false");
     return APR_SUCCESS;
+}
+
+/* The newest page, and pages below a message, in one statement. */
+int chat_message_list_at_once(chat_request_t *q)
+{
+    enum { N = CHAT_AUTH_COLUMNS, OLDEST, LIST };
+    chat_db_value_t args[AT_ONCE_VALUES + 2];
+    const char *field, *why, *list;
+    chat_db_result_t *res;
+    chat_paging_t paging;
+    chat_shown_t shown;
+    apr_status_t rv;
+
+    if (!chat_db_has("page_bearer", chat_db_engine(q->conf->db)) ||
+        !chat_auth_shown(&shown, q) || shown.via == CHAT_VIA_APACHE ||
+        !chat_paging_parse(&paging, &q->query, &field, &why) ||
+        paging.way != CHAT_PAGING_PAGE ||
+        (paging.page > 1 && paging.below == 0)) {
+        return DECLINED;
+    }
+    at_once_values(args, q, &shown);
+    args[5] = chat_db_int(paging.below > 0 ? paging.below : APR_INT64_MAX);
+    args[6] = chat_db_int(paging.per_page);
+    rv = shown.via == CHAT_VIA_BEARER
+             ? chat_db_query(&res, q->conf->db, "page_bearer", args, 7,
+                             q->r->pool)
+             : chat_db_query(&res, q->conf->db, "page_session", args, 7,
+                             q->r->pool);
+    if (!at_once_theirs(q, &shown, res, rv)) {
+        return rv == APR_SUCCESS || rv == CHAT_DB_EINPUT
+                   ? DECLINED
+                   : chat_reply_failed(q, rv, "reading messages");
+    }
+    list = chat_db_get(res, 0, LIST);
+    return chat_reply(
+        q, HTTP_OK,
+        page_json(q, &paging,
+                  list != NULL ? apr_pstrcat(q->r->pool, "[", list, "]", NULL)
+                               : "[]",
+                  (int)chat_db_get_int(res, 0, N, 0),
+                  chat_db_get_int(res, 0, OLDEST, 0),
+                  chat_message_url(q, "/messages")));
 }
 
 /* GET /chat/conversation/{id}/messages - history, newest first, by page or by

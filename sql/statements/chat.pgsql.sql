@@ -265,6 +265,126 @@ WITH wanted AS (
 )
 SELECT count(*) FROM marked HAVING count(*) > 0
 
+-- --- who it is, and what they want, in one statement (message.c) ------------------
+-- For the requests that come most. The columns begin as those of who_bearer; values
+-- are $1 the digest, $2 conversation id, $3 the token's id or 0, $4 the staff's
+-- roles as an array, $5 the conversation's id as the path says it: an id that the
+-- database would write otherwise is no conversation. Nothing is done for strangers.
+
+-- $6 text, $7 type, $8 client_id or NULL.  The last column is the message, NULL
+-- when the client_id was used before
+-- :name send_bearer pgsql
+WITH me AS (
+    SELECT u.id, u.name, u.email, u.role, chat_person_json(u) AS json,
+           json_build_object('id', u.id, 'name', u.name, 'email', u.email,
+                             'role', u.role) AS me_json,
+           t.token AS digest, NULL AS csrf,
+           floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
+                                    - t.last_used_at))::bigint AS idle,
+           c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
+           EXISTS (SELECT 1 FROM chat_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+               AS member,
+           c.patient_id, c.doctor_id
+    FROM personal_access_tokens t
+    JOIN chat_users u ON u.id = t.tokenable_id
+    LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
+    WHERE t.token = $1 AND u.active
+      AND t.tokenable_type = 'App\Models\User'
+      AND ($3::bigint = 0 OR t.id = $3)
+      AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
+), sent AS (
+    INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
+                          client_id, created_at, updated_at)
+    SELECT me.id,
+           CASE WHEN me.patient_id = me.id
+                THEN coalesce(me.doctor_id, me.patient_id)
+                ELSE coalesce(me.patient_id, me.doctor_id) END,
+           me.talk, $6, $7, $8, now() AT TIME ZONE 'UTC',
+           now() AT TIME ZONE 'UTC'
+    FROM me
+    WHERE me.talk IS NOT NULL
+      AND (me.member = 1 OR me.role = ANY ($4::text[]))
+    ON CONFLICT DO NOTHING
+    RETURNING *
+)
+SELECT me.id, me.name, me.email, me.role, me.json, me.me_json, me.digest, me.csrf,
+       me.idle, me.talk, me.talk_json, me.message_count, me.member,
+       (SELECT chat_message_json(sent::messages, u)
+        FROM sent JOIN chat_users u ON u.id = sent.from_user_id)
+FROM me
+
+-- $6 below this message id, $7 limit.  Then come how many, the oldest one's id, and
+-- their JSON, newest first
+-- :name page_bearer pgsql
+WITH me AS (
+    SELECT u.id, u.name, u.email, u.role, chat_person_json(u) AS json,
+           json_build_object('id', u.id, 'name', u.name, 'email', u.email,
+                             'role', u.role) AS me_json,
+           t.token AS digest, NULL AS csrf,
+           floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
+                                    - t.last_used_at))::bigint AS idle,
+           c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
+           EXISTS (SELECT 1 FROM chat_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+               AS member,
+           c.patient_id, c.doctor_id
+    FROM personal_access_tokens t
+    JOIN chat_users u ON u.id = t.tokenable_id
+    LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
+    WHERE t.token = $1 AND u.active
+      AND t.tokenable_type = 'App\Models\User'
+      AND ($3::bigint = 0 OR t.id = $3)
+      AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
+)
+SELECT me.id, me.name, me.email, me.role, me.json, me.me_json, me.digest, me.csrf,
+       me.idle, me.talk, me.talk_json, me.message_count, me.member,
+       page.n, page.oldest, page.list
+FROM me
+CROSS JOIN LATERAL (
+    SELECT count(*) AS n, min(x.id) AS oldest,
+           string_agg(x.json, ',' ORDER BY x.id DESC) AS list
+    FROM (SELECT m.id, chat_message_json(m, u)::text AS json
+          FROM messages m
+          JOIN chat_users u ON u.id = m.from_user_id
+          WHERE m.request_id = me.talk AND m.id < $6 AND m.deleted_at IS NULL
+            AND (me.member = 1 OR me.role = ANY ($4::text[]))
+          ORDER BY m.id DESC
+          LIMIT $7) AS x) AS page
+
+-- :name page_session pgsql
+WITH me AS (
+    SELECT u.id, u.name, u.email, u.role, chat_person_json(u) AS json,
+           json_build_object('id', u.id, 'name', u.name, 'email', u.email,
+                             'role', u.role) AS me_json,
+           s.token_hash AS digest, s.csrf_token AS csrf,
+           floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
+                                    - s.last_seen_at))::bigint AS idle,
+           c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
+           EXISTS (SELECT 1 FROM chat_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+               AS member
+    FROM chat_sessions s
+    JOIN chat_users u ON u.id = s.user_id
+    LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
+    WHERE s.token_hash = $1 AND u.active AND $3::bigint = 0
+      AND s.expires_at > now() AT TIME ZONE 'UTC'
+)
+SELECT me.id, me.name, me.email, me.role, me.json, me.me_json, me.digest, me.csrf,
+       me.idle, me.talk, me.talk_json, me.message_count, me.member,
+       page.n, page.oldest, page.list
+FROM me
+CROSS JOIN LATERAL (
+    SELECT count(*) AS n, min(x.id) AS oldest,
+           string_agg(x.json, ',' ORDER BY x.id DESC) AS list
+    FROM (SELECT m.id, chat_message_json(m, u)::text AS json
+          FROM messages m
+          JOIN chat_users u ON u.id = m.from_user_id
+          WHERE m.request_id = me.talk AND m.id < $6 AND m.deleted_at IS NULL
+            AND (me.member = 1 OR me.role = ANY ($4::text[]))
+          ORDER BY m.id DESC
+          LIMIT $7) AS x) AS page
+
 -- --- catching up (sync.c) ------------------------------------------------------------
 
 -- The last column is younger than every transaction that may still bring an id up

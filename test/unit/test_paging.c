@@ -47,10 +47,12 @@ static const char *parse(chat_paging_t *paging, const char *query)
     return field;
 }
 
+static apr_int64_t oldest_id; /* of the next paginator's page */
+
 /* The paginator of a page of `n` messages among `total`, parsed again. */
 static json_t *paginator(const char *query, int n, apr_int64_t total)
 {
-    chat_page_t page = { "[]", n, total, PATH };
+    chat_page_t page = { "[]", n, total, oldest_id, PATH };
     chat_paging_t paging;
     const char *text, *why;
     json_t *json;
@@ -258,6 +260,30 @@ static void many_pages_are_shown_as_a_window(void **state)
         "Next &raquo;");
 }
 
+static void the_next_page_begins_below_this_ones_last_message(void **state)
+{
+    chat_paging_t paging;
+    json_t *json;
+
+    (void)state;
+    oldest_id = 481;
+    json = paginator("per_page=5&page=2", 5, 30);
+    assert_string_equal(text(json, "next_page_url"),
+                        PATH "?per_page=5&page=3&below=481");
+    assert_string_equal(text(json, "prev_page_url"),
+                        PATH "?per_page=5&page=1");
+    assert_true(is_null(paginator("per_page=5&page=6", 5, 30),
+                        "next_page_url"));
+    oldest_id = 0;
+    assert_null(parse(&paging, "page=3&below=481"));
+    assert_int_equal(paging.way, CHAT_PAGING_PAGE);
+    assert_int_equal(paging.below, 481);
+    assert_null(parse(&paging, "page=1&below=481"));
+    assert_int_equal(paging.below, 0);
+    assert_string_equal(parse(&paging, "page=3&below=0"), "below");
+    assert_string_equal(parse(&paging, "page=3&below=x"), "below");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_page_behind_the_end_is_empty_and_leads_nowhere),
         cmocka_unit_test(the_largest_page_number_does_not_overflow),
         cmocka_unit_test(many_pages_are_shown_as_a_window),
+        cmocka_unit_test(the_next_page_begins_below_this_ones_last_message),
     };
 
     return cmocka_run_group_tests(tests, open_pool, close_pool);

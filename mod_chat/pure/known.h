@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * known.h - whose tokens we have seen lately.
+ *
+ * A message is stored by the same statement that says whose token it came with
+ * (message.c), but how often that person may send has to be asked before it.
+ * So a child remembers, for tokens the database has accepted, whose they were.
+ * This decides under which name something is counted and nothing else: whether
+ * a token is still good only the database says.
+ *
+ * A table of fixed size; a token that falls into a taken place drives the older
+ * one out, which costs that one a statement more. Pure; the caller locks.
+ */
+#ifndef CHAT_KNOWN_H
+#define CHAT_KNOWN_H
+
+#include "path.h"
+
+#define CHAT_KNOWN_PLACES 1024 /* tokens remembered at most; 132 kB */
+#define CHAT_KNOWN_DIGEST 64   /* letters of a SHA-256 in hex */
+
+typedef struct {
+    struct {
+        char digest[CHAT_KNOWN_DIGEST]; /* of the token; no NUL behind it */
+        char user[CHAT_ID_SIZE];        /* "": the place is free */
+    } places[CHAT_KNOWN_PLACES];
+} chat_known_t; /* all zero at first */
+
+/** Remember it. A digest of another length, or an id too long, is not. */
+void chat_known_note(chat_known_t *known, const char *digest, const char *user);
+
+/**
+ * Whose token it was.
+ * @param user  CHAT_ID_SIZE bytes
+ * @return 0 when it is not known
+ */
+int chat_known_find(const chat_known_t *known, const char *digest, char *user);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_known.c - whose tokens were seen lately.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "known.h"
+
+/* The first eight letters choose the place. */
+#define A "00000001aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A2 "00000001aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"
+#define B "00000002bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static chat_known_t known;
+
+static int clear(void **state)
+{
+    (void)state;
+    memset(&known, 0, sizeof(known));
+    return 0;
+}
+
+static void a_token_is_its_owners(void **state)
+{
+    char user[CHAT_ID_SIZE];
+
+    (void)state;
+    assert_false(chat_known_find(&known, A, user));
+    chat_known_note(&known, A, "7");
+    chat_known_note(&known, B, "0b6c1a6e-0000-4000-8000-000000000000");
+    assert_true(chat_known_find(&known, A, user));
+    assert_string_equal(user, "7");
+    assert_true(chat_known_find(&known, B, user));
+    assert_string_equal(user, "0b6c1a6e-0000-4000-8000-000000000000");
+}
+
+static void two_tokens_of_one_place_are_not_confused(void **state)
+{
+    char user[CHAT_ID_SIZE];
+
+    (void)state;
+    chat_known_note(&known, A, "7");
+    assert_false(chat_known_find(&known, A2, user));
+    chat_known_note(&known, A2, "8");
+    assert_false(chat_known_find(&known, A, user));
+    assert_true(chat_known_find(&known, A2, user));
+    assert_string_equal(user, "8");
+}
+
+static void what_is_no_digest_or_no_id_is_not_kept(void **state)
+{
+    char user[CHAT_ID_SIZE], longest[CHAT_ID_SIZE + 1];
+
+    (void)state;
+    memset(longest, 'x', CHAT_ID_SIZE);
+    longest[CHAT_ID_SIZE] = '\0';
+    chat_known_note(&known, "short", "7");
+    chat_known_note(&known, "G" A, "7");
+    assert_false(chat_known_find(&known, "short", user));
+    chat_known_note(&known, A, "");
+    chat_known_note(&known, A, longest);
+    assert_false(chat_known_find(&known, A, user));
+    longest[CHAT_ID_SIZE - 1] = '\0';
+    chat_known_note(&known, A, longest);
+    assert_true(chat_known_find(&known, A, user));
+    assert_string_equal(user, longest);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_token_is_its_owners, clear),
+        cmocka_unit_test_setup(two_tokens_of_one_place_are_not_confused, clear),
+        cmocka_unit_test_setup(what_is_no_digest_or_no_id_is_not_kept, clear),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
