@@ -189,7 +189,7 @@ void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
 {
     const char *digest = chat_db_get(res, 0, COL_DIGEST);
 
-    if (chat_db_rows(res) != 1 ||
+    if (chat_db_rows(res) == 0 ||
         (shown->via != CHAT_VIA_APACHE &&
          (digest == NULL ||
           !chat_secret_equal(digest, strlen(digest), shown->shown,

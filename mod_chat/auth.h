@@ -38,7 +38,7 @@ int chat_auth_shown(chat_shown_t *shown, const chat_request_t *q);
 /**
  * For a statement that answers who it is along with something else: its first
  * columns are those of the who_… statements.
- * @param res  one row; fills q->user and q->conversation. With no row, or one
+ * @param res  its first row counts; fills q->user and q->conversation. With no row, or one
  *             of another secret, they stay NULL
  */
 void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,

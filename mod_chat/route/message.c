@@ -19,12 +19,23 @@
 #include "limiter.h"
 #include "message.h"
 #include "reply.h"
+#include "shape.h"
 #include "wakeup.h"
 
 #define MARK_MAX 500 /* message_ids in one request */
 
-/* The columns of message_page, _before and _after. */
-enum { COL_ID, COL_JSON };
+/* The columns of a statement that gives messages. */
+enum {
+    COL_ID,
+    COL_CONTENT,
+    COL_TYPE,
+    COL_CLIENT_ID,
+    COL_USER_ID, /* as JSON */
+    COL_NAME,
+    COL_ROLE,
+    COL_CREATED,
+    COL_READ
+};
 
 /* A message as it was sent to us. */
 typedef struct {
@@ -118,22 +129,47 @@ static const char *draft_read(draft_t *draft, const chat_request_t *q,
     return *why != NULL ? "client_id" : NULL;
 }
 
-static int reply_sent(chat_request_t *q, const char *message)
+/* A row as a message of the request's conversation. */
+static chat_message_t message_of(const chat_request_t *q,
+                                 const chat_db_result_t *res, int row)
 {
-    return chat_reply(q, HTTP_CREATED,
-                      apr_pstrcat(q->r->pool, "{\"message\":", message,
-                                  ",\"status\":\"sent\"}", NULL));
+    chat_message_t m = { .id = chat_db_get(res, row, COL_ID),
+                         .content = chat_db_get(res, row, COL_CONTENT),
+                         .type = chat_db_get(res, row, COL_TYPE),
+                         .client_id = chat_db_get(res, row, COL_CLIENT_ID),
+                         .user_id = chat_db_get(res, row, COL_USER_ID),
+                         .conversation = q->conversation->id_json,
+                         .created_at = chat_db_get(res, row, COL_CREATED),
+                         .read_at = chat_db_get(res, row, COL_READ),
+                         .name = chat_db_get(res, row, COL_NAME),
+                         .role = chat_db_get(res, row, COL_ROLE) };
+
+    return m;
+}
+
+static int reply_sent(chat_request_t *q, const chat_message_t *m)
+{
+    static const char before[] = "{\"message\":";
+    static const char after[] = ",\"status\":\"sent\"}";
+    char *json = apr_palloc(q->r->pool, sizeof(before) + chat_shape_size(m) +
+                                            sizeof(after));
+    char *to = json;
+
+    memcpy(to, before, sizeof(before) - 1);
+    to = chat_shape_message(to + sizeof(before) - 1, m);
+    memcpy(to, after, sizeof(after));
+    return chat_reply(q, HTTP_CREATED, json);
 }
 
 /* Nothing was inserted, because this client_id has been used: a retry gets the
  * first answer again, another message under the same id is a mistake. */
 static int reply_again(chat_request_t *q, const draft_t *draft)
 {
-    enum { SENT_CONTENT, SENT_TYPE, SENT_JSON };
     chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
                                chat_auth_id(q->user->id),
                                chat_db_text(draft->client_id) };
     chat_db_result_t *res;
+    chat_message_t m;
     apr_status_t rv;
 
     rv = chat_db_query(&res, q->conf->db, "message_sent", args, 3, q->r->pool);
@@ -144,12 +180,13 @@ static int reply_again(chat_request_t *q, const draft_t *draft)
         /* The conversation went away between the check and the insert. */
         return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
     }
-    if (strcmp(chat_db_get(res, 0, SENT_CONTENT), draft->content) != 0 ||
-        strcmp(chat_db_get(res, 0, SENT_TYPE), draft->type) != 0) {
+    m = message_of(q, res, 0);
+    if (strcmp(m.content, draft->content) != 0 ||
+        strcmp(m.type, draft->type) != 0) {
         return chat_reply_error(q, HTTP_CONFLICT,
                                 "another message has this client_id");
     }
-    return reply_sent(q, chat_db_get(res, 0, SENT_JSON));
+    return reply_sent(q, &m);
 }
 
 /* A staff list, an id as a value and as it must come back: what the statements
@@ -183,10 +220,12 @@ static int at_once_theirs(chat_request_t *q, const chat_shown_t *shown,
  * was good lately. */
 int chat_message_send_at_once(chat_request_t *q)
 {
-    const char *account, *why, *sent;
+    enum { SENT_USER = CHAT_AUTH_COLUMNS, SENT_ID, SENT_CREATED };
     chat_db_value_t args[AT_ONCE_VALUES + 3];
+    const char *account, *why;
     chat_db_result_t *res;
     chat_shown_t shown;
+    chat_message_t m;
     draft_t draft;
     apr_status_t rv;
 
@@ -210,12 +249,20 @@ int chat_message_send_at_once(chat_request_t *q)
                    ? DECLINED
                    : chat_reply_failed(q, rv, "storing a message");
     }
-    sent = chat_db_get(res, 0, CHAT_AUTH_COLUMNS);
-    if (sent == NULL) {
+    m = (chat_message_t){ .id = chat_db_get(res, 0, SENT_ID),
+                          .content = draft.content,
+                          .type = draft.type,
+                          .client_id = draft.client_id,
+                          .user_id = chat_db_get(res, 0, SENT_USER),
+                          .conversation = q->conversation->id_json,
+                          .created_at = chat_db_get(res, 0, SENT_CREATED),
+                          .name = q->user->name,
+                          .role = q->user->role };
+    if (m.id == NULL) {
         return reply_again(q, &draft);
     }
     chat_wakeup_send(q->conf->wakeup);
-    return reply_sent(q, sent);
+    return reply_sent(q, &m);
 }
 
 /* POST /chat/conversation/{id}/message - content, type, client_id. */
@@ -225,6 +272,7 @@ int chat_message_send(chat_request_t *q)
     chat_db_value_t args[5];
     chat_db_result_t *res;
     apr_uint32_t wait;
+    chat_message_t m;
     draft_t draft;
     apr_status_t rv;
 
@@ -250,23 +298,37 @@ int chat_message_send(chat_request_t *q)
         return reply_again(q, &draft);
     }
     chat_wakeup_send(q->conf->wakeup);
-    return reply_sent(q, chat_db_get(res, 0, 0));
+    m = message_of(q, res, 0);
+    return reply_sent(q, &m);
 }
 
 /* --- history -----------------------------------------------------------------
  */
 
-/* The rows' JSON as a list: the first n of them, or the same backwards. */
-static const char *list_of(const chat_db_result_t *res, int n, int backwards,
-                           apr_pool_t *p)
+/* Messages as a JSON list: n rows from row `first` on, or these backwards. */
+static const char *list_of(const chat_request_t *q, const chat_db_result_t *res,
+                           int first, int n, int backwards)
 {
-    apr_array_header_t *parts = apr_array_make(p, n, sizeof(const char *));
+    chat_message_t *list = apr_palloc(q->r->pool,
+                                      ((apr_size_t)n + 1) * sizeof(*list));
+    apr_size_t size = sizeof("[]");
+    char *json, *to;
+    int i;
 
-    for (int i = 0; i < n; i++) {
-        APR_ARRAY_PUSH(parts, const char *) = chat_db_get(
-            res, backwards ? n - 1 - i : i, COL_JSON);
+    for (i = 0; i < n; i++) {
+        list[i] = message_of(q, res, first + (backwards ? n - 1 - i : i));
+        size += chat_shape_size(&list[i]) + 1;
     }
-    return apr_pstrcat(p, "[", apr_array_pstrcat(p, parts, ','), "]", NULL);
+    json = to = apr_palloc(q->r->pool, size);
+    *to++ = '[';
+    for (i = 0; i < n; i++) {
+        if (i > 0) {
+            *to++ = ',';
+        }
+        to = chat_shape_message(to, &list[i]);
+    }
+    memcpy(to, "]", 2);
+    return json;
 }
 
 const char *chat_message_url(const chat_request_t *q, const char *suffix)
@@ -309,7 +371,7 @@ static apr_status_t page_below(const char **json, apr_int64_t *newest,
     if (newest != NULL) {
         *newest = chat_db_get_int(res, 0, COL_ID, 0);
     }
-    *json = page_json(q, paging, list_of(res, n, 0, q->r->pool), n,
+    *json = page_json(q, paging, list_of(q, res, 0, n, 0), n,
                       chat_db_get_int(res, n - 1, COL_ID, 0), path);
     return APR_SUCCESS;
 }
@@ -328,7 +390,6 @@ apr_status_t chat_message_page(const char **json, apr_int64_t *newest,
     if (paging->below > 0) {
         return page_below(json, newest, q, paging, path);
     }
-
     if (newest != NULL) {
         *newest = 0;
     }
@@ -340,7 +401,7 @@ apr_status_t chat_message_page(const char **json, apr_int64_t *newest,
             return rv;
         }
         page.n = chat_db_rows(res);
-        page.data = list_of(res, page.n, 0, q->r->pool);
+        page.data = list_of(q, res, 0, page.n, 0);
         page.oldest = chat_db_get_int(res, page.n - 1, COL_ID, 0);
         if (newest != NULL) {
             *newest = chat_db_get_int(res, 0, COL_ID, 0);
@@ -387,7 +448,7 @@ static apr_status_t around(const char **json, const chat_request_t *q,
         q->r->pool,
         "{\"data\":%s,\"per_page\":%d,\"next_before\":%s,\"next_after\":%s,"
         "\"has_more\":%s}",
-        list_of(res, n, !back, q->r->pool), paging->per_page,
+        list_of(q, res, 0, n, !back), paging->per_page,
         id_or_null(oldest, n > 0 && (more || !back)),
         id_or_null(newest, n > 0 && (more || back)), more ? "true" : "false");
     return APR_SUCCESS;
@@ -396,13 +457,13 @@ static apr_status_t around(const char **json, const chat_request_t *q,
 /* The newest page, and pages below a message, in one statement. */
 int chat_message_list_at_once(chat_request_t *q)
 {
-    enum { N = CHAT_AUTH_COLUMNS, OLDEST, LIST };
     chat_db_value_t args[AT_ONCE_VALUES + 2];
-    const char *field, *why, *list;
+    const char *field, *why;
     chat_db_result_t *res;
     chat_paging_t paging;
     chat_shown_t shown;
     apr_status_t rv;
+    int n;
 
     if (!chat_db_has("page_bearer", chat_db_engine(q->conf->db)) ||
         !chat_auth_shown(&shown, q) || shown.via == CHAT_VIA_APACHE ||
@@ -424,14 +485,11 @@ int chat_message_list_at_once(chat_request_t *q)
                    ? DECLINED
                    : chat_reply_failed(q, rv, "reading messages");
     }
-    list = chat_db_get(res, 0, LIST);
+    n = chat_db_rows(res) - 1; /* the first row says who it is */
     return chat_reply(
         q, HTTP_OK,
-        page_json(q, &paging,
-                  list != NULL ? apr_pstrcat(q->r->pool, "[", list, "]", NULL)
-                               : "[]",
-                  (int)chat_db_get_int(res, 0, N, 0),
-                  chat_db_get_int(res, 0, OLDEST, 0),
+        page_json(q, &paging, list_of(q, res, 1, n, 0), n,
+                  n > 0 ? chat_db_get_int(res, n, COL_ID, 0) : 0,
                   chat_message_url(q, "/messages")));
 }
 

@@ -203,17 +203,20 @@ WITH sent AS (
     ON CONFLICT DO NOTHING
     RETURNING *
 )
-SELECT chat_message_json(sent::messages, u)
-FROM sent JOIN chat_users u ON u.id = sent.from_user_id
+SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
+       m.created_at, m.read_at
+FROM sent AS m JOIN chat_users u ON u.id = m.from_user_id
 
 -- :name message_sent pgsql
-SELECT m.body, m.type, chat_message_json(m, u)
+SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
+       m.created_at, m.read_at
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.from_user_id = $2 AND m.client_id = $3
 
 -- :name message_page pgsql
-SELECT m.id, chat_message_json(m, u)
+SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
+       m.created_at, m.read_at
 FROM (SELECT id FROM messages
       WHERE request_id = $1 AND deleted_at IS NULL
       ORDER BY id DESC LIMIT $2 OFFSET $3) AS k
@@ -222,7 +225,8 @@ JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY m.id DESC
 
 -- :name message_before pgsql
-SELECT m.id, chat_message_json(m, u)
+SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
+       m.created_at, m.read_at
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.id < $2 AND m.deleted_at IS NULL
@@ -230,7 +234,8 @@ ORDER BY m.id DESC
 LIMIT $3
 
 -- :name message_after pgsql
-SELECT m.id, chat_message_json(m, u)
+SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
+       m.created_at, m.read_at
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.id > $2 AND m.deleted_at IS NULL
@@ -266,18 +271,17 @@ WITH wanted AS (
 SELECT count(*) FROM marked HAVING count(*) > 0
 
 -- --- who it is, and what they want, in one statement (message.c) ------------------
--- For the requests that come most. The columns begin as those of who_bearer; values
--- are $1 the digest, $2 conversation id, $3 the token's id or 0, $4 the staff's
--- roles as an array, $5 the conversation's id as the path says it: an id that the
--- database would write otherwise is no conversation. Nothing is done for strangers.
+-- For the requests that come most. The columns begin as those of who_bearer, what
+-- these requests have no use for being NULL; values are $1 the digest, $2
+-- conversation id, $3 the token's id or 0, $4 the staff's roles as an array, $5 the
+-- conversation's id as the path says it: an id that the database would write
+-- otherwise is no conversation. Nothing is done for strangers.
 
--- $6 text, $7 type, $8 client_id or NULL.  The last column is the message, NULL
--- when the client_id was used before
+-- $6 text, $7 type, $8 client_id or NULL.  Then the sender's id as JSON and the
+-- message's id and created_at, which are NULL when the client_id was used before
 -- :name send_bearer pgsql
 WITH me AS (
-    SELECT u.id, u.name, u.email, u.role, chat_person_json(u) AS json,
-           json_build_object('id', u.id, 'name', u.name, 'email', u.email,
-                             'role', u.role) AS me_json,
+    SELECT u.id, u.name, u.role, to_json(u.id) AS id_json,
            t.token AS digest, NULL AS csrf,
            floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
                                     - t.last_used_at))::bigint AS idle,
@@ -306,29 +310,25 @@ WITH me AS (
     WHERE me.talk IS NOT NULL
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
     ON CONFLICT DO NOTHING
-    RETURNING *
+    RETURNING id, created_at
 )
-SELECT me.id, me.name, me.email, me.role, me.json, me.me_json, me.digest, me.csrf,
-       me.idle, me.talk, me.talk_json, me.message_count, me.member,
-       (SELECT chat_message_json(sent::messages, u)
-        FROM sent JOIN chat_users u ON u.id = sent.from_user_id)
-FROM me
+SELECT me.id, me.name, NULL, me.role, NULL, NULL, me.digest, me.csrf, me.idle,
+       me.talk, me.talk_json, me.message_count, me.member,
+       me.id_json, sent.id, sent.created_at
+FROM me LEFT JOIN sent ON true
 
--- $6 below this message id, $7 limit.  Then come how many, the oldest one's id, and
--- their JSON, newest first
+-- $6 below this message id, $7 limit.  The first row says who; those that follow
+-- are the messages, newest first, with the columns of message_page
 -- :name page_bearer pgsql
-WITH me AS (
-    SELECT u.id, u.name, u.email, u.role, chat_person_json(u) AS json,
-           json_build_object('id', u.id, 'name', u.name, 'email', u.email,
-                             'role', u.role) AS me_json,
+WITH me AS MATERIALIZED (
+    SELECT u.id, u.name, u.role, to_json(u.id) AS id_json,
            t.token AS digest, NULL AS csrf,
            floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
                                     - t.last_used_at))::bigint AS idle,
            c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
            EXISTS (SELECT 1 FROM chat_members m
                    WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
-               AS member,
-           c.patient_id, c.doctor_id
+               AS member
     FROM personal_access_tokens t
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
@@ -337,26 +337,27 @@ WITH me AS (
       AND ($3::bigint = 0 OR t.id = $3)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 )
-SELECT me.id, me.name, me.email, me.role, me.json, me.me_json, me.digest, me.csrf,
-       me.idle, me.talk, me.talk_json, me.message_count, me.member,
-       page.n, page.oldest, page.list
+SELECT me.id::text, me.name::text, NULL, me.role::text, NULL, NULL,
+       me.digest::text, me.csrf::text, me.idle::text, me.talk::text,
+       me.talk_json::text, me.message_count::text, me.member::text
+FROM me
+UNION ALL
+SELECT page.*, NULL, NULL, NULL, NULL
 FROM me
 CROSS JOIN LATERAL (
-    SELECT count(*) AS n, min(x.id) AS oldest,
-           string_agg(x.json, ',' ORDER BY x.id DESC) AS list
-    FROM (SELECT m.id, chat_message_json(m, u)::text AS json
-          FROM messages m
-          JOIN chat_users u ON u.id = m.from_user_id
-          WHERE m.request_id = me.talk AND m.id < $6 AND m.deleted_at IS NULL
-            AND (me.member = 1 OR me.role = ANY ($4::text[]))
-          ORDER BY m.id DESC
-          LIMIT $7) AS x) AS page
+    SELECT m.id::text, m.body, m.type::text, m.client_id,
+           to_json(m.from_user_id)::text, u.name::text, u.role::text,
+           m.created_at::text, m.read_at::text
+    FROM messages m
+    JOIN chat_users u ON u.id = m.from_user_id
+    WHERE m.request_id = me.talk AND m.id < $6 AND m.deleted_at IS NULL
+      AND (me.member = 1 OR me.role = ANY ($4::text[]))
+    ORDER BY m.id DESC
+    LIMIT $7) AS page
 
 -- :name page_session pgsql
-WITH me AS (
-    SELECT u.id, u.name, u.email, u.role, chat_person_json(u) AS json,
-           json_build_object('id', u.id, 'name', u.name, 'email', u.email,
-                             'role', u.role) AS me_json,
+WITH me AS MATERIALIZED (
+    SELECT u.id, u.name, u.role, to_json(u.id) AS id_json,
            s.token_hash AS digest, s.csrf_token AS csrf,
            floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
                                     - s.last_seen_at))::bigint AS idle,
@@ -370,20 +371,23 @@ WITH me AS (
     WHERE s.token_hash = $1 AND u.active AND $3::bigint = 0
       AND s.expires_at > now() AT TIME ZONE 'UTC'
 )
-SELECT me.id, me.name, me.email, me.role, me.json, me.me_json, me.digest, me.csrf,
-       me.idle, me.talk, me.talk_json, me.message_count, me.member,
-       page.n, page.oldest, page.list
+SELECT me.id::text, me.name::text, NULL, me.role::text, NULL, NULL,
+       me.digest::text, me.csrf::text, me.idle::text, me.talk::text,
+       me.talk_json::text, me.message_count::text, me.member::text
+FROM me
+UNION ALL
+SELECT page.*, NULL, NULL, NULL, NULL
 FROM me
 CROSS JOIN LATERAL (
-    SELECT count(*) AS n, min(x.id) AS oldest,
-           string_agg(x.json, ',' ORDER BY x.id DESC) AS list
-    FROM (SELECT m.id, chat_message_json(m, u)::text AS json
-          FROM messages m
-          JOIN chat_users u ON u.id = m.from_user_id
-          WHERE m.request_id = me.talk AND m.id < $6 AND m.deleted_at IS NULL
-            AND (me.member = 1 OR me.role = ANY ($4::text[]))
-          ORDER BY m.id DESC
-          LIMIT $7) AS x) AS page
+    SELECT m.id::text, m.body, m.type::text, m.client_id,
+           to_json(m.from_user_id)::text, u.name::text, u.role::text,
+           m.created_at::text, m.read_at::text
+    FROM messages m
+    JOIN chat_users u ON u.id = m.from_user_id
+    WHERE m.request_id = me.talk AND m.id < $6 AND m.deleted_at IS NULL
+      AND (me.member = 1 OR me.role = ANY ($4::text[]))
+    ORDER BY m.id DESC
+    LIMIT $7) AS page
 
 -- --- catching up (sync.c) ------------------------------------------------------------
 

@@ -5,8 +5,8 @@
 -- with other tables only writes other views. README.md in the folder above
 -- describes both.
 --
--- What goes out as JSON is made here: SQL knows whether an id is a number or a
--- text, and a message has one shape wherever it is shown (schema.sqlite.sql).
+-- Whether an id is a number or a text only SQL knows: it gives ids as JSON. A
+-- message has one shape wherever it is shown (schema.sqlite.sql).
 
 -- --- who is asking (auth.c) ----------------------------------------------------
 -- One statement says who it is and, when the path names a conversation, whether
@@ -249,6 +249,9 @@ FROM chat_conversations c
 WHERE c.id = $1
 
 -- --- messages (message.c) ----------------------------------------------------------
+-- Those that give messages have nine columns, of which pure/shape.c makes JSON: id,
+-- text, type, client_id, the author's id as JSON, name and role, created_at,
+-- read_at.
 
 -- Sent to the other one; to the patient when staff writes, or while there is no
 -- doctor yet. No row comes back when the sender has used the client_id before.
@@ -266,41 +269,33 @@ FROM chat_conversations c
 JOIN chat_users u ON u.id = $1
 WHERE c.id = $2
 ON CONFLICT DO NOTHING
-RETURNING json_object(
-    'id', id, 'content', CAST(body AS TEXT), 'type', CAST(type AS TEXT), 'client_id', CAST(client_id AS TEXT),
-    'user_id', from_user_id, 'consultation_id', request_id,
-    'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', created_at),
-    'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', read_at),
-    'user', json((SELECT json_object('id', u.id, 'name', CAST(u.name AS TEXT),
-                                     'role', CAST(u.role AS TEXT))
-                  FROM chat_users u WHERE u.id = from_user_id)))
+RETURNING id, CAST(body AS TEXT), CAST(type AS TEXT),
+    CAST(client_id AS TEXT), json_quote(from_user_id),
+    (SELECT CAST(u.name AS TEXT) FROM chat_users u WHERE u.id = from_user_id),
+    (SELECT CAST(u.role AS TEXT) FROM chat_users u WHERE u.id = from_user_id),
+    strftime('%Y-%m-%dT%H:%M:%fZ', created_at),
+    strftime('%Y-%m-%dT%H:%M:%fZ', read_at)
 
 -- What a retried POST sent the first time.
--- $1 conversation, $2 sender, $3 client_id.  Columns: text, type, JSON
+-- $1 conversation, $2 sender, $3 client_id
 -- :name message_sent sqlite
-SELECT m.body, m.type,
-       json_object(
-           'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
-           'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
-           'consultation_id', m.request_id,
-           'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-           'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'role', CAST(u.role AS TEXT)))
+SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
+       CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
+       CAST(u.name AS TEXT), CAST(u.role AS TEXT),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.from_user_id = $2 AND m.client_id = $3
 
 -- The ids come from the index alone, so that a far page costs little.
--- $1 conversation, $2 limit, $3 offset.  Columns: id, JSON; newest first
+-- $1 conversation, $2 limit, $3 offset.  Newest first
 -- :name message_page sqlite
-SELECT m.id,
-       json_object(
-           'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
-           'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
-           'consultation_id', m.request_id,
-           'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-           'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'role', CAST(u.role AS TEXT)))
+SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
+       CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
+       CAST(u.name AS TEXT), CAST(u.role AS TEXT),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
 FROM (SELECT id FROM messages
       WHERE request_id = $1 AND deleted_at IS NULL
       ORDER BY id DESC LIMIT $2 OFFSET $3) AS k
@@ -308,32 +303,26 @@ JOIN messages m ON m.id = k.id
 JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY m.id DESC
 
--- $1 conversation, $2 message id, $3 limit.  Columns as above; newest first
+-- $1 conversation, $2 message id, $3 limit.  Newest first
 -- :name message_before sqlite
-SELECT m.id,
-       json_object(
-           'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
-           'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
-           'consultation_id', m.request_id,
-           'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-           'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'role', CAST(u.role AS TEXT)))
+SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
+       CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
+       CAST(u.name AS TEXT), CAST(u.role AS TEXT),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.id < $2 AND m.deleted_at IS NULL
 ORDER BY m.id DESC
 LIMIT $3
 
--- Those that follow at once. Columns as above; oldest first
+-- Those that follow at once. Oldest first
 -- :name message_after sqlite
-SELECT m.id,
-       json_object(
-           'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
-           'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
-           'consultation_id', m.request_id,
-           'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-           'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'role', CAST(u.role AS TEXT)))
+SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
+       CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
+       CAST(u.name AS TEXT), CAST(u.role AS TEXT),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.id > $2 AND m.deleted_at IS NULL

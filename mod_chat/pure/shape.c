@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shape.c - rows as JSON; see shape.h. */
+#include "shape.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "json.h"
+
+static int are_digits(const char *s, int n)
+{
+    for (; n > 0; n--, s++) {
+        if (*s < '0' || *s > '9') {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* "YYYY-MM-DD HH:MM:SS" */
+static int is_time(const char *s)
+{
+    return strlen(s) >= 19 && are_digits(s, 4) && s[4] == '-' &&
+           are_digits(s + 5, 2) && s[7] == '-' && are_digits(s + 8, 2) &&
+           (s[10] == ' ' || s[10] == 'T') && are_digits(s + 11, 2) &&
+           s[13] == ':' && are_digits(s + 14, 2) && s[16] == ':' &&
+           are_digits(s + 17, 2);
+}
+
+static int is_utc(const char *zone)
+{
+    return *zone == '\0' || strcmp(zone, "Z") == 0 ||
+           strcmp(zone, "+00") == 0 || strcmp(zone, "+00:00") == 0;
+}
+
+int chat_shape_time(char *out, const char *text)
+{
+    apr_size_t digits = 0;
+
+    if (text == NULL || !is_time(text)) {
+        return 0;
+    }
+    memcpy(out, text, 19);
+    memcpy(out + 19, ".000Z", 6);
+    out[10] = 'T';
+    text += 19;
+    if (*text == '.') {
+        digits = strspn(++text, "0123456789");
+        memcpy(out + 20, text, digits < 3 ? digits : 3);
+        text += digits;
+    }
+    return is_utc(text);
+}
+
+/* One key and its value. */
+typedef enum { TEXT, RAW, TIME } kind_t;
+
+typedef struct {
+    const char *before; /* what stands before the value */
+    kind_t kind;
+    apr_size_t at; /* of the text in chat_message_t */
+} part_t;
+
+/* The object, in its order: written between these are the values. */
+/* clang-format off */
+static const part_t parts[] = {
+    { "{\"id\":",              RAW,  offsetof(chat_message_t, id) },
+    { ",\"content\":",         TEXT, offsetof(chat_message_t, content) },
+    { ",\"type\":",            TEXT, offsetof(chat_message_t, type) },
+    { ",\"client_id\":",       TEXT, offsetof(chat_message_t, client_id) },
+    { ",\"user_id\":",         RAW,  offsetof(chat_message_t, user_id) },
+    { ",\"consultation_id\":", RAW,  offsetof(chat_message_t, conversation) },
+    { ",\"created_at\":",      TIME, offsetof(chat_message_t, created_at) },
+    { ",\"read_at\":",         TIME, offsetof(chat_message_t, read_at) },
+    { ",\"user\":{\"id\":",    RAW,  offsetof(chat_message_t, user_id) },
+    { ",\"name\":",            TEXT, offsetof(chat_message_t, name) },
+    { ",\"role\":",            TEXT, offsetof(chat_message_t, role) },
+};
+/* clang-format on */
+#define NPARTS (sizeof(parts) / sizeof(parts[0]))
+#define LAST "}}"
+
+static const char *value_of(const chat_message_t *m, const part_t *part)
+{
+    const char *text;
+
+    memcpy(&text, (const char *)m + part->at, sizeof(text));
+    return text;
+}
+
+apr_size_t chat_shape_size(const chat_message_t *m)
+{
+    apr_size_t size = sizeof(LAST), i;
+
+    for (i = 0; i < NPARTS; i++) {
+        const char *text = value_of(m, &parts[i]);
+
+        size += strlen(parts[i].before);
+        size += text == NULL            ? strlen("null")
+                : parts[i].kind == TEXT ? chat_json_size(text, strlen(text))
+                : parts[i].kind == TIME ? CHAT_SHAPE_TIME + 2
+                                        : strlen(text);
+    }
+    return size;
+}
+
+static char *put(char *to, const char *text, apr_size_t len)
+{
+    memcpy(to, text, len);
+    return to + len;
+}
+
+char *chat_shape_message(char *to, const chat_message_t *m)
+{
+    char time[CHAT_SHAPE_TIME];
+    apr_size_t i;
+
+    for (i = 0; i < NPARTS; i++) {
+        const char *text = value_of(m, &parts[i]);
+
+        to = put(to, parts[i].before, strlen(parts[i].before));
+        if (text != NULL && parts[i].kind == TEXT) {
+            to = chat_json_put(to, text, strlen(text));
+        }
+        else if (text != NULL && parts[i].kind == RAW) {
+            to = put(to, text, strlen(text));
+        }
+        else if (text != NULL && chat_shape_time(time, text)) {
+            *to++ = '"';
+            to = put(to, time, strlen(time));
+            *to++ = '"';
+        }
+        else {
+            to = put(to, "null", 4);
+        }
+    }
+    return put(to, LAST, strlen(LAST));
+}
