@@ -51,7 +51,8 @@ LEFT JOIN chat_conversations c ON c.id = $2
 WHERE u.active
   AND u.id = coalesce((SELECT x.id FROM chat_users x
                        WHERE lower(x.email) = lower($1)),
-                      (SELECT min(x.id) FROM chat_users x WHERE x.name = $1
+                      (SELECT (array_agg(x.id))[1] FROM chat_users x
+                       WHERE x.name = $1
                        HAVING count(*) = 1))
 
 -- :name conversation_of pgsql

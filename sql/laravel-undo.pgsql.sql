@@ -1,0 +1,75 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- Takes away what laravel.pgsql.sql added, and nothing else: the application's
+-- tables and rows are as if it had never been there. Messages that were written
+-- through mod_chat stay, they are the application's; the event log, browser
+-- sessions and the senders' client_id go.
+--
+--   psql -v ON_ERROR_STOP=1 -f laravel-undo.pgsql.sql postgresql://…/application
+--
+-- Stop mod_chat and chat-push first. May be run again. personal_access_tokens goes
+-- only when laravel.pgsql.sql made it, with the tokens in it. What is ours has a
+-- name that begins with chat_ or a comment that begins with "mod_chat:"; on the
+-- stand-alone schema, where nothing is marked so, nothing is done.
+
+BEGIN;
+SET LOCAL client_min_messages = warning; -- not what IF EXISTS passes over
+
+DO $$
+DECLARE
+    ours record;
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = to_regclass('treatment_requests')
+          AND attname = 'message_count' AND NOT attisdropped
+          AND col_description(attrelid, attnum) LIKE 'mod_chat:%') THEN
+        RAISE WARNING 'laravel.pgsql.sql has not been run here: nothing to undo';
+        RETURN;
+    END IF;
+
+    DROP TRIGGER IF EXISTS messages_sent ON messages;
+    DROP TRIGGER IF EXISTS messages_removed ON messages;
+    DROP TRIGGER IF EXISTS messages_recounted ON messages;
+    DROP TRIGGER IF EXISTS messages_read ON messages;
+    DROP TRIGGER IF EXISTS treatment_requests_updated ON treatment_requests;
+    DROP TRIGGER IF EXISTS treatment_plans_event ON treatment_plans;
+    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
+
+    FOR ours IN
+        SELECT oid::regprocedure AS signature FROM pg_proc
+        WHERE proname IN ('messages_sent', 'messages_recounted', 'messages_read',
+                          'conversation_updated', 'treatment_plans_event',
+                          'chat_events_pruned', 'chat_event_write', 'chat_time',
+                          'chat_person_json', 'chat_message_json',
+                          'chat_plan_json')
+          AND pg_function_is_visible(oid)
+        -- chat_message_json calls chat_time, but only its text knows
+    LOOP
+        EXECUTE format('DROP FUNCTION %s', ours.signature);
+    END LOOP;
+    DROP VIEW IF EXISTS chat_members, chat_conversations, chat_counters,
+                        chat_users;
+
+    DROP INDEX IF EXISTS chat_messages_history, chat_messages_unread,
+                         chat_messages_client_id, chat_users_email,
+                         chat_users_name, chat_patients_user, chat_doctors_user,
+                         chat_requests_patient, chat_dispatch_doctor,
+                         chat_dispatch_accepted, chat_tokens_token;
+
+    FOR ours IN
+        SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute
+        WHERE attrelid IN (to_regclass('messages'),
+                           to_regclass('treatment_requests'))
+          AND attnum > 0 AND NOT attisdropped
+          AND col_description(attrelid, attnum) LIKE 'mod_chat:%'
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP COLUMN %I', ours.tab, ours.col);
+    END LOOP;
+    IF obj_description(to_regclass('personal_access_tokens'), 'pg_class')
+       LIKE 'mod_chat:%' THEN
+        DROP TABLE personal_access_tokens;
+    END IF;
+END $$;
+
+COMMIT;

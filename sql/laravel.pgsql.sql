@@ -1,0 +1,711 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- Adapts an existing Laravel database on PostgreSQL 13 or later: users with
+-- patients and doctors as profiles, treatment_requests, the accepted doctor in
+-- treatment_request_doctors, messages, treatment_plans, personal_access_tokens;
+-- UUID or integer keys. README.md beside this file explains it.
+--
+--   psql -v ON_ERROR_STOP=1 -f laravel.pgsql.sql postgresql://…/application
+--
+-- Run it as the role that owns the application's tables, with its search_path. It
+-- only adds: columns, indexes, views, functions, triggers, tables of its own. It
+-- may be run again; laravel-undo.pgsql.sql takes all of it away. Everything is one
+-- transaction, and what is missing is said before anything changes.
+--
+-- WHAT IS OURS has a name that begins with chat_ or a comment that begins with
+-- "mod_chat:"; the undo goes by these.
+--
+-- TYPES. What depends on the application's columns (the type of its ids, whether a
+-- column is there) is made by EXECUTE; the rest is schema.pgsql.sql's, word for
+-- word. The views name only columns they need, because a column that a view names
+-- cannot change its type while the view is there.
+
+BEGIN;
+SET LOCAL client_min_messages = warning; -- not what IF EXISTS passes over
+
+-- --- what has to be there ------------------------------------------------------------
+
+-- Whether a table of the search_path has a column. Gone again before COMMIT.
+CREATE OR REPLACE FUNCTION chat_has(tab text, col text) RETURNS boolean
+LANGUAGE sql STABLE
+AS $$ SELECT EXISTS (
+    SELECT FROM pg_attribute
+    WHERE attrelid = to_regclass(tab) AND attname = col
+      AND attnum > 0 AND NOT attisdropped) $$;
+
+DO $$
+DECLARE
+    lacking text;
+BEGIN
+    SELECT string_agg(
+               CASE WHEN to_regclass(tab) IS NULL THEN 'the table ' || tab
+                    ELSE 'the column ' || tab || '.' || col END,
+               ', ' ORDER BY nr)
+    INTO lacking
+    FROM (SELECT min(nr) AS nr, tab,
+                 CASE WHEN to_regclass(tab) IS NOT NULL THEN col END AS col
+          FROM (SELECT need.ordinality AS nr,
+                       split_part(need.name, '.', 1) AS tab,
+                       split_part(need.name, '.', 2) AS col
+                FROM unnest(ARRAY[
+                    'users.id', 'users.name', 'users.email',
+                    'users.password', 'users.role',
+                    'patients.id', 'patients.user_id',
+                    'doctors.id', 'doctors.user_id',
+                    'treatment_requests.id', 'treatment_requests.patient_id',
+                    'treatment_requests.title', 'treatment_requests.status',
+                    'treatment_requests.created_at',
+                    'treatment_requests.updated_at',
+                    'treatment_request_doctors.id',
+                    'treatment_request_doctors.treatment_request_id',
+                    'treatment_request_doctors.doctor_id',
+                    'treatment_request_doctors.status',
+                    'messages.id', 'messages.from_user_id',
+                    'messages.to_user_id', 'messages.request_id',
+                    'messages.body', 'messages.read_at',
+                    'messages.created_at', 'messages.updated_at'])
+                    WITH ORDINALITY AS need (name, ordinality)) AS split
+          WHERE NOT chat_has(tab, col)
+          GROUP BY 2, 3) AS missing;
+    IF lacking IS NOT NULL THEN
+        RAISE EXCEPTION 'mod_chat cannot adapt this database: it lacks %',
+            lacking
+            USING HINT = 'Does the search_path name the application''s schema?';
+    END IF;
+
+    -- One type for all ids of people, one for all of conversations.
+    SELECT string_agg(format('%s is %s, but %s is %s', a.name, a.type,
+                             b.name, b.type), '; ')
+    INTO lacking
+    FROM (VALUES ('users.id', 'patients.user_id'),
+                 ('users.id', 'doctors.user_id'),
+                 ('users.id', 'messages.from_user_id'),
+                 ('users.id', 'messages.to_user_id'),
+                 ('users.id', 'personal_access_tokens.tokenable_id'),
+                 ('patients.id', 'treatment_requests.patient_id'),
+                 ('treatment_requests.id', 'messages.request_id'),
+                 ('treatment_requests.id',
+                  'treatment_request_doctors.treatment_request_id')
+         ) AS pair (one, other)
+    CROSS JOIN LATERAL (
+        SELECT pair.one AS name, format_type(atttypid, NULL) AS type
+        FROM pg_attribute
+        WHERE attrelid = to_regclass(split_part(pair.one, '.', 1))
+          AND attname = split_part(pair.one, '.', 2)) AS a
+    CROSS JOIN LATERAL (
+        SELECT pair.other AS name, format_type(atttypid, NULL) AS type
+        FROM pg_attribute
+        WHERE attrelid = to_regclass(split_part(pair.other, '.', 1))
+          AND attname = split_part(pair.other, '.', 2)) AS b
+    WHERE (a.type = 'uuid' OR b.type = 'uuid'
+           OR a.type NOT IN ('bigint', 'integer')
+           OR b.type NOT IN ('bigint', 'integer'))
+      AND NOT (a.type = 'uuid' AND b.type = 'uuid');
+    IF lacking IS NOT NULL THEN
+        RAISE EXCEPTION
+            'mod_chat knows UUIDs and integers as ids, of one kind: %', lacking;
+    END IF;
+
+    SELECT string_agg(format('%s.%s is %s', attrelid::regclass, attname,
+                             format_type(atttypid, atttypmod)), '; ')
+    INTO lacking
+    FROM pg_attribute
+    WHERE attrelid IN (to_regclass('messages'),
+                       to_regclass('treatment_requests'))
+      AND attname IN ('created_at', 'updated_at', 'read_at')
+      AND atttypid <> 'timestamp'::regtype;
+    IF lacking IS NOT NULL THEN
+        RAISE EXCEPTION
+            'mod_chat knows timestamps without a zone, in UTC, only: %', lacking;
+    END IF;
+
+    -- Columns we would add and the application has already, as its own.
+    SELECT string_agg(name, ', ') INTO lacking
+    FROM (VALUES ('messages', 'client_id'),
+                 ('treatment_requests', 'message_count')) AS ours (tab, col)
+    CROSS JOIN LATERAL (SELECT tab || '.' || col AS name, (
+        SELECT col_description(attrelid, attnum) FROM pg_attribute
+        WHERE attrelid = to_regclass(tab) AND attname = col
+          AND NOT attisdropped) AS mark) AS there
+    WHERE chat_has(tab, col) AND coalesce(mark, '') NOT LIKE 'mod_chat:%';
+    IF lacking IS NOT NULL THEN
+        RAISE EXCEPTION
+            'mod_chat needs %, which the application has for itself', lacking;
+    END IF;
+END $$;
+
+-- --- columns -------------------------------------------------------------------------
+-- Each with a mark, by which the undo knows it. A table is locked only when it
+-- lacks one: until COMMIT nobody writes then, so the counters start right.
+
+DO $$
+BEGIN
+    IF NOT chat_has('messages', 'client_id') THEN
+        ALTER TABLE messages ADD COLUMN client_id text;
+        COMMENT ON COLUMN messages.client_id IS
+            'mod_chat: the sender''s own name for it; a retried POST finds it';
+    END IF;
+    IF NOT chat_has('messages', 'type') THEN
+        ALTER TABLE messages
+            ADD COLUMN type varchar(255) NOT NULL DEFAULT 'text';
+        COMMENT ON COLUMN messages.type IS 'mod_chat: kind of message';
+    END IF;
+    IF NOT chat_has('messages', 'deleted_at') THEN
+        ALTER TABLE messages ADD COLUMN deleted_at timestamp(0);
+        COMMENT ON COLUMN messages.deleted_at IS 'mod_chat: not shown any more';
+    END IF;
+    IF NOT chat_has('treatment_requests', 'message_count') THEN
+        LOCK TABLE messages IN SHARE MODE;
+        ALTER TABLE treatment_requests
+            ADD COLUMN message_count bigint NOT NULL DEFAULT 0;
+        COMMENT ON COLUMN treatment_requests.message_count IS
+            'mod_chat: messages not deleted; triggers keep it';
+        UPDATE treatment_requests r SET message_count = counted.n
+        FROM (SELECT request_id, count(*) AS n FROM messages
+              WHERE request_id IS NOT NULL AND deleted_at IS NULL
+              GROUP BY request_id) AS counted
+        WHERE r.id = counted.request_id;
+    END IF;
+END $$;
+
+-- --- who is asking -----------------------------------------------------------------
+
+DO $$
+DECLARE
+    person text := (SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+                    WHERE attrelid = 'users'::regclass AND attname = 'id');
+BEGIN
+    -- Sanctum's table, when the application has none. token is the SHA-256 of the
+    -- plain text, in hex.
+    IF to_regclass('personal_access_tokens') IS NULL THEN
+        EXECUTE format(
+            'CREATE TABLE personal_access_tokens (
+                 id bigserial PRIMARY KEY,
+                 tokenable_type varchar(255) NOT NULL,
+                 tokenable_id %s NOT NULL,
+                 name varchar(255) NOT NULL,
+                 token varchar(64) NOT NULL UNIQUE,
+                 abilities text,
+                 last_used_at timestamp(0),
+                 expires_at timestamp(0),
+                 created_at timestamp(0),
+                 updated_at timestamp(0))', person);
+        CREATE INDEX personal_access_tokens_tokenable_type_tokenable_id_index
+            ON personal_access_tokens (tokenable_type, tokenable_id);
+        COMMENT ON TABLE personal_access_tokens IS
+            'mod_chat: bearer tokens, as Sanctum keeps them';
+    END IF;
+
+    -- Browsers that are logged in. token_hash is the SHA-256 of the cookie, in hex.
+    EXECUTE format(
+        'CREATE TABLE IF NOT EXISTS chat_sessions (
+             token_hash text PRIMARY KEY,
+             user_id %s NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+             csrf_token text NOT NULL,
+             created_at timestamp(3) NOT NULL
+                 DEFAULT (now() AT TIME ZONE ''UTC''),
+             last_seen_at timestamp(3) NOT NULL
+                 DEFAULT (now() AT TIME ZONE ''UTC''),
+             expires_at timestamp(3) NOT NULL,
+             address text,
+             user_agent text
+         ) WITH (fillfactor = 70)', person);
+END $$;
+CREATE INDEX IF NOT EXISTS chat_sessions_user ON chat_sessions (user_id);
+CREATE INDEX IF NOT EXISTS chat_sessions_expires
+    ON chat_sessions (expires_at);
+
+-- --- indexes -------------------------------------------------------------------------
+
+-- History, newest first, by keyset on id (created_at has whole seconds).
+CREATE INDEX IF NOT EXISTS chat_messages_history ON messages (request_id, id);
+-- Unread counts: holds unread rows only, so it stays small.
+CREATE INDEX IF NOT EXISTS chat_messages_unread
+    ON messages (to_user_id, request_id)
+    WHERE read_at IS NULL AND deleted_at IS NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS chat_messages_client_id
+    ON messages (request_id, from_user_id, client_id)
+    WHERE client_id IS NOT NULL;
+-- Logging in by address, whatever its letters' case.
+CREATE INDEX IF NOT EXISTS chat_users_email ON users (lower(email));
+
+-- From people to conversations and back, where the application has no index that
+-- does it.
+DO $$
+DECLARE
+    want record;
+BEGIN
+    FOR want IN
+        SELECT * FROM (VALUES
+            ('chat_users_name', 'users', 'name'),
+            ('chat_patients_user', 'patients', 'user_id'),
+            ('chat_doctors_user', 'doctors', 'user_id'),
+            ('chat_requests_patient', 'treatment_requests', 'patient_id'),
+            ('chat_dispatch_doctor', 'treatment_request_doctors', 'doctor_id'),
+            ('chat_tokens_token', 'personal_access_tokens', 'token')
+        ) AS list (name, tab, col)
+    LOOP
+        CONTINUE WHEN EXISTS (
+            SELECT FROM pg_index i
+            JOIN pg_class x ON x.oid = i.indexrelid
+            JOIN pg_am am ON am.oid = x.relam AND am.amname = 'btree'
+            JOIN pg_attribute a ON a.attrelid = i.indrelid
+                               AND a.attnum = i.indkey[0]
+            WHERE i.indrelid = to_regclass(want.tab) AND a.attname = want.col
+              AND i.indpred IS NULL AND i.indisvalid);
+        EXECUTE format('CREATE INDEX %I ON %I (%I)',
+                       want.name, want.tab, want.col);
+    END LOOP;
+END $$;
+
+-- --- the views -----------------------------------------------------------------------
+-- What mod_chat reads people and conversations from. Texts are cast, so that the
+-- views stay the same whatever lengths and enums the application gives them.
+--
+-- The doctor of a conversation is the one who accepted first: the application may
+-- let several accept, and then a conversation still has one row and one doctor. A
+-- profile that is deleted is nobody's any more.
+
+DO $$
+DECLARE
+    -- "x.deleted_at IS NULL" where there is such a column
+    alive text[] := ARRAY(
+        SELECT CASE WHEN chat_has(tab, 'deleted_at')
+                    THEN short || '.deleted_at IS NULL' ELSE 'true' END
+        FROM (VALUES (1, 'users', 'u'), (2, 'patients', 'p'),
+                     (3, 'doctors', 'd'), (4, 'treatment_requests', 'r')
+             ) AS list (nr, tab, short) ORDER BY nr);
+    first text := CASE WHEN chat_has('treatment_request_doctors',
+                                     'responded_at')
+                       THEN 'x.responded_at, x.id' ELSE 'x.id' END;
+    doctor text;
+    several bigint;
+BEGIN
+    EXECUTE format(
+        'CREATE INDEX IF NOT EXISTS chat_dispatch_accepted
+             ON treatment_request_doctors (treatment_request_id, %s)
+             WHERE status = ''accepted''', replace(first, 'x.', ''));
+    EXECUTE format(
+        'SELECT count(*) FROM (
+             SELECT FROM treatment_request_doctors
+             WHERE status = ''accepted'' GROUP BY treatment_request_id
+             HAVING count(*) > 1) AS many') INTO several;
+    IF several > 0 THEN
+        RAISE WARNING '% treatment requests have several doctors that accepted: '
+            'the first of each is the one who chats', several;
+    END IF;
+
+    EXECUTE format(
+        'CREATE OR REPLACE VIEW chat_users AS
+         SELECT u.id, u.name::text AS name, u.email::text AS email,
+                u.password::text AS password, u.role::text AS role,
+                %s AS locale, %s AND %s AS active
+         FROM users u',
+        CASE WHEN chat_has('users', 'locale')
+             THEN 'u.locale::text' ELSE '''en''::text' END,
+        alive[1],
+        CASE WHEN chat_has('users', 'status')
+             THEN 'coalesce(u.status::text, '''')
+                   NOT IN (''suspended'', ''inactive'')'
+             ELSE 'true' END);
+
+    -- Of treatment_request_doctors x and doctors d, for the request r.
+    doctor := format(
+        'FROM treatment_request_doctors x JOIN doctors d ON d.id = x.doctor_id
+         WHERE x.treatment_request_id = r.id AND x.status = ''accepted''
+           AND %s ORDER BY %s LIMIT 1', alive[3], first);
+    EXECUTE format(
+        'CREATE OR REPLACE VIEW chat_conversations AS
+         SELECT r.id, r.title::text AS title, r.status::text AS status,
+                (SELECT p.user_id FROM patients p
+                 WHERE p.id = r.patient_id AND %s) AS patient_id,
+                (SELECT d.user_id %s) AS doctor_id,
+                r.message_count, r.created_at, r.updated_at
+         FROM treatment_requests r
+         WHERE %s', alive[2], doctor, alive[4]);
+
+    -- Who is patient and doctor in one is there once.
+    EXECUTE format(
+        'CREATE OR REPLACE VIEW chat_members AS
+         SELECT r.id AS conversation_id, p.user_id, ''patient'' AS role
+         FROM treatment_requests r
+         JOIN patients p ON p.id = r.patient_id AND %s
+         WHERE %s
+         UNION ALL
+         SELECT r.id, e.user_id, ''doctor''
+         FROM treatment_requests r
+         JOIN treatment_request_doctors y
+           ON y.treatment_request_id = r.id AND y.status = ''accepted''
+         JOIN doctors e ON e.id = y.doctor_id
+         LEFT JOIN patients p ON p.id = r.patient_id AND %s
+         WHERE %s AND y.id = (SELECT x.id %s)
+           AND e.user_id IS DISTINCT FROM p.user_id',
+        alive[2], alive[4], alive[2], alive[4], doctor);
+END $$;
+
+-- Deleted ones too: they may come back. Plain columns of one table, so that an
+-- UPDATE of the view is one of the table; it takes the row lock.
+CREATE OR REPLACE VIEW chat_counters AS
+SELECT id, message_count, updated_at
+FROM treatment_requests;
+
+-- --- plans -------------------------------------------------------------------------
+-- The shape clients know; what the application has not is null. Without the table
+-- or its main columns there are no events of plans.
+
+DO $$
+BEGIN
+    IF NOT (chat_has('treatment_plans', 'id')
+            AND chat_has('treatment_plans', 'title')
+            AND chat_has('treatment_plans', 'status')
+            AND chat_has('treatment_plans', 'doctor_id')
+            AND chat_has('treatment_plans', 'treatment_request_id')) THEN
+        RAISE WARNING 'treatment_plans is not there, or not in the shape this '
+            'script knows: plans will raise no events';
+        RETURN;
+    END IF;
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION chat_plan_json(p treatment_plans)
+         RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
+         AS $f$
+             SELECT json_build_object(
+                 ''id'', p.id, ''title'', p.title, ''status'', p.status,
+                 ''description'', %s,
+                 ''price_cents'', %s, ''currency'', %s,
+                 ''duration_days'', %s,
+                 ''doctor_id'',
+                 (SELECT d.user_id FROM doctors d WHERE d.id = p.doctor_id),
+                 ''consultation_id'', p.treatment_request_id)
+         $f$',
+        CASE WHEN chat_has('treatment_plans', 'description')
+             THEN 'p.description' ELSE 'NULL' END,
+        CASE WHEN chat_has('treatment_plans', 'total_cost')
+             THEN 'round(p.total_cost * 100)::bigint' ELSE 'NULL' END,
+        CASE WHEN chat_has('treatment_plans', 'currency')
+             THEN 'p.currency' ELSE 'NULL' END,
+        CASE WHEN chat_has('treatment_plans', 'estimated_duration_days')
+             THEN 'p.estimated_duration_days' ELSE 'NULL' END);
+END $$;
+
+-- >>> shared ------------------------------------------------------------------------
+-- From here to the other mark, schema.pgsql.sql and laravel.pgsql.sql are the same
+-- word for word; a site with tables of its own runs this part behind its views.
+-- It names chat_users, chat_conversations, chat_members, chat_counters, messages,
+-- and no other table; ids have the types that the views give them.
+
+-- --- the event log -----------------------------------------------------------------
+-- Append-only; written by triggers and by nobody else. chat-push reads it upwards
+-- by id, GET /chat/sync by conversation and id.
+
+DO $$
+BEGIN
+    EXECUTE format(
+        'CREATE TABLE IF NOT EXISTS chat_events (
+             id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+             event text NOT NULL,        -- ''MessageSent'', …
+             conversation_id %s NOT NULL,
+             channels json NOT NULL,     -- list of channel names
+             payload json NOT NULL,      -- object: the data but id and cursor
+             created_at timestamp(3) NOT NULL
+                 DEFAULT (now() AT TIME ZONE ''UTC'')
+         ) WITH (autovacuum_vacuum_scale_factor = 0,
+                 autovacuum_vacuum_threshold = 5000)',
+        (SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+         WHERE attrelid = 'chat_conversations'::regclass AND attname = 'id'));
+END $$;
+CREATE INDEX IF NOT EXISTS chat_events_conversation
+    ON chat_events (conversation_id, id);
+
+-- One row: the name of this log, part of every cursor. A database that is made
+-- anew has another, so old cursors are found out. And the last id that retention
+-- took: the lowest id there says nothing, because the one before it may still be
+-- under way.
+CREATE TABLE IF NOT EXISTS chat_log (
+    one integer PRIMARY KEY CHECK (one = 1),
+    epoch text NOT NULL,
+    pruned_to bigint NOT NULL DEFAULT 0
+);
+INSERT INTO chat_log (one, epoch)
+VALUES (1, substr(replace(gen_random_uuid()::text, '-', ''), 1, 16))
+ON CONFLICT DO NOTHING;
+
+-- Whoever deletes events, by age or all of them.
+CREATE OR REPLACE FUNCTION chat_events_pruned() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        UPDATE chat_log SET pruned_to = coalesce(pg_sequence_last_value(
+            pg_get_serial_sequence('chat_events', 'id')::regclass), 0);
+    ELSE
+        UPDATE chat_log SET pruned_to = gone.id
+        FROM (SELECT max(id) AS id FROM old_rows) AS gone
+        WHERE gone.id > pruned_to;
+    END IF;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS chat_events_pruned ON chat_events;
+CREATE TRIGGER chat_events_pruned AFTER DELETE ON chat_events
+REFERENCING OLD TABLE AS old_rows
+FOR EACH STATEMENT EXECUTE FUNCTION chat_events_pruned();
+
+DROP TRIGGER IF EXISTS chat_events_emptied ON chat_events;
+CREATE TRIGGER chat_events_emptied AFTER TRUNCATE ON chat_events
+FOR EACH STATEMENT EXECUTE FUNCTION chat_events_pruned();
+
+-- --- shapes ------------------------------------------------------------------------
+-- SQL functions of one expression, which PostgreSQL writes into the statement
+-- that calls them.
+
+-- A time in RFC 3339.
+CREATE OR REPLACE FUNCTION chat_time(t timestamp) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT to_char(t, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
+
+CREATE OR REPLACE FUNCTION chat_time(t timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT to_char(t AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
+
+CREATE OR REPLACE FUNCTION chat_person_json(u chat_users) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT json_build_object('id', u.id, 'name', u.name, 'role', u.role) $$;
+
+CREATE OR REPLACE FUNCTION chat_message_json(m messages, u chat_users)
+RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT json_build_object(
+        'id', m.id, 'content', m.body, 'type', m.type,
+        'client_id', m.client_id, 'user_id', m.from_user_id,
+        'consultation_id', m.request_id,
+        'created_at', chat_time(m.created_at),
+        'read_at', chat_time(m.read_at),
+        'user', json_build_object('id', u.id, 'name', u.name, 'role', u.role))
+$$;
+
+-- --- writing events ------------------------------------------------------------------
+
+-- A name for the log: what triggers call. The channels are the conversation's and
+-- its members'. The caller holds the conversation's row lock.
+CREATE OR REPLACE FUNCTION chat_event_write(
+    name text, conversation chat_conversations.id%TYPE, data json)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT name, conversation,
+           ('["private-conversation.' || conversation || '"'
+            || coalesce((SELECT string_agg(
+                             ',"private-user.' || m.user_id || '"', '')
+                         FROM chat_members m
+                         WHERE m.conversation_id = conversation), '')
+            || ']')::json,
+           data;
+    -- mod_chat wakes chat-push itself. NOTIFY would make all commits of the
+    -- cluster go one by one, so it is for other programs' rows only.
+    IF current_setting('application_name') <> 'mod_chat' THEN
+        NOTIFY chat_events;
+    END IF;
+END $$;
+
+-- --- triggers: messages --------------------------------------------------------------
+-- A message without a conversation, or one that is deleted already, is a row like
+-- any other and raises no event: a foreign writer is never refused.
+
+-- Runs for every message: two statements, the first of which takes the row lock.
+CREATE OR REPLACE FUNCTION messages_sent() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.created_at IS NULL THEN
+        NEW.created_at := now() AT TIME ZONE 'UTC';
+        UPDATE messages SET created_at = NEW.created_at WHERE id = NEW.id;
+    END IF;
+    UPDATE chat_counters
+    SET message_count = message_count + 1,
+        updated_at = now() AT TIME ZONE 'UTC'
+    WHERE id = NEW.request_id;
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'MessageSent', c.id,
+           ('["private-conversation.' || c.id
+            || '","private-user.' || NEW.to_user_id
+            || CASE WHEN NEW.from_user_id <> NEW.to_user_id
+                    THEN '","private-user.' || NEW.from_user_id ELSE '' END
+            || coalesce((SELECT string_agg(
+                             '","private-user.' || m.user_id, '')
+                         FROM chat_members m
+                         WHERE m.conversation_id = NEW.request_id
+                           AND m.user_id <> NEW.from_user_id
+                           AND m.user_id <> NEW.to_user_id), '')
+            || '"]')::json,
+           json_build_object(
+               'message', chat_message_json(NEW, u),
+               'consultation',
+               json_build_object('id', c.id, 'status', c.status))
+    FROM chat_conversations c
+    LEFT JOIN chat_users u ON u.id = NEW.from_user_id
+    WHERE c.id = NEW.request_id;
+    IF current_setting('application_name') <> 'mod_chat' THEN
+        NOTIFY chat_events;
+    END IF;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS messages_sent ON messages;
+CREATE TRIGGER messages_sent AFTER INSERT ON messages
+FOR EACH ROW WHEN (NEW.request_id IS NOT NULL AND NEW.deleted_at IS NULL)
+EXECUTE FUNCTION messages_sent();
+
+-- The counter follows rows that are deleted, restored or moved.
+CREATE OR REPLACE FUNCTION messages_recounted() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.deleted_at IS NULL THEN
+        UPDATE chat_counters SET message_count = message_count - 1
+        WHERE id = OLD.request_id;
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.deleted_at IS NULL THEN
+        UPDATE chat_counters SET message_count = message_count + 1
+        WHERE id = NEW.request_id;
+    END IF;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS messages_removed ON messages;
+CREATE TRIGGER messages_removed AFTER DELETE ON messages
+FOR EACH ROW WHEN (OLD.request_id IS NOT NULL AND OLD.deleted_at IS NULL)
+EXECUTE FUNCTION messages_recounted();
+
+DROP TRIGGER IF EXISTS messages_recounted ON messages;
+CREATE TRIGGER messages_recounted
+AFTER UPDATE OF deleted_at, request_id ON messages
+FOR EACH ROW WHEN (OLD.request_id IS DISTINCT FROM NEW.request_id
+                   OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
+EXECUTE FUNCTION messages_recounted();
+
+-- One event for each conversation and reader, however many rows a statement
+-- marks. Message rows are locked before conversations by everybody who marks.
+CREATE OR REPLACE FUNCTION messages_read() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    marked record;
+    reader chat_users;
+BEGIN
+    FOR marked IN
+        SELECT n.request_id, n.to_user_id, max(n.read_at) AS read_at,
+               json_agg(n.id ORDER BY n.id) AS ids
+        FROM new_rows n JOIN old_rows o ON o.id = n.id
+        WHERE o.read_at IS NULL AND n.read_at IS NOT NULL
+          AND n.request_id IS NOT NULL AND n.deleted_at IS NULL
+        GROUP BY n.request_id, n.to_user_id
+        ORDER BY n.request_id, n.to_user_id
+    LOOP
+        PERFORM FROM chat_conversations
+        WHERE id = marked.request_id FOR NO KEY UPDATE;
+        CONTINUE WHEN NOT FOUND;
+        SELECT * INTO reader FROM chat_users WHERE id = marked.to_user_id;
+        PERFORM chat_event_write(
+            'MessageRead', marked.request_id,
+            json_build_object(
+                'consultation_id', marked.request_id, 'user_id', reader.id,
+                'user', chat_person_json(reader),
+                'message_ids', marked.ids,
+                'read_at', chat_time(marked.read_at)));
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS messages_read ON messages;
+CREATE TRIGGER messages_read AFTER UPDATE ON messages
+REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION messages_read();
+
+-- --- triggers: conversations and plans -------------------------------------------------
+-- Functions only: which table they hang on is said behind the mark.
+
+-- The row that was updated has the conversation's id as `id`; what it shows comes
+-- from the view, which holds no deleted ones.
+CREATE OR REPLACE FUNCTION conversation_updated() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM chat_event_write(
+        'ConversationUpdated', c.id,
+        json_build_object(
+            'consultation',
+            json_build_object('id', c.id, 'status', c.status,
+                              'title', c.title)))
+    FROM chat_conversations c
+    WHERE c.id = NEW.id;
+    RETURN NULL;
+END $$;
+
+-- The doctor submits, the patient decides: each event also goes to the other
+-- one's own channel. chat_plan_json() names the doctor by user id.
+CREATE OR REPLACE FUNCTION treatment_plans_event() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    talk record;
+    plan json;
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.status IS NOT DISTINCT FROM NEW.status THEN
+        RETURN NULL;
+    END IF;
+    SELECT id, status, patient_id INTO talk FROM chat_conversations
+    WHERE id = NEW.treatment_request_id
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    plan := chat_plan_json(NEW);
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    VALUES (CASE NEW.status WHEN 'submitted' THEN 'PlanSubmitted'
+                            WHEN 'accepted' THEN 'PlanAccepted'
+                            ELSE 'PlanRejected' END,
+            talk.id,
+            json_build_array(
+                'private-conversation.' || talk.id,
+                'private-user.' || CASE NEW.status
+                    WHEN 'submitted' THEN talk.patient_id::text
+                    ELSE plan ->> 'doctor_id' END),
+            json_build_object(
+                'plan', plan,
+                'consultation',
+                json_build_object('id', talk.id, 'status', talk.status)));
+    IF current_setting('application_name') <> 'mod_chat' THEN
+        NOTIFY chat_events;
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- --- version -------------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS chat_schema (
+    version integer PRIMARY KEY,
+    applied_at timestamp(3) NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')
+);
+INSERT INTO chat_schema (version) VALUES (2) ON CONFLICT DO NOTHING;
+
+-- <<< shared ------------------------------------------------------------------------
+
+DROP TRIGGER IF EXISTS treatment_requests_updated ON treatment_requests;
+CREATE TRIGGER treatment_requests_updated
+AFTER UPDATE OF status ON treatment_requests
+FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
+EXECUTE FUNCTION conversation_updated();
+
+DO $$
+BEGIN
+    IF to_regproc('chat_plan_json') IS NULL THEN
+        RETURN;
+    END IF;
+    DROP TRIGGER IF EXISTS treatment_plans_event ON treatment_plans;
+    EXECUTE format(
+        'CREATE TRIGGER treatment_plans_event
+         AFTER INSERT OR UPDATE OF status ON treatment_plans
+         FOR EACH ROW
+         WHEN (NEW.status IN (''submitted'', ''accepted'', ''rejected'') AND %s)
+         EXECUTE FUNCTION treatment_plans_event()',
+        CASE WHEN chat_has('treatment_plans', 'deleted_at')
+             THEN 'NEW.deleted_at IS NULL' ELSE 'true' END);
+END $$;
+
+DROP FUNCTION chat_has(text, text);
+
+COMMIT;
