@@ -29,6 +29,7 @@
 #define BACK_OFF_MS 5000     /* between two tries when the database is away */
 #define BACKLOG_MOST 10000   /* events of an absence that are given out */
 #define WOKEN_MS 100         /* least between two tries when woken */
+#define GATHER_MS 4          /* least between two looks when woken */
 #define STOP_WAIT_MS 1000    /* for the loops' last fence */
 #define SCRATCH_KEPT 1048576 /* bytes the scratch pool keeps after a batch */
 
@@ -54,6 +55,7 @@ struct push_relay_t {
     apr_thread_t *thread; /* NULL: not started */
     int nudge;            /* eventfd: a fence was passed, or stop */
     int stopping;         /* atomic */
+    apr_uint64_t looked;  /* monotonic milliseconds: the last look's end */
 
     /* The state file. */
     int state_fd;               /* -1: no file */
@@ -364,6 +366,7 @@ static apr_status_t look(push_relay_t *relay, int asked)
         rv = batch_read(relay, -1, event_publish, &more);
         place_settle(relay);
     }
+    relay->looked = now_ms();
     return look_ended(relay, rv);
 }
 
@@ -388,7 +391,10 @@ static int wait_time(const push_relay_t *relay)
 
 /* Sleep until the next look is due, settling the place when a fence was passed.
  * Whoever wakes us has just written, so a database that was away is probably
- * back; but that is tried WOKEN_MS after the last failure at the earliest.
+ * back; but that is tried WOKEN_MS after the last failure at the earliest. And a
+ * look takes in all that was written: with thousands of messages a second one
+ * every GATHER_MS does, and who wakes us meanwhile is not listened to; the first
+ * message after a while is looked for at once.
  * @return whether somebody asked for the look */
 static int wait_for_news(push_relay_t *relay)
 {
@@ -397,9 +403,13 @@ static int wait_for_news(push_relay_t *relay)
                              { push_tail_fd(relay->tail), POLLIN, 0 } };
     apr_uint64_t now = now_ms();
     apr_uint64_t until = now + (apr_uint64_t)wait_time(relay);
-    apr_uint64_t early = now + (relay->failing > 0 ? WOKEN_MS : 0);
+    apr_uint64_t early = relay->looked + GATHER_MS;
     int woken = 0;
     eventfd_t n;
+
+    if (relay->failing > 0) {
+        early = now + WOKEN_MS;
+    }
 
     if (relay->wake != NULL) {
         fds[1].fd = push_wake_fd(relay->wake);
@@ -415,10 +425,14 @@ static int wait_for_news(push_relay_t *relay)
         if (fds[1].revents != 0 && push_wake_drain(relay->wake)) {
             count(&relay->counters.wakes, 1);
             woken = 1;
-            until = early < until ? early : until;
         }
         if (fds[2].revents != 0 && push_tail_notified(relay->tail)) {
-            return 1;
+            woken = 1;
+        }
+        if (woken) {
+            until = early < until ? early : until;
+            fds[1].fd = -1;
+            fds[2].fd = -1;
         }
     }
     return woken;
