@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An existing Laravel database with mod_chat beside the application: with UUIDs and
+// with integers as keys. The application is plain SQL here, with the columns its
+// models fill; nothing of it may notice that the chat has come, or gone again.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { root } from '../../dev/site.mjs';
+import { Client } from './lib/client.mjs';
+import { laravelTables } from './lib/laravel.mjs';
+import { startCluster } from './lib/postgres.mjs';
+import { collect, connect, subscribed } from './lib/pusher.mjs';
+import { eventually, startSite } from './lib/site.mjs';
+
+const cluster = await startCluster();
+const sqlFile = (name) => path.join(root, 'sql', name);
+const adaptation = sqlFile('laravel.pgsql.sql');
+const undo = sqlFile('laravel-undo.pgsql.sql');
+
+/** Run psql. @return {{status, stdout, stderr}} */
+function psql(db, args, input = '') {
+  return spawnSync('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', ...args, db], { input, encoding: 'utf8' });
+}
+function sql(db, text) {
+  const r = psql(db, [], text);
+  assert.equal(r.status, 0, r.stderr);
+  return r.stdout.trim();
+}
+/** A dump without the line that is another one each time. */
+const dump = (db, ...args) => execFileSync('pg_dump', [...args, db], { encoding: 'utf8' }).replace(/^\\(un)?restrict .*$/gm, '');
+const schemaOf = (db) => dump(db, '-s');
+const run = (db, file) => {
+  const r = psql(db, ['-f', file]);
+  assert.equal(r.status, 0, r.stderr);
+  return r.stderr;
+};
+
+/** Ids of a key's kind. Profiles and requests have others than their users. */
+function ids(key) {
+  const id = (n) => (key === 'uuid' ? `6f0c2a9e-0000-4000-8000-${String(n).padStart(12, '0')}` : n);
+  return {
+    user: (n) => id(n), patient: (n) => id(100 + n), doctor: (n) => id(200 + n), talk: (n) => id(300 + n), plan: (n) => id(400 + n),
+  };
+}
+
+const now = "now() AT TIME ZONE 'UTC'";
+const digest = (text) => createHash('sha256').update(text).digest('hex');
+/** Users: 1 and 3 patients, 2 and 6 doctors, 4 suspended, 5 admin, 7 a patient whose profile is deleted. */
+const people = { 1: 'patient', 2: 'doctor', 3: 'patient', 4: 'patient', 5: 'admin', 6: 'doctor', 7: 'patient' };
+
+/** What the application has before the chat comes. */
+function rows(key) {
+  const { user, patient, doctor, talk } = ids(key);
+  const line = [];
+  for (const [n, role] of Object.entries(people)) {
+    const status = n === '4' ? 'suspended' : n === '1' ? 'active' : 'pending';
+    line.push(`INSERT INTO users (id, name, email, password, role, status, created_at, updated_at)
+      VALUES ('${user(+n)}', 'Person ${n}', 'P${n}@example.com', '$2y$10$x', '${role}', '${status}', ${now}, ${now});`);
+    if (role === 'patient') {
+      line.push(`INSERT INTO patients (id, user_id, date_of_birth, gender, deleted_at)
+        VALUES ('${patient(+n)}', '${user(+n)}', '1990-01-01', 'other', ${n === '7' ? now : 'NULL'});`);
+    }
+    if (role === 'doctor') {
+      line.push(`INSERT INTO doctors (id, user_id, license_number, specialty) VALUES ('${doctor(+n)}', '${user(+n)}', 'L${n}', 'general');`);
+    }
+  }
+  // 1: with its doctor. 2: waits for one. 3: two accepted, the second one first. 4: deleted. 5: the patient's profile is.
+  for (const [n, who] of [[1, 1], [2, 3], [3, 1], [4, 1], [5, 7]]) {
+    line.push(`INSERT INTO treatment_requests (id, patient_id, title, description, urgency, status, created_at, updated_at, deleted_at)
+      VALUES ('${talk(n)}', '${patient(who)}', 'Talk ${n}', 'It hurts', 'low', 'accepted', '2026-01-01', '2026-01-0${n}', ${n === 4 ? now : 'NULL'});`);
+  }
+  for (const [talkNr, who, order, status, at] of [[1, 6, 1, 'declined', 1], [1, 2, 2, 'accepted', 2], [2, 2, 1, 'pending', 0],
+    [3, 2, 1, 'accepted', 9], [3, 6, 2, 'accepted', 5], [5, 2, 1, 'accepted', 1]]) {
+    line.push(`INSERT INTO treatment_request_doctors (treatment_request_id, doctor_id, dispatch_order, dispatch_score, status, responded_at)
+      VALUES ('${talk(talkNr)}', '${doctor(who)}', ${order}, 1, '${status}', ${at ? `'2026-01-01 10:00:0${at}'` : 'NULL'});`);
+  }
+  for (const [talkNr, body, gone] of [[1, 'first', false], [1, 'taken back', true], [1, 'second', false], [4, 'of old', false]]) {
+    line.push(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, created_at, updated_at, deleted_at)
+      VALUES ('${user(1)}', '${user(2)}', '${talk(talkNr)}', '${body}', '2026-01-02', '2026-01-02', ${gone ? now : 'NULL'});`);
+  }
+  line.push(`INSERT INTO messages (from_user_id, to_user_id, body) VALUES ('${user(1)}', '${user(3)}', 'about nothing');`);
+  return line.join('\n');
+}
+
+function application(key, options) {
+  const db = cluster.create();
+  sql(db, laravelTables(key, options));
+  sql(db, rows(key));
+  return db;
+}
+
+/** Sanctum's row. @return the plain token */
+function token(db, key, n) {
+  const plain = `plain-text-of-${n}`;
+  sql(db, `INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token, abilities)
+    VALUES ('App\\Models\\User', '${ids(key).user(n)}', 'phone', '${digest(plain)}', '["*"]');`);
+  return plain;
+}
+
+const sortedKeys = (o) => Object.fromEntries(Object.entries(o).sort().map(([k, v]) =>
+  [k, v && typeof v === 'object' && !Array.isArray(v) ? sortedKeys(v) : Array.isArray(v) ? 'list' : typeof v]));
+
+// --- the scripts, without a site ---------------------------------------------------------
+
+for (const key of ['uuid', 'bigint']) {
+  test(`${key}: the script may run twice and by any door, and its undo leaves no trace`, () => {
+    const db = application(key, { tokens: key === 'uuid' });
+    const before = dump(db);
+    assert.match(run(db, adaptation), /1 treatment requests have several doctors that accepted/);
+    sql(db, `UPDATE treatment_requests SET message_count = 7 WHERE id = '${ids(key).talk(2)}';`);
+    const once = dump(db);
+    for (const again of [['-f', adaptation], ['-f', '-'], ['-c', fs.readFileSync(adaptation, 'utf8')]]) {
+      const r = psql(db, again, fs.readFileSync(adaptation, 'utf8'));
+      assert.equal(r.status, 0, r.stderr);
+      assert.equal(dump(db), once, 'nothing changed, counters neither');
+    }
+    run(db, undo);
+    assert.equal(dump(db), before);
+    assert.match(run(db, undo), /nothing to undo/);
+    assert.equal(dump(db), before);
+    run(db, adaptation);
+    assert.equal(schemaOf(db), execSchema(once), 'and it can come back');
+  });
+
+  test(`${key}: what is missing is said, and nothing is changed`, () => {
+    for (const [change, lacks] of [
+      ['DROP TABLE treatment_request_doctors;', /it lacks the table treatment_request_doctors\b/],
+      ['ALTER TABLE messages DROP COLUMN read_at; ALTER TABLE users DROP COLUMN email;', /it lacks the column users\.email, the column messages\.read_at\b/],
+      ['ALTER TABLE treatment_requests ADD COLUMN message_count integer;', /treatment_requests\.message_count, which the application has for itself/],
+      ['ALTER TABLE messages ALTER COLUMN created_at TYPE timestamptz;', /messages\.created_at is timestamp/],
+      ['ALTER TABLE personal_access_tokens ALTER COLUMN tokenable_id TYPE varchar(36);', /personal_access_tokens\.tokenable_id is character varying/],
+    ]) {
+      const db = application(key);
+      sql(db, change);
+      const before = schemaOf(db);
+      const r = psql(db, ['-f', adaptation]);
+      assert.notEqual(r.status, 0);
+      assert.match(r.stderr, lacks);
+      assert.equal(schemaOf(db), before);
+    }
+  });
+
+  test(`${key}: an application with fewer columns and no plans will do`, () => {
+    const db = cluster.create();
+    const { user, talk } = ids(key);
+    sql(db, laravelTables(key, { plans: false, tokens: false }));
+    sql(db, rows(key));
+    sql(db, `ALTER TABLE users DROP COLUMN status, DROP COLUMN locale, DROP COLUMN deleted_at;
+      ALTER TABLE patients DROP COLUMN deleted_at; ALTER TABLE treatment_request_doctors DROP COLUMN responded_at;
+      ALTER TABLE messages DROP COLUMN type, DROP COLUMN attachment_path, DROP COLUMN deleted_at;
+      ALTER TABLE treatment_requests DROP COLUMN deleted_at;`);
+    const before = dump(db);
+    assert.match(run(db, adaptation), /plans will raise no events/);
+    assert.equal(sql(db, 'SELECT count(*) FROM chat_users WHERE active;'), '7');
+    assert.equal(sql(db, `SELECT message_count FROM chat_conversations WHERE id = '${talk(1)}';`), '3');
+    sql(db, `INSERT INTO messages (from_user_id, to_user_id, request_id, body) VALUES ('${user(1)}', '${user(2)}', '${talk(1)}', 'x');`);
+    assert.equal(sql(db, "SELECT payload #>> '{message,type}' FROM chat_events;"), 'text');
+    sql(db, `DELETE FROM messages WHERE body = 'x'; UPDATE treatment_requests SET updated_at = '2026-01-01' WHERE id = '${talk(1)}';`);
+    run(db, undo);
+    assert.equal(schemaOf(db), execSchema(before));
+  });
+
+  test(`${key}: who is in a conversation is found by indexes`, () => {
+    const db = application(key);
+    const many = key === 'uuid' ? (prefix) => `md5('${prefix}' || n)::uuid` : (prefix) => `n + ${{ u: 1e6, p: 2e6, d: 3e6, r: 4e6 }[prefix]}`;
+    sql(db, `INSERT INTO users (id, name, email, password, role) SELECT ${many('u')}, 'n' || n, 'm' || n, '', 'patient' FROM generate_series(1, 4000) n;
+      INSERT INTO patients (id, user_id, date_of_birth, gender) SELECT ${many('p')}, ${many('u')}, '1990-01-01', 'other' FROM generate_series(1, 3800) n;
+      INSERT INTO doctors (id, user_id, license_number, specialty) SELECT ${many('d')}, ${many('u')}, 'M' || n, '' FROM generate_series(3801, 4000) n;
+      INSERT INTO treatment_requests (id, patient_id, title, description, urgency) SELECT ${many('r')}, ${many('p')}, 't', 't', 'low' FROM generate_series(1, 2000) n;
+      INSERT INTO treatment_request_doctors (treatment_request_id, doctor_id, dispatch_order, dispatch_score, status)
+      SELECT ${many('r')}, (SELECT ${many('d')} FROM (VALUES (3801 + x.n % 200)) AS v (n)), 1, 1, 'accepted' FROM generate_series(1, 2000) AS x (n);`
+      .replace('(SELECT md5(\'d\' || n)', '(SELECT md5(\'d\' || v.n)'));
+    run(db, adaptation);
+    const id = ids(key).talk(1);
+    const plans = sql(db, `ANALYZE; SET plan_cache_mode = force_generic_plan;
+      PREPARE a (${key}) AS SELECT * FROM chat_conversations c WHERE c.id = $1;
+      PREPARE b (${key}) AS SELECT 1 FROM chat_members WHERE conversation_id = $1 AND user_id = $1;
+      PREPARE c (${key}) AS SELECT conversation_id FROM chat_members WHERE user_id = $1;
+      PREPARE d (${key}) AS SELECT user_id FROM chat_members WHERE conversation_id = $1;
+      PREPARE e (text) AS SELECT id FROM chat_users WHERE lower(email) = lower($1);
+      ${['a', 'b', 'c', 'd'].map((q) => `EXPLAIN EXECUTE ${q} ('${id}');`).join('')} EXPLAIN EXECUTE e ('x');`);
+    assert.doesNotMatch(plans, /Seq Scan/);
+    assert.equal(plans.match(/Index (Only )?Scan|Bitmap Index/g).length > 10, true);
+  });
+}
+
+/** The schema in a whole dump, as it is made anew. */
+function execSchema(whole) {
+  const db = cluster.create();
+  sql(db, whole);
+  return schemaOf(db);
+}
+
+// --- with a site -------------------------------------------------------------------------
+
+for (const key of ['uuid', 'bigint']) {
+  const { user, patient, doctor, talk, plan } = ids(key);
+  const db = application(key);
+  run(db, adaptation);
+  const site = await startSite({ db, sample: false, extraConf: 'ChatSendRate off' });
+  const phones = Object.fromEntries(Object.keys(people).map((n) => [n, new Client(site.url, { token: token(db, key, +n) })]));
+  const url = (n, what = '') => `/chat/conversation/${talk(n)}${what}`;
+  /** The application's own INSERT. */
+  const write = (from, to, body, n = 1) => sql(db, `INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, updated_at, created_at)
+    VALUES ('${user(from)}', '${user(to)}', '${talk(n)}', '${body}', 'text', ${now}, ${now}) RETURNING id;`);
+  const count = (n) => Number(sql(db, `SELECT message_count FROM treatment_requests WHERE id = '${talk(n)}';`));
+  /** The newest event of the log. */
+  const newest = () => JSON.parse(sql(db, `SELECT json_build_object('event', event, 'channels', channels, 'data', payload)
+    FROM chat_events ORDER BY id DESC LIMIT 1;`));
+  const events = () => Number(sql(db, 'SELECT count(*) FROM chat_events;'));
+
+  test(`${key}: the stand-alone tables were not made there`, () => {
+    assert.equal(sql(db, "SELECT count(*) FROM information_schema.columns WHERE table_name = 'treatment_requests' AND column_name = 'doctor_id';"), '0');
+    assert.equal(sql(db, 'SELECT max(version) FROM chat_schema;'), '2');
+  });
+
+  test(`${key}: what was there before is counted and shown`, async () => {
+    assert.equal(count(1), 2);
+    const list = (await phones[1].get('/chat')).json;
+    assert.deepEqual(list.conversations.map((c) => c.id), [talk(3), talk(1)], 'newest first, the deleted one is not there');
+    const first = list.conversations[1];
+    assert.deepEqual(first.members.map((m) => m.id).sort(), [user(1), user(2)].sort());
+    assert.equal(first.other.id, user(2));
+    assert.equal(first.last_message.content, 'second');
+    const page = (await phones[2].get(url(1, '/messages'))).json;
+    assert.equal(page.total, 2);
+    assert.deepEqual(page.data.map((m) => [m.content, m.user_id, m.consultation_id]), [['second', user(1), talk(1)], ['first', user(1), talk(1)]]);
+    const shown = (await phones[2].get(url(1))).json;
+    assert.equal(shown.consultation.id, talk(1));
+  });
+
+  test(`${key}: strangers, the suspended, other doctors and ids of another kind get nothing`, async () => {
+    for (const n of [3, 6, 7]) {
+      assert.equal((await phones[n].get(url(1))).status, 404, `user ${n}`);
+      assert.equal((await phones[n].post(url(1, '/message'), { content: 'x' })).status, 404, `user ${n}`);
+    }
+    assert.equal((await phones[4].get('/chat')).status, 401);
+    assert.equal((await phones[5].get(url(1))).status, 200, 'staff may');
+    assert.equal((await phones[2].get(url(2))).status, 404, 'dispatched, not accepted');
+    assert.equal((await phones[2].get(url(5))).status, 200, 'the patient is gone, the doctor stays');
+    assert.equal((await phones[1].get(url(4))).status, 404, 'deleted');
+    for (const id of ['abc', key === 'uuid' ? '301' : ids('uuid').talk(1), '1e3', '99999999999999999999', key === 'uuid' ? String(talk(1)).toUpperCase() : '0301']) {
+      assert.equal((await phones[1].get(`/chat/conversation/${id}`)).status, 404, id);
+      assert.equal((await phones[1].post(`/chat/conversation/${id}/message`, { content: 'x' })).status, 404, id);
+    }
+  });
+
+  test(`${key}: the application's rows are heard like ours, key for key`, async () => {
+    const pusher = connect(site, phones[2]);
+    const byUser = collect(await subscribed(pusher, `private-user.${user(2)}`), 'MessageSent');
+    const byTalk = collect(await subscribed(pusher, `private-conversation.${talk(1)}`), 'MessageSent');
+    const since = (await phones[2].get('/chat/sync')).json.cursor;
+    const before = count(1);
+    const id = Number(write(1, 2, 'from the application'));
+    await eventually(() => byUser.length === 1 && byTalk.length === 1, 'the application\'s row');
+    assert.deepEqual(byUser[0], byTalk[0]);
+    const { message } = byUser[0];
+    assert.match(message.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assert.deepEqual({ ...message, created_at: 0 }, {
+      id, content: 'from the application', type: 'text', client_id: null, user_id: user(1), consultation_id: talk(1),
+      created_at: 0, read_at: null, user: { id: user(1), name: 'Person 1', role: 'patient' },
+    });
+    assert.deepEqual(byUser[0].consultation, { id: talk(1), status: 'accepted' });
+    const sent = await phones[1].post(url(1, '/message'), { content: 'from mod_chat', client_id: 'c-1' });
+    assert.equal(sent.status, 201, sent.text);
+    const again = await phones[1].post(url(1, '/message'), { content: 'from mod_chat', client_id: 'c-1' });
+    assert.equal(again.json.message.id, sent.json.message.id, 'a retry finds its row');
+    await eventually(() => byUser.length === 2 && byTalk.length === 2, 'our row');
+    const noString = (e) => ({ ...e, message: { ...e.message, client_id: null } });
+    assert.deepEqual(sortedKeys(noString(byUser[1])), sortedKeys(noString(byUser[0])));
+    assert.deepEqual(sent.json.message, byUser[1].message);
+    const { json } = await phones[2].get(`/chat/sync?since=${encodeURIComponent(since)}`);
+    assert.deepEqual(json.events.map((e) => [e.event, e.channel, e.data.message.content]), [
+      ['MessageSent', `private-conversation.${talk(1)}`, 'from the application'],
+      ['MessageSent', `private-conversation.${talk(1)}`, 'from mod_chat']]);
+    assert.equal(count(1), before + 2);
+    assert.deepEqual([...newest().channels].sort(),
+      [`private-conversation.${talk(1)}`, `private-user.${user(1)}`, `private-user.${user(2)}`].sort());
+    assert.equal(sql(db, `SELECT to_user_id FROM messages WHERE body = 'from mod_chat';`), String(user(2)));
+    pusher.disconnect();
+  });
+
+  test(`${key}: staff who writes is heard by both, each once`, async () => {
+    const r = await phones[5].post(url(1, '/message'), { content: 'from the desk' });
+    assert.equal(r.status, 201, r.text);
+    assert.deepEqual([...newest().channels].sort(), [`private-conversation.${talk(1)}`,
+      ...[1, 2, 5].map((n) => `private-user.${user(n)}`)].sort());
+  });
+
+  test(`${key}: an insert that leaves out all it may is complete`, () => {
+    const before = events();
+    sql(db, `INSERT INTO messages (from_user_id, to_user_id, request_id, body) VALUES ('${user(2)}', '${user(1)}', '${talk(1)}', 'bare');
+      INSERT INTO messages (from_user_id, to_user_id, body) VALUES ('${user(2)}', '${user(1)}', 'about nothing');`);
+    assert.equal(events(), before + 1);
+    assert.match(newest().data.message.created_at, /Z$/);
+  });
+
+  test(`${key}: reading is told, by the application and by us`, async () => {
+    const pusher = connect(site, phones[1]);
+    const heard = collect(await subscribed(pusher, `private-conversation.${talk(1)}`), 'MessageRead');
+    sql(db, `UPDATE messages SET read_at = ${now} WHERE to_user_id = '${user(2)}' AND request_id = '${talk(1)}' AND read_at IS NULL AND deleted_at IS NULL;`);
+    await eventually(() => heard.length === 1, 'MessageRead');
+    assert.deepEqual(heard[0].user, { id: user(2), name: 'Person 2', role: 'doctor' });
+    assert.deepEqual([heard[0].consultation_id, heard[0].user_id], [talk(1), user(2)]);
+    assert.ok(heard[0].message_ids.length >= 2 && heard[0].message_ids.every(Number.isInteger));
+    write(1, 2, 'read me');
+    const read = await phones[2].post(url(1, '/read'), {});
+    assert.equal(read.json.read, 1, read.text);
+    await eventually(() => heard.length === 2, 'MessageRead of ours');
+    assert.deepEqual(sortedKeys(heard[1]), sortedKeys(heard[0]));
+    pusher.disconnect();
+  });
+
+  test(`${key}: a plan's way from submitted to decided is told`, async () => {
+    const pusher = connect(site, phones[1]);
+    const own = await subscribed(pusher, `private-user.${user(1)}`);
+    const submitted = collect(own, 'PlanSubmitted');
+    const before = events();
+    const add = (n, status) => sql(db, `INSERT INTO treatment_plans (id, treatment_request_id, doctor_id, title, description, diagnosis,
+        total_cost, currency, estimated_duration_days, number_of_visits, status, created_at, updated_at)
+      VALUES ('${plan(n)}', '${talk(1)}', '${doctor(2)}', 'Crown', 'One crown', 'Caries', 1234.5, 'JOD', 14, 2, '${status}', ${now}, ${now});`);
+    const set = (n, what) => sql(db, `UPDATE treatment_plans SET ${what} WHERE id = '${plan(n)}';`);
+    add(1, 'draft');
+    assert.equal(events(), before);
+    set(1, "status = 'submitted'");
+    await eventually(() => submitted.length === 1, 'PlanSubmitted');
+    assert.deepEqual(submitted[0].plan, {
+      id: plan(1), title: 'Crown', status: 'submitted', description: 'One crown', price_cents: 123450, currency: 'JOD',
+      duration_days: 14, doctor_id: user(2), consultation_id: talk(1),
+    });
+    assert.deepEqual(submitted[0].consultation, { id: talk(1), status: 'accepted' });
+    set(1, "status = 'accepted'");
+    assert.equal(newest().event, 'PlanAccepted');
+    assert.deepEqual(newest().channels, [`private-conversation.${talk(1)}`, `private-user.${user(2)}`]);
+    add(2, 'submitted');
+    set(2, "status = 'rejected'");
+    assert.equal(newest().event, 'PlanRejected');
+    const told = events();
+    set(1, "status = 'expired', cancelled_at = '2026-01-01'");
+    set(2, "status = 'rejected', notes = 'no'");
+    assert.equal(events(), told, 'the rest is no event');
+    pusher.disconnect();
+  });
+
+  test(`${key}: a status that changes is told, anything else is not`, async () => {
+    const pusher = connect(site, phones[2]);
+    const heard = collect(await subscribed(pusher, `private-user.${user(2)}`), 'ConversationUpdated');
+    sql(db, `UPDATE treatment_requests SET notes = 'n', status = 'accepted', updated_at = ${now} WHERE id = '${talk(1)}';
+      UPDATE treatment_requests SET status = 'in_progress', updated_at = ${now} WHERE id = '${talk(1)}';`);
+    await eventually(() => heard.length === 1, 'ConversationUpdated');
+    assert.deepEqual(heard[0].consultation, { id: talk(1), status: 'in_progress', title: 'Talk 1' });
+    pusher.disconnect();
+  });
+
+  test(`${key}: what the application deletes softly is gone, and comes back right`, async () => {
+    const n = count(1);
+    const id = write(1, 2, 'a slip');
+    sql(db, `UPDATE messages SET deleted_at = ${now}, updated_at = ${now} WHERE id = ${id};`);
+    assert.equal(count(1), n);
+    assert.ok(!(await phones[1].get(url(1, '/messages'))).json.data.some((m) => m.content === 'a slip'));
+    sql(db, `UPDATE treatment_requests SET deleted_at = ${now} WHERE id = '${talk(1)}';`);
+    assert.equal((await phones[1].get(url(1))).status, 404);
+    assert.equal((await phones[1].post(url(1, '/message'), { content: 'x' })).status, 404);
+    const told = events();
+    write(1, 2, 'into the deleted');
+    assert.equal(events(), told);
+    sql(db, `UPDATE treatment_requests SET deleted_at = NULL WHERE id = '${talk(1)}';`);
+    assert.equal((await phones[1].get(url(1, '/messages'))).json.total, n + 1);
+    sql(db, `DELETE FROM messages WHERE body = 'into the deleted';`);
+    assert.equal(count(1), n);
+  });
+
+  test(`${key}: of two doctors that accepted, the first one chats`, async () => {
+    assert.equal(sql(db, `SELECT count(*) || ' ' || min(doctor_id::text) FROM chat_conversations WHERE id = '${talk(3)}';`), `1 ${user(6)}`);
+    assert.equal((await phones[6].get(url(3))).status, 200);
+    assert.equal((await phones[2].get(url(3))).status, 404);
+    assert.equal((await phones[1].post(url(3, '/message'), { content: 'once' })).status, 201);
+    assert.equal(sql(db, "SELECT count(*) FROM messages WHERE body = 'once';"), '1');
+    sql(db, `UPDATE doctors SET deleted_at = ${now} WHERE id = '${doctor(6)}';`);
+    assert.equal((await phones[6].get(url(3))).status, 404, 'a profile that is deleted is no member');
+    assert.equal((await phones[2].get(url(3))).status, 200, 'the next one is the doctor');
+    sql(db, `UPDATE doctors SET deleted_at = NULL WHERE id = '${doctor(6)}';`);
+  });
+
+  test(`${key}: a doctor who accepts is a member from then on`, async () => {
+    assert.equal((await phones[2].get(url(2))).status, 404);
+    sql(db, `UPDATE treatment_request_doctors SET status = 'accepted', responded_at = ${now}
+      WHERE treatment_request_id = '${talk(2)}' AND doctor_id = '${doctor(2)}';`);
+    assert.equal((await phones[2].get(url(2))).status, 200);
+    assert.equal((await phones[3].post(url(2, '/message'), { content: 'hello' })).status, 201);
+    assert.ok(newest().channels.includes(`private-user.${user(2)}`));
+  });
+
+  test(`${key}: a doctor who is the patient too is one member`, () => {
+    sql(db, `INSERT INTO doctors (id, user_id, license_number, specialty) VALUES ('${doctor(3)}', '${user(3)}', 'L3', 'general');
+      INSERT INTO treatment_requests (id, patient_id, title, description, urgency) VALUES ('${talk(9)}', '${patient(3)}', 'Self', '', 'low');
+      INSERT INTO treatment_request_doctors (treatment_request_id, doctor_id, dispatch_order, dispatch_score, status) VALUES ('${talk(9)}', '${doctor(3)}', 1, 1, 'accepted');`);
+    assert.equal(sql(db, `SELECT count(*) FROM chat_members WHERE conversation_id = '${talk(9)}';`), '1');
+  });
+
+  test(`${key}: the application's later migrations go on`, async () => {
+    sql(db, `ALTER TABLE messages ADD COLUMN reactions json, DROP COLUMN attachment_path;
+      ALTER TABLE messages ALTER COLUMN attachments_json TYPE jsonb USING attachments_json::jsonb;
+      ALTER TABLE treatment_requests ADD COLUMN budget integer, DROP COLUMN photos;
+      ALTER TABLE treatment_requests ALTER COLUMN notes TYPE varchar(500);
+      ALTER TABLE treatment_plans ADD COLUMN approved_by varchar(255), DROP COLUMN services;
+      ALTER TABLE treatment_plans ALTER COLUMN total_cost TYPE numeric(12, 2);
+      ALTER TABLE users ADD COLUMN phone_verified_at timestamp(0), DROP COLUMN fcm_tokens;
+      ALTER TABLE doctors ADD COLUMN is_promoted boolean NOT NULL DEFAULT false;
+      ALTER TABLE treatment_request_doctors DROP COLUMN decline_reason;`);
+    const before = events();
+    write(2, 1, 'after the migrations');
+    const sent = await phones[2].post(url(1, '/message'), { content: 'ours after them' });
+    assert.equal(sent.status, 201, sent.text);
+    assert.equal(events(), before + 2);
+    assert.equal((await phones[1].get(url(1))).status, 200);
+    assert.equal((await phones[1].post(url(1, '/read'), {})).status, 200);
+    // A column that a view names: the views go and come back with the script.
+    assert.match(psql(db, ['-c', 'ALTER TABLE users ALTER COLUMN name TYPE varchar(300)']).stderr, /used by a view/);
+    sql(db, `BEGIN; DROP VIEW chat_users, chat_conversations, chat_members, chat_counters CASCADE;
+      ALTER TABLE users ALTER COLUMN name TYPE varchar(300);
+      ${fs.readFileSync(adaptation, 'utf8').replace(/^(BEGIN|COMMIT);$/gm, '')} COMMIT;`);
+    assert.equal((await phones[2].post(url(1, '/message'), { content: 'with longer names' })).status, 201);
+    assert.equal(events(), before + 3 + 1, 'MessageRead was one');
+  });
+}
+
+// --- another site's tables -----------------------------------------------------------------
+
+test('the worked example chats', async () => {
+  const command = "sed -n '/^-- >>> shared/,/^-- <<< shared/p' schema.pgsql.sql |\n" +
+    "    sed '/^-- >>> shared/r /dev/stdin' example.views.pgsql.sql |\n" +
+    '    psql -1 -v ON_ERROR_STOP=1 "$URL"';
+  assert.ok(fs.readFileSync(sqlFile('README.md'), 'utf8').includes(command), 'README.md shows how it is run');
+  const db = cluster.create();
+  for (let i = 0; i < 2; i++) {
+    execFileSync('sh', ['-c', command], { cwd: path.join(root, 'sql'), env: { ...process.env, URL: db }, stdio: 'pipe' });
+  }
+  sql(db, `INSERT INTO accounts (full_name, mail, pw_hash, kind) VALUES ('Cora', 'c@x', '', 'customer'), ('Omar', 'o@x', '', 'agent'), ('Ada', 'a@x', '', 'agent'), ('Eve', 'e@x', '', 'customer');
+    INSERT INTO tickets (subject, state, customer, owner, opened_at) VALUES ('It is broken', 'open', 1, 2, ${now});
+    INSERT INTO ticket_agents VALUES (1, 2), (1, 3);
+    INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token)
+    SELECT 'App\\Models\\User', id, 'x', encode(sha256(mail::bytea), 'hex') FROM accounts;`);
+  const site = await startSite({ db, sample: false });
+  const [cora, omar, ada, eve] = ['c', 'o', 'a', 'e'].map((n) => new Client(site.url, { token: `${n}@x` }));
+  assert.equal((await eve.get('/chat/conversation/1')).status, 404);
+  const pusher = connect(site, ada);
+  const own = await subscribed(pusher, 'private-user.3');
+  const [sent, moved] = [collect(own, 'MessageSent'), collect(own, 'ConversationUpdated')];
+  assert.equal((await cora.post('/chat/conversation/1/message', { content: 'Help' })).status, 201);
+  sql(db, "INSERT INTO messages (from_user_id, to_user_id, request_id, body) VALUES (2, 1, 1, 'Coming'); UPDATE tickets SET state = 'solved';");
+  await eventually(() => sent.length === 2 && moved.length === 1, 'what the third agent hears');
+  assert.deepEqual(sent.map((e) => e.message.content), ['Help', 'Coming']);
+  assert.deepEqual(moved[0].consultation, { id: 1, status: 'solved', title: 'It is broken' });
+  const { json } = await omar.get('/chat/conversation/1/messages');
+  assert.equal(json.total, 2);
+  pusher.disconnect();
+});
