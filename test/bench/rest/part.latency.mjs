@@ -1,0 +1,1 @@
+export async function latency() { throw new Error('not yet'); }

@@ -1,0 +1,1 @@
+export async function relay() { throw new Error('not yet'); }

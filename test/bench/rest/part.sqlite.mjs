@@ -1,0 +1,1 @@
+export async function sqlite() { throw new Error('not yet'); }
