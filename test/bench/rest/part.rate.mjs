@@ -4,6 +4,7 @@
 // the median of the paired ratios, because two runs beside each other see the same
 // machine and two that are minutes apart do not.
 
+import { sleep } from '../../../dev/site.mjs';
 import { quiet, wrk } from './load.mjs';
 import { median, row } from './report.mjs';
 
@@ -65,6 +66,7 @@ export async function rate(b, what) {
     php: of('php', (r) => r.cpu.postgres), ours: of('ours', (r) => r.cpu.postgres), ratio: ratio((r) => r.cpu.postgres), unit: 's',
   }));
   if (post) {
+    await sleep(300); // what was under way when wrk ended
     b.rows.push(row('chat-push CPU per 1000 POSTs (nobody subscribed)', { ours: of('ours', (r) => r.cpu.push), unit: 's' }));
     for (const [name, c] of Object.entries(counted)) {
       c.rows += count(b, databases[name], 'messages');

@@ -18,11 +18,14 @@ const first = (b, database) => {
   return { conversation, token, doctor };
 };
 
-/** The median of `rounds` runs of one connection over paths, p50 in ms. */
+/** One connection over paths, again and again. */
 async function timed(b, url, token, paths, secs) {
   const file = path.join(b.dir, 'paths');
   fs.writeFileSync(file, paths.map((p) => `${p}\t${token}\n`).join(''));
-  return wrk({ url, mode: 'paths', file, secs, conns: 1 });
+  const groups = {
+    postgres: b.cluster.process.pid, httpd: b.site.httpd.pid, push: b.site.push.pid, ...b.peer && { php: b.peer.httpd.pid },
+  };
+  return wrk({ url, mode: 'paths', file, secs, conns: 1, groups });
 }
 
 async function page(b) {

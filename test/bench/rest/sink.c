@@ -5,8 +5,9 @@
  *   sink PORT
  *
  * Answers every HTTP request on 127.0.0.1 with 200 and keeps the connection. It
- * stands where the application's push server would: what that costs is left out of
- * PHP's bill. One thread, epoll; requests of at most 64 kB with Content-Length.
+ * stands where the application's push server would: what that costs is left out
+ * of PHP's bill. One thread, epoll; requests of at most 64 kB with
+ * Content-Length.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,8 +21,9 @@
 
 typedef struct {
     int fd;
-    size_t n;          /* bytes in b */
-    char b[64 * 1024]; /* what has come and is not answered, with a NUL behind */
+    size_t n; /* bytes in b */
+    char
+        b[64 * 1024]; /* what has come and is not answered, with a NUL behind */
 } conn_t;
 
 static const char answer[] = "HTTP/1.1 200 OK\r\n"

@@ -33,5 +33,6 @@ export function explain(cluster, database, label, args, times = 5) {
     PREPARE one AS ${statement(label)};
     ${`EXPLAIN (ANALYZE, BUFFERS) ${run}\n`.repeat(times + 1)}`);
   const ms = [...out.matchAll(/^Execution Time: ([0-9.]+) ms/gm)].map((m) => Number(m[1]));
-  return { ms: median(ms.slice(1)), plan: out.slice(out.lastIndexOf('Execution Time', out.lastIndexOf('Execution Time') - 1)) };
+  const plan = out.trim().split(/^Execution Time: .*$/m).at(-2).trim();
+  return { ms: median(ms.slice(1)), plan };
 }

@@ -42,6 +42,8 @@ function tree(all, root) {
   return sum;
 }
 
+export const childrenOf = (pid) => [...processes()].filter(([, p]) => p.parent === pid).map(([child]) => child);
+
 /** Seconds that all cores together have not been idle. */
 export function busy() {
   const f = fs.readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/\s+/).slice(1, 9).map(Number);
