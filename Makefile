@@ -7,6 +7,7 @@
 #   make check      every test: unit, fuzz corpora, site, browser, drift
 #   make asan       unit and site tests under AddressSanitizer and UBSan
 #   make tsan       chat-push's tests under ThreadSanitizer
+#   make bench-rest the chat's URLs against a PHP stand-in, and the bars
 #   make soak      chat-push under everything at once, SOAK_SECONDS (600)
 #   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each)
 #   make install    DESTDIR= and --prefix are honoured
@@ -55,7 +56,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-sockets soak install clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets soak install clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -190,9 +191,11 @@ SOAK_SECONDS ?= 600
 soak: all
 	SOAK_SECONDS=$(SOAK_SECONDS) $(subst --test,,$(NODE_TEST)) test/soak/soak.mjs
 
-# Figures. bench-ws holds chat-push against the floor (test/bench/ws/README.md).
+# Figures. bench-ws holds chat-push against the floor (test/bench/ws/README.md),
+# bench-rest the chat's URLs and its event log against PHP (test/bench/rest/README.md).
 bench: all
 	$(subst --test,,$(NODE_TEST)) test/bench/latency.mjs
+	@$(MAKE) --no-print-directory bench-rest
 	@$(MAKE) --no-print-directory bench-ws
 
 BENCH_LOAD = $(filter-out test/bench/ws/wsfloor.c,$(wildcard test/bench/ws/*.c))
@@ -209,6 +212,16 @@ bench-sockets: $(B)/chat-push $(B)/bench/wsload
 BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-ws: $(B)/chat-push $(B)/bench/wsload $(B)/bench/wsfloor
 	$(BENCH_SET) $(subst --test,,$(NODE_TEST)) test/bench/ws/run.mjs
+
+$(B)/bench/sink: $(B)/test/bench/rest/sink.o
+$(B)/bench/writers: $(B)/test/bench/rest/writers.o
+$(B)/bench/sink $(B)/bench/writers:
+	@mkdir -p $(@D)
+	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lpq
+
+REST_SET = $(foreach v,PARTS ROUNDS BENCH_SECONDS MESSAGES USERS CONVERSATIONS RATE QUIET SCHEMA BENCH_DIR RESULTS,$(if $($(v)),$(v)="$($(v))"))
+bench-rest: all $(B)/bench/sink $(B)/bench/writers
+	$(REST_SET) $(subst --test,,$(NODE_TEST)) test/bench/rest/run.mjs
 
 # --- run, install ---------------------------------------------------------------
 run: all
@@ -236,4 +249,4 @@ distclean: clean
 help:
 	@sed -n 's/^#   //p' Makefile
 
--include $(shell find $(B) -path $(B)/peer -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(B) -path $(B)/peer -prune -o -type f -name '*.d' -print 2>/dev/null)

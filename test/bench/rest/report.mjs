@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one table. A row is a figure of the issue that mod_chat was held against: what
+// the PHP stand-in needs for it (where it can), what we need, and the bar.
+
+const show = (v) => (v === null || v === undefined ? '–'
+  : typeof v !== 'number' ? String(v)
+    : v >= 1000 ? Math.round(v).toLocaleString('en') : v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1)
+      : v >= 1 || v === 0 ? v.toFixed(2) : v.toFixed(3));
+
+/** The middle of a list, the mean of the two in the middle. */
+export function median(list) {
+  const s = [...list].sort((a, b) => a - b);
+  return s.length === 0 ? null : (s[(s.length - 1) >> 1] + s[s.length >> 1]) / 2;
+}
+
+export const quantile = (list, q) => {
+  const s = [...list].sort((a, b) => a - b);
+  return s[Math.min(s.length - 1, Math.floor(s.length * q))];
+};
+
+/** `bar`: { min } or { max }, of `ratio` when that is what is judged, else of ours. */
+export function row(figure, { php = null, ours, unit = '', ratio = null, bar = null, judge = 'ours' }) {
+  const value = judge === 'ratio' ? ratio : ours;
+  const held = !bar ? null : value === null || value === undefined ? null
+    : bar.min !== undefined ? value >= bar.min : value <= bar.max;
+  return { figure, php, ours, unit, ratio, bar, judge, held };
+}
+
+export function table(rows) {
+  const cells = rows.map((r) => {
+    const unit = (v) => (typeof v === 'number' && r.unit ? `${show(v)} ${r.unit}` : show(v));
+    const bar = !r.bar ? '' : `${r.bar.min !== undefined ? '≥' : '≤'} ${r.bar.text ||
+      show(r.bar.min ?? r.bar.max)}${r.judge === 'ratio' ? ' ×' : r.unit ? ` ${r.unit}` : ''}`;
+    return [r.figure, unit(r.php), unit(r.ours), r.ratio === null ? '' : `${show(r.ratio)} ×`, bar,
+      r.held === null ? '' : r.held ? 'held' : '**missed**'];
+  });
+  const head = ['figure', 'PHP stand-in', 'ours', 'ratio', 'bar', ''];
+  const line = (c) => `| ${c.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...cells.map(line)].join('\n');
+}
