@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- What chat-push reads: the event log (push/link/tail.c). Nothing here writes.
+-- What chat-push does with the event log: it reads it (push/link/tail.c) and removes
+-- what is old (push/link/retention.c).
 
 -- The log's name, the last id ever given, the oldest id still kept (NULL when no
 -- row is). sqlite_sequence remembers the last id when retention took all rows.
@@ -47,3 +48,58 @@ UNION ALL
  ORDER BY id
  LIMIT 500)
 ORDER BY id
+
+-- --- retention -------------------------------------------------------------------------
+-- The log loses its beginning and nothing else: whoever reads takes it that all is
+-- gone up to the last id that is gone. A batch is what is old among the first 500
+-- rows (PUSH_RETENTION_BATCH is the same number), up to the first that is not.
+
+-- The age of the oldest row in seconds; NULL when its time cannot be read.
+-- :name retention_oldest sqlite
+SELECT CAST((julianday('now') - julianday(created_at)) * 86400 AS INTEGER)
+FROM chat_events
+ORDER BY id
+LIMIT 1
+
+-- :name retention_oldest pgsql
+SELECT floor(extract(epoch FROM now() AT TIME ZONE 'UTC' - created_at))::bigint
+FROM chat_events
+ORDER BY id
+LIMIT 1
+
+-- $1 seconds that rows are kept, $2 the last id that may go. A row whose time cannot
+-- be read keeps nobody here.
+-- :name retention_remove sqlite
+DELETE FROM chat_events
+WHERE id IN (SELECT id FROM chat_events ORDER BY id LIMIT 500)
+  AND id <= $2
+  AND id < coalesce((SELECT min(id)
+                     FROM (SELECT id, created_at FROM chat_events
+                           ORDER BY id LIMIT 500)
+                     WHERE julianday(created_at)
+                           > julianday('now') - $1 / 86400.0),
+                    9223372036854775807)
+RETURNING id
+
+-- Rows are locked in the order of their ids, so that two who do this at once wait
+-- for each other and never in a circle.
+-- :name retention_remove pgsql
+WITH head AS MATERIALIZED (
+    SELECT id,
+           created_at > now() AT TIME ZONE 'UTC'
+                        - $1::bigint * interval '1 second' AS young
+    FROM chat_events
+    WHERE id <= $2
+    ORDER BY id
+    LIMIT 500
+), old AS MATERIALIZED (
+    SELECT id
+    FROM chat_events
+    WHERE id <= (SELECT max(id) FROM head
+                 WHERE id < coalesce((SELECT min(id) FROM head WHERE young),
+                                     9223372036854775807))
+    ORDER BY id
+    FOR UPDATE
+)
+DELETE FROM chat_events WHERE id IN (SELECT id FROM old)
+RETURNING id
