@@ -294,6 +294,13 @@ static void batch_tell(const push_relay_t *relay,
                   "GET /chat/sync"
                 : "were removed from the log before they were relayed");
     }
+    if (batch->given_up > 0) {
+        say(relay, 1,
+            "relay: too many ids of the event log are missing at once, "
+            "%" APR_INT64_T_FMT " are waited for no longer: what a transaction "
+            "still brings clients find by GET /chat/sync",
+            batch->given_up);
+    }
     if (batch->unreadable > 0) {
         say(relay, 1,
             "relay: %d rows of chat_events up to id %" APR_INT64_T_FMT

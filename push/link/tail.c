@@ -356,7 +356,7 @@ static apr_status_t gaps_fence(push_tail_t *tail, push_tail_batch_t *batch,
     if (tail->gaps == NULL) {
         return APR_SUCCESS;
     }
-    batch->missed += (apr_int64_t)(tail->gaps->given_up - tail->given_up);
+    batch->given_up = (apr_int64_t)(tail->gaps->given_up - tail->given_up);
     tail->given_up = tail->gaps->given_up;
     if (push_gaps_unfenced(tail->gaps)) {
         rv = chat_db_run(&res, tail->conn, "relay_fence", NULL, 0, p);
