@@ -107,6 +107,8 @@ static void the_environment_overrides_the_file(void **state)
                                        "SOKETI_METRICS_SERVER_PORT=0",
                                        "CHAT_PUSH_LOOPS=3",
                                        "CHAT_PUSH_URING=0",
+                                       "CHAT_PUSH_DATABASE_RETENTION_SECONDS"
+                                       "=3600",
                                        NULL };
     const char *why = NULL;
     push_conf_t conf;
@@ -122,6 +124,7 @@ static void the_environment_overrides_the_file(void **state)
     assert_int_equal(conf.port, 7001);
     assert_int_equal(conf.loops, 3);
     assert_int_equal(conf.uring, 0);
+    assert_int_equal(conf.retention_seconds, 3600);
     assert_int_equal(conf.apps.n, 1);
     assert_string_equal(conf.apps.list[0].id, "12");
     assert_string_equal(conf.apps.list[0].key, "0077");
