@@ -3,8 +3,8 @@
 -- What chat-push does with the event log: it reads it (push/link/tail.c) and removes
 -- what is old (push/link/retention.c).
 
--- The log's name, the last id ever given, the oldest id still kept (NULL when no
--- row is). sqlite_sequence remembers the last id when retention took all rows.
+-- The log's name, its last id ever, the oldest id still kept (NULL when no row
+-- is). sqlite_sequence remembers the last id when retention took all rows.
 -- :name relay_head sqlite
 SELECT epoch,
        coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chat_events'),
@@ -12,12 +12,13 @@ SELECT epoch,
        (SELECT min(id) FROM chat_events)
 FROM chat_log
 
--- The oldest transaction that is running comes with it, see push/link/gaps.h.
+-- The last id that was committed, also when retention has taken it since: the
+-- sequence would count what is under way, and a log that is empty would then miss
+-- every id of a large transaction at once. The oldest transaction that is running
+-- comes with it, see push/link/gaps.h.
 -- :name relay_head pgsql
 SELECT epoch,
-       coalesce((SELECT max(id) FROM chat_events),
-                pg_sequence_last_value(
-                    pg_get_serial_sequence('chat_events', 'id')::regclass), 0),
+       greatest((SELECT max(id) FROM chat_events), pruned_to),
        pruned_to + 1,
        pg_snapshot_xmin(pg_current_snapshot())
 FROM chat_log
