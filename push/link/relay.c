@@ -296,9 +296,9 @@ static void batch_tell(const push_relay_t *relay,
     }
     if (batch->given_up > 0) {
         say(relay, 1,
-            "relay: too many ids of the event log are missing at once, "
-            "%" APR_INT64_T_FMT " are waited for no longer: what a transaction "
-            "still brings clients find by GET /chat/sync",
+            "relay: the event log has too many holes beside a transaction that "
+            "does not end: %" APR_INT64_T_FMT " ids are waited for no longer, "
+            "their events may reach nobody",
             batch->given_up);
     }
     if (batch->unreadable > 0) {

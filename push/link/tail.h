@@ -42,7 +42,7 @@ typedef struct {
     apr_int64_t missed;       /* ids passed over: removed from the log before we
                                  read them, or left out by PUSH_RELAY_SKIPPED */
     apr_int64_t given_up;        /* ids that were missing and are asked for no
-                                 longer: too many were (PUSH_GAPS_MAX) */
+                                 longer: too many holes (PUSH_GAPS_MAX) */
 } push_tail_batch_t;
 
 /**

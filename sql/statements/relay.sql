@@ -37,11 +37,19 @@ WHERE id > $1 AND id <= $2
 ORDER BY id
 LIMIT 500
 
--- $3 ids that were missing, as an array
+-- $3 and $4 are the first and the last ids of ranges that were missing. LATERAL with
+-- a LIMIT of its own: for each range a look into the index, whatever the planner
+-- thinks of ranges.
 -- :name relay_events pgsql
-(SELECT id, event, channels, payload
- FROM chat_events
- WHERE id = ANY ($3::bigint[]))
+(SELECT late.id, late.event, late.channels, late.payload
+ FROM unnest($3::bigint[], $4::bigint[]) AS gap (first, last),
+      LATERAL (SELECT id, event, channels, payload
+               FROM chat_events
+               WHERE id BETWEEN gap.first AND gap.last
+               ORDER BY id
+               LIMIT 500) AS late
+ ORDER BY late.id
+ LIMIT 500)
 UNION ALL
 (SELECT id, event, channels, payload
  FROM chat_events

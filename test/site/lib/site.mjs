@@ -68,9 +68,14 @@ class TestSite extends Site {
     return Number(line?.split(' ').pop());
   }
 
-  /** How often chat-push has said it. */
+  /** What chat-push has said. */
+  log() {
+    return fs.readFileSync(this.path('logs', 'chat-push.log'), 'utf8');
+  }
+
+  /** How often it has said that. */
   logged(text) {
-    return fs.readFileSync(this.path('logs', 'chat-push.log'), 'utf8').split(text).length - 1;
+    return this.log().split(text).length - 1;
   }
 
   people() {
