@@ -157,12 +157,17 @@ NODE_TEST = CHAT_BUILD="$(B_PATH)" CHAT_SANITIZE=$(SANITIZE) CHAT_ENGINE=$(ENGIN
 site: all $(B)/bench/wsload
 	$(NODE_TEST) $(SITE)
 
-# Those whose site has a database, on PostgreSQL as well.
+# Every file that starts a site has a database: on PostgreSQL as well (one of them
+# does so anyway). Of the pages what reads and writes, without the long waits.
+SITE_PGSQL = $(filter-out test/site/pgsql.test.mjs,$(shell grep -l 'await startSite' test/site/*.test.mjs))
 site-pgsql: all
-	@$(MAKE) --no-print-directory ENGINE=pgsql SITE="$(patsubst %,test/site/%.test.mjs,rest log clients)" site
+	@$(MAKE) --no-print-directory ENGINE=pgsql SITE="$(SITE_PGSQL)" site
+	@$(MAKE) --no-print-directory ENGINE=pgsql WEB=test/web/chat.test.mjs \
+	    ONLY='^(what one writes|typing|a message elsewhere|a reload|logging out|no page)' web
 
+# ONLY picks tests by their names.
 web: all
-	$(NODE_TEST) $(WEB)
+	$(NODE_TEST) $(if $(ONLY),--test-name-pattern='$(ONLY)') $(WEB)
 
 run-test: all
 	$(NODE_TEST) $(wildcard test/run/*.test.mjs)

@@ -84,6 +84,7 @@ static const conf_setting_t settings[] = {
     { "database.app",              KIND_TEXT, AT(database_app), NULL, 0, 0, 0 },
     { "database.pollMs",           KIND_INT,  AT(poll_ms), NULL, 250, 1, 3600000 },
     { "database.replaySeconds",    KIND_INT,  AT(replay_seconds), NULL, 120, 0, 86400 },
+    { "database.retentionSeconds", KIND_INT,  AT(retention_seconds), NULL, 604800, 0, 315360000 },
     { "webhooks.allowPrivateTargets",
                                    KIND_BOOL, AT(webhooks_private), NULL, 0, 0, 0 },
     { "webhooks.batching.enabled", KIND_BOOL, AT(webhooks_batching), NULL, 1, 0, 0 },
@@ -117,6 +118,7 @@ static const struct {
     { "SOKETI_PRESENCE_MAX_MEMBER_SIZE", "presence.maxMemberSizeInKb" },
     { "SOKETI_USER_AUTHENTICATION_TIMEOUT", "userAuthenticationTimeout" },
     { "SOKETI_SHUTDOWN_GRACE_PERIOD", "shutdownGracePeriod" },
+    { "CHAT_PUSH_DATABASE_RETENTION_SECONDS", "database.retentionSeconds" },
     { "CHAT_PUSH_USER", "user" },
     { "CHAT_PUSH_GROUP", "group" },
     { "CHAT_PUSH_LOG_FORMAT", "log.format" },
@@ -168,8 +170,9 @@ static const char *const live_keys[] = {
     "httpApi.acceptTraffic.memoryThreshold", "maxMessageInKb",
     "maxUnfinishedInMb", "maxQueueInKb", "channelLimits.cacheTtl",
     "activityTimeout", "pongTimeout", "userAuthenticationTimeout",
-    "shutdownGracePeriod", "drain.seconds", "webhooks.allowPrivateTargets",
-    "webhooks.batching.enabled", "webhooks.batching.duration",
+    "shutdownGracePeriod", "drain.seconds", "database.retentionSeconds",
+    "webhooks.allowPrivateTargets", "webhooks.batching.enabled",
+    "webhooks.batching.duration",
 };
 
 /* Soketi's keys that need nothing here; one that ends in a dot stands for all
@@ -736,6 +739,10 @@ static const char *conf_check(push_conf_t *conf, apr_pool_t *p)
     }
     if (conf->log_level < 0) {
         return "log.level must be error, warning, info or debug";
+    }
+    /* Less would take from people what they miss over lunch. */
+    if (conf->retention_seconds != 0 && conf->retention_seconds < 3600) {
+        return "database.retentionSeconds must be 0 or at least 3600";
     }
     conf->path_prefix = prefix_normal(conf->path_prefix, p);
     for (i = 0; conf->database_app != NULL && i < conf->apps.n; i++) {

@@ -61,6 +61,7 @@ typedef struct {
     const char *database_app;    /* id of the log's app; NULL: the first */
     int poll_ms;                 /* between two looks at the log */
     int replay_seconds;          /* how long missed events are given out */
+    int retention_seconds;       /* how long the log keeps events; 0: for ever */
     int webhooks_private;        /* targets may be private addresses */
     int webhooks_batching;       /* several events in one request */
     int webhooks_gather;         /* ms an event waits for company */

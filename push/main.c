@@ -5,8 +5,8 @@
  *   chat-push [--config FILE]
  *
  * Settings come from the file and the environment (conf.h). The main thread
- * reads them, starts one thread per loop, the relay's and the webhooks', says
- * what listens where, and then waits for a signal: SIGHUP reads the settings
+ * reads them, starts one thread per loop, the relay's, retention's and the
+ * webhooks', says what listens where, and then waits for a signal: SIGHUP reads the settings
  * again (reload.h), SIGTERM or SIGINT ends it in
  * good order, the clients one after the other (drain.h), and a second one at
  * once. What keeps it from starting is one sentence and exit status 1.
@@ -50,6 +50,7 @@ typedef struct {
     push_pulse_t *pulse;               /* of the watchdog */
     const char *sending; /* how a frame for many goes out, for the log */
     push_relay_conf_t relay;
+    push_retention_conf_t retention;
     push_reload_t reload;
     apr_pool_t *pool;
 } process_t;
@@ -260,6 +261,33 @@ static int relay_create(process_t *m)
     return 1;
 }
 
+static apr_int64_t relayed_upto(void *relay)
+{
+    push_relay_counters_t counters;
+
+    push_relay_counters(relay, &counters);
+    return counters.needless;
+}
+
+/* Also where everything is kept: other settings may end that. */
+static int retention_create(process_t *m)
+{
+    const char *why = NULL;
+
+    if (push_server.relay == NULL) {
+        return 1;
+    }
+    m->retention.database = m->conf.database_url;
+    m->retention.upto = relayed_upto;
+    m->retention.baton = push_server.relay;
+    m->retention.log = push_log_report;
+    return push_retention_create(&push_server.retention, &m->retention,
+                                 m->conf.retention_seconds, &why,
+                                 m->pool) == APR_SUCCESS
+               ? 1
+               : fail(why);
+}
+
 static int webhooks_create(process_t *m)
 {
     push_webhooks_conf_t settings;
@@ -424,6 +452,10 @@ static int threads_start(process_t *m)
         push_relay_start(push_server.relay) != APR_SUCCESS) {
         return fail("the relay's thread cannot be started");
     }
+    if (push_server.retention != NULL &&
+        push_retention_start(push_server.retention) != APR_SUCCESS) {
+        return fail("the thread of retention cannot be started");
+    }
     if (push_server.webhooks != NULL &&
         push_webhooks_start(push_server.webhooks) != APR_SUCCESS) {
         return fail("the webhooks' thread cannot be started");
@@ -555,6 +587,9 @@ static void end(process_t *m, const sigset_t *set)
     if (push_server.canary != NULL) {
         push_canary_stop(push_server.canary);
     }
+    if (push_server.retention != NULL) {
+        push_retention_stop(push_server.retention);
+    }
     if (push_server.relay != NULL) {
         push_relay_stop(push_server.relay);
     }
@@ -590,7 +625,7 @@ int main(int argc, char **argv)
     files = descriptors();
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
         !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) ||
-        !privilege_drop(&m) || !relay_create(&m)) {
+        !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }

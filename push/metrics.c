@@ -384,6 +384,23 @@ static void relay_samples(sink_t *s)
            "Whether the last look at the log succeeded.", c.connected ? 1 : 0);
 }
 
+static void retention_samples(sink_t *s)
+{
+    push_retention_counters_t c;
+
+    if (push_server.retention == NULL) {
+        return;
+    }
+    push_retention_counters(push_server.retention, &c);
+    single(s, "retention_events_total", "counter",
+           "Old events removed from the log.", c.removed);
+    single(s, "retention_failures_total", "counter",
+           "Tries to remove old events that failed.", c.failures);
+    single(s, "retention_oldest_seconds", "gauge",
+           "Age of the oldest event of the log at the last look.",
+           (apr_uint64_t)c.oldest);
+}
+
 static void webhook_samples(sink_t *s)
 {
     push_webhooks_counters_t c;
@@ -436,6 +453,7 @@ static void all_samples(sink_t *s)
     end_samples(s);
     loop_samples(s);
     relay_samples(s);
+    retention_samples(s);
     webhook_samples(s);
     canary_samples(s);
 }

@@ -326,6 +326,10 @@ void push_reload(push_reload_t *r)
     done = summary(c);
     push_loops_pause(push_server.loops, push_server.nloops, make, review, c,
                      pool);
+    if (push_server.retention != NULL) {
+        push_retention_follow(push_server.retention,
+                              r->conf->retention_seconds);
+    }
     tell(c, done);
     if (r->current != NULL) {
         apr_pool_destroy(r->current);

@@ -15,6 +15,7 @@
 #include "hub.h"
 #include "quota.h"
 #include "relay.h"
+#include "retention.h"
 #include "webhook.h"
 
 typedef struct {
@@ -25,6 +26,7 @@ typedef struct {
     push_conns_t *const *conns; /* the clients' connections of each loop */
     int nloops;
     push_relay_t *relay;       /* NULL: no event log */
+    push_retention_t *retention; /* NULL: no event log */
     push_webhooks_t *webhooks; /* NULL: no app has any */
     push_canary_t *canary;     /* NULL: none */
     apr_uint64_t boot;    /* first half of socket ids: differs at each start */

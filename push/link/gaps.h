@@ -5,7 +5,7 @@
  * PostgreSQL's transactions take their ids in one order and commit in another,
  * so the id before the newest may still appear, or never: its transaction was
  * rolled back. The relay does not wait for it. It hands over what is there,
- * remembers each missing id and asks for it again.
+ * remembers what is missing and asks for it again.
  *
  * When it stops asking: a transaction has its own id before it takes an event
  * id (sql/schema.pgsql.sql). A transaction id drawn after the missing id was
@@ -20,19 +20,21 @@
 
 #include <apr.h>
 
-/* Most missing ids remembered; the oldest give way. So many are missing only
- * after thousands of roll-backs beside a transaction that does not end. */
+/* Most ranges remembered; the oldest give way. A transaction of any size is one
+ * range or few, so there are as many only after thousands of roll-backs beside
+ * a transaction that does not end. */
 #define PUSH_GAPS_MAX 4096
 
+/* Ids without a hole between them. */
 typedef struct {
-    apr_int64_t id;    /* of the event that is missing */
-    apr_int64_t fence; /* a transaction id; 0 until one was drawn */
+    apr_int64_t first, last; /* of the events that are missing */
+    apr_int64_t fence;       /* a transaction id; 0 until one was drawn */
 } push_gap_t;
 
 typedef struct {
     push_gap_t list[PUSH_GAPS_MAX]; /* by id, lowest first */
     int n;
-    apr_uint64_t given_up; /* that gave way to newer ones, ever */
+    apr_uint64_t given_up; /* ids that gave way to newer ones, ever */
 } push_gaps_t;
 
 /** The ids from `first` to `last`, above all known ones, are missing. */
@@ -51,8 +53,9 @@ void push_gaps_fence(push_gaps_t *gaps, apr_int64_t fence);
  * Forget those that will never be there.
  * @param oldest  the oldest transaction running when, or before, the log was
  *                last asked for the missing ids
+ * @param upto    the last id it was asked for
  */
-void push_gaps_settle(push_gaps_t *gaps, apr_int64_t oldest);
+void push_gaps_settle(push_gaps_t *gaps, apr_int64_t oldest, apr_int64_t upto);
 
 /** Forget those up to an id. */
 void push_gaps_forget(push_gaps_t *gaps, apr_int64_t last);
@@ -60,9 +63,9 @@ void push_gaps_forget(push_gaps_t *gaps, apr_int64_t last);
 /** Up to which id nothing is missing, `high` when nothing is at all. */
 apr_int64_t push_gaps_low(const push_gaps_t *gaps, apr_int64_t high);
 
-/** The missing ids as a PostgreSQL array, "{5,7}".
- * @param out  PUSH_GAPS_TEXT bytes */
+/** The ranges as two PostgreSQL arrays, "{5,9}" and "{7,9}".
+ * @param firsts, lasts  PUSH_GAPS_TEXT bytes each */
 #define PUSH_GAPS_TEXT (PUSH_GAPS_MAX * 20 + 3)
-void push_gaps_text(const push_gaps_t *gaps, char *out);
+void push_gaps_text(const push_gaps_t *gaps, char *firsts, char *lasts);
 
 #endif

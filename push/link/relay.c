@@ -187,6 +187,20 @@ static void gap_begin(push_relay_t *relay)
     relay->gap.until = now_ms() + ((apr_uint64_t)seconds + 1) * 1000;
 }
 
+/* What neither we nor a next start will read again: retention may have it. */
+static void needless_note(push_relay_t *relay)
+{
+    const push_relay_place_t *at = push_tail_place(relay->tail);
+    apr_int64_t id = at->id;
+
+    if (relay->state_fd >= 0) {
+        id = strcmp(relay->written.at.epoch, at->epoch) != 0 ? 0
+             : relay->written.from < id ? relay->written.from
+                                        : id;
+    }
+    __atomic_store_n(&relay->counters.needless, id, __ATOMIC_RELAXED);
+}
+
 /* Write that everything up to the last fence was relayed, and for whom that
  * does not hold yet. */
 static void state_keep(push_relay_t *relay)
@@ -206,6 +220,7 @@ static void state_keep(push_relay_t *relay)
         state.from != relay->written.from ||
         state.awaited != relay->written.awaited) {
         state_write(relay, &state);
+        needless_note(relay);
     }
 }
 
@@ -281,6 +296,13 @@ static void batch_tell(const push_relay_t *relay,
                   "GET /chat/sync"
                 : "were removed from the log before they were relayed");
     }
+    if (batch->given_up > 0) {
+        say(relay, 1,
+            "relay: the event log has too many holes beside a transaction that "
+            "does not end: %" APR_INT64_T_FMT " ids are waited for no longer, "
+            "their events may reach nobody",
+            batch->given_up);
+    }
     if (batch->unreadable > 0) {
         say(relay, 1,
             "relay: %d rows of chat_events up to id %" APR_INT64_T_FMT
@@ -297,6 +319,7 @@ static void batch_count(push_relay_t *relay, const push_tail_batch_t *batch)
     count(&relay->counters.relayed, (apr_uint64_t)batch->events);
     count(&relay->counters.unreadable, (apr_uint64_t)batch->unreadable);
     __atomic_store_n(&relay->counters.last_id, at, __ATOMIC_RELAXED);
+    needless_note(relay);
     __atomic_store_n(&relay->counters.behind, behind > 0 ? behind : 0,
                      __ATOMIC_RELAXED);
     if (behind <= 0) {
@@ -631,6 +654,7 @@ void push_relay_counters(const push_relay_t *relay, push_relay_counters_t *out)
     out->wakes = __atomic_load_n(&c->wakes, __ATOMIC_RELAXED);
     out->failures = __atomic_load_n(&c->failures, __ATOMIC_RELAXED);
     out->last_id = __atomic_load_n(&c->last_id, __ATOMIC_RELAXED);
+    out->needless = __atomic_load_n(&c->needless, __ATOMIC_RELAXED);
     out->behind = __atomic_load_n(&c->behind, __ATOMIC_RELAXED);
     out->lag_ms = now_ms() -
                   __atomic_load_n(&relay->caught_up, __ATOMIC_RELAXED);

@@ -60,6 +60,8 @@ typedef struct {
     apr_uint64_t wakes;      /* times somebody woke us */
     apr_uint64_t failures;   /* looks that failed: the database was away */
     apr_int64_t last_id;     /* of the last event relayed */
+    apr_int64_t needless;    /* nobody waits for events up to this id: they were
+                                relayed, and those who were away have theirs */
     apr_int64_t behind; /* ids in the log not yet relayed, at the last look */
     apr_uint64_t lag_ms; /* since it last was at the log's end */
     int connected;      /* whether the last look succeeded */

@@ -31,7 +31,7 @@ struct push_tail_t {
     apr_int64_t oldest_tx;   /* PostgreSQL: oldest transaction running when the
                                 head was read */
     push_gaps_t *gaps;       /* missing between at.id and high; NULL: SQLite */
-    char *gaps_text;         /* PUSH_GAPS_TEXT bytes */
+    char *gaps_text[2];      /* PUSH_GAPS_TEXT bytes each */
     apr_uint64_t given_up;   /* by gaps, and told */
     apr_int64_t rewind;      /* ids to go back at the first read */
     push_relay_place_t head; /* the log at the last read */
@@ -71,7 +71,8 @@ apr_status_t push_tail_create(push_tail_t **out, const char *target,
                               apr_pool_cleanup_null);
     if (chat_db_engine(tail->db) == CHAT_DB_PGSQL) {
         tail->gaps = apr_pcalloc(p, sizeof(*tail->gaps));
-        tail->gaps_text = apr_palloc(p, PUSH_GAPS_TEXT);
+        tail->gaps_text[0] = apr_palloc(p, PUSH_GAPS_TEXT);
+        tail->gaps_text[1] = apr_palloc(p, PUSH_GAPS_TEXT);
     }
     tail->at = *saved;
     tail->high = saved->id;
@@ -274,17 +275,26 @@ static int event_read(push_tail_event_t *e, const push_tail_t *tail,
 
 /* Of what was missing, forget what came with these rows and what will never be
  * there: before they are handed over, so that their cursors do not stay behind
- * it. */
-static void gaps_close(push_tail_t *tail, const chat_db_result_t *res)
+ * it. @return whether more of it may be there than fits in a batch */
+static int gaps_close(push_tail_t *tail, const chat_db_result_t *res)
 {
+    apr_int64_t asked = APR_INT64_MAX;
+    apr_int64_t id = 0;
     int row;
 
     for (row = 0; row < chat_db_rows(res); row++) {
-        if (!push_gaps_fill(tail->gaps, chat_db_get_int(res, row, 0, 0))) {
+        id = chat_db_get_int(res, row, 0, 0);
+        if (id > tail->high) {
             break; /* rows are in order: from here on they are new */
         }
+        push_gaps_fill(tail->gaps, id);
+        if (row + 1 == PUSH_TAIL_BATCH) {
+            asked = id;
+            break;
+        }
     }
-    push_gaps_settle(tail->gaps, tail->oldest_tx);
+    push_gaps_settle(tail->gaps, tail->oldest_tx, asked);
+    return asked != APR_INT64_MAX;
 }
 
 /* Go past an id: those stepped over are missing. */
@@ -309,15 +319,15 @@ static void end_pass(push_tail_t *tail)
     tail->at.id = complete_at(tail, tail->high);
 }
 
-/* Hand the rows over; the place moves with each, readable or not. */
+/* Hand the first n rows over; the place moves with each, readable or not. */
 static void rows_hand_over(push_tail_t *tail, push_tail_batch_t *batch,
-                           const chat_db_result_t *res, push_tail_fn fn,
+                           const chat_db_result_t *res, int n, push_tail_fn fn,
                            void *baton, apr_pool_t *p)
 {
     push_tail_event_t e;
     int row;
 
-    for (row = 0; row < chat_db_rows(res); row++) {
+    for (row = 0; row < n; row++) {
         e.id = chat_db_get_int(res, row, 0, tail->high);
         pass(tail, e.id);
         if (event_read(&e, tail, res, row, p)) {
@@ -335,15 +345,16 @@ static void rows_hand_over(push_tail_t *tail, push_tail_batch_t *batch,
 static apr_status_t rows_ask(push_tail_t *tail, chat_db_result_t **res,
                              apr_pool_t *p)
 {
-    chat_db_value_t args[3] = { chat_db_int(tail->high),
+    chat_db_value_t args[4] = { chat_db_int(tail->high),
                                 chat_db_int(tail->head.id) };
 
     if (tail->gaps != NULL) {
-        push_gaps_text(tail->gaps, tail->gaps_text);
-        args[2] = chat_db_text(tail->gaps_text);
+        push_gaps_text(tail->gaps, tail->gaps_text[0], tail->gaps_text[1]);
+        args[2] = chat_db_text(tail->gaps_text[0]);
+        args[3] = chat_db_text(tail->gaps_text[1]);
     }
     return chat_db_run(res, tail->conn, "relay_events", args,
-                       tail->gaps != NULL ? 3 : 2, p);
+                       tail->gaps != NULL ? 4 : 2, p);
 }
 
 /* After a read: draw a fence for what is missing since. */
@@ -356,7 +367,7 @@ static apr_status_t gaps_fence(push_tail_t *tail, push_tail_batch_t *batch,
     if (tail->gaps == NULL) {
         return APR_SUCCESS;
     }
-    batch->missed += (apr_int64_t)(tail->gaps->given_up - tail->given_up);
+    batch->given_up = (apr_int64_t)(tail->gaps->given_up - tail->given_up);
     tail->given_up = tail->gaps->given_up;
     if (push_gaps_unfenced(tail->gaps)) {
         rv = chat_db_run(&res, tail->conn, "relay_fence", NULL, 0, p);
@@ -374,6 +385,7 @@ static apr_status_t rows_read(push_tail_t *tail, push_tail_batch_t *batch,
     apr_int64_t before = tail->high;
     chat_db_result_t *res;
     apr_status_t rv;
+    int late; /* more than a batch of what was missing has come */
 
     if (tail->high >= tail->head.id &&
         (tail->gaps == NULL || tail->gaps->n == 0)) {
@@ -383,12 +395,13 @@ static apr_status_t rows_read(push_tail_t *tail, push_tail_batch_t *batch,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (tail->gaps != NULL) {
-        gaps_close(tail, res);
-    }
-    rows_hand_over(tail, batch, res, fn, baton, p);
-    batch->more = tail->high < tail->head.id && tail->high > before &&
-                  chat_db_rows(res) >= PUSH_TAIL_BATCH;
+    late = tail->gaps != NULL && gaps_close(tail, res);
+    /* What is new comes after all that was missing and is there: some of it may
+     * be of the same conversation. */
+    rows_hand_over(tail, batch, res,
+                   late ? PUSH_TAIL_BATCH : chat_db_rows(res), fn, baton, p);
+    batch->more = late || (tail->high < tail->head.id && tail->high > before &&
+                           chat_db_rows(res) >= PUSH_TAIL_BATCH);
     if (!batch->more && tail->high < tail->head.id) {
         end_pass(tail);
     }

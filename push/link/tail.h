@@ -41,6 +41,8 @@ typedef struct {
     int more;                 /* the log goes on: read again */
     apr_int64_t missed;       /* ids passed over: removed from the log before we
                                  read them, or left out by PUSH_RELAY_SKIPPED */
+    apr_int64_t given_up;        /* ids that were missing and are asked for no
+                                 longer: too many holes (PUSH_GAPS_MAX) */
 } push_tail_batch_t;
 
 /**

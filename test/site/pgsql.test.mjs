@@ -115,6 +115,55 @@ for (const [what, open] of [['', false], [' beside a transaction that stays open
   });
 }
 
+test('a large transaction that commits behind others arrives whole, and in order', async () => {
+  const pusher = connect(site, doctor);
+  const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');
+  const before = site.lastEvent();
+  const large = session();
+  large.stdin.write(`BEGIN;
+    INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+    SELECT ${talks[0].patient}, ${talks[0].doctor}, ${talks[0].id}, 'large ' || i, 'text', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+    FROM generate_series(1, 6000) i;\n`);
+  await eventually(() => site.lastEvent() >= before + 6000, 'its ids');
+  site.sql(row(talks[1], 'beside 1'));
+  await eventually(() => seen.length === 1, 'who came first');
+  large.stdin.end(`COMMIT;${row(talks[0], 'behind')}`);
+  await large.gone;
+  await eventually(() => seen.length === 6002, 'all of it', 30000);
+  const texts = seen.map((e) => e.message.content);
+  assert.deepEqual(texts, ['beside 1', ...Array.from({ length: 6000 }, (_, i) => `large ${i + 1}`), 'behind']);
+  inOrder(seen);
+  pusher.disconnect();
+});
+
+test('beside a transaction that does not end, more holes than can be remembered are told', async () => {
+  const pusher = connect(site, doctor);
+  const seen = collect(await subscribed(pusher, 'private-user.2'), 'Flood');
+  const open = session();
+  open.stdin.write(`BEGIN;${row(talks[0], 'late')}`);
+  const start = site.lastEvent();
+  await eventually(() => site.lastEvent() > start, 'its id');
+  site.expectLog(/the event log has too many holes/);
+  // Every other id belongs to nobody.
+  site.sql(`DO $$ BEGIN FOR i IN 1..4200 LOOP
+      PERFORM nextval(pg_get_serial_sequence('chat_events', 'id'));
+      INSERT INTO chat_events (event, conversation_id, channels, payload)
+      VALUES ('Flood', ${talks[1].id}, '["private-user.2"]', json_build_object('i', i));
+    END LOOP; END $$;`);
+  await eventually(() => seen.length === 4200, 'all that is there', 30000);
+  assert.deepEqual(seen.map((e) => e.i), Array.from({ length: 4200 }, (_, i) => i + 1));
+  // What `late` has drawn is one hole with the first of them or two: the oldest gave way.
+  const told = () => [...site.log().matchAll(/too many holes .*?: (\d+) ids/g)].reduce((sum, m) => sum + Number(m[1]), 0);
+  await eventually(() => told() >= 4200 - 4096, 'a word about each');
+  assert.ok(told() <= 4201 - 4096 + 1, `${told()}`);
+  open.stdin.end('ROLLBACK;\n');
+  await open.gone;
+  // With it ended nothing is missing any more.
+  site.sql(row(talks[0], 'afterwards'));
+  await eventually(() => site.relayState().id === site.lastEvent(), 'the place at the end');
+  pusher.disconnect();
+});
+
 test('a foreign commit is pushed, and ours is', async () => {
   const pusher = connect(site, doctor);
   const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// chat-push and a database, without httpd: rows that the sqlite3 shell writes
+// chat-push and a database, without httpd: rows that the database's own shell writes
 // reach pusher-js on its private channels, whatever happens to chat-push or to
 // the database meanwhile. The test itself signs the channels, with the secret.
 
@@ -9,47 +9,25 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
-import { after, test } from 'node:test';
-import { Site, freePort, samplePeople, sleep } from '../../dev/site.mjs';
+import { test } from 'node:test';
+import { freePort } from '../../dev/site.mjs';
+import { cleanup } from './lib/cleanup.mjs';
+import { startCluster } from './lib/postgres.mjs';
 import { Pusher, subscribed } from './lib/pusher.mjs';
-import { build, eventually, sanitize, testDir } from './lib/site.mjs';
+import { engine, eventually, sleep, startSite } from './lib/site.mjs';
 
-const site = new Site({
-  dir: testDir('relay'),
-  build,
-  sanitize,
-  port: await freePort(),
-  pushPort: await freePort(),
-  metricsPort: await freePort(),
-});
+const cluster = engine === 'pgsql' ? await startCluster() : null;
+const site = await startSite({ db: cluster ? cluster.create() : 'sqlite', httpd: false });
 const clients = [];
-const expected = []; // of log lines that are warnings
+cleanup(() => clients.forEach((c) => c.disconnect()));
 
-after(async () => {
-  clients.forEach((c) => c.disconnect());
-  await site.stop();
-  const bad = log().split('\n')
-    .filter((line) => /\b(warn|error|crit)/i.test(line) && !expected.some((e) => e.test(line)));
-  const reports = fs.readdirSync(site.path('logs')).filter((n) => /^(asan|ubsan|tsan)\./.test(n))
-    .map((n) => fs.readFileSync(site.path('logs', n), 'utf8'));
-  if (process.env.KEEP) {
-    console.log(`kept: ${site.dir}`);
-  } else {
-    fs.rmSync(site.dir, { recursive: true, force: true });
-  }
-  assert.deepEqual([...bad, ...reports], [], 'the log holds lines that no test announced');
-});
-
-site.prepare();
-await site.startPush();
-const conv = samplePeople(site).conversations[0];
+const conv = site.people().conversations[0];
 const channels = [`private-conversation.${conv.id}`, `private-user.${conv.doctor}`, `private-user.${conv.patient}`];
 
-const log = () => fs.readFileSync(site.path('logs', 'chat-push.log'), 'utf8');
-const logged = (pattern) => (log().match(new RegExp(pattern, 'g')) || []).length;
 const ids = (events) => events.map((e) => e.id);
 const contents = (events) => events.map((e) => e.message.content);
 const once = (list) => [...new Set(list)];
+const lastId = () => site.lastEvent();
 
 function client() {
   const pusher = new Pusher(site.app.key, {
@@ -81,23 +59,50 @@ async function listen(channel = channels[0]) {
   return { pusher, seen };
 }
 
-const row = (body) => `INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
-  VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, '${body}', 'text', datetime('now'), datetime('now'));`;
+/** A message's row; `text` is its body in SQL. */
+const rowOf = (text) => `INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+  VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, ${text}, 'text', ${site.time()}, ${site.time()});`;
+const row = (body) => rowOf(`'${body}'`);
 const insert = (...bodies) => site.sql(bodies.map(row).join('\n'));
-const lastId = () => Number(site.sql("SELECT seq FROM sqlite_sequence WHERE name = 'chat_events';"));
 
-const metric = async (name) => {
-  const text = await (await fetch(site.metrics)).text();
-  const line = text.split('\n').find((l) => l.includes(name) && !l.startsWith('#'));
-  return Number(line.split(' ').pop());
-};
-
-/** chat-push as a power cut leaves it. */
-async function kill() {
-  const child = site.push;
-  child.kill('SIGKILL');
-  await child.gone;
-}
+/** What differs between the engines. */
+const own = {
+  sqlite: {
+    // Text that is no UTF-8, and what becomes of it.
+    odd: ["CAST(X'636166e9' AS TEXT)", 'caf\ufffd'],
+    // One statement by the engine's shell: $0 is the database.
+    shell: 'sqlite3 -cmd ".timeout 5000" "$0" "$1"',
+    database: site.dbFile,
+    // In one piece, as SQLite wants it: no writer is there, and the log is empty.
+    away() {
+      site.sql('PRAGMA wal_checkpoint(TRUNCATE);');
+      fs.renameSync(site.dbFile, `${site.dbFile}.away`);
+      for (const end of ['-wal', '-shm']) {
+        fs.rmSync(site.dbFile + end, { force: true });
+      }
+    },
+    back(sql) {
+      execFileSync('sqlite3', [`${site.dbFile}.away`], {
+        input: sql,
+        ...(site.user && { uid: site.user.uid, gid: site.user.gid }),
+      });
+      fs.renameSync(`${site.dbFile}.away`, site.dbFile);
+    },
+    // A row that wakes nobody.
+    unsaid: row,
+  },
+  pgsql: {
+    odd: [String.raw`E'caf\u00e9\u200f\001"\\'`, 'caf\u00e9\u200f\u0001"\\'],
+    shell: 'psql -X -q -v ON_ERROR_STOP=1 -c "$1" "$0"',
+    database: site.db,
+    away: () => cluster.stop(),
+    async back(sql) {
+      await cluster.start();
+      site.sql(sql);
+    },
+    unsaid: (body) => `SET application_name = 'mod_chat'; ${row(body)}`,
+  },
+}[engine];
 
 test('a row reaches the conversation and both people, once each, with one id', async () => {
   const all = await Promise.all(channels.map((c) => listen(c)));
@@ -119,36 +124,34 @@ test('a thousand rows arrive in their order', async () => {
   site.sql(`BEGIN;${wanted.slice(300).map(row).join('')}COMMIT;`);
   await eventually(() => seen.length >= 1000, 'a thousand rows');
   assert.deepEqual(contents(seen), wanted);
-  assert.equal(await metric('relay_behind'), 0);
+  assert.equal(await site.metric('relay_behind'), 0);
   pusher.disconnect();
 });
 
-test('a row with broken UTF-8 reaches the clients and leaves them connected', async () => {
+test('a row with odd text in it reaches the clients and leaves them connected', async () => {
   const { pusher, seen } = await listen();
-  site.sql(row('x').replace("'x'", "CAST(X'636166e9' AS TEXT)"));
+  const [text, wanted] = own.odd;
+  site.sql(rowOf(text));
   insert('after it');
   await eventually(() => seen.length >= 2, 'both rows');
-  assert.deepEqual(contents(seen), ['caf\ufffd', 'after it']);
+  assert.deepEqual(contents(seen), [wanted, 'after it']);
   assert.equal(pusher.connection.state, 'connected');
   pusher.disconnect();
 });
 
-/** What the state file says: the place, from where somebody may miss something,
- *  and how many subscriptions there are. */
-const relayed = () => {
-  const [, id, from, awaited] = fs.readFileSync(site.path('run', 'relay.state'), 'utf8').split(/ +/).map(Number);
-  return { all: id === lastId(), settled: id === lastId() && from === id && awaited >= 1 };
-};
-const isRelayed = () => relayed().all;
+const isRelayed = () => site.relayState().id === lastId();
 /** Nobody misses anything and it is written down: an end now repeats nothing. */
-const isSettled = () => relayed().settled;
+const isSettled = () => {
+  const { id, from, awaited } = site.relayState();
+  return id === lastId() && from === id && awaited >= 1;
+};
 
 for (const how of ['killed', 'stopped']) {
   test(`rows written while chat-push is ${how} arrive once and in order`, async () => {
     const { pusher, seen } = await listen();
     insert('before');
     await eventually(() => seen.length && isSettled(), 'the row before');
-    await (how === 'killed' ? kill() : site.stopPush());
+    await (how === 'killed' ? site.killPush() : site.stopPush());
     insert('away 1', 'away 2');
     insert('away 3');
     await site.startPush();
@@ -163,7 +166,7 @@ for (const how of ['killed', 'stopped']) {
 
 test('rows written while clients find their way back are not lost either', async () => {
   const { pusher, seen } = await listen();
-  await kill();
+  await site.killPush();
   insert('away');
   await site.startPush();
   for (let i = 0; i < 20; i++) {
@@ -181,20 +184,20 @@ for (const how of ['killed', 'stopped']) {
     const { pusher, seen } = await listen();
     insert('before');
     await eventually(() => seen.length && isSettled(), 'the row before');
-    await kill();
+    await site.killPush();
     pusher.disconnect(); // gone for so long as both absences last
     insert('first absence');
     await site.startPush();
     insert('between');
     await eventually(isRelayed, 'the relay');
-    await (how === 'killed' ? kill() : site.stopPush());
+    await (how === 'killed' ? site.killPush() : site.stopPush());
     insert('second absence');
     await site.startPush();
     pusher.connect();
     await eventually(() => seen.length >= 4, 'what was missed', 60000);
     // Everybody is back: nothing of it comes again after another end.
     await eventually(isSettled, 'the end of the absence');
-    await (how === 'killed' ? kill() : site.stopPush());
+    await (how === 'killed' ? site.killPush() : site.stopPush());
     insert('third absence');
     await site.startPush();
     await eventually(() => seen.length >= 5, 'what was missed last', 60000);
@@ -207,15 +210,15 @@ for (const how of ['killed', 'stopped']) {
 test('killed in the middle of a stream of rows, it loses none', async () => {
   const { pusher, seen } = await listen();
   const first = lastId() + 1;
-  const writer = spawn('sh', ['-c', `i=0; while [ $i -lt 150 ]; do i=$((i+1));
-    sqlite3 -cmd '.timeout 5000' "$0" "$1" || exit 1; sleep 0.02; done`, site.dbFile, row('stream')],
-  { stdio: 'inherit', ...(site.user && { uid: site.user.uid, gid: site.user.gid }) });
+  const writer = spawn('sh', ['-c', `i=0; while [ $i -lt 150 ]; do i=$((i+1)); ${own.shell} || exit 1; sleep 0.02; done`,
+    own.database, row('stream')],
+  { stdio: 'inherit', ...(site.dbFile && site.user && { uid: site.user.uid, gid: site.user.gid }) });
   const written = new Promise((done) => writer.once('exit', done));
   for (let i = 0; i < 2; i++) {
     // Not before the client is back: who is killed sooner has told nobody anything.
     const had = seen.length;
     await eventually(() => seen.length > had + 5, 'the stream');
-    await kill();
+    await site.killPush();
     await sleep(200);
     await site.startPush();
   }
@@ -228,35 +231,25 @@ test('killed in the middle of a stream of rows, it loses none', async () => {
 
 test('a database that is away is waited for, and nothing is lost', async () => {
   const { pusher, seen } = await listen();
-  expected.push(/cannot read the event log/);
-  const away = `${site.dbFile}.away`;
-  const before = logged('cannot read the event log');
-  // In one piece, as SQLite wants it: no writer is there, and the log is empty.
-  site.sql('PRAGMA wal_checkpoint(TRUNCATE);');
-  fs.renameSync(site.dbFile, away);
-  for (const end of ['-wal', '-shm']) {
-    fs.rmSync(site.dbFile + end, { force: true });
-  }
-  await eventually(() => logged('cannot read the event log') > before, 'a word about it');
-  await eventually(async () => await metric('relay_connected') === 0, 'the metric');
+  site.expectLog(/cannot read the event log/);
+  const before = site.logged('cannot read the event log');
+  await own.away();
+  await eventually(() => site.logged('cannot read the event log') > before, 'a word about it');
+  await eventually(async () => await site.metric('relay_connected') === 0, 'the metric');
   await sleep(1000);
-  assert.equal(logged('cannot read the event log'), before + 1, 'said once');
-  execFileSync('sqlite3', [away], {
-    input: row('while away'),
-    ...(site.user && { uid: site.user.uid, gid: site.user.gid }),
-  });
-  fs.renameSync(away, site.dbFile);
+  assert.equal(site.logged('cannot read the event log'), before + 1, 'said once');
+  await own.back(row('while away'));
   await eventually(() => seen.length, 'the row', 20000);
   insert('back');
   await eventually(() => seen.length >= 2, 'the row after');
   assert.deepEqual(contents(seen), ['while away', 'back']);
-  assert.ok(logged('reading the event log again'));
+  assert.ok(site.logged('reading the event log again'));
   pusher.disconnect();
 });
 
 test('without its state file, or with garbage in it, it begins at the end', async () => {
   const state = site.path('run', 'relay.state');
-  expected.push(/is no state file/);
+  site.expectLog(/is no state file/);
   for (const spoil of [() => fs.rmSync(state), () => fs.writeFileSync(state, 'garbage\n')]) {
     await site.stopPush();
     spoil();
@@ -268,7 +261,7 @@ test('without its state file, or with garbage in it, it begins at the end', asyn
     assert.deepEqual(contents(seen), ['new']);
     pusher.disconnect();
   }
-  assert.equal(logged('is no state file'), 1);
+  assert.equal(site.logged('is no state file'), 1);
 });
 
 test('a second chat-push does not take the wake-up socket of the first', async () => {
@@ -297,13 +290,18 @@ test('a datagram to the wake-up socket is faster than the clock', async () => {
   const { pusher, seen } = await listen();
   const wake = conf.database.wake;
   assert.equal(fs.statSync(wake).mode & 0o777, 0o660);
-  insert('woken');
+  site.sql(own.unsaid('woken'));
   await sleep(600);
   assert.equal(seen.length, 0, 'nobody told it yet');
   // Node has no Unix datagrams; perl is on every Debian.
   execFileSync('perl', ['-MSocket', '-e',
     'socket(S, PF_UNIX, SOCK_DGRAM, 0); send(S, "", 0, pack_sockaddr_un($ARGV[0])) // die $!', wake]);
-  await eventually(() => seen.length, 'the row', 2000);
+  await eventually(() => seen.length, 'the row', 15000);
+  if (engine === 'pgsql') {
+    // Another program's commit tells it by itself, without waiting for the clock.
+    insert('notified');
+    await eventually(() => seen.length === 2, 'the row of another program', 15000);
+  }
   pusher.disconnect();
   await site.stopPush();
   assert.ok(!fs.existsSync(wake), 'the name is gone with the process');

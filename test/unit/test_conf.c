@@ -45,6 +45,7 @@ static void without_any_word_it_is_soketis_default(void **state)
     assert_int_equal(conf.apps.n, 1);
     assert_string_equal(conf.apps.list[0].key, "app-key");
     assert_null(conf.database_url);
+    assert_int_equal(conf.retention_seconds, 7 * 24 * 3600);
     assert_false(conf.webhooks_private);
     assert_true(conf.webhooks_batching);
     /* Everybody knows the default secret. */
@@ -106,6 +107,8 @@ static void the_environment_overrides_the_file(void **state)
                                        "SOKETI_METRICS_SERVER_PORT=0",
                                        "CHAT_PUSH_LOOPS=3",
                                        "CHAT_PUSH_URING=0",
+                                       "CHAT_PUSH_DATABASE_RETENTION_SECONDS"
+                                       "=3600",
                                        NULL };
     const char *why = NULL;
     push_conf_t conf;
@@ -121,6 +124,7 @@ static void the_environment_overrides_the_file(void **state)
     assert_int_equal(conf.port, 7001);
     assert_int_equal(conf.loops, 3);
     assert_int_equal(conf.uring, 0);
+    assert_int_equal(conf.retention_seconds, 3600);
     assert_int_equal(conf.apps.n, 1);
     assert_string_equal(conf.apps.list[0].id, "12");
     assert_string_equal(conf.apps.list[0].key, "0077");
@@ -193,7 +197,10 @@ static void what_is_wrong_is_named(void **state)
         { "{\"metrics\":{\"enabled\":\"maybe\"}}", "metrics.enabled" },
         { "{\"activityTimeout\":0}", "activityTimeout" },
         { "{\"database\":{\"app\":\"none\"}}", "database.app" },
-        /* Its ids are not committed in order: events would be passed over. */
+        { "{\"database\":{\"retentionSeconds\":3599}}",
+          "database.retentionSeconds" },
+        { "{\"database\":{\"retentionSeconds\":-1}}",
+          "database.retentionSeconds" },
         { "{\"appManager.array.apps\":7}", "appManager.array.apps" },
         /* Never plain where somebody expects TLS. */
         { "{\"ssl\":{\"certPath\":\"/x\"}}", "ssl.keyPath" },
@@ -528,6 +535,7 @@ static void a_running_process_takes_what_it_can(void **state)
         read_conf(&next,
                   "{\"port\":2,\"pathPrefix\":\"b\",\"database.wake\":\"/x\","
                   "\"maxQueueInKb\":7,\"activityTimeout\":120,"
+                  "\"database.retentionSeconds\":0,"
                   "\"trustedProxies\":[\"10.1.0.0/16\"]," SAFE_APP "}",
                   no_env, &why),
         APR_SUCCESS);
@@ -538,9 +546,11 @@ static void a_running_process_takes_what_it_can(void **state)
     assert_int_equal(next.max_queue, 7 * 1024);
     assert_int_equal(kept->nelts, 2);
     assert_true(listed(kept, "port") && listed(kept, "database.wake"));
-    assert_int_equal(changed->nelts, 3);
+    assert_int_equal(next.retention_seconds, 0);
+    assert_int_equal(changed->nelts, 4);
     assert_true(listed(changed, "trustedProxies") &&
                 listed(changed, "pathPrefix") &&
+                listed(changed, "database.retentionSeconds") &&
                 listed(changed, "maxQueueInKb"));
 }
 

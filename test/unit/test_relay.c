@@ -299,6 +299,17 @@ static void reaches(apr_int64_t id)
     }
 }
 
+/* Wait until retention may have everything up to an id. */
+static void needless_reaches(apr_int64_t id)
+{
+    int ms;
+
+    for (ms = 0; counters().needless != id; ms++) {
+        assert_true(ms < PATIENCE_MS);
+        usleep(1000);
+    }
+}
+
 /* Wait until it was logged. */
 static void says(const char *text)
 {
@@ -456,6 +467,43 @@ static void when_all_are_back_nothing_is_repeated(void **state)
     life_end();
     life_begin();
     assert_int_equal(missed(), 1);
+}
+
+/* What a next start would give to somebody is no retention's. */
+static void what_somebody_may_still_miss_is_not_needless(void **state)
+{
+    (void)state;
+    an_absence();
+    life_run(1);
+    state_awaits(1, 3);
+    assert_int_equal(counters().last_id, 2);
+    assert_int_equal(counters().needless, 1);
+    clients_are(3);
+    state_awaits(2, 3);
+    needless_reaches(2);
+    insert();
+    needless_reaches(3);
+}
+
+/* Not before the file says so: the next start begins where that says. */
+static void what_is_not_written_down_is_not_needless(void **state)
+{
+    (void)state;
+    life_run(0);
+    insert();
+    reaches(1);
+    assert_int_equal(counters().needless, 0);
+    loops_start();
+    needless_reaches(1);
+}
+
+static void without_a_state_file_what_was_relayed_is_needless(void **state)
+{
+    (void)state;
+    w.conf.state = NULL;
+    life_run(0);
+    insert();
+    needless_reaches(1);
 }
 
 static void who_does_not_come_back_in_time_is_not_waited_for(void **state)
@@ -627,6 +675,9 @@ int main(void)
         RELAY_TEST(what_was_relayed_is_remembered_at_once_and_not_repeated),
         RELAY_TEST(what_was_missed_outlives_ends_before_all_are_back),
         RELAY_TEST(when_all_are_back_nothing_is_repeated),
+        RELAY_TEST(what_somebody_may_still_miss_is_not_needless),
+        RELAY_TEST(what_is_not_written_down_is_not_needless),
+        RELAY_TEST(without_a_state_file_what_was_relayed_is_needless),
         RELAY_TEST(who_does_not_come_back_in_time_is_not_waited_for),
         RELAY_TEST(without_replay_nobody_is_waited_for),
         RELAY_TEST(the_place_waits_for_every_loop),

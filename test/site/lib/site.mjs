@@ -33,11 +33,49 @@ class TestSite extends Site {
     this.expected.push(pattern);
   }
 
+  /** chat-push as a power cut leaves it. */
+  async killPush() {
+    const child = this.push;
+    child.kill('SIGKILL');
+    await child.gone;
+  }
+
   /** The time some seconds from now, in the engine's SQL. */
   time(seconds = 0) {
     return this.dbFile
       ? `datetime('now', '${seconds} seconds')`
       : `(now() AT TIME ZONE 'UTC' + interval '${seconds} seconds')`;
+  }
+
+  /** The last id that the event log has given. */
+  lastEvent() {
+    return Number(this.sql(this.dbFile
+      ? "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'chat_events';"
+      : "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('chat_events', 'id')::regclass), 0);"));
+  }
+
+  /** What chat-push has written down: up to where all was relayed, from where on
+   *  somebody may miss something, and how many subscriptions there are. */
+  relayState() {
+    const [, id, from, awaited] = fs.readFileSync(this.path('run', 'relay.state'), 'utf8').split(/ +/).map(Number);
+    return { id, from, awaited };
+  }
+
+  /** A figure of chat-push; NaN when there is none of that name. */
+  async metric(name) {
+    const text = await (await fetch(this.metrics)).text();
+    const line = text.split('\n').find((l) => l.includes(name) && !l.startsWith('#'));
+    return Number(line?.split(' ').pop());
+  }
+
+  /** What chat-push has said. */
+  log() {
+    return fs.readFileSync(this.path('logs', 'chat-push.log'), 'utf8');
+  }
+
+  /** How often it has said that. */
+  logged(text) {
+    return this.log().split(text).length - 1;
   }
 
   people() {
@@ -65,7 +103,7 @@ class TestSite extends Site {
     for (const [file, trouble] of [
       ['error.log', /\[[a-z0-9_]*:(warn|error|crit|alert|emerg)\]/],
       ['httpd.out', /./],
-      ['chat-push.log', /\b(warn|error|crit)\b/i],
+      ['chat-push.log', /\b(warning|error)\b/i],
     ]) {
       const at = this.path('logs', file);
       if (fs.existsSync(at)) {
@@ -90,7 +128,8 @@ export function testDir(name) {
 
 /**
  * Start a site for this test file.
- * @param {object} [options]  Site's options; `logs: false` leaves the logs unread
+ * @param {object} [options]  Site's options; `logs: false` leaves the logs unread,
+ *                            `httpd: false` starts chat-push alone
  */
 export async function startSite(options = {}) {
   const db = options.db || await testDatabase();
@@ -116,7 +155,7 @@ export async function startSite(options = {}) {
     assert.deepEqual(bad, [], 'the logs hold lines that no test announced');
   });
   site.prepare();
-  await site.start();
+  await (options.httpd === false ? site.startPush() : site.start());
   return site;
 }
 
