@@ -112,9 +112,13 @@ static apr_status_t pgsql_settle(chat_db_conn_t *conn)
 
     PQsetNoticeReceiver(native(conn), notice_ignore, NULL);
     /* Planned with its values, a page of a conversation that statistics call
-     * common walks the whole primary key; the generic plan takes the index. */
+     * common walks the whole primary key; the generic plan takes the index. And a
+     * plan made while a table was empty reads all of it until the next ANALYZE:
+     * the relay read the whole event log with each look. Each of our statements
+     * has an index for what it wants. */
     snprintf(sql, sizeof(sql),
              "SET plan_cache_mode = force_generic_plan;"
+             "SET enable_seqscan = off;"
              "SET timezone = 'UTC';"
              "SET lock_timeout = %d",
              (int)apr_time_as_msec(conn->db->conf.busy));

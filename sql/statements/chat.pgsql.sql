@@ -4,6 +4,8 @@
 -- its values and columns are. Shapes of JSON are functions of the schema.
 
 -- --- who is asking (auth.c) ----------------------------------------------------
+-- The two that every conversation has come with it; chat_members is asked for people
+-- of another role, which the planner leaves out where there can be none.
 
 -- :name who_session pgsql
 SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
@@ -13,8 +15,10 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
        floor(extract(epoch FROM now() AT TIME ZONE 'UTC' - s.last_seen_at))
            ::bigint,
        c.id, to_json(c.id), c.message_count,
-       EXISTS (SELECT 1 FROM chat_members m
-               WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+       (u.id IN (c.patient_id, c.doctor_id)
+        OR EXISTS (SELECT 1 FROM chat_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = u.id
+                     AND m.role NOT IN ('patient', 'doctor')))::int
 FROM chat_sessions s
 JOIN chat_users u ON u.id = s.user_id
 LEFT JOIN chat_conversations c ON c.id = $2
@@ -29,8 +33,10 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
        floor(extract(epoch FROM now() AT TIME ZONE 'UTC' - t.last_used_at))
            ::bigint,
        c.id, to_json(c.id), c.message_count,
-       EXISTS (SELECT 1 FROM chat_members m
-               WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+       (u.id IN (c.patient_id, c.doctor_id)
+        OR EXISTS (SELECT 1 FROM chat_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = u.id
+                     AND m.role NOT IN ('patient', 'doctor')))::int
 FROM personal_access_tokens t
 JOIN chat_users u ON u.id = t.tokenable_id
 LEFT JOIN chat_conversations c ON c.id = $2
@@ -44,8 +50,10 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
                          'role', u.role),
        NULL, NULL, NULL,
        c.id, to_json(c.id), c.message_count,
-       EXISTS (SELECT 1 FROM chat_members m
-               WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+       (u.id IN (c.patient_id, c.doctor_id)
+        OR EXISTS (SELECT 1 FROM chat_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = u.id
+                     AND m.role NOT IN ('patient', 'doctor')))::int
 FROM chat_users u
 LEFT JOIN chat_conversations c ON c.id = $2
 WHERE u.active
@@ -57,8 +65,10 @@ WHERE u.active
 
 -- :name conversation_of pgsql
 SELECT c.id, to_json(c.id), c.message_count,
-       EXISTS (SELECT 1 FROM chat_members m
-               WHERE m.conversation_id = c.id AND m.user_id = $1)::int
+       ($1 IN (c.patient_id, c.doctor_id)
+        OR EXISTS (SELECT 1 FROM chat_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = $1
+                     AND m.role NOT IN ('patient', 'doctor')))::int
 FROM chat_conversations c
 WHERE c.id = $2
 
@@ -287,8 +297,10 @@ WITH me AS (
            floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
                                     - t.last_used_at))::bigint AS idle,
            c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
-           EXISTS (SELECT 1 FROM chat_members m
-                   WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+           (u.id IN (c.patient_id, c.doctor_id)
+            OR EXISTS (SELECT 1 FROM chat_members m
+                       WHERE m.conversation_id = c.id AND m.user_id = u.id
+                         AND m.role NOT IN ('patient', 'doctor')))::int
                AS member,
            c.patient_id, c.doctor_id
     FROM personal_access_tokens t
@@ -327,8 +339,10 @@ WITH me AS MATERIALIZED (
            floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
                                     - t.last_used_at))::bigint AS idle,
            c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
-           EXISTS (SELECT 1 FROM chat_members m
-                   WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+           (u.id IN (c.patient_id, c.doctor_id)
+            OR EXISTS (SELECT 1 FROM chat_members m
+                       WHERE m.conversation_id = c.id AND m.user_id = u.id
+                         AND m.role NOT IN ('patient', 'doctor')))::int
                AS member
     FROM personal_access_tokens t
     JOIN chat_users u ON u.id = t.tokenable_id
@@ -363,8 +377,10 @@ WITH me AS MATERIALIZED (
            floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
                                     - s.last_seen_at))::bigint AS idle,
            c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
-           EXISTS (SELECT 1 FROM chat_members m
-                   WHERE m.conversation_id = c.id AND m.user_id = u.id)::int
+           (u.id IN (c.patient_id, c.doctor_id)
+            OR EXISTS (SELECT 1 FROM chat_members m
+                       WHERE m.conversation_id = c.id AND m.user_id = u.id
+                         AND m.role NOT IN ('patient', 'doctor')))::int
                AS member
     FROM chat_sessions s
     JOIN chat_users u ON u.id = s.user_id
