@@ -309,11 +309,11 @@ BEGIN
                    NOT IN (''suspended'', ''inactive'')'
              ELSE 'true' END);
 
-    -- Of treatment_request_doctors x and doctors d, for the request r.
-    doctor := format(
-        'FROM treatment_request_doctors x JOIN doctors d ON d.id = x.doctor_id
-         WHERE x.treatment_request_id = r.id AND x.status = ''accepted''
-           AND %s ORDER BY %s LIMIT 1', alive[3], first);
+    -- Of treatment_request_doctors x and doctors d, for the request %1$s.
+    doctor := 'FROM treatment_request_doctors x
+               JOIN doctors d ON d.id = x.doctor_id
+               WHERE x.treatment_request_id = %1$s AND x.status = ''accepted''
+                 AND ' || alive[3] || ' ORDER BY ' || first || ' LIMIT 1';
     EXECUTE format(
         'CREATE OR REPLACE VIEW chat_conversations AS
          SELECT r.id, r.title::text AS title, r.status::text AS status,
@@ -322,9 +322,10 @@ BEGIN
                 (SELECT d.user_id %s) AS doctor_id,
                 r.message_count, r.created_at, r.updated_at
          FROM treatment_requests r
-         WHERE %s', alive[2], doctor, alive[4]);
+         WHERE %s', alive[2], format(doctor, 'r.id'), alive[4]);
 
-    -- Who is patient and doctor in one is there once.
+    -- Who is patient and doctor in one is there once. The subquery looks at y only,
+    -- or the planner might hash it, for every request there is.
     EXECUTE format(
         'CREATE OR REPLACE VIEW chat_members AS
          SELECT r.id AS conversation_id, p.user_id, ''patient'' AS role
@@ -340,7 +341,8 @@ BEGIN
          LEFT JOIN patients p ON p.id = r.patient_id AND %s
          WHERE %s AND y.id = (SELECT x.id %s)
            AND e.user_id IS DISTINCT FROM p.user_id',
-        alive[2], alive[4], alive[2], alive[4], doctor);
+        alive[2], alive[4], alive[2], alive[4],
+        format(doctor, 'y.treatment_request_id'));
 END $$;
 
 -- Deleted ones too: they may come back. Plain columns of one table, so that an
