@@ -457,6 +457,17 @@ for (const key of ['uuid', 'bigint']) {
     assert.equal(schemaOf(db), before);
   });
 
+  test(`${key}: a message without recipient or times is not refused`, () => {
+    const db = application(key);
+    const { user, talk } = ids(key);
+    sql(db, 'ALTER TABLE messages ALTER COLUMN to_user_id DROP NOT NULL;');
+    run(db, adaptation);
+    sql(db, `INSERT INTO messages (from_user_id, request_id, body) VALUES ('${user(5)}', '${talk(1)}', 'to all');
+      UPDATE messages SET read_at = ${now} WHERE body = 'to all';`);
+    assert.deepEqual(JSON.parse(sql(db, "SELECT channels FROM chat_events WHERE event = 'MessageSent';")).sort(),
+      [`private-conversation.${talk(1)}`, ...[1, 2, 5].map((n) => `private-user.${user(n)}`)].sort());
+  });
+
   test(`${key}: who is in a conversation is found by indexes`, () => {
     const db = application(key);
     const many = key === 'uuid' ? (prefix) => `md5('${prefix}' || n)::uuid` : (prefix) => `n + ${{ u: 1e6, p: 2e6, d: 3e6, r: 4e6 }[prefix]}`;
