@@ -309,11 +309,11 @@ BEGIN
                    NOT IN (''suspended'', ''inactive'')'
              ELSE 'true' END);
 
-    -- Of treatment_request_doctors x and doctors d, for the request r.
-    doctor := format(
-        'FROM treatment_request_doctors x JOIN doctors d ON d.id = x.doctor_id
-         WHERE x.treatment_request_id = r.id AND x.status = ''accepted''
-           AND %s ORDER BY %s LIMIT 1', alive[3], first);
+    -- Of treatment_request_doctors x and doctors d, for the request %1$s.
+    doctor := 'FROM treatment_request_doctors x
+               JOIN doctors d ON d.id = x.doctor_id
+               WHERE x.treatment_request_id = %1$s AND x.status = ''accepted''
+                 AND ' || alive[3] || ' ORDER BY ' || first || ' LIMIT 1';
     EXECUTE format(
         'CREATE OR REPLACE VIEW chat_conversations AS
          SELECT r.id, r.title::text AS title, r.status::text AS status,
@@ -322,9 +322,10 @@ BEGIN
                 (SELECT d.user_id %s) AS doctor_id,
                 r.message_count, r.created_at, r.updated_at
          FROM treatment_requests r
-         WHERE %s', alive[2], doctor, alive[4]);
+         WHERE %s', alive[2], format(doctor, 'r.id'), alive[4]);
 
-    -- Who is patient and doctor in one is there once.
+    -- Who is patient and doctor in one is there once. The subquery looks at y only,
+    -- or the planner might hash it, for every request there is.
     EXECUTE format(
         'CREATE OR REPLACE VIEW chat_members AS
          SELECT r.id AS conversation_id, p.user_id, ''patient'' AS role
@@ -340,7 +341,8 @@ BEGIN
          LEFT JOIN patients p ON p.id = r.patient_id AND %s
          WHERE %s AND y.id = (SELECT x.id %s)
            AND e.user_id IS DISTINCT FROM p.user_id',
-        alive[2], alive[4], alive[2], alive[4], doctor);
+        alive[2], alive[4], alive[2], alive[4],
+        format(doctor, 'y.treatment_request_id'));
 END $$;
 
 -- Deleted ones too: they may come back. Plain columns of one table, so that an
@@ -532,20 +534,23 @@ BEGIN
     INSERT INTO chat_events (event, conversation_id, channels, payload)
     SELECT 'MessageSent', c.id,
            ('["private-conversation.' || c.id
-            || '","private-user.' || NEW.to_user_id
-            || CASE WHEN NEW.from_user_id <> NEW.to_user_id
-                    THEN '","private-user.' || NEW.from_user_id ELSE '' END
-            || CASE WHEN c.patient_id NOT IN (NEW.from_user_id, NEW.to_user_id)
-                    THEN '","private-user.' || c.patient_id ELSE '' END
-            || CASE WHEN c.doctor_id NOT IN (NEW.from_user_id, NEW.to_user_id)
-                    THEN '","private-user.' || c.doctor_id ELSE '' END
+            || coalesce('","private-user.' || NEW.to_user_id, '')
+            || CASE WHEN NEW.from_user_id = NEW.to_user_id THEN ''
+                    ELSE coalesce('","private-user.' || NEW.from_user_id, '')
+               END
+            || CASE WHEN c.patient_id = NEW.from_user_id
+                      OR c.patient_id = NEW.to_user_id THEN ''
+                    ELSE coalesce('","private-user.' || c.patient_id, '') END
+            || CASE WHEN c.doctor_id = NEW.from_user_id
+                      OR c.doctor_id = NEW.to_user_id THEN ''
+                    ELSE coalesce('","private-user.' || c.doctor_id, '') END
             || coalesce((SELECT string_agg(
                              '","private-user.' || m.user_id, '')
                          FROM chat_members m
                          WHERE m.conversation_id = NEW.request_id
                            AND m.role NOT IN ('patient', 'doctor')
-                           AND m.user_id NOT IN (NEW.from_user_id,
-                                                 NEW.to_user_id)), '')
+                           AND m.user_id IS DISTINCT FROM NEW.from_user_id
+                           AND m.user_id IS DISTINCT FROM NEW.to_user_id), '')
             || '"]')::json,
            json_build_object(
                'message', chat_message_json(NEW, u),
@@ -597,6 +602,7 @@ CREATE OR REPLACE FUNCTION messages_read() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
     marked record;
+    talk chat_conversations.id%TYPE;
     reader chat_users;
 BEGIN
     FOR marked IN
@@ -608,14 +614,14 @@ BEGIN
         GROUP BY n.request_id, n.to_user_id
         ORDER BY n.request_id, n.to_user_id
     LOOP
-        PERFORM FROM chat_conversations
+        SELECT id INTO talk FROM chat_conversations
         WHERE id = marked.request_id FOR NO KEY UPDATE;
         CONTINUE WHEN NOT FOUND;
         SELECT * INTO reader FROM chat_users WHERE id = marked.to_user_id;
         PERFORM chat_event_write(
-            'MessageRead', marked.request_id,
+            'MessageRead', talk,
             json_build_object(
-                'consultation_id', marked.request_id, 'user_id', reader.id,
+                'consultation_id', talk, 'user_id', reader.id,
                 'user', chat_person_json(reader),
                 'message_ids', marked.ids,
                 'read_at', chat_time(marked.read_at)));

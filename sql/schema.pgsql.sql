@@ -343,20 +343,23 @@ BEGIN
     INSERT INTO chat_events (event, conversation_id, channels, payload)
     SELECT 'MessageSent', c.id,
            ('["private-conversation.' || c.id
-            || '","private-user.' || NEW.to_user_id
-            || CASE WHEN NEW.from_user_id <> NEW.to_user_id
-                    THEN '","private-user.' || NEW.from_user_id ELSE '' END
-            || CASE WHEN c.patient_id NOT IN (NEW.from_user_id, NEW.to_user_id)
-                    THEN '","private-user.' || c.patient_id ELSE '' END
-            || CASE WHEN c.doctor_id NOT IN (NEW.from_user_id, NEW.to_user_id)
-                    THEN '","private-user.' || c.doctor_id ELSE '' END
+            || coalesce('","private-user.' || NEW.to_user_id, '')
+            || CASE WHEN NEW.from_user_id = NEW.to_user_id THEN ''
+                    ELSE coalesce('","private-user.' || NEW.from_user_id, '')
+               END
+            || CASE WHEN c.patient_id = NEW.from_user_id
+                      OR c.patient_id = NEW.to_user_id THEN ''
+                    ELSE coalesce('","private-user.' || c.patient_id, '') END
+            || CASE WHEN c.doctor_id = NEW.from_user_id
+                      OR c.doctor_id = NEW.to_user_id THEN ''
+                    ELSE coalesce('","private-user.' || c.doctor_id, '') END
             || coalesce((SELECT string_agg(
                              '","private-user.' || m.user_id, '')
                          FROM chat_members m
                          WHERE m.conversation_id = NEW.request_id
                            AND m.role NOT IN ('patient', 'doctor')
-                           AND m.user_id NOT IN (NEW.from_user_id,
-                                                 NEW.to_user_id)), '')
+                           AND m.user_id IS DISTINCT FROM NEW.from_user_id
+                           AND m.user_id IS DISTINCT FROM NEW.to_user_id), '')
             || '"]')::json,
            json_build_object(
                'message', chat_message_json(NEW, u),
@@ -408,6 +411,7 @@ CREATE OR REPLACE FUNCTION messages_read() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
     marked record;
+    talk chat_conversations.id%TYPE;
     reader chat_users;
 BEGIN
     FOR marked IN
@@ -419,14 +423,14 @@ BEGIN
         GROUP BY n.request_id, n.to_user_id
         ORDER BY n.request_id, n.to_user_id
     LOOP
-        PERFORM FROM chat_conversations
+        SELECT id INTO talk FROM chat_conversations
         WHERE id = marked.request_id FOR NO KEY UPDATE;
         CONTINUE WHEN NOT FOUND;
         SELECT * INTO reader FROM chat_users WHERE id = marked.to_user_id;
         PERFORM chat_event_write(
-            'MessageRead', marked.request_id,
+            'MessageRead', talk,
             json_build_object(
-                'consultation_id', marked.request_id, 'user_id', reader.id,
+                'consultation_id', talk, 'user_id', reader.id,
                 'user', chat_person_json(reader),
                 'message_ids', marked.ids,
                 'read_at', chat_time(marked.read_at)));

@@ -32,8 +32,10 @@ function sql(db, text) {
   return r.stdout.trim();
 }
 /** A dump without the line that is another one each time. */
-const dump = (db, ...args) => execFileSync('pg_dump', [...args, db], { encoding: 'utf8' }).replace(/^\\(un)?restrict .*$/gm, '');
-const schemaOf = (db) => dump(db, '-s');
+const pgDump = (db, ...args) => execFileSync('pg_dump', [...args, db], { encoding: 'utf8' }).replace(/^\\(un)?restrict .*$/gm, '');
+const schemaOf = (db) => pgDump(db, '-s');
+/** Schema, and rows in no order: an UPDATE gives a row another place. */
+const dump = (db) => [schemaOf(db), ...pgDump(db, '-a').split('\n').sort()].join('\n');
 const run = (db, file) => {
   const r = psql(db, ['-f', file]);
   assert.equal(r.status, 0, r.stderr);
@@ -105,104 +107,20 @@ function token(db, key, n) {
 const sortedKeys = (o) => Object.fromEntries(Object.entries(o).sort().map(([k, v]) =>
   [k, v && typeof v === 'object' && !Array.isArray(v) ? sortedKeys(v) : Array.isArray(v) ? 'list' : typeof v]));
 
-// --- the scripts, without a site ---------------------------------------------------------
-
+// All sites run before the first test: the file's end undoes what was made until then.
+const sites = {};
 for (const key of ['uuid', 'bigint']) {
-  test(`${key}: the script may run twice and by any door, and its undo leaves no trace`, () => {
-    const db = application(key, { tokens: key === 'uuid' });
-    const before = dump(db);
-    assert.match(run(db, adaptation), /1 treatment requests have several doctors that accepted/);
-    sql(db, `UPDATE treatment_requests SET message_count = 7 WHERE id = '${ids(key).talk(2)}';`);
-    const once = dump(db);
-    for (const again of [['-f', adaptation], ['-f', '-'], ['-c', fs.readFileSync(adaptation, 'utf8')]]) {
-      const r = psql(db, again, fs.readFileSync(adaptation, 'utf8'));
-      assert.equal(r.status, 0, r.stderr);
-      assert.equal(dump(db), once, 'nothing changed, counters neither');
-    }
-    run(db, undo);
-    assert.equal(dump(db), before);
-    assert.match(run(db, undo), /nothing to undo/);
-    assert.equal(dump(db), before);
-    run(db, adaptation);
-    assert.equal(schemaOf(db), execSchema(once), 'and it can come back');
-  });
-
-  test(`${key}: what is missing is said, and nothing is changed`, () => {
-    for (const [change, lacks] of [
-      ['DROP TABLE treatment_request_doctors;', /it lacks the table treatment_request_doctors\b/],
-      ['ALTER TABLE messages DROP COLUMN read_at; ALTER TABLE users DROP COLUMN email;', /it lacks the column users\.email, the column messages\.read_at\b/],
-      ['ALTER TABLE treatment_requests ADD COLUMN message_count integer;', /treatment_requests\.message_count, which the application has for itself/],
-      ['ALTER TABLE messages ALTER COLUMN created_at TYPE timestamptz;', /messages\.created_at is timestamp/],
-      ['ALTER TABLE personal_access_tokens ALTER COLUMN tokenable_id TYPE varchar(36);', /personal_access_tokens\.tokenable_id is character varying/],
-    ]) {
-      const db = application(key);
-      sql(db, change);
-      const before = schemaOf(db);
-      const r = psql(db, ['-f', adaptation]);
-      assert.notEqual(r.status, 0);
-      assert.match(r.stderr, lacks);
-      assert.equal(schemaOf(db), before);
-    }
-  });
-
-  test(`${key}: an application with fewer columns and no plans will do`, () => {
-    const db = cluster.create();
-    const { user, talk } = ids(key);
-    sql(db, laravelTables(key, { plans: false, tokens: false }));
-    sql(db, rows(key));
-    sql(db, `ALTER TABLE users DROP COLUMN status, DROP COLUMN locale, DROP COLUMN deleted_at;
-      ALTER TABLE patients DROP COLUMN deleted_at; ALTER TABLE treatment_request_doctors DROP COLUMN responded_at;
-      ALTER TABLE messages DROP COLUMN type, DROP COLUMN attachment_path, DROP COLUMN deleted_at;
-      ALTER TABLE treatment_requests DROP COLUMN deleted_at;`);
-    const before = dump(db);
-    assert.match(run(db, adaptation), /plans will raise no events/);
-    assert.equal(sql(db, 'SELECT count(*) FROM chat_users WHERE active;'), '7');
-    assert.equal(sql(db, `SELECT message_count FROM chat_conversations WHERE id = '${talk(1)}';`), '3');
-    sql(db, `INSERT INTO messages (from_user_id, to_user_id, request_id, body) VALUES ('${user(1)}', '${user(2)}', '${talk(1)}', 'x');`);
-    assert.equal(sql(db, "SELECT payload #>> '{message,type}' FROM chat_events;"), 'text');
-    sql(db, `DELETE FROM messages WHERE body = 'x'; UPDATE treatment_requests SET updated_at = '2026-01-01' WHERE id = '${talk(1)}';`);
-    run(db, undo);
-    assert.equal(schemaOf(db), execSchema(before));
-  });
-
-  test(`${key}: who is in a conversation is found by indexes`, () => {
-    const db = application(key);
-    const many = key === 'uuid' ? (prefix) => `md5('${prefix}' || n)::uuid` : (prefix) => `n + ${{ u: 1e6, p: 2e6, d: 3e6, r: 4e6 }[prefix]}`;
-    sql(db, `INSERT INTO users (id, name, email, password, role) SELECT ${many('u')}, 'n' || n, 'm' || n, '', 'patient' FROM generate_series(1, 4000) n;
-      INSERT INTO patients (id, user_id, date_of_birth, gender) SELECT ${many('p')}, ${many('u')}, '1990-01-01', 'other' FROM generate_series(1, 3800) n;
-      INSERT INTO doctors (id, user_id, license_number, specialty) SELECT ${many('d')}, ${many('u')}, 'M' || n, '' FROM generate_series(3801, 4000) n;
-      INSERT INTO treatment_requests (id, patient_id, title, description, urgency) SELECT ${many('r')}, ${many('p')}, 't', 't', 'low' FROM generate_series(1, 2000) n;
-      INSERT INTO treatment_request_doctors (treatment_request_id, doctor_id, dispatch_order, dispatch_score, status)
-      SELECT ${many('r')}, (SELECT ${many('d')} FROM (VALUES (3801 + x.n % 200)) AS v (n)), 1, 1, 'accepted' FROM generate_series(1, 2000) AS x (n);`
-      .replace('(SELECT md5(\'d\' || n)', '(SELECT md5(\'d\' || v.n)'));
-    run(db, adaptation);
-    const id = ids(key).talk(1);
-    const plans = sql(db, `ANALYZE; SET plan_cache_mode = force_generic_plan;
-      PREPARE a (${key}) AS SELECT * FROM chat_conversations c WHERE c.id = $1;
-      PREPARE b (${key}) AS SELECT 1 FROM chat_members WHERE conversation_id = $1 AND user_id = $1;
-      PREPARE c (${key}) AS SELECT conversation_id FROM chat_members WHERE user_id = $1;
-      PREPARE d (${key}) AS SELECT user_id FROM chat_members WHERE conversation_id = $1;
-      PREPARE e (text) AS SELECT id FROM chat_users WHERE lower(email) = lower($1);
-      ${['a', 'b', 'c', 'd'].map((q) => `EXPLAIN EXECUTE ${q} ('${id}');`).join('')} EXPLAIN EXECUTE e ('x');`);
-    assert.doesNotMatch(plans, /Seq Scan/);
-    assert.equal(plans.match(/Index (Only )?Scan|Bitmap Index/g).length > 10, true);
-  });
-}
-
-/** The schema in a whole dump, as it is made anew. */
-function execSchema(whole) {
-  const db = cluster.create();
-  sql(db, whole);
-  return schemaOf(db);
+  const db = application(key);
+  run(db, adaptation);
+  sites[key] = await startSite({ db, sample: false, extraConf: 'ChatSendRate off' });
 }
 
 // --- with a site -------------------------------------------------------------------------
 
 for (const key of ['uuid', 'bigint']) {
   const { user, patient, doctor, talk, plan } = ids(key);
-  const db = application(key);
-  run(db, adaptation);
-  const site = await startSite({ db, sample: false, extraConf: 'ChatSendRate off' });
+  const site = sites[key];
+  const { db } = site;
   const phones = Object.fromEntries(Object.keys(people).map((n) => [n, new Client(site.url, { token: token(db, key, +n) })]));
   const url = (n, what = '') => `/chat/conversation/${talk(n)}${what}`;
   /** The application's own INSERT. */
@@ -422,9 +340,9 @@ for (const key of ['uuid', 'bigint']) {
     assert.equal((await phones[1].post(url(1, '/read'), {})).status, 200);
     // A column that a view names: the views go and come back with the script.
     assert.match(psql(db, ['-c', 'ALTER TABLE users ALTER COLUMN name TYPE varchar(300)']).stderr, /used by a view/);
-    sql(db, `BEGIN; DROP VIEW chat_users, chat_conversations, chat_members, chat_counters CASCADE;
-      ALTER TABLE users ALTER COLUMN name TYPE varchar(300);
-      ${fs.readFileSync(adaptation, 'utf8').replace(/^(BEGIN|COMMIT);$/gm, '')} COMMIT;`);
+    const change = psql(db, ['-c', 'BEGIN', '-c', 'DROP VIEW chat_users, chat_conversations, chat_members, chat_counters CASCADE',
+      '-c', 'ALTER TABLE users ALTER COLUMN name TYPE varchar(300)', '-f', adaptation]);
+    assert.equal(change.status, 0, change.stderr);
     assert.equal((await phones[2].post(url(1, '/message'), { content: 'with longer names' })).status, 201);
     assert.equal(events(), before + 3 + 1, 'MessageRead was one');
   });
@@ -445,9 +363,9 @@ test('the worked example chats', async () => {
     INSERT INTO tickets (subject, state, customer, owner, opened_at) VALUES ('It is broken', 'open', 1, 2, ${now});
     INSERT INTO ticket_agents VALUES (1, 2), (1, 3);
     INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token)
-    SELECT 'App\\Models\\User', id, 'x', encode(sha256(mail::bytea), 'hex') FROM accounts;`);
+    SELECT 'App\\Models\\User', id, 'x', encode(sha256((left(mail, 1) || '-token')::bytea), 'hex') FROM accounts;`);
   const site = await startSite({ db, sample: false });
-  const [cora, omar, ada, eve] = ['c', 'o', 'a', 'e'].map((n) => new Client(site.url, { token: `${n}@x` }));
+  const [cora, omar, ada, eve] = ['c', 'o', 'a', 'e'].map((n) => new Client(site.url, { token: `${n}-token` }));
   assert.equal((await eve.get('/chat/conversation/1')).status, 404);
   const pusher = connect(site, ada);
   const own = await subscribed(pusher, 'private-user.3');
@@ -461,3 +379,114 @@ test('the worked example chats', async () => {
   assert.equal(json.total, 2);
   pusher.disconnect();
 });
+
+// --- the scripts, without a site ---------------------------------------------------------
+
+for (const key of ['uuid', 'bigint']) {
+  test(`${key}: the script may run twice and by any door, and its undo leaves no trace`, () => {
+    const db = application(key, { tokens: key === 'uuid' });
+    const before = dump(db);
+    assert.match(run(db, adaptation), /1 treatment requests have several doctors that accepted/);
+    sql(db, `UPDATE treatment_requests SET message_count = 7 WHERE id = '${ids(key).talk(2)}';`);
+    const once = dump(db);
+    const adapted = schemaOf(db);
+    for (const again of [['-f', adaptation], ['-f', '-'], ['-c', fs.readFileSync(adaptation, 'utf8')]]) {
+      const r = psql(db, again, fs.readFileSync(adaptation, 'utf8'));
+      assert.equal(r.status, 0, r.stderr);
+      assert.equal(dump(db), once, 'nothing changed, counters neither');
+    }
+    run(db, undo);
+    assert.equal(dump(db), before);
+    assert.match(run(db, undo), /nothing to undo/);
+    assert.equal(dump(db), before);
+    run(db, adaptation);
+    assert.equal(schemaOf(db), adapted, 'and it can come back');
+  });
+
+  test(`${key}: only the columns that README.md names are held`, () => {
+    const db = application(key);
+    run(db, adaptation);
+    const held = sql(db, `SELECT c.relname || '.' || string_agg(DISTINCT a.attname, ' ' ORDER BY a.attname)
+      FROM pg_depend d JOIN pg_class c ON c.oid = d.refobjid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+      WHERE d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass) AND c.relkind = 'r'
+      GROUP BY c.relname ORDER BY 1;`);
+    assert.deepEqual(held.split('\n'), [
+      'doctors.deleted_at id user_id',
+      'messages.deleted_at request_id',
+      'patients.deleted_at id user_id',
+      'treatment_plans.deleted_at status',
+      'treatment_request_doctors.doctor_id id responded_at status treatment_request_id',
+      'treatment_requests.created_at deleted_at id message_count patient_id status title updated_at',
+      'users.deleted_at email id locale name password role status']);
+  });
+
+  test(`${key}: what is missing is said, and nothing is changed`, () => {
+    for (const [change, lacks] of [
+      ['DROP TABLE treatment_request_doctors;', /it lacks the table treatment_request_doctors\b/],
+      ['ALTER TABLE messages DROP COLUMN read_at; ALTER TABLE users DROP COLUMN email;', /it lacks the column users\.email, the column messages\.read_at\b/],
+      ['ALTER TABLE treatment_requests ADD COLUMN message_count integer;', /treatment_requests\.message_count, which the application has for itself/],
+      ['ALTER TABLE messages ALTER COLUMN created_at TYPE timestamptz;', /messages\.created_at is timestamp/],
+      ['ALTER TABLE personal_access_tokens ALTER COLUMN tokenable_id TYPE varchar(36);', /personal_access_tokens\.tokenable_id is character varying/],
+    ]) {
+      const db = application(key);
+      sql(db, change);
+      const before = schemaOf(db);
+      const r = psql(db, ['-f', adaptation]);
+      assert.notEqual(r.status, 0);
+      assert.match(r.stderr, lacks);
+      assert.equal(schemaOf(db), before);
+    }
+  });
+
+  test(`${key}: an application with fewer columns and no plans will do`, () => {
+    const db = cluster.create();
+    const { user, talk } = ids(key);
+    sql(db, laravelTables(key, { plans: false, tokens: false }));
+    sql(db, rows(key));
+    sql(db, `ALTER TABLE users DROP COLUMN status, DROP COLUMN locale, DROP COLUMN deleted_at;
+      ALTER TABLE patients DROP COLUMN deleted_at; ALTER TABLE treatment_request_doctors DROP COLUMN responded_at;
+      ALTER TABLE messages DROP COLUMN type, DROP COLUMN attachment_path, DROP COLUMN deleted_at;
+      ALTER TABLE treatment_requests DROP COLUMN deleted_at;`);
+    const before = schemaOf(db);
+    assert.match(run(db, adaptation), /plans will raise no events/);
+    assert.equal(sql(db, 'SELECT count(*) FROM chat_users WHERE active;'), '7');
+    assert.equal(sql(db, `SELECT message_count FROM chat_conversations WHERE id = '${talk(1)}';`), '3');
+    sql(db, `INSERT INTO messages (from_user_id, to_user_id, request_id, body) VALUES ('${user(1)}', '${user(2)}', '${talk(1)}', 'x');`);
+    assert.equal(sql(db, "SELECT payload #>> '{message,type}' FROM chat_events;"), 'text');
+    run(db, undo);
+    assert.equal(schemaOf(db), before);
+  });
+
+  test(`${key}: a message without recipient or times is not refused`, () => {
+    const db = application(key);
+    const { user, talk } = ids(key);
+    sql(db, 'ALTER TABLE messages ALTER COLUMN to_user_id DROP NOT NULL;');
+    run(db, adaptation);
+    sql(db, `INSERT INTO messages (from_user_id, request_id, body) VALUES ('${user(5)}', '${talk(1)}', 'to all');
+      UPDATE messages SET read_at = ${now} WHERE body = 'to all';`);
+    assert.deepEqual(JSON.parse(sql(db, "SELECT channels FROM chat_events WHERE event = 'MessageSent';")).sort(),
+      [`private-conversation.${talk(1)}`, ...[1, 2, 5].map((n) => `private-user.${user(n)}`)].sort());
+  });
+
+  test(`${key}: who is in a conversation is found by indexes`, () => {
+    const db = application(key);
+    const many = key === 'uuid' ? (prefix) => `md5('${prefix}' || n)::uuid` : (prefix) => `n + ${{ u: 1e6, p: 2e6, d: 3e6, r: 4e6 }[prefix]}`;
+    sql(db, `INSERT INTO users (id, name, email, password, role) SELECT ${many('u')}, 'n' || n, 'm' || n, '', 'patient' FROM generate_series(1, 4000) n;
+      INSERT INTO patients (id, user_id, date_of_birth, gender) SELECT ${many('p')}, ${many('u')}, '1990-01-01', 'other' FROM generate_series(1, 3000) n;
+      INSERT INTO doctors (id, user_id, license_number, specialty) SELECT ${many('d')}, ${many('u')}, 'M' || n, '' FROM generate_series(3001, 4000) n;
+      INSERT INTO treatment_requests (id, patient_id, title, description, urgency) SELECT ${many('r')}, ${many('p')}, 't', 't', 'low' FROM generate_series(1, 3000) n;
+      INSERT INTO treatment_request_doctors (treatment_request_id, doctor_id, dispatch_order, dispatch_score, status)
+      SELECT ${many('r')}, doctor, 1, 1, 'accepted' FROM generate_series(1, 3000) n, LATERAL (SELECT ${many('d')} AS doctor FROM (SELECT 3001 + n % 1000 AS n) AS x) AS d;`);
+    run(db, adaptation);
+    const id = ids(key).talk(1);
+    const plans = sql(db, `ANALYZE; SET plan_cache_mode = force_generic_plan;
+      PREPARE a (${key}) AS SELECT * FROM chat_conversations c WHERE c.id = $1;
+      PREPARE b (${key}) AS SELECT 1 FROM chat_members WHERE conversation_id = $1 AND user_id = $1;
+      PREPARE c (${key}) AS SELECT conversation_id FROM chat_members WHERE user_id = $1;
+      PREPARE d (${key}) AS SELECT user_id FROM chat_members WHERE conversation_id = $1;
+      PREPARE e (text) AS SELECT id FROM chat_users WHERE lower(email) = lower($1);
+      ${['a', 'b', 'c', 'd'].map((q) => `EXPLAIN EXECUTE ${q} ('${id}');`).join('')} EXPLAIN EXECUTE e ('x');`);
+    assert.doesNotMatch(plans, /Seq Scan/);
+    assert.equal(plans.match(/Index (Only )?Scan|Bitmap Index/g).length > 10, true);
+  });
+}
