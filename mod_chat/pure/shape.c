@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <apr_strings.h>
+
 #include "json.h"
 
 static int are_digits(const char *s, int n)
@@ -50,6 +52,34 @@ int chat_shape_time(char *out, const char *text)
         text += digits;
     }
     return is_utc(text);
+}
+
+char *chat_shape_time_json(const char *text, apr_pool_t *p)
+{
+    char time[CHAT_SHAPE_TIME];
+
+    return chat_shape_time(time, text) ? apr_pstrcat(p, "\"", time, "\"", NULL)
+                                       : apr_pstrdup(p, "null");
+}
+
+char *chat_shape_text(const char *text, apr_pool_t *p)
+{
+    char *json;
+
+    if (text == NULL) {
+        return apr_pstrdup(p, "null");
+    }
+    json = apr_palloc(p, chat_json_size(text, strlen(text)) + 1);
+    *chat_json_put(json, text, strlen(text)) = '\0';
+    return json;
+}
+
+char *chat_shape_person(const char *id, const char *name, const char *role,
+                        apr_pool_t *p)
+{
+    return apr_pstrcat(p, "{\"id\":", id,
+                       ",\"name\":", chat_shape_text(name, p),
+                       ",\"role\":", chat_shape_text(role, p), "}", NULL);
 }
 
 /* One key and its value. */

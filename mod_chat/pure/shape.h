@@ -38,6 +38,16 @@ typedef struct {
  */
 int chat_shape_time(char *out, const char *text);
 
+/** The object {"id", "name", "role"}, from p. @param id  as JSON */
+char *chat_shape_person(const char *id, const char *name, const char *role,
+                        apr_pool_t *p);
+
+/** A text as JSON, "null" for NULL, from p. */
+char *chat_shape_text(const char *text, apr_pool_t *p);
+
+/** A time as JSON, "null" for what is none (chat_shape_time), from p. */
+char *chat_shape_time_json(const char *text, apr_pool_t *p);
+
 /** Bytes that chat_shape_message() writes at most. */
 apr_size_t chat_shape_size(const chat_message_t *m);
 

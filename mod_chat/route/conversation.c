@@ -15,13 +15,28 @@
 #include "message.h"
 #include "page.h"
 #include "reply.h"
+#include "shape.h"
 
 APLOG_USE_MODULE(chat);
 
 #define LIST_MAX 50 /* conversations in one answer */
 
 /* The columns of conversation_list. */
-enum { COL_UPDATED, COL_ID, COL_JSON };
+enum {
+    COL_UPDATED, /* where it stands in the list */
+    COL_ID,
+    COL_ID_JSON,
+    COL_TITLE,
+    COL_STATUS,
+    COL_AT, /* updated_at */
+    COL_UNREAD,
+    COL_PATIENT, /* id as JSON, name, role */
+    COL_DOCTOR = COL_PATIENT + 3,
+    COL_I_AM_PATIENT = COL_DOCTOR + 3,
+    COL_I_AM_DOCTOR,
+    COL_OTHERS,
+    COL_LAST /* a message, as of message_page */
+};
 
 /* Where the list goes on: "<updated_at>|<id>" of the last row seen.
  * @return 0 when it is no such place */
@@ -54,6 +69,61 @@ static const char *next_path(const chat_db_result_t *res, int shown,
     return chat_json_quote(path, strlen(path), p);
 }
 
+/* The person whose three columns begin at `col`; NULL when there is none. */
+static const char *person_json(const chat_db_result_t *res, int row, int col,
+                               apr_pool_t *p)
+{
+    const char *id = chat_db_get(res, row, col);
+
+    return id == NULL ? NULL
+                      : chat_shape_person(id, chat_db_get(res, row, col + 1),
+                                          chat_db_get(res, row, col + 2), p);
+}
+
+/* `"other":…,"members":[…]`: everybody, and the first who is not the caller.
+ * For staff everybody is somebody else, so `other` is nobody. */
+static const char *people_json(const chat_request_t *q,
+                               const chat_db_result_t *res, int row)
+{
+    apr_pool_t *p = q->r->pool;
+    const char *patient = person_json(res, row, COL_PATIENT, p);
+    const char *doctor = person_json(res, row, COL_DOCTOR, p);
+    const char *more = chat_db_get(res, row, COL_OTHERS);
+    const char *other = NULL, *members;
+
+    if (!q->user->staff) {
+        other = !chat_db_get_int(res, row, COL_I_AM_PATIENT, 0)  ? patient
+                : !chat_db_get_int(res, row, COL_I_AM_DOCTOR, 0) ? doctor
+                                                                 : NULL;
+    }
+    members = apr_pstrcat(p, patient != NULL ? patient : "",
+                          patient != NULL && doctor != NULL ? "," : "",
+                          doctor != NULL ? doctor : "", NULL);
+    if (more != NULL) {
+        members = apr_pstrcat(p, members, *members != '\0' ? "," : "", more,
+                              NULL);
+    }
+    return apr_pstrcat(p, "\"other\":", other != NULL ? other : "null",
+                       ",\"members\":[", members, "]", NULL);
+}
+
+static const char *conversation_json(const chat_request_t *q,
+                                     const chat_db_result_t *res, int row)
+{
+    const char *id = chat_db_get(res, row, COL_ID_JSON);
+    const char *unread = chat_db_get(res, row, COL_UNREAD);
+    apr_pool_t *p = q->r->pool;
+
+    return apr_pstrcat(
+        p, "{\"id\":", id,
+        ",\"title\":", chat_shape_text(chat_db_get(res, row, COL_TITLE), p),
+        ",\"status\":", chat_shape_text(chat_db_get(res, row, COL_STATUS), p),
+        ",\"unread\":", unread, ",\"updated_at\":",
+        chat_shape_time_json(chat_db_get(res, row, COL_AT), p),
+        ",\"last_message\":", chat_message_at(q, res, row, COL_LAST, id), ",",
+        people_json(q, res, row), "}", NULL);
+}
+
 static int list_reply(chat_request_t *q, const chat_db_result_t *res)
 {
     apr_pool_t *p = q->r->pool;
@@ -63,7 +133,7 @@ static int list_reply(chat_request_t *q, const chat_db_result_t *res)
     n = n > LIST_MAX ? LIST_MAX : n;
     parts = apr_array_make(p, n, sizeof(const char *));
     for (int i = 0; i < n; i++) {
-        APR_ARRAY_PUSH(parts, const char *) = chat_db_get(res, i, COL_JSON);
+        APR_ARRAY_PUSH(parts, const char *) = conversation_json(q, res, i);
     }
     return chat_reply(
         q, HTTP_OK,

@@ -129,22 +129,38 @@ static const char *draft_read(draft_t *draft, const chat_request_t *q,
     return *why != NULL ? "client_id" : NULL;
 }
 
-/* A row as a message of the request's conversation. */
-static chat_message_t message_of(const chat_request_t *q,
-                                 const chat_db_result_t *res, int row)
+/* The message in nine columns of a row, `col` being the first. */
+static chat_message_t message_of(const chat_db_result_t *res, int row, int col,
+                                 const char *conversation)
 {
-    chat_message_t m = { .id = chat_db_get(res, row, COL_ID),
-                         .content = chat_db_get(res, row, COL_CONTENT),
-                         .type = chat_db_get(res, row, COL_TYPE),
-                         .client_id = chat_db_get(res, row, COL_CLIENT_ID),
-                         .user_id = chat_db_get(res, row, COL_USER_ID),
-                         .conversation = q->conversation->id_json,
-                         .created_at = chat_db_get(res, row, COL_CREATED),
-                         .read_at = chat_db_get(res, row, COL_READ),
-                         .name = chat_db_get(res, row, COL_NAME),
-                         .role = chat_db_get(res, row, COL_ROLE) };
+    chat_message_t m = { .id = chat_db_get(res, row, col + COL_ID),
+                         .content = chat_db_get(res, row, col + COL_CONTENT),
+                         .type = chat_db_get(res, row, col + COL_TYPE),
+                         .client_id = chat_db_get(res, row,
+                                                  col + COL_CLIENT_ID),
+                         .user_id = chat_db_get(res, row, col + COL_USER_ID),
+                         .conversation = conversation,
+                         .created_at = chat_db_get(res, row, col + COL_CREATED),
+                         .read_at = chat_db_get(res, row, col + COL_READ),
+                         .name = chat_db_get(res, row, col + COL_NAME),
+                         .role = chat_db_get(res, row, col + COL_ROLE) };
 
     return m;
+}
+
+const char *chat_message_at(const chat_request_t *q,
+                            const chat_db_result_t *res, int row, int col,
+                            const char *conversation)
+{
+    chat_message_t m = message_of(res, row, col, conversation);
+    char *json;
+
+    if (m.id == NULL) {
+        return "null";
+    }
+    json = apr_palloc(q->r->pool, chat_shape_size(&m) + 1);
+    *chat_shape_message(json, &m) = '\0';
+    return json;
 }
 
 static int reply_sent(chat_request_t *q, const chat_message_t *m)
@@ -180,7 +196,7 @@ static int reply_again(chat_request_t *q, const draft_t *draft)
         /* The conversation went away between the check and the insert. */
         return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
     }
-    m = message_of(q, res, 0);
+    m = message_of(res, 0, 0, q->conversation->id_json);
     if (strcmp(m.content, draft->content) != 0 ||
         strcmp(m.type, draft->type) != 0) {
         return chat_reply_error(q, HTTP_CONFLICT,
@@ -298,7 +314,7 @@ int chat_message_send(chat_request_t *q)
         return reply_again(q, &draft);
     }
     chat_wakeup_send(q->conf->wakeup);
-    m = message_of(q, res, 0);
+    m = message_of(res, 0, 0, q->conversation->id_json);
     return reply_sent(q, &m);
 }
 
@@ -316,7 +332,8 @@ static const char *list_of(const chat_request_t *q, const chat_db_result_t *res,
     int i;
 
     for (i = 0; i < n; i++) {
-        list[i] = message_of(q, res, first + (backwards ? n - 1 - i : i));
+        list[i] = message_of(res, first + (backwards ? n - 1 - i : i), 0,
+                             q->conversation->id_json);
         size += chat_shape_size(&list[i]) + 1;
     }
     json = to = apr_palloc(q->r->pool, size);
@@ -486,11 +503,10 @@ int chat_message_list_at_once(chat_request_t *q)
                    : chat_reply_failed(q, rv, "reading messages");
     }
     n = chat_db_rows(res) - 1; /* the first row says who it is */
-    return chat_reply(
-        q, HTTP_OK,
-        page_json(q, &paging, list_of(q, res, 1, n, 0), n,
-                  n > 0 ? chat_db_get_int(res, n, COL_ID, 0) : 0,
-                  chat_message_url(q, "/messages")));
+    return chat_reply(q, HTTP_OK,
+                      page_json(q, &paging, list_of(q, res, 1, n, 0), n,
+                                n > 0 ? chat_db_get_int(res, n, COL_ID, 0) : 0,
+                                chat_message_url(q, "/messages")));
 }
 
 /* GET /chat/conversation/{id}/messages - history, newest first, by page or by

@@ -110,32 +110,22 @@ RETURNING id
 -- --- conversations (conversation.c) ----------------------------------------------
 
 -- :name conversation_list pgsql
-SELECT k.at, k.id,
-       json_build_object(
-           'id', c.id, 'title', c.title, 'status', c.status,
-           'unread',
-           (SELECT count(*) FROM messages m
-            WHERE m.to_user_id = $1 AND m.request_id = c.id
-              AND m.read_at IS NULL AND m.deleted_at IS NULL
-              AND m.from_user_id <> m.to_user_id),
-           'updated_at', chat_time(coalesce(c.updated_at, c.created_at)),
-           'last_message',
-           (SELECT chat_message_json(m, u)
-            FROM (SELECT * FROM messages x
-                  WHERE x.request_id = c.id AND x.deleted_at IS NULL
-                  ORDER BY x.id DESC LIMIT 1) AS n
-            JOIN messages m ON m.id = n.id
-            JOIN chat_users u ON u.id = m.from_user_id),
-           'other',
-           (SELECT chat_person_json(u)
-            FROM chat_members x JOIN chat_users u ON u.id = x.user_id
-            WHERE x.conversation_id = c.id AND x.user_id <> $1
-            LIMIT 1),
-           'members',
-           (SELECT coalesce(json_agg(one), '[]')
-            FROM (SELECT chat_person_json(u) AS one
-                  FROM chat_members x JOIN chat_users u ON u.id = x.user_id
-                  WHERE x.conversation_id = c.id LIMIT 100) AS people))
+SELECT k.at, k.id, to_json(k.id), c.title, c.status,
+       coalesce(c.updated_at, c.created_at),
+       (SELECT count(*) FROM messages x
+        WHERE x.to_user_id = $1 AND x.request_id = k.id
+          AND x.read_at IS NULL AND x.deleted_at IS NULL
+          AND x.from_user_id <> x.to_user_id),
+       to_json(p.id), p.name, p.role, to_json(d.id), d.name, d.role,
+       (p.id = $1)::int, (d.id = $1)::int,
+       (SELECT string_agg(chat_person_json(u)::text, ',')
+        FROM (SELECT x.user_id
+              FROM chat_members x
+              WHERE x.conversation_id = k.id
+                AND x.role NOT IN ('patient', 'doctor') LIMIT 98) AS more
+        JOIN chat_users u ON u.id = more.user_id),
+       m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name,
+       u.role, m.created_at, m.read_at
 FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
              x.id AS id
       FROM chat_members me
@@ -147,31 +137,32 @@ FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
       ORDER BY 1 DESC, 2 DESC
       LIMIT $4) AS k
 JOIN chat_conversations c ON c.id = k.id
+LEFT JOIN chat_users p ON p.id = c.patient_id
+LEFT JOIN chat_users d ON d.id = c.doctor_id
+                       AND c.doctor_id IS DISTINCT FROM c.patient_id
+LEFT JOIN LATERAL (SELECT x.* FROM messages x
+                   WHERE x.request_id = k.id AND x.deleted_at IS NULL
+                   ORDER BY x.id DESC LIMIT 1) AS m ON true
+LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
 
 -- :name conversation_list_all pgsql
-SELECT k.at, k.id,
-       json_build_object(
-           'id', c.id, 'title', c.title, 'status', c.status,
-           'unread',
-           (SELECT count(*) FROM messages m
-            WHERE m.to_user_id = $1 AND m.request_id = c.id
-              AND m.read_at IS NULL AND m.deleted_at IS NULL
-              AND m.from_user_id <> m.to_user_id),
-           'updated_at', chat_time(coalesce(c.updated_at, c.created_at)),
-           'last_message',
-           (SELECT chat_message_json(m, u)
-            FROM (SELECT * FROM messages x
-                  WHERE x.request_id = c.id AND x.deleted_at IS NULL
-                  ORDER BY x.id DESC LIMIT 1) AS n
-            JOIN messages m ON m.id = n.id
-            JOIN chat_users u ON u.id = m.from_user_id),
-           'other', NULL,
-           'members',
-           (SELECT coalesce(json_agg(one), '[]')
-            FROM (SELECT chat_person_json(u) AS one
-                  FROM chat_members x JOIN chat_users u ON u.id = x.user_id
-                  WHERE x.conversation_id = c.id LIMIT 100) AS people))
+SELECT k.at, k.id, to_json(k.id), c.title, c.status,
+       coalesce(c.updated_at, c.created_at),
+       (SELECT count(*) FROM messages x
+        WHERE x.to_user_id = $1 AND x.request_id = k.id
+          AND x.read_at IS NULL AND x.deleted_at IS NULL
+          AND x.from_user_id <> x.to_user_id),
+       to_json(p.id), p.name, p.role, to_json(d.id), d.name, d.role,
+       (p.id = $1)::int, (d.id = $1)::int,
+       (SELECT string_agg(chat_person_json(u)::text, ',')
+        FROM (SELECT x.user_id
+              FROM chat_members x
+              WHERE x.conversation_id = k.id
+                AND x.role NOT IN ('patient', 'doctor') LIMIT 98) AS more
+        JOIN chat_users u ON u.id = more.user_id),
+       m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name,
+       u.role, m.created_at, m.read_at
 FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
              x.id AS id
       FROM chat_conversations x
@@ -181,6 +172,13 @@ FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
       ORDER BY 1 DESC, 2 DESC
       LIMIT $4) AS k
 JOIN chat_conversations c ON c.id = k.id
+LEFT JOIN chat_users p ON p.id = c.patient_id
+LEFT JOIN chat_users d ON d.id = c.doctor_id
+                       AND c.doctor_id IS DISTINCT FROM c.patient_id
+LEFT JOIN LATERAL (SELECT x.* FROM messages x
+                   WHERE x.request_id = k.id AND x.deleted_at IS NULL
+                   ORDER BY x.id DESC LIMIT 1) AS m ON true
+LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
 
 -- :name conversation_show pgsql

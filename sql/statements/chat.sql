@@ -130,50 +130,33 @@ DELETE FROM personal_access_tokens WHERE token = $1
 
 -- The caller's conversations, newest activity first. Which ones is settled
 -- before anything is looked up about them.
--- The LIMIT on members also keeps SQLite from merging that query into the one
--- around it, which would make it list the members of all conversations first.
 -- $1 user, $2 and $3 updated_at and id of the last row seen (NULL: from the
--- top), $4 limit.  Columns: updated_at, id, JSON
+-- top), $4 limit.  Columns: where it stands in the list (updated_at), id; id as
+-- JSON, title, status, updated_at, unread; patient and doctor, each id as JSON,
+-- name and role; whether each is the caller; others as `{…},{…}`, NULL: none; the
+-- last message with the columns of message_page
 -- :name conversation_list sqlite
-SELECT k.at, k.id,
-       json_object(
-           'id', c.id, 'title', CAST(c.title AS TEXT), 'status', CAST(c.status AS TEXT),
-           'unread',
-           (SELECT count(*) FROM messages m
-            WHERE m.to_user_id = $1 AND m.request_id = c.id
-              AND m.read_at IS NULL AND m.deleted_at IS NULL
-              AND m.from_user_id <> m.to_user_id),
-           'updated_at',
-           strftime('%Y-%m-%dT%H:%M:%fZ',
-                    coalesce(c.updated_at, c.created_at)),
-           'last_message',
-           json((SELECT json_object(
-                     'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
-                     'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
-                     'consultation_id', m.request_id,
-                     'created_at',
-                     strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-                     'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-                     'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
-                                         'role', CAST(u.role AS TEXT)))
-                 FROM messages m
-                 JOIN chat_users u ON u.id = m.from_user_id
-                 WHERE m.request_id = c.id AND m.deleted_at IS NULL
-                 ORDER BY m.id DESC LIMIT 1)),
-           'other',
-           json((SELECT json_object('id', u.id, 'name', CAST(u.name AS TEXT),
-                                    'role', CAST(u.role AS TEXT))
-                 FROM chat_members x
-                 JOIN chat_users u ON u.id = x.user_id
-                 WHERE x.conversation_id = c.id AND x.user_id <> $1
-                 LIMIT 1)),
-           'members',
-           json((SELECT json_group_array(json(one))
-                 FROM (SELECT json_object('id', u.id, 'name', CAST(u.name AS TEXT),
-                                          'role', CAST(u.role AS TEXT)) AS one
-                       FROM chat_members x
-                       JOIN chat_users u ON u.id = x.user_id
-                       WHERE x.conversation_id = c.id LIMIT 100))))
+SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEXT),
+       strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(c.updated_at, c.created_at)),
+       (SELECT count(*) FROM messages x
+        WHERE x.to_user_id = $1 AND x.request_id = k.id
+          AND x.read_at IS NULL AND x.deleted_at IS NULL
+          AND x.from_user_id <> x.to_user_id),
+       json_quote(p.id), CAST(p.name AS TEXT), CAST(p.role AS TEXT),
+       json_quote(d.id), CAST(d.name AS TEXT), CAST(d.role AS TEXT),
+       p.id = $1, d.id = $1,
+       (SELECT group_concat(one)
+        FROM (SELECT json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                 'role', CAST(u.role AS TEXT)) AS one
+              FROM chat_members x
+              JOIN chat_users u ON u.id = x.user_id
+              WHERE x.conversation_id = k.id
+                AND x.role NOT IN ('patient', 'doctor') LIMIT 98)),
+       m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
+       CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
+       CAST(u.name AS TEXT), CAST(u.role AS TEXT),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
 FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
       FROM chat_members me
       JOIN chat_conversations x ON x.id = me.conversation_id
@@ -183,44 +166,39 @@ FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
       ORDER BY 1 DESC, 2 DESC
       LIMIT $4) AS k
 JOIN chat_conversations c ON c.id = k.id
+LEFT JOIN chat_users p ON p.id = c.patient_id
+LEFT JOIN chat_users d ON d.id = c.doctor_id
+                       AND c.doctor_id IS NOT c.patient_id
+LEFT JOIN messages m ON m.id = (SELECT x.id FROM messages x
+                                WHERE x.request_id = k.id
+                                  AND x.deleted_at IS NULL
+                                ORDER BY x.id DESC LIMIT 1)
+LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
 
--- The same for staff, who see every conversation; `other` is nobody.
--- $1 to $4 as above
+-- The same for staff, who see every conversation.  $1 to $4 as above
 -- :name conversation_list_all sqlite
-SELECT k.at, k.id,
-       json_object(
-           'id', c.id, 'title', CAST(c.title AS TEXT), 'status', CAST(c.status AS TEXT),
-           'unread',
-           (SELECT count(*) FROM messages m
-            WHERE m.to_user_id = $1 AND m.request_id = c.id
-              AND m.read_at IS NULL AND m.deleted_at IS NULL
-              AND m.from_user_id <> m.to_user_id),
-           'updated_at',
-           strftime('%Y-%m-%dT%H:%M:%fZ',
-                    coalesce(c.updated_at, c.created_at)),
-           'last_message',
-           json((SELECT json_object(
-                     'id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
-                     'client_id', CAST(m.client_id AS TEXT), 'user_id', m.from_user_id,
-                     'consultation_id', m.request_id,
-                     'created_at',
-                     strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-                     'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-                     'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
-                                         'role', CAST(u.role AS TEXT)))
-                 FROM messages m
-                 JOIN chat_users u ON u.id = m.from_user_id
-                 WHERE m.request_id = c.id AND m.deleted_at IS NULL
-                 ORDER BY m.id DESC LIMIT 1)),
-           'other', NULL,
-           'members',
-           json((SELECT json_group_array(json(one))
-                 FROM (SELECT json_object('id', u.id, 'name', CAST(u.name AS TEXT),
-                                          'role', CAST(u.role AS TEXT)) AS one
-                       FROM chat_members x
-                       JOIN chat_users u ON u.id = x.user_id
-                       WHERE x.conversation_id = c.id LIMIT 100))))
+SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEXT),
+       strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(c.updated_at, c.created_at)),
+       (SELECT count(*) FROM messages x
+        WHERE x.to_user_id = $1 AND x.request_id = k.id
+          AND x.read_at IS NULL AND x.deleted_at IS NULL
+          AND x.from_user_id <> x.to_user_id),
+       json_quote(p.id), CAST(p.name AS TEXT), CAST(p.role AS TEXT),
+       json_quote(d.id), CAST(d.name AS TEXT), CAST(d.role AS TEXT),
+       p.id = $1, d.id = $1,
+       (SELECT group_concat(one)
+        FROM (SELECT json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                 'role', CAST(u.role AS TEXT)) AS one
+              FROM chat_members x
+              JOIN chat_users u ON u.id = x.user_id
+              WHERE x.conversation_id = k.id
+                AND x.role NOT IN ('patient', 'doctor') LIMIT 98)),
+       m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
+       CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
+       CAST(u.name AS TEXT), CAST(u.role AS TEXT),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
 FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
       FROM chat_conversations x
       WHERE $2 IS NULL
@@ -228,6 +206,14 @@ FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
       ORDER BY 1 DESC, 2 DESC
       LIMIT $4) AS k
 JOIN chat_conversations c ON c.id = k.id
+LEFT JOIN chat_users p ON p.id = c.patient_id
+LEFT JOIN chat_users d ON d.id = c.doctor_id
+                       AND c.doctor_id IS NOT c.patient_id
+LEFT JOIN messages m ON m.id = (SELECT x.id FROM messages x
+                                WHERE x.request_id = k.id
+                                  AND x.deleted_at IS NULL
+                                ORDER BY x.id DESC LIMIT 1)
+LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
 
 -- $1 conversation
