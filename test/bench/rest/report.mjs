@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one table. A row is a figure of the issue that mod_chat was held against: what
-// the PHP stand-in needs for it (where it can), what we need, and the bar.
+// The one table. A row is a figure, what the PHP stand-in needs for it (where it can),
+// what we need, and the bar that was set.
 
 const show = (v) => (v === null || v === undefined ? '–'
   : typeof v !== 'number' ? String(v)
