@@ -53,6 +53,8 @@ export async function latency(b) {
       const run = {
         sent: n, heard: new Set(heard.map((h) => h[5])).size, twice: heard.length - new Set(heard.map((h) => h[5])).size, other,
         rows: await total('messages') - rows, events: await total("chat_events WHERE event = 'MessageSent'") - events,
+        // How many took 0 to 5 ms, 5 to 10 …: a timer somewhere shows as a heap.
+        by5ms: delays.reduce((h, d) => { h[Math.floor(d / 5)] = (h[Math.floor(d / 5)] || 0) + 1; return h; }, []),
         p50: quantile(delays, 0.5), p99: quantile(delays, 0.99), max: Math.max(...delays),
         answer50: quantile(answered.map((t, i) => t - due[i]), 0.5), answer99: quantile(answered.map((t, i) => t - due[i]), 0.99),
       };

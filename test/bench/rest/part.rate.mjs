@@ -11,6 +11,11 @@ import { median, row } from './report.mjs';
 const count = (b, database, what) => Number(b.cluster.sql(database, `SELECT count(*) FROM ${what}`));
 const EVENTS = "chat_events WHERE event = 'MessageSent'";
 
+/** A run during which others used more cores than this is done again, so often at
+ *  most, whichever side it was and whatever it showed; the last one counts. */
+const FOREIGN = 0.15;
+const TRIES = Number(process.env.TRIES || 3);
+
 /** Groups of processes whose CPU is told apart. */
 const oursGroups = (b) => ({ httpd: b.site.httpd.pid, push: b.site.push.pid, postgres: b.cluster.process.pid });
 const peerGroups = (b) => ({ httpd: b.peer.httpd.pid, sink: b.peer.sink.pid, postgres: b.cluster.process.pid });
@@ -36,6 +41,7 @@ export async function rate(b, what) {
     return got;
   };
   const runs = [];
+  const repeated = [];
   for (const name of Object.keys(counted)) { // connections, plans and caches are there
     await run(name, Math.min(2, secs));
   }
@@ -43,14 +49,23 @@ export async function rate(b, what) {
     const one = { round };
     const order = Object.keys(counted);
     for (const name of round % 2 ? order : order.reverse()) {
-      await quiet();
-      const got = one[name] = await run(name, secs);
-      console.error(`${what} ${round} ${name}: ${got.rps.toFixed(0)}/s, p50 ${got.p50.toFixed(1)} p99 ${got.p99.toFixed(1)} ` +
-        `max ${got.max.toFixed(0)} ms, CPU-s/1000: ${split(got)}, wrk ${got.cpuWrk.toFixed(3)}; others ${got.foreign.toFixed(2)} cores`);
+      for (let left = TRIES; left > 0; left--) {
+        await quiet();
+        const got = one[name] = await run(name, secs);
+        console.error(`${what} ${round} ${name}: ${got.rps.toFixed(0)}/s, p50 ${got.p50.toFixed(1)} p99 ${got.p99.toFixed(1)} ` +
+          `max ${got.max.toFixed(0)} ms, CPU-s/1000: ${split(got)}, wrk ${got.cpuWrk.toFixed(3)}; others ${got.foreign.toFixed(2)} cores`);
+        if (got.foreign <= FOREIGN) {
+          break;
+        }
+        if (left > 1) {
+          repeated.push({ round, name, ...got });
+        }
+      }
     }
     runs.push(one);
   }
   b.detail[what] = runs;
+  b.detail[`${what}Repeated`] = repeated;
   const of = (name, get) => (peer || name === 'ours' ? median(runs.map((r) => get(r[name]))) : null);
   const ratio = (get) => (peer ? median(runs.map((r) => get(r.ours) / get(r.php))) : null);
   const post = what === 'post';
@@ -84,5 +99,6 @@ export async function rate(b, what) {
       `(up to ${o.cut} requests were under way when a run ended)`);
   }
   const foreign = runs.flatMap((r) => [r.php, r.ours].filter(Boolean).map((x) => x.foreign));
-  b.notes.push(`${post ? 'POST' : 'GET'}: others used ${median(foreign).toFixed(2)} cores, at most ${Math.max(...foreign).toFixed(2)}`);
+  b.notes.push(`${post ? 'POST' : 'GET'}: others used ${median(foreign).toFixed(2)} cores, at most ${Math.max(...foreign).toFixed(2)}; ` +
+    `${repeated.length} runs were done again for that, ${foreign.filter((f) => f > FOREIGN).length} of ${foreign.length} kept in spite of it`);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one table. A row is a figure of the issue that mod_chat was held against: what
-// the PHP stand-in needs for it (where it can), what we need, and the bar.
+// The one table. A row is a figure, what the PHP stand-in needs for it (where it can),
+// what we need, and the bar that was set.
 
 const show = (v) => (v === null || v === undefined ? '–'
   : typeof v !== 'number' ? String(v)
@@ -33,7 +33,7 @@ export function table(rows) {
     const bar = !r.bar ? '' : `${r.bar.min !== undefined ? '≥' : '≤'} ${r.bar.text ||
       show(r.bar.min ?? r.bar.max)}${r.judge === 'ratio' ? ' ×' : r.unit ? ` ${r.unit}` : ''}`;
     return [r.figure, unit(r.php), unit(r.ours), r.ratio === null ? '' : `${show(r.ratio)} ×`, bar,
-      r.held === null ? '' : r.held ? 'held' : '**missed**'];
+      r.held === null ? (r.bar ? 'not judged' : '') : r.held ? 'held' : '**missed**'];
   });
   const head = ['figure', 'PHP stand-in', 'ours', 'ratio', 'bar', ''];
   const line = (c) => `| ${c.join(' | ')} |`;

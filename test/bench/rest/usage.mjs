@@ -10,7 +10,7 @@ import fs from 'node:fs';
 const HZ = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
 /** pid → parent, own seconds, seconds of children it has waited for */
-function processes() {
+function look() {
   const all = new Map();
   for (const name of fs.readdirSync('/proc')) {
     if (/^\d+$/.test(name)) {
@@ -22,6 +22,22 @@ function processes() {
         // it ended meanwhile: its parent has it now
       }
     }
+  }
+  return all;
+}
+
+/**
+ * The same, when nobody began or ended meanwhile: a child that its parent waits for
+ * after the parent was read and before the child is would be in neither.
+ */
+function processes() {
+  let all = look();
+  for (let i = 0; i < 20; i++) {
+    const again = look();
+    if (again.size === all.size && [...again.keys()].every((pid) => all.has(pid))) {
+      break;
+    }
+    all = again;
   }
   return all;
 }
