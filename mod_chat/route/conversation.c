@@ -91,6 +91,9 @@ static const char *people_json(const chat_request_t *q,
     const char *more = chat_db_get(res, row, COL_OTHERS);
     const char *other = NULL, *members;
 
+    if (patient != NULL && doctor != NULL && strcmp(patient, doctor) == 0) {
+        doctor = NULL; /* one person in both parts */
+    }
     if (!q->user->staff) {
         other = !chat_db_get_int(res, row, COL_I_AM_PATIENT, 0)  ? patient
                 : !chat_db_get_int(res, row, COL_I_AM_DOCTOR, 0) ? doctor

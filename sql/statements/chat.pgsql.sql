@@ -109,6 +109,7 @@ RETURNING id
 
 -- --- conversations (conversation.c) ----------------------------------------------
 
+-- OFFSET 0: the view's own look-ups run once for each row, not once for each use.
 -- :name conversation_list pgsql
 SELECT k.at, k.id, to_json(k.id), c.title, c.status,
        coalesce(c.updated_at, c.created_at),
@@ -136,10 +137,11 @@ FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
                 < ($2::timestamp, $3))
       ORDER BY 1 DESC, 2 DESC
       LIMIT $4) AS k
-JOIN chat_conversations c ON c.id = k.id
+JOIN LATERAL (SELECT x.title, x.status, x.created_at, x.updated_at,
+                     x.patient_id, x.doctor_id
+              FROM chat_conversations x WHERE x.id = k.id OFFSET 0) AS c ON true
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
-                       AND c.doctor_id IS DISTINCT FROM c.patient_id
 LEFT JOIN LATERAL (SELECT x.* FROM messages x
                    WHERE x.request_id = k.id AND x.deleted_at IS NULL
                    ORDER BY x.id DESC LIMIT 1) AS m ON true
@@ -171,10 +173,11 @@ FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
             < ($2::timestamp, $3)
       ORDER BY 1 DESC, 2 DESC
       LIMIT $4) AS k
-JOIN chat_conversations c ON c.id = k.id
+JOIN LATERAL (SELECT x.title, x.status, x.created_at, x.updated_at,
+                     x.patient_id, x.doctor_id
+              FROM chat_conversations x WHERE x.id = k.id OFFSET 0) AS c ON true
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
-                       AND c.doctor_id IS DISTINCT FROM c.patient_id
 LEFT JOIN LATERAL (SELECT x.* FROM messages x
                    WHERE x.request_id = k.id AND x.deleted_at IS NULL
                    ORDER BY x.id DESC LIMIT 1) AS m ON true

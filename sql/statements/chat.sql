@@ -133,7 +133,7 @@ DELETE FROM personal_access_tokens WHERE token = $1
 -- $1 user, $2 and $3 updated_at and id of the last row seen (NULL: from the
 -- top), $4 limit.  Columns: where it stands in the list (updated_at), id; id as
 -- JSON, title, status, updated_at, unread; patient and doctor, each id as JSON,
--- name and role; whether each is the caller; others as `{…},{…}`, NULL: none; the
+-- name and role (they may be one); whether each is the caller; others as `{…},{…}`, NULL: none; the
 -- last message with the columns of message_page
 -- :name conversation_list sqlite
 SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEXT),
@@ -168,7 +168,6 @@ FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
 JOIN chat_conversations c ON c.id = k.id
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
-                       AND c.doctor_id IS NOT c.patient_id
 LEFT JOIN messages m ON m.id = (SELECT x.id FROM messages x
                                 WHERE x.request_id = k.id
                                   AND x.deleted_at IS NULL
@@ -208,7 +207,6 @@ FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
 JOIN chat_conversations c ON c.id = k.id
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
-                       AND c.doctor_id IS NOT c.patient_id
 LEFT JOIN messages m ON m.id = (SELECT x.id FROM messages x
                                 WHERE x.request_id = k.id
                                   AND x.deleted_at IS NULL
