@@ -277,7 +277,7 @@ AddType text/css .css
 AddType text/javascript .js .mjs
 AddType image/svg+xml .svg
 AddType application/json .json .webmanifest
-ExtendedStatus On
+ExtendedStatus Off
 <Location "/server-status">
   SetHandler server-status
   Require local
