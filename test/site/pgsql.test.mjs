@@ -6,7 +6,8 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
+import { cleanup } from './lib/cleanup.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
 import { startCluster } from './lib/postgres.mjs';
 import { eventually, sleep, startSite } from './lib/site.mjs';
@@ -18,7 +19,14 @@ const talks = site.people().conversations.filter((c) => c.doctor === 2).slice(0,
 const doctor = await site.phone('doctor@example.com');
 const sessions = [];
 
-after(() => sessions.forEach((s) => s.kill()));
+cleanup(() => sessions.forEach((s) => s.kill()));
+
+/** A client of the doctor's; gone also when its test fails. */
+function listener() {
+  const pusher = connect(site, doctor);
+  cleanup(() => pusher.disconnect());
+  return pusher;
+}
 
 /** A psql that runs what it is told. */
 function session() {
@@ -62,7 +70,7 @@ const sorted = (ids) => [...ids].sort((a, b) => a - b);
 for (const [what, open] of [['', false], [' beside a transaction that stays open', true]]) {
   test(`writers that commit out of order lose nothing${what}`, async () => {
     const mark = open ? 'slow' : 'fast';
-    const pusher = connect(site, doctor);
+    const pusher = listener();
     const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');
     const other = session();
     if (open) {
@@ -115,11 +123,12 @@ for (const [what, open] of [['', false], [' beside a transaction that stays open
   });
 }
 
-test('a large transaction that commits behind others arrives whole, and in order', async () => {
-  const pusher = connect(site, doctor);
+test('a large transaction that commits behind others arrives whole, and in order', async (t) => {
+  const pusher = listener();
   const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');
   const before = site.lastEvent();
   const large = session();
+  t.after(() => large.kill());
   large.stdin.write(`BEGIN;
     INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
     SELECT ${talks[0].patient}, ${talks[0].doctor}, ${talks[0].id}, 'large ' || i, 'text', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
@@ -136,12 +145,13 @@ test('a large transaction that commits behind others arrives whole, and in order
   pusher.disconnect();
 });
 
-test('beside a transaction that does not end, more holes than can be remembered are told', async () => {
-  const pusher = connect(site, doctor);
+test('beside a transaction that does not end, more holes than can be remembered are told', async (t) => {
+  const pusher = listener();
   const seen = collect(await subscribed(pusher, 'private-user.2'), 'Flood');
-  const open = session();
-  open.stdin.write(`BEGIN;${row(talks[0], 'late')}`);
   const start = site.lastEvent();
+  const open = session();
+  t.after(() => open.kill()); // it holds a conversation, also when this fails
+  open.stdin.write(`BEGIN;${row(talks[0], 'late')}`);
   await eventually(() => site.lastEvent() > start, 'its id');
   site.expectLog(/the event log has too many holes/);
   // Every other id belongs to nobody.
@@ -165,7 +175,7 @@ test('beside a transaction that does not end, more holes than can be remembered 
 });
 
 test('a foreign commit is pushed, and ours is', async () => {
-  const pusher = connect(site, doctor);
+  const pusher = listener();
   const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');
   site.sql(row(talks[0], 'by psql'));
   await eventually(() => seen.length === 1, 'the foreign row');
@@ -183,7 +193,7 @@ test('an id of the wrong kind is no conversation', async () => {
 });
 
 test('a server that restarts costs the requests in flight, and nothing that was answered', async () => {
-  const pusher = connect(site, doctor);
+  const pusher = listener();
   const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');
   const answered = [];
   const statuses = new Set();
