@@ -115,10 +115,13 @@ static apr_status_t pgsql_settle(chat_db_conn_t *conn)
      * common walks the whole primary key; the generic plan takes the index. And a
      * plan made while a table was empty reads all of it until the next ANALYZE:
      * the relay read the whole event log with each look. Each of our statements
-     * has an index for what it wants. */
+     * has an index for what it wants. A table of one row has none, and reading it
+     * nevertheless is then called so dear that PostgreSQL compiles the statement,
+     * for 100 ms: none of ours is worth that. */
     snprintf(sql, sizeof(sql),
              "SET plan_cache_mode = force_generic_plan;"
              "SET enable_seqscan = off;"
+             "SET jit = off;"
              "SET timezone = 'UTC';"
              "SET lock_timeout = %d",
              (int)apr_time_as_msec(conn->db->conf.busy));
