@@ -25,6 +25,7 @@
 #define DEFAULT_MAX 8
 #define DEFAULT_WAIT apr_time_from_sec(2)
 #define DEFAULT_BUSY apr_time_from_sec(5)
+#define LEADERS 2 /* at once: one waits for the disk, one has the server work */
 
 /* The words of this thread's last failure: they outlive its connection, and a
  * connection that could not be had leaves none to ask. */
@@ -270,6 +271,7 @@ static apr_status_t db_close(void *data)
 
     if (apr_reslist_acquired_count(db->list) == 0) {
         chat_gate_destroy(&db->writers);
+        chat_gate_destroy(&db->many);
         apr_pool_destroy(db->pool);
     }
     return APR_SUCCESS;
@@ -334,6 +336,23 @@ static int writers_at_most(const chat_db_t *db)
     return db->conf.max < 4 ? (db->conf.max + 1) / 2 : db->conf.max * 3 / 4;
 }
 
+/* The statements of which another does many: it has their label and "_many". */
+static void twins_find(chat_db_t *db)
+{
+    char label[80];
+    int i;
+
+    if (db->engine != CHAT_DB_PGSQL) {
+        return;
+    }
+    db->twin = apr_palloc(db->pool, sizeof(int) * (apr_size_t)(
+                                                      chat_statements_n + 1));
+    for (i = 0; i < chat_statements_n; i++) {
+        snprintf(label, sizeof(label), "%s_many", chat_statements[i].label);
+        db->twin[i] = statement_find(label, db->engine);
+    }
+}
+
 apr_status_t chat_db_open(chat_db_t **out, const chat_db_conf_t *conf,
                           const char **why, apr_pool_t *p)
 {
@@ -379,6 +398,8 @@ apr_status_t chat_db_open(chat_db_t **out, const chat_db_conf_t *conf,
     }
     apr_reslist_timeout_set(db->list, db->conf.wait);
     chat_gate_init(&db->writers, writers_at_most(db));
+    chat_gate_init(&db->many, LEADERS);
+    twins_find(db);
     apr_pool_cleanup_register(p, db, db_close, apr_pool_cleanup_null);
     *out = db;
     return APR_SUCCESS;
@@ -552,29 +573,42 @@ apr_status_t chat_db_run(chat_db_result_t **res, chat_db_conn_t *conn,
     return rv;
 }
 
+apr_status_t chat_db_alone(chat_db_result_t **res, chat_db_t *db, int i,
+                           const chat_db_value_t *args, int n, apr_pool_t *p)
+{
+    chat_db_conn_t *conn;
+    apr_status_t rv;
+
+    rv = statement_writes(i, db->engine) ? chat_db_acquire_to_write(&conn, db)
+                                         : chat_db_acquire(&conn, db);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = chat_db_run(res, conn, chat_statements[i].label, args, n, p);
+    chat_db_release(conn);
+    return rv;
+}
+
 apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
                            const char *label, const chat_db_value_t *args,
                            int n, apr_pool_t *p)
 {
     int i = statement_find(label, db->engine);
-    int writes = i >= 0 && statement_writes(i, db->engine);
-    chat_db_conn_t *conn;
-    apr_status_t rv;
 
     if (res != NULL) {
         *res = NULL;
     }
-    if (writes && db->engine == CHAT_DB_SQLITE) {
+    if (i < 0) {
+        return chat_db_fail(NULL, CHAT_DB_ESQL, label,
+                            "no statement of this name for this engine");
+    }
+    if (db->engine == CHAT_DB_SQLITE && statement_writes(i, db->engine)) {
         return chat_db_grouped(res, db, i, args, n, p);
     }
-    rv = writes ? chat_db_acquire_to_write(&conn, db)
-                : chat_db_acquire(&conn, db);
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (db->twin != NULL && db->twin[i] >= 0) {
+        return chat_db_together(res, db, i, args, n, p);
     }
-    rv = chat_db_run(res, conn, label, args, n, p);
-    chat_db_release(conn);
-    return rv;
+    return chat_db_alone(res, db, i, args, n, p);
 }
 
 /* --- transactions --------------------------------------------------------- */

@@ -96,6 +96,8 @@ struct chat_db_t {
     const apr_dbd_driver_t *driver;
     apr_reslist_t *list; /* of chat_db_conn_t, open or not */
     chat_gate_t writers; /* SQLite: who writes, one at a time */
+    chat_gate_t many;    /* PostgreSQL: who leads statements that go together */
+    int *twin; /* PostgreSQL: by statement, the one that does many of it; -1 */
 };
 
 struct chat_db_conn_t {
@@ -135,6 +137,18 @@ apr_status_t chat_db_statement(chat_db_result_t **res, chat_db_conn_t *conn,
  */
 apr_status_t chat_db_grouped(chat_db_result_t **res, chat_db_t *db, int i,
                              const chat_db_value_t *args, int n, apr_pool_t *p);
+
+/**
+ * PostgreSQL: run a statement that has a twin for many (db->twin), together with
+ * those of others when they wait; alone otherwise.
+ */
+apr_status_t chat_db_together(chat_db_result_t **res, chat_db_t *db, int i,
+                              const chat_db_value_t *args, int n,
+                              apr_pool_t *p);
+
+/** Take a connection, run, give it back: nobody else's statements with it. */
+apr_status_t chat_db_alone(chat_db_result_t **res, chat_db_t *db, int i,
+                           const chat_db_value_t *args, int n, apr_pool_t *p);
 
 /**
  * Keep the text of a failure, for its connection and for the calling thread.

@@ -8,8 +8,8 @@
 #include "secret.h"
 
 /* Digests are spread evenly: their first letters are as good as any hash.
- * @return -1 for what is no digest */
-static int place_of(const char *digest)
+ * @return the set, -1 for what is no digest */
+static int set_of(const char *digest)
 {
     char head[9];
 
@@ -19,30 +19,49 @@ static int place_of(const char *digest)
     }
     memcpy(head, digest, 8);
     head[8] = '\0';
-    return (int)(strtoul(head, NULL, 16) % CHAT_KNOWN_PLACES);
+    return (int)(strtoul(head, NULL, 16) % CHAT_KNOWN_SETS);
+}
+
+/* @return the place in the set, -1 when it is in none */
+static int way_of(const chat_known_t *known, int set, const char *digest)
+{
+    int i;
+
+    for (i = 0; i < CHAT_KNOWN_WAYS; i++) {
+        if (known->places[set][i].user[0] != '\0' &&
+            chat_secret_equal(known->places[set][i].digest, CHAT_KNOWN_PREFIX,
+                              digest, CHAT_KNOWN_PREFIX)) {
+            return i;
+        }
+    }
+    return -1;
 }
 
 void chat_known_note(chat_known_t *known, const char *digest, const char *user)
 {
-    int i = place_of(digest);
+    int set = set_of(digest), way;
     size_t len = strlen(user);
 
-    if (i < 0 || len == 0 || len >= CHAT_ID_SIZE) {
+    if (set < 0 || len == 0 || len >= CHAT_ID_SIZE) {
         return;
     }
-    memcpy(known->places[i].digest, digest, CHAT_KNOWN_DIGEST);
-    memcpy(known->places[i].user, user, len + 1);
+    way = way_of(known, set, digest);
+    if (way < 0) {
+        way = known->next[set];
+        known->next[set] = (unsigned char)((way + 1) % CHAT_KNOWN_WAYS);
+        memcpy(known->places[set][way].digest, digest, CHAT_KNOWN_PREFIX);
+    }
+    memcpy(known->places[set][way].user, user, len + 1);
 }
 
 int chat_known_find(const chat_known_t *known, const char *digest, char *user)
 {
-    int i = place_of(digest);
+    int set = set_of(digest);
+    int way = set < 0 ? -1 : way_of(known, set, digest);
 
-    if (i < 0 || known->places[i].user[0] == '\0' ||
-        !chat_secret_equal(known->places[i].digest, CHAT_KNOWN_DIGEST, digest,
-                           CHAT_KNOWN_DIGEST)) {
+    if (way < 0) {
         return 0;
     }
-    memcpy(user, known->places[i].user, CHAT_ID_SIZE);
+    memcpy(user, known->places[set][way].user, CHAT_ID_SIZE);
     return 1;
 }

@@ -8,23 +8,27 @@
  * This decides under which name something is counted and nothing else: whether
  * a token is still good only the database says.
  *
- * A table of fixed size; a token that falls into a taken place drives the older
- * one out, which costs that one a statement more. Pure; the caller locks.
+ * A table of fixed size, its places in sets of four; a token whose set is full
+ * drives the oldest of it out, which costs that one a statement more. Memory
+ * that no token was put into is never touched. Pure; the caller locks.
  */
 #ifndef CHAT_KNOWN_H
 #define CHAT_KNOWN_H
 
 #include "path.h"
 
-#define CHAT_KNOWN_PLACES 1024 /* tokens remembered at most; 132 kB */
-#define CHAT_KNOWN_DIGEST 64   /* letters of a SHA-256 in hex */
+#define CHAT_KNOWN_SETS 8192
+#define CHAT_KNOWN_WAYS 4    /* tokens of a set: 32,768 in all, 3.2 MB */
+#define CHAT_KNOWN_DIGEST 64 /* letters of a SHA-256 in hex */
+#define CHAT_KNOWN_PREFIX 32 /* of them we keep: 128 bits tell tokens apart */
 
 typedef struct {
     struct {
-        char digest[CHAT_KNOWN_DIGEST]; /* of the token; no NUL behind it */
+        char digest[CHAT_KNOWN_PREFIX]; /* its beginning; no NUL behind it */
         char user[CHAT_ID_SIZE];        /* "": the place is free */
-    } places[CHAT_KNOWN_PLACES];
-} chat_known_t; /* all zero at first */
+    } places[CHAT_KNOWN_SETS][CHAT_KNOWN_WAYS];
+    unsigned char next[CHAT_KNOWN_SETS]; /* which of the set is the oldest */
+} chat_known_t;                          /* all zero at first */
 
 /** Remember it. A digest of another length, or an id too long, is not. */
 void chat_known_note(chat_known_t *known, const char *digest, const char *user);

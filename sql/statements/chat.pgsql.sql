@@ -331,6 +331,69 @@ SELECT me.id, me.name, NULL, me.role, NULL, NULL, me.digest, me.csrf, me.idle,
        me.id_json, sent.id, sent.created_at
 FROM me LEFT JOIN sent ON true
 
+-- Many of these at once: each value is an array of theirs, each row begins with
+-- which one it belongs to. Their conversations are locked in one order by all who do
+-- this. A conversation that somebody else holds makes all of them fail soon: they
+-- then go one by one. The first part only says of what type $2 is.
+-- :name send_bearer_many pgsql
+WITH kind AS (
+    SELECT 1 FROM chat_conversations WHERE id = ANY ($2) LIMIT 0
+), brief AS MATERIALIZED (
+    SELECT set_config('lock_timeout', '50', true)
+), asked AS MATERIALIZED (
+    SELECT *
+    FROM unnest($1::text[], $2, $3::bigint[], $4::text[], $5::text[],
+                $6::text[], $7::text[], $8::text[])
+         WITH ORDINALITY AS a (digest, talk, token_id, staff, path, body, type,
+                               client_id, k)
+), me AS MATERIALIZED (
+    SELECT a.k, u.id, u.name, u.role, to_json(u.id) AS id_json,
+           t.token AS digest,
+           floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
+                                    - t.last_used_at))::bigint AS idle,
+           c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
+           (u.id IN (c.patient_id, c.doctor_id)
+            OR EXISTS (SELECT 1 FROM chat_members m
+                       WHERE m.conversation_id = c.id AND m.user_id = u.id
+                         AND m.role NOT IN ('patient', 'doctor')))::int
+               AS member,
+           c.patient_id, c.doctor_id, a.staff, a.body, a.type, a.client_id
+    FROM brief
+    CROSS JOIN asked a
+    JOIN personal_access_tokens t ON t.token = a.digest
+    JOIN chat_users u ON u.id = t.tokenable_id
+    LEFT JOIN chat_conversations c ON c.id = a.talk AND c.id::text = a.path
+    WHERE u.active AND t.tokenable_type = 'App\Models\User'
+      AND (a.token_id = 0 OR t.id = a.token_id)
+      AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
+), drawn AS MATERIALIZED (
+    SELECT me.k, nextval(s.name) AS id
+    FROM (SELECT pg_get_serial_sequence('messages', 'id')::regclass AS name
+          OFFSET 0) AS s
+    CROSS JOIN me
+    WHERE me.talk IS NOT NULL
+      AND (me.member = 1 OR me.role = ANY (me.staff::text[]))
+), sent AS (
+    INSERT INTO messages (id, from_user_id, to_user_id, request_id, body, type,
+                          client_id, created_at, updated_at)
+    SELECT drawn.id, me.id,
+           CASE WHEN me.patient_id = me.id
+                THEN coalesce(me.doctor_id, me.patient_id)
+                ELSE coalesce(me.patient_id, me.doctor_id) END,
+           me.talk, me.body, me.type, me.client_id,
+           now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+    FROM drawn JOIN me ON me.k = drawn.k
+    ORDER BY me.talk, me.k
+    ON CONFLICT DO NOTHING
+    RETURNING id, created_at
+)
+SELECT me.k, me.id, me.name, NULL, me.role, NULL, NULL, me.digest, NULL, me.idle,
+       me.talk, me.talk_json, me.message_count, me.member,
+       me.id_json, sent.id, sent.created_at
+FROM me
+LEFT JOIN drawn ON drawn.k = me.k
+LEFT JOIN sent ON sent.id = drawn.id
+
 -- $6 below this message id, $7 limit.  The first row says who; those that follow
 -- are the messages, newest first, with the columns of message_page
 -- :name page_bearer pgsql

@@ -12,10 +12,11 @@
 
 #include "known.h"
 
-/* The first eight letters choose the place. */
+/* The first eight letters choose the set. */
+#define TAIL "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define A "00000001aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define A2 "00000001aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"
-#define B "00000002bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define A2 "00000001" TAIL
+#define B "00000002" TAIL
 
 static chat_known_t known;
 
@@ -40,7 +41,7 @@ static void a_token_is_its_owners(void **state)
     assert_string_equal(user, "0b6c1a6e-0000-4000-8000-000000000000");
 }
 
-static void two_tokens_of_one_place_are_not_confused(void **state)
+static void two_tokens_of_one_set_are_not_confused(void **state)
 {
     char user[CHAT_ID_SIZE];
 
@@ -48,9 +49,28 @@ static void two_tokens_of_one_place_are_not_confused(void **state)
     chat_known_note(&known, A, "7");
     assert_false(chat_known_find(&known, A2, user));
     chat_known_note(&known, A2, "8");
-    assert_false(chat_known_find(&known, A, user));
+    assert_true(chat_known_find(&known, A, user));
+    assert_string_equal(user, "7");
     assert_true(chat_known_find(&known, A2, user));
     assert_string_equal(user, "8");
+}
+
+static void a_full_set_gives_up_its_oldest(void **state)
+{
+    char user[CHAT_ID_SIZE], digest[] = A2;
+
+    (void)state;
+    chat_known_note(&known, A, "0");
+    for (int i = 1; i <= CHAT_KNOWN_WAYS; i++) {
+        chat_known_note(&known, A, "0"); /* known already: no second place */
+        digest[8] = (char)('0' + i);
+        chat_known_note(&known, digest, "n");
+        assert_int_equal(chat_known_find(&known, A, user), i < CHAT_KNOWN_WAYS);
+    }
+    for (int i = 1; i < CHAT_KNOWN_WAYS; i++) {
+        digest[8] = (char)('0' + i);
+        assert_true(chat_known_find(&known, digest, user));
+    }
 }
 
 static void what_is_no_digest_or_no_id_is_not_kept(void **state)
@@ -76,7 +96,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_token_is_its_owners, clear),
-        cmocka_unit_test_setup(two_tokens_of_one_place_are_not_confused, clear),
+        cmocka_unit_test_setup(two_tokens_of_one_set_are_not_confused, clear),
+        cmocka_unit_test_setup(a_full_set_gives_up_its_oldest, clear),
         cmocka_unit_test_setup(what_is_no_digest_or_no_id_is_not_kept, clear),
     };
 
