@@ -232,8 +232,9 @@ static int at_once_theirs(chat_request_t *q, const chat_shown_t *shown,
 }
 
 /* The same for those who show a token, in one statement, where the engine has
- * one. A body is read before it is known who sent it, but only for a token that
- * was good lately. */
+ * one. Whose token it is, and so how many messages that was lately, is known
+ * before when this child has seen it; the first one of a token is counted
+ * after. */
 int chat_message_send_at_once(chat_request_t *q)
 {
     enum { SENT_USER = CHAT_AUTH_COLUMNS, SENT_ID, SENT_CREATED };
@@ -250,9 +251,9 @@ int chat_message_send_at_once(chat_request_t *q)
         return DECLINED;
     }
     account = chat_auth_known(q, &shown);
-    if (account == NULL || !chat_body_take(q) ||
-        draft_read(&draft, q, &why) != NULL ||
-        chat_limiter_take(q->conf, CHAT_LIMIT_SEND, account, q->r->pool) > 0) {
+    if (!chat_body_take(q) || draft_read(&draft, q, &why) != NULL ||
+        (account != NULL && chat_limiter_take(q->conf, CHAT_LIMIT_SEND, account,
+                                              q->r->pool) > 0)) {
         return DECLINED;
     }
     at_once_values(args, q, &shown);
@@ -264,6 +265,9 @@ int chat_message_send_at_once(chat_request_t *q)
         return rv == APR_SUCCESS || rv == CHAT_DB_EINPUT
                    ? DECLINED
                    : chat_reply_failed(q, rv, "storing a message");
+    }
+    if (account == NULL) {
+        chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id, q->r->pool);
     }
     m = (chat_message_t){ .id = chat_db_get(res, 0, SENT_ID),
                           .content = draft.content,
