@@ -284,9 +284,10 @@ static apr_status_t server_objects(apr_array_header_t *list,
     return rv;
 }
 
-/* The schema made on the side; the transaction must be rolled back. */
-static apr_status_t side_make(chat_db_conn_t *conn, const char *script,
-                              int laravel, apr_pool_t *p)
+/* The schema made on the side; the transaction must be rolled back. An
+ * application that lost a table is found out here, by the script. */
+static int side_make(chat_db_conn_t *conn, const char *script, int laravel,
+                     apr_pool_t *p)
 {
     chat_db_value_t adapt = chat_db_text(laravel ? "laravel" : "none");
     apr_status_t rv;
@@ -295,8 +296,16 @@ static apr_status_t side_make(chat_db_conn_t *conn, const char *script,
     if (rv == APR_SUCCESS) {
         rv = chat_db_script(conn, chat_db_script_text("check.pgsql.sql"));
     }
-    return rv == APR_SUCCESS ? chat_db_script(conn, ctl_script_body(script, p))
-                             : rv;
+    if (rv == CHAT_DB_ESQL) {
+        return ctl_fail("postgresql: %s: to compare with, the schema is made "
+                        "a second time and taken back, for which a role needs "
+                        "CREATE on the database",
+                        chat_db_error(conn));
+    }
+    if (rv == APR_SUCCESS) {
+        rv = chat_db_script(conn, ctl_script_body(script, p));
+    }
+    return rv == APR_SUCCESS ? CTL_OK : ctl_db_fail(CHAT_DB_PGSQL, conn, rv);
 }
 
 static int server_check(const ctl_migrate_t *m, chat_db_conn_t *conn,
@@ -319,18 +328,14 @@ static int server_check(const ctl_migrate_t *m, chat_db_conn_t *conn,
         return status;
     }
     rv = server_objects(there, conn, p);
-    if (rv == APR_SUCCESS) {
-        rv = side_make(conn, script, shape.laravel, p);
+    if (rv != APR_SUCCESS) {
+        return ctl_db_fail(m->engine, conn, rv);
     }
-    if (rv == APR_SUCCESS) {
-        rv = server_objects(wanted, conn, p);
+    status = side_make(conn, script, shape.laravel, p);
+    if (status != CTL_OK) {
+        return status;
     }
-    if (rv == CHAT_DB_ESQL) {
-        return ctl_fail("postgresql: %s: the check makes the schema a second "
-                        "time and takes it back, for which a role needs CREATE "
-                        "on the database",
-                        chat_db_error(conn));
-    }
+    rv = server_objects(wanted, conn, p);
     return rv == APR_SUCCESS ? compare(m, wanted, there, shape.version, p)
                              : ctl_db_fail(m->engine, conn, rv);
 }

@@ -84,7 +84,7 @@ JOIN pg_attribute a ON a.attrelid = t.oid
 WHERE t.relkind <> 'v' AND a.attnum > 0 AND NOT a.attisdropped
 UNION ALL
 SELECT 'function', f.signature, f.signature, '',
-       f.prosrc || ' ' || f.provolatile || ' ' || f.result
+       f.prosrc || ' ' || f.provolatile::text || ' ' || f.result
 FROM (SELECT p.proname || '(' || pg_get_function_identity_arguments(p.oid)
              || ')' AS signature,
              p.prosrc, p.provolatile,
