@@ -46,6 +46,7 @@ COMMON_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard common/*.c)) $(B)/gen/statements
 PUSH_SRC = $(filter-out push/main.c,$(wildcard push/*.c push/*/*.c))
 PUSH_OBJ = $(patsubst %.c,$(B)/%.o,$(PUSH_SRC))
 PUSH_INC = -Ipush -Ipush/net -Ipush/pusher -Ipush/link
+CTL_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out ctl/main.c,$(wildcard ctl/*.c)))
 MOD_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/*.c mod_chat/*/*.c))
 # What needs none of httpd's functions: unit tests and fuzzers link it.
 MOD_PURE = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/pure/*.c))
@@ -53,7 +54,7 @@ MOD_INC = -Imod_chat -Imod_chat/pure -Imod_chat/route
 UNIT = $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/test_*.c))
 FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 
-all: $(B)/mod_chat.so $(B)/chat-push $(B)/ws-echo $(B)/htdocs/.done
+all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/htdocs/.done
 
 
 .PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets soak install clean distclean help
@@ -70,6 +71,10 @@ $(B)/mod_chat/%.o: mod_chat/%.c
 	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(HTTPD_CFLAGS) $(MOD_INC) -c -o $@ $<
 
 $(B)/common/%.o: common/%.c
+	@mkdir -p $(@D)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(B)/ctl/%.o: ctl/%.c
 	@mkdir -p $(@D)
 	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -92,6 +97,13 @@ $(B)/libchat.a: $(COMMON_OBJ)
 $(B)/libpush.a: $(PUSH_OBJ)
 	@rm -f $@
 	$(call SAY,AR)$(AR) rcs $@ $^
+
+$(B)/libctl.a: $(CTL_OBJ)
+	@rm -f $@
+	$(call SAY,AR)$(AR) rcs $@ $^
+
+$(B)/chatctl: $(B)/ctl/main.o $(B)/libctl.a $(B)/libchat.a
+	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
 
 $(B)/chat-push: $(B)/push/main.o $(B)/libpush.a $(B)/libchat.a
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
@@ -116,9 +128,9 @@ $(B)/htdocs/.done: $(shell find htdocs -type f 2>/dev/null) package-lock.json
 	@touch $@
 
 # --- tests --------------------------------------------------------------------
-$(B)/unit/%: test/unit/%.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
+$(B)/unit/%: test/unit/%.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(PUSH_INC) $(MOD_INC) -o $@ $< $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(PUSH_INC) $(MOD_INC) -Ictl -o $@ $< $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
 
 unit: $(UNIT)
 	@for t in $^; do echo "== $$t"; $$t || exit 1; done
@@ -234,9 +246,11 @@ run: all
 
 MODULE_DIR = $(HTTPD_MODULES)
 install: all
-	install -d $(DESTDIR)$(MODULE_DIR) $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/mod_chat/conf $(DESTDIR)$(PREFIX)/share/mod_chat/sql
+	install -d $(DESTDIR)$(MODULE_DIR) $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/mod_chat/conf $(DESTDIR)$(PREFIX)/share/mod_chat/sql
 	install -m 644 $(B)/mod_chat.so $(DESTDIR)$(MODULE_DIR)/
 	install -m 755 $(B)/chat-push $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(B)/chatctl $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 ctl/chatctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 conf/chat.conf conf/chat-push.json $(DESTDIR)$(PREFIX)/share/mod_chat/conf/
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@PREFIX@|$(PREFIX)|' conf/chat-push.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service

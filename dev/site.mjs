@@ -11,7 +11,7 @@
 // own, so that Ctrl-C on a terminal reaches only us and we end them in order;
 // the kernel ends them when we die without a chance to (setpriv --pdeathsig).
 
-import { spawn, execFileSync } from 'node:child_process';
+import { spawn, spawnSync, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -200,11 +200,12 @@ export class Site {
     fs.cpSync(path.join(build, 'htdocs'), this.path('htdocs'), { recursive: true });
     // httpd itself is not built for ThreadSanitizer and cannot load a module that is.
     const module = this.o.sanitize.includes('thread') ? process.env.CHAT_PLAIN : build;
-    for (const [name, from] of [['chat-push', build], ['mod_chat.so', module]]) {
+    for (const [name, from] of [['chat-push', build], ['chatctl', build], ['mod_chat.so', module]]) {
       fs.rmSync(this.path('bin', name), { force: true });
       fs.copyFileSync(path.join(from, name), this.path('bin', name));
     }
     fs.chmodSync(this.path('bin', 'chat-push'), 0o755);
+    fs.chmodSync(this.path('bin', 'chatctl'), 0o755);
   }
 
   /** Key and secret in one place: chat-push and mod_chat read this file. */
@@ -307,18 +308,19 @@ ${this.o.extraConf}
     }
   }
 
+  /** A new one with sample people, or an older one brought up to this program's schema. */
   makeDatabase() {
-    const text = (name) => fs.readFileSync(path.join(root, 'sql', name), 'utf8');
-    const engine = this.dbFile ? 'sqlite' : 'pgsql';
-    const there = this.dbFile
-      ? fs.existsSync(this.dbFile) && fs.statSync(this.dbFile).size > 0
-      : this.sql("SELECT to_regclass('chat_schema') IS NOT NULL;").trim() === 't';
-    if (there) {
-      return;
+    const args = ['migrate', ...(this.o.sample === false ? [] : ['--sample']), '--database', this.db];
+    const r = spawnSync(this.path('bin', 'chatctl'), args, {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, HOME: this.dir, ...this.sanitizerEnv(false) },
+      ...(this.dbFile && this.user && { uid: this.user.uid, gid: this.user.gid }),
+    });
+    if (r.error) {
+      throw r.error;
     }
-    this.sql(text(`schema.${engine}.sql`));
-    if (this.o.sample !== false) {
-      this.sql(text('sample.sql') + text(`sample.${engine}.sql`));
+    if (r.status !== 0) {
+      throw new SiteError(`the database cannot be made: ${r.stderr.trim().replace(/^chatctl: /, '') || `chatctl ended by ${r.signal}`}`);
     }
   }
 

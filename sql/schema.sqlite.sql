@@ -6,7 +6,9 @@
 --
 --   sqlite3 chat.db <schema.sqlite.sql
 --
--- May be run again on the same database: what is there stays as it is.
+-- May be run again on the same database, also on one of an earlier version: rows
+-- and tables stay as they are, views and triggers are renewed. `chatctl migrate`
+-- does it in one transaction with the question which version is there.
 --
 -- Tables and columns have the names of the existing system, so that programs
 -- which know it can write here: a messages row with from_user_id, to_user_id,
@@ -204,18 +206,21 @@ CREATE TABLE IF NOT EXISTS chat_read_marks (
 -- What mod_chat reads people and conversations from. A site with other tables
 -- writes these three itself.
 
-CREATE VIEW IF NOT EXISTS chat_users AS
+DROP VIEW IF EXISTS chat_users;
+CREATE VIEW chat_users AS
 SELECT id, name, email, password, role, locale,
        deleted_at IS NULL AND status <> 'suspended' AS active
 FROM users;
 
-CREATE VIEW IF NOT EXISTS chat_conversations AS
+DROP VIEW IF EXISTS chat_conversations;
+CREATE VIEW chat_conversations AS
 SELECT id, title, status, patient_id, doctor_id, message_count,
        created_at, updated_at
 FROM treatment_requests
 WHERE deleted_at IS NULL;
 
-CREATE VIEW IF NOT EXISTS chat_members AS
+DROP VIEW IF EXISTS chat_members;
+CREATE VIEW chat_members AS
 SELECT id AS conversation_id, patient_id AS user_id, 'patient' AS role
 FROM treatment_requests
 WHERE deleted_at IS NULL
@@ -228,7 +233,8 @@ WHERE deleted_at IS NULL AND doctor_id IS NOT NULL;
 -- A message without a conversation, or one that is deleted already, is a row like
 -- any other and raises no event: a foreign writer is never refused.
 
-CREATE TRIGGER IF NOT EXISTS messages_sent AFTER INSERT ON messages
+DROP TRIGGER IF EXISTS messages_sent;
+CREATE TRIGGER messages_sent AFTER INSERT ON messages
 WHEN NEW.request_id IS NOT NULL AND NEW.deleted_at IS NULL
 BEGIN
     UPDATE messages SET created_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
@@ -270,14 +276,16 @@ BEGIN
 END;
 
 -- The counter follows rows that are deleted, restored or moved.
-CREATE TRIGGER IF NOT EXISTS messages_removed AFTER DELETE ON messages
+DROP TRIGGER IF EXISTS messages_removed;
+CREATE TRIGGER messages_removed AFTER DELETE ON messages
 WHEN OLD.request_id IS NOT NULL AND OLD.deleted_at IS NULL
 BEGIN
     UPDATE treatment_requests SET message_count = message_count - 1
     WHERE id = OLD.request_id;
 END;
 
-CREATE TRIGGER IF NOT EXISTS messages_recounted
+DROP TRIGGER IF EXISTS messages_recounted;
+CREATE TRIGGER messages_recounted
 AFTER UPDATE OF deleted_at, request_id ON messages
 WHEN OLD.request_id IS NOT NEW.request_id
   OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL)
@@ -290,7 +298,8 @@ END;
 
 -- A program that sets read_at itself: one event for each row. Silent while an
 -- instruction row stands, because its trigger writes the one event for all.
-CREATE TRIGGER IF NOT EXISTS messages_read AFTER UPDATE OF read_at ON messages
+DROP TRIGGER IF EXISTS messages_read;
+CREATE TRIGGER messages_read AFTER UPDATE OF read_at ON messages
 WHEN OLD.read_at IS NULL AND NEW.read_at IS NOT NULL
   AND NEW.request_id IS NOT NULL AND NEW.deleted_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM chat_read_marks)
@@ -313,7 +322,8 @@ BEGIN
     WHERE r.id = NEW.request_id AND r.deleted_at IS NULL;
 END;
 
-CREATE TRIGGER IF NOT EXISTS chat_read_marks_carried_out
+DROP TRIGGER IF EXISTS chat_read_marks_carried_out;
+CREATE TRIGGER chat_read_marks_carried_out
 AFTER INSERT ON chat_read_marks
 BEGIN
     INSERT INTO chat_events (event, conversation_id, channels, payload)
@@ -351,7 +361,8 @@ END;
 
 -- --- triggers: consultations and plans -------------------------------------------------
 
-CREATE TRIGGER IF NOT EXISTS treatment_requests_updated
+DROP TRIGGER IF EXISTS treatment_requests_updated;
+CREATE TRIGGER treatment_requests_updated
 AFTER UPDATE OF status ON treatment_requests
 WHEN OLD.status IS NOT NEW.status AND NEW.deleted_at IS NULL
 BEGIN
@@ -369,7 +380,8 @@ END;
 
 -- The doctor submits, the patient decides: each event also goes to the other
 -- one's own channel. The two triggers differ in when they fire only.
-CREATE TRIGGER IF NOT EXISTS treatment_plans_made
+DROP TRIGGER IF EXISTS treatment_plans_made;
+CREATE TRIGGER treatment_plans_made
 AFTER INSERT ON treatment_plans
 WHEN NEW.status IN ('submitted', 'accepted', 'rejected')
   AND NEW.deleted_at IS NULL
@@ -398,7 +410,8 @@ BEGIN
     WHERE r.id = NEW.treatment_request_id AND r.deleted_at IS NULL;
 END;
 
-CREATE TRIGGER IF NOT EXISTS treatment_plans_decided
+DROP TRIGGER IF EXISTS treatment_plans_decided;
+CREATE TRIGGER treatment_plans_decided
 AFTER UPDATE OF status ON treatment_plans
 WHEN OLD.status IS NOT NEW.status
   AND NEW.status IN ('submitted', 'accepted', 'rejected')
@@ -434,6 +447,6 @@ CREATE TABLE IF NOT EXISTS chat_schema (
     version INTEGER PRIMARY KEY,
     applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
 );
-INSERT OR IGNORE INTO chat_schema (version) VALUES (1);
+INSERT OR IGNORE INTO chat_schema (version) VALUES (2);
 
 COMMIT;

@@ -28,6 +28,7 @@ test('layers hold: common knows no httpd and no sockets, mod_chat and push never
     ['common', (h) => httpd.test(h) || sockets.test(h) || push.has(h) || mod.has(h)],
     ['push', (h) => (httpd.test(h) && !push.has(h)) || mod.has(h)],
     ['mod_chat', (h) => push.has(h)],
+    ['ctl', (h) => httpd.test(h) || push.has(h) || mod.has(h)],
   ]) {
     for (const file of sources(dir)) {
       for (const [, h] of read(file).matchAll(/^#\s*include\s*[<"]([^>"]+)[>"]/gm)) {
@@ -38,7 +39,7 @@ test('layers hold: common knows no httpd and no sockets, mod_chat and push never
 });
 
 test('every C file opens with its licence and says what it is', () => {
-  for (const dir of ['common', 'mod_chat', 'push', 'test']) {
+  for (const dir of ['common', 'ctl', 'mod_chat', 'push', 'test']) {
     for (const file of sources(dir)) {
       assert.match(read(file), /^\/\* SPDX-License-Identifier: Apache-2\.0 \*\/\n(\/\*|\n\/\*)/, file);
     }
@@ -48,7 +49,7 @@ test('every C file opens with its licence and says what it is', () => {
 test('every statement has a caller, and every label called has a statement', () => {
   const labels = new Set(list('sql/statements', '.sql').flatMap((f) =>
     [...read(f).matchAll(/^-- :name (\w+)/gm)].map((m) => m[1])));
-  const code = [...sources('common'), ...sources('mod_chat'), ...sources('push')].map(read).join('\n');
+  const code = [...sources('common'), ...sources('ctl'), ...sources('mod_chat'), ...sources('push')].map(read).join('\n');
   for (const label of labels) {
     assert.ok(code.includes(`"${label}"`), `nobody runs the statement ${label}`);
   }
@@ -92,7 +93,7 @@ test('what README and the documents link to exists', () => {
 
 test('the README tours every source file', () => {
   const readme = read('README.md');
-  for (const file of [...list('common', '.h'), ...list('mod_chat', '.c'), ...list('push', '.c'), ...list('htdocs', '.js'), ...list('dev', '.mjs')]) {
+  for (const file of [...list('common', '.h'), ...list('ctl', '.c'), ...list('mod_chat', '.c'), ...list('push', '.c'), ...list('htdocs', '.js'), ...list('dev', '.mjs')]) {
     const name = path.basename(file).replace(/\.[a-z]+$/, '');
     assert.match(readme, new RegExp(`\\b${name}\\b`), `README.md does not mention ${file}`);
   }

@@ -33,6 +33,9 @@ test('make install puts programs, pages, configuration and SQL under DESTDIR', (
     const r = spawnSync('systemd-analyze', ['verify', judged], { encoding: 'utf8' });
     assert.doesNotMatch(r.stderr, /chat-push\.service/, r.stderr);
   }
+  const ctl = path.join(dir, prefix, 'bin/chatctl');
+  assert.match(execFileSync(ctl, ['--version'], { encoding: 'utf8' }), /schema version \d+\n$/);
+  assert.ok(fs.existsSync(path.join(dir, prefix, 'share/man/man1/chatctl.1')));
   const push = path.join(dir, prefix, 'sbin/chat-push');
   assert.equal(fs.statSync(push).mode & 0o111, 0o111);
   assert.equal(spawnSync(push, ['--config', '/nowhere.json']).status, 1);

@@ -112,6 +112,25 @@ test('a run says ready, serves, revives chat-push, is held by SIGUSR1 and ends w
   fs.rmSync(dir, { recursive: true });
 });
 
+test('a directory of an earlier release is brought up to this one, with all that is in it', async () => {
+  const dir = testDir('run');
+  const file = path.join(dir, 'db', 'chat.db');
+  fs.mkdirSync(path.dirname(file));
+  const text = (name) => fs.readFileSync(path.join(root, name), 'utf8');
+  const sql = (input) => execFileSync('sqlite3', [file], { input, encoding: 'utf8' }).trim();
+  sql(text('test/site/lib/schema.v1.sqlite.sql') + text('sql/sample.sql') + text('sql/sample.sqlite.sql') +
+    "INSERT INTO messages (from_user_id, to_user_id, request_id, body) VALUES (1, 2, 1, 'of old');");
+  const p = await makeRun({ RUN_DIR: dir });
+  await ready(p);
+  assert.equal(sql('SELECT version FROM chat_schema ORDER BY version;'), '1\n2');
+  assert.equal(sql("SELECT count(*) FROM messages WHERE body = 'of old';"), '1');
+  assert.equal(sql('SELECT count(*) FROM users;'), '12');
+  p.kill('SIGTERM');
+  await p.done;
+  await eventually(() => refused(p.ports.PORT), 'httpd gone');
+  fs.rmSync(dir, { recursive: true });
+});
+
 test('two runs live side by side, and each ends with make', async () => {
   const dirs = [testDir('run'), testDir('run')];
   const runs = [];
@@ -177,6 +196,7 @@ test('what a person can put right is one sentence and exit status 1', async () =
     [{ DB: 'oracle' }, /DB=oracle/],
     [{ PORT: port, PUSH_PORT: port }, /PORT and PUSH_PORT are both/],
     [{ RUN_DIR: '/dev/null/x' }, /\/dev\/null\/x is no directory/],
+    [{ DB: 'postgresql://chat:geheim@127.0.0.1:1/chat' }, /^make run: the database cannot be made: postgresql: (?!.*geheim).*Connection refused/m],
     [{ PATH: bare }, /the program sqlite3 is not installed: package sqlite3/],
   ]) {
     const p = await makeRun({ RUN_DIR: path.join(dir, 'unused'), ...env });

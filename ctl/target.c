@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * target.c - what all commands do alike: reading options, finding the database,
+ * saying what went wrong.
+ *
+ * A target may hold a password. It is never printed: common/db leaves it out of
+ * what it says, and here only the engine's name is added.
+ */
+#include "app.h"
+#include "ctl.h"
+
+#include <apr_strings.h>
+#include <jansson.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int ctl_fail(const char *format, ...)
+{
+    va_list args;
+
+    fflush(stdout); /* what was done comes before what was not */
+    fputs("chatctl: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return CTL_FAILED;
+}
+
+int ctl_usage(const char *command, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "chatctl %s: ", command);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, ": see chatctl %s --help\n", command);
+    return CTL_USAGE;
+}
+
+apr_status_t ctl_option(apr_getopt_t *state, const apr_getopt_option_t *options,
+                        const char *command, int *option, const char **value)
+{
+    const char *word = state->ind < state->argc ? state->argv[state->ind] : "";
+    apr_status_t rv;
+
+    state->errfn = NULL;
+    rv = apr_getopt_long(state, options, option, value);
+    if (rv == APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    if (rv == APR_BADARG) {
+        ctl_usage(command, "%s wants a value", word);
+        return APR_EINVAL;
+    }
+    if (rv != APR_EOF) {
+        ctl_usage(command, "there is no option '%.*s'", (int)strcspn(word, "="),
+                  word);
+        return APR_EINVAL;
+    }
+    if (state->ind < state->argc) {
+        ctl_usage(command, "what is '%s' for", state->argv[state->ind]);
+        return APR_EINVAL;
+    }
+    return APR_EOF;
+}
+
+/* database.url of a file as chat-push reads it. */
+static int config_target(const char **target, const char *file, apr_pool_t *p)
+{
+    const char *why = NULL;
+    const char *text;
+    json_t *root;
+
+    if (chat_conf_load(&root, file, &why, p) != APR_SUCCESS) {
+        return ctl_fail("%s", why);
+    }
+    text = json_string_value(chat_conf_find(root, "database.url"));
+    *target = text != NULL ? apr_pstrdup(p, text) : NULL;
+    json_decref(root);
+    if (*target == NULL) {
+        return ctl_fail("%s names no database: set database.url in it, or say "
+                        "--database",
+                        file);
+    }
+    return CTL_OK;
+}
+
+int ctl_target(const char **target, const ctl_target_t *given,
+               const char *command, apr_pool_t *p)
+{
+    if ((given->database == NULL) == (given->config == NULL)) {
+        return ctl_usage(command, "say --database TARGET or --config FILE");
+    }
+    if (given->config != NULL) {
+        return config_target(target, given->config, p);
+    }
+    *target = given->database;
+    return CTL_OK;
+}
+
+const char *ctl_engine_name(chat_db_engine_t engine)
+{
+    return engine == CHAT_DB_SQLITE ? "sqlite" : "postgresql";
+}
+
+/* What somebody can do about it; "": the failure's own words say all. */
+static const char *remedy(apr_status_t rv)
+{
+    switch (rv) {
+    case CHAT_DB_EAWAY:
+        return ": see that the database is there and that this user may open "
+               "it";
+    case CHAT_DB_EBUSY:
+        return ": somebody else holds it, try again later";
+    case CHAT_DB_EFULL:
+        return ": be a user who may write to it, on a disk with room";
+    default:
+        return "";
+    }
+}
+
+int ctl_db_fail(chat_db_engine_t engine, const chat_db_conn_t *conn,
+                apr_status_t rv)
+{
+    return ctl_fail("%s: %s%s", ctl_engine_name(engine), chat_db_error(conn),
+                    remedy(rv));
+}

@@ -1,0 +1,21 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- Everything a SQLite database consists of, for `chatctl migrate --check`: kind,
+-- key, name, state, definition (ctl/inventory.h). A script and no labelled
+-- statement, because it is asked on a connection that changes no setting of the
+-- file. A table's own text is not compared: ALTER TABLE changes it.
+
+SELECT type AS kind, name AS key, name, '' AS state,
+       CASE WHEN type = 'table' THEN ''
+            WHEN sql IS NULL THEN (SELECT group_concat(i.name)
+                                   FROM pragma_index_info(m.name) AS i)
+            ELSE sql END AS text
+FROM sqlite_master AS m
+WHERE type <> 'table' OR name NOT LIKE 'sqlite\_%' ESCAPE '\'
+UNION ALL
+SELECT 'column', m.name || '.' || c.name, m.name || '.' || c.name, '',
+       upper(c.type) || ' ' || c."notnull" || ' ' || c.pk || ' '
+       || coalesce(c.dflt_value, '')
+FROM sqlite_master AS m
+JOIN pragma_table_xinfo(m.name) AS c
+WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\'

@@ -1,0 +1,441 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- VERSION 1, as it was released: test/site/migrate.test.mjs upgrades from it.
+--
+-- The stand-alone schema for SQLite 3.40 and later: people, consultations,
+-- messages, treatment plans, tokens and sessions, the event log, and the
+-- triggers that write it. README.md beside this file explains the tables.
+--
+--   sqlite3 chat.db <schema.sqlite.sql
+--
+-- May be run again on the same database: what is there stays as it is.
+--
+-- Tables and columns have the names of the existing system, so that programs
+-- which know it can write here: a messages row with from_user_id, to_user_id,
+-- request_id, body, type, created_at and updated_at is complete. Triggers use
+-- built-in functions only, because any program may be the writer.
+--
+-- Times are UTC text, 'YYYY-MM-DD HH:MM:SS' with or without '.mmm'.
+--
+-- ONE MESSAGE SHAPE. A message is the same JSON object wherever it appears: in
+-- the triggers below and in the statements of mod_chat. This is the expression,
+-- m being messages and u the author's row of users (or chat_users):
+--
+--   json_object('id', m.id, 'content', CAST(m.body AS TEXT),
+--               'type', CAST(m.type AS TEXT),
+--               'client_id', CAST(m.client_id AS TEXT),
+--               'user_id', m.from_user_id, 'consultation_id', m.request_id,
+--               'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+--               'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
+--               'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+--                                   'role', CAST(u.role AS TEXT)))
+--
+-- The casts are for programs that bind text as bytes: JSON cannot hold a BLOB,
+-- and a trigger that fails would refuse their row.
+
+PRAGMA journal_mode = WAL;
+PRAGMA foreign_keys = ON;
+
+BEGIN IMMEDIATE;
+
+-- --- people ------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS users (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    email TEXT NOT NULL COLLATE NOCASE UNIQUE,
+    email_verified_at TEXT,
+    phone TEXT,
+    password TEXT NOT NULL,                 -- bcrypt, "$2y$10$…"
+    role TEXT NOT NULL DEFAULT 'patient'
+        CHECK (role IN ('patient', 'doctor', 'admin')),
+    locale TEXT NOT NULL DEFAULT 'en',      -- 'en', 'ar', …
+    status TEXT NOT NULL DEFAULT 'active',  -- 'suspended': may not log in
+    fcm_tokens TEXT,                        -- JSON list
+    remember_token TEXT,
+    created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    updated_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    deleted_at TEXT
+);
+
+-- --- consultations ---------------------------------------------------------------
+-- The existing system keeps patients and doctors in tables of their own; alone,
+-- a consultation names the two users. It may wait for its doctor.
+
+CREATE TABLE IF NOT EXISTS treatment_requests (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    patient_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    doctor_id INTEGER REFERENCES users (id) ON DELETE SET NULL,
+    title TEXT NOT NULL DEFAULT '',
+    description TEXT NOT NULL DEFAULT '',
+    urgency TEXT NOT NULL DEFAULT 'normal',
+    status TEXT NOT NULL DEFAULT 'pending',    -- pending, in_progress, completed, cancelled
+    message_count INTEGER NOT NULL DEFAULT 0,  -- messages not deleted; triggers keep it
+    created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    updated_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    deleted_at TEXT,
+    CHECK (patient_id IS NOT doctor_id)
+);
+CREATE INDEX IF NOT EXISTS treatment_requests_patient
+    ON treatment_requests (patient_id);
+CREATE INDEX IF NOT EXISTS treatment_requests_doctor
+    ON treatment_requests (doctor_id) WHERE doctor_id IS NOT NULL;
+
+-- --- messages --------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    from_user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    to_user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    request_id INTEGER REFERENCES treatment_requests (id) ON DELETE CASCADE,
+    body TEXT NOT NULL,
+    type TEXT NOT NULL DEFAULT 'text',
+    attachment_path TEXT,
+    attachments_json TEXT,
+    client_id TEXT,  -- the sender's own name for it: a retried POST finds it
+    read_at TEXT,    -- when the recipient read it
+    created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    updated_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    deleted_at TEXT
+);
+-- History, newest first, by keyset on id (created_at may have whole seconds).
+CREATE INDEX IF NOT EXISTS messages_request_id_id
+    ON messages (request_id, id);
+-- Unread counts: holds unread rows only, so it stays small.
+CREATE INDEX IF NOT EXISTS messages_unread
+    ON messages (to_user_id, request_id)
+    WHERE read_at IS NULL AND deleted_at IS NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS messages_client_id
+    ON messages (request_id, from_user_id, client_id)
+    WHERE client_id IS NOT NULL;
+
+-- --- treatment plans ---------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS treatment_plans (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    treatment_request_id INTEGER NOT NULL
+        REFERENCES treatment_requests (id) ON DELETE CASCADE,
+    doctor_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    title TEXT NOT NULL,
+    description TEXT NOT NULL DEFAULT '',
+    status TEXT NOT NULL DEFAULT 'draft',   -- draft, submitted, accepted, rejected, cancelled
+    price_cents INTEGER,                    -- in hundredths of the currency
+    currency TEXT NOT NULL DEFAULT 'USD',   -- ISO 4217
+    duration_days INTEGER,
+    created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    updated_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    deleted_at TEXT
+);
+CREATE INDEX IF NOT EXISTS treatment_plans_request
+    ON treatment_plans (treatment_request_id);
+CREATE UNIQUE INDEX IF NOT EXISTS treatment_plans_one_accepted
+    ON treatment_plans (treatment_request_id)
+    WHERE status = 'accepted' AND deleted_at IS NULL;
+
+-- --- who is asking -----------------------------------------------------------------
+
+-- Sanctum's table. token is the SHA-256 of the plain text, in hex.
+CREATE TABLE IF NOT EXISTS personal_access_tokens (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tokenable_type TEXT NOT NULL DEFAULT 'App\Models\User',
+    tokenable_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    token TEXT NOT NULL UNIQUE,
+    abilities TEXT,
+    last_used_at TEXT,
+    expires_at TEXT,
+    created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    updated_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+);
+CREATE INDEX IF NOT EXISTS personal_access_tokens_tokenable
+    ON personal_access_tokens (tokenable_type, tokenable_id);
+
+-- Browsers that are logged in. token_hash is the SHA-256 of the cookie, in hex.
+CREATE TABLE IF NOT EXISTS chat_sessions (
+    token_hash TEXT PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    csrf_token TEXT NOT NULL,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    last_seen_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    expires_at TEXT NOT NULL,
+    address TEXT,
+    user_agent TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS chat_sessions_user ON chat_sessions (user_id);
+CREATE INDEX IF NOT EXISTS chat_sessions_expires
+    ON chat_sessions (expires_at);
+
+-- --- the event log -----------------------------------------------------------------
+-- Append-only; written by the triggers below and by nobody else. chat-push reads
+-- it upwards by id, GET /chat/sync by conversation and id.
+
+CREATE TABLE IF NOT EXISTS chat_events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    event TEXT NOT NULL,        -- 'MessageSent', …
+    conversation_id INTEGER NOT NULL,
+    channels TEXT NOT NULL,     -- JSON list of channel names
+    payload TEXT NOT NULL,      -- JSON object: the event's data but id and cursor
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+);
+CREATE INDEX IF NOT EXISTS chat_events_conversation
+    ON chat_events (conversation_id, id);
+
+-- One row: the name of this log, part of every cursor. A database that is made
+-- anew has another, so old cursors are found out.
+CREATE TABLE IF NOT EXISTS chat_log (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    epoch TEXT NOT NULL
+);
+INSERT OR IGNORE INTO chat_log (one, epoch)
+VALUES (1, lower(hex(randomblob(8))));
+
+-- An instruction, not a record: inserting a row marks the conversation's messages
+-- to user_id read (only those of message_ids, a JSON list, when it is given) and
+-- writes one event; the row is gone when the INSERT returns. `marked` is not
+-- read by the trigger: the inserter counts first and has it RETURNed.
+CREATE TABLE IF NOT EXISTS chat_read_marks (
+    id INTEGER PRIMARY KEY,
+    conversation_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    message_ids TEXT,
+    marked INTEGER NOT NULL DEFAULT 0,
+    read_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+);
+
+-- --- the three views ---------------------------------------------------------------
+-- What mod_chat reads people and conversations from. A site with other tables
+-- writes these three itself.
+
+CREATE VIEW IF NOT EXISTS chat_users AS
+SELECT id, name, email, password, role, locale,
+       deleted_at IS NULL AND status <> 'suspended' AS active
+FROM users;
+
+CREATE VIEW IF NOT EXISTS chat_conversations AS
+SELECT id, title, status, patient_id, doctor_id, message_count,
+       created_at, updated_at
+FROM treatment_requests
+WHERE deleted_at IS NULL;
+
+CREATE VIEW IF NOT EXISTS chat_members AS
+SELECT id AS conversation_id, patient_id AS user_id, 'patient' AS role
+FROM treatment_requests
+WHERE deleted_at IS NULL
+UNION ALL
+SELECT id, doctor_id, 'doctor'
+FROM treatment_requests
+WHERE deleted_at IS NULL AND doctor_id IS NOT NULL;
+
+-- --- triggers: messages --------------------------------------------------------------
+-- A message without a conversation, or one that is deleted already, is a row like
+-- any other and raises no event: a foreign writer is never refused.
+
+CREATE TRIGGER IF NOT EXISTS messages_sent AFTER INSERT ON messages
+WHEN NEW.request_id IS NOT NULL AND NEW.deleted_at IS NULL
+BEGIN
+    UPDATE messages SET created_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+    WHERE id = NEW.id AND created_at IS NULL;
+    UPDATE treatment_requests
+    SET message_count = message_count + 1,
+        updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+    WHERE id = NEW.request_id;
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'MessageSent', m.request_id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || m.request_id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || m.to_user_id
+                  UNION ALL
+                  SELECT 'private-user.' || m.from_user_id
+                  WHERE m.from_user_id <> m.to_user_id
+                  UNION ALL
+                  SELECT 'private-user.' || x.user_id FROM chat_members x
+                  WHERE x.conversation_id = m.request_id
+                    AND x.user_id NOT IN (m.to_user_id, m.from_user_id))),
+           json_object(
+               'message',
+               json_object('id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
+                           'client_id', CAST(m.client_id AS TEXT),
+                           'user_id', m.from_user_id,
+                           'consultation_id', m.request_id,
+                           'created_at',
+                           strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+                           'read_at',
+                           strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
+                           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                               'role', CAST(u.role AS TEXT))),
+               'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
+    FROM messages m
+    JOIN users u ON u.id = m.from_user_id
+    JOIN treatment_requests r ON r.id = m.request_id
+    WHERE m.id = NEW.id AND r.deleted_at IS NULL;
+END;
+
+-- The counter follows rows that are deleted, restored or moved.
+CREATE TRIGGER IF NOT EXISTS messages_removed AFTER DELETE ON messages
+WHEN OLD.request_id IS NOT NULL AND OLD.deleted_at IS NULL
+BEGIN
+    UPDATE treatment_requests SET message_count = message_count - 1
+    WHERE id = OLD.request_id;
+END;
+
+CREATE TRIGGER IF NOT EXISTS messages_recounted
+AFTER UPDATE OF deleted_at, request_id ON messages
+WHEN OLD.request_id IS NOT NEW.request_id
+  OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL)
+BEGIN
+    UPDATE treatment_requests SET message_count = message_count - 1
+    WHERE id = OLD.request_id AND OLD.deleted_at IS NULL;
+    UPDATE treatment_requests SET message_count = message_count + 1
+    WHERE id = NEW.request_id AND NEW.deleted_at IS NULL;
+END;
+
+-- A program that sets read_at itself: one event for each row. Silent while an
+-- instruction row stands, because its trigger writes the one event for all.
+CREATE TRIGGER IF NOT EXISTS messages_read AFTER UPDATE OF read_at ON messages
+WHEN OLD.read_at IS NULL AND NEW.read_at IS NOT NULL
+  AND NEW.request_id IS NOT NULL AND NEW.deleted_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM chat_read_marks)
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'MessageRead', r.id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || r.id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = r.id)),
+           json_object('consultation_id', r.id, 'user_id', u.id,
+                       'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                           'role', CAST(u.role AS TEXT)),
+                       'message_ids', json_array(NEW.id),
+                       'read_at',
+                       strftime('%Y-%m-%dT%H:%M:%fZ', NEW.read_at))
+    FROM treatment_requests r
+    JOIN users u ON u.id = NEW.to_user_id
+    WHERE r.id = NEW.request_id AND r.deleted_at IS NULL;
+END;
+
+CREATE TRIGGER IF NOT EXISTS chat_read_marks_carried_out
+AFTER INSERT ON chat_read_marks
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'MessageRead', r.id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || r.id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = r.id)),
+           json_object('consultation_id', r.id, 'user_id', u.id,
+                       'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                           'role', CAST(u.role AS TEXT)),
+                       'message_ids', json(found.ids),
+                       'read_at',
+                       strftime('%Y-%m-%dT%H:%M:%fZ', NEW.read_at))
+    FROM (SELECT json_group_array(id) AS ids, count(*) AS n
+          FROM (SELECT id FROM messages
+                WHERE to_user_id = NEW.user_id
+                  AND request_id = NEW.conversation_id
+                  AND read_at IS NULL AND deleted_at IS NULL
+                  AND (NEW.message_ids IS NULL
+                       OR id IN (SELECT value
+                                 FROM json_each(NEW.message_ids)))
+                ORDER BY id)) AS found
+    JOIN treatment_requests r ON r.id = NEW.conversation_id
+    JOIN users u ON u.id = NEW.user_id
+    WHERE found.n > 0 AND r.deleted_at IS NULL;
+    UPDATE messages SET read_at = NEW.read_at
+    WHERE to_user_id = NEW.user_id AND request_id = NEW.conversation_id
+      AND read_at IS NULL AND deleted_at IS NULL
+      AND (NEW.message_ids IS NULL
+           OR id IN (SELECT value FROM json_each(NEW.message_ids)));
+    DELETE FROM chat_read_marks WHERE id = NEW.id;
+END;
+
+-- --- triggers: consultations and plans -------------------------------------------------
+
+CREATE TRIGGER IF NOT EXISTS treatment_requests_updated
+AFTER UPDATE OF status ON treatment_requests
+WHEN OLD.status IS NOT NEW.status AND NEW.deleted_at IS NULL
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'ConversationUpdated', NEW.id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || NEW.id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = NEW.id)),
+           json_object('consultation',
+                       json_object('id', NEW.id, 'status', CAST(NEW.status AS TEXT),
+                                   'title', CAST(NEW.title AS TEXT)));
+END;
+
+-- The doctor submits, the patient decides: each event also goes to the other
+-- one's own channel. The two triggers differ in when they fire only.
+CREATE TRIGGER IF NOT EXISTS treatment_plans_made
+AFTER INSERT ON treatment_plans
+WHEN NEW.status IN ('submitted', 'accepted', 'rejected')
+  AND NEW.deleted_at IS NULL
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT CASE NEW.status WHEN 'submitted' THEN 'PlanSubmitted'
+                           WHEN 'accepted' THEN 'PlanAccepted'
+                           ELSE 'PlanRejected' END,
+           r.id,
+           json_array('private-conversation.' || r.id,
+                      'private-user.' || CASE NEW.status
+                      WHEN 'submitted' THEN r.patient_id
+                      ELSE NEW.doctor_id END),
+           json_object(
+               'plan',
+               json_object('id', NEW.id, 'title', CAST(NEW.title AS TEXT),
+                           'status', CAST(NEW.status AS TEXT),
+                           'description', CAST(NEW.description AS TEXT),
+                           'price_cents', CAST(NEW.price_cents AS INTEGER),
+                           'currency', CAST(NEW.currency AS TEXT),
+                           'duration_days', CAST(NEW.duration_days AS INTEGER),
+                           'doctor_id', NEW.doctor_id,
+                           'consultation_id', r.id),
+               'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
+    FROM treatment_requests r
+    WHERE r.id = NEW.treatment_request_id AND r.deleted_at IS NULL;
+END;
+
+CREATE TRIGGER IF NOT EXISTS treatment_plans_decided
+AFTER UPDATE OF status ON treatment_plans
+WHEN OLD.status IS NOT NEW.status
+  AND NEW.status IN ('submitted', 'accepted', 'rejected')
+  AND NEW.deleted_at IS NULL
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT CASE NEW.status WHEN 'submitted' THEN 'PlanSubmitted'
+                           WHEN 'accepted' THEN 'PlanAccepted'
+                           ELSE 'PlanRejected' END,
+           r.id,
+           json_array('private-conversation.' || r.id,
+                      'private-user.' || CASE NEW.status
+                      WHEN 'submitted' THEN r.patient_id
+                      ELSE NEW.doctor_id END),
+           json_object(
+               'plan',
+               json_object('id', NEW.id, 'title', CAST(NEW.title AS TEXT),
+                           'status', CAST(NEW.status AS TEXT),
+                           'description', CAST(NEW.description AS TEXT),
+                           'price_cents', CAST(NEW.price_cents AS INTEGER),
+                           'currency', CAST(NEW.currency AS TEXT),
+                           'duration_days', CAST(NEW.duration_days AS INTEGER),
+                           'doctor_id', NEW.doctor_id,
+                           'consultation_id', r.id),
+               'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
+    FROM treatment_requests r
+    WHERE r.id = NEW.treatment_request_id AND r.deleted_at IS NULL;
+END;
+
+-- --- version -------------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS chat_schema (
+    version INTEGER PRIMARY KEY,
+    applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+);
+INSERT OR IGNORE INTO chat_schema (version) VALUES (1);
+
+COMMIT;
