@@ -46,14 +46,25 @@ export class Cluster {
     return `postgresql:///${database}?host=${encodeURIComponent(this.dir)}&user=chat`;
   }
 
-  async start() {
+  launch() {
+    const log = fs.openSync(path.join(this.dir, 'log'), 'a');
     this.process = spawn(path.join(this.bin, 'postgres'), [
       '-D', path.join(this.dir, 'data'), '-k', this.dir,
       ...['listen_addresses=', 'fsync=off', 'max_connections=200', 'shared_buffers=64MB',
         'unix_socket_permissions=0777'].flatMap((o) => ['-c', o]),
-    ], { stdio: ['ignore', 'ignore', fs.openSync(path.join(this.dir, 'log'), 'a')], ...this.as() });
+    ], { stdio: ['ignore', 'ignore', log], ...this.as() });
+    fs.closeSync(log);
     this.process.gone = new Promise((done) => this.process.once('exit', done));
+  }
+
+  /** What a killed server has left may still be at work, and a new one refuses to
+   * start beside it: it is started until it stays. */
+  async start() {
+    this.launch();
     for (let i = 0; i < 400; i++) {
+      if (this.process.exitCode !== null) {
+        this.launch();
+      }
       try {
         execFileSync('psql', ['-X', '-q', '-c', 'SELECT 1', this.url('postgres')], { stdio: 'pipe' });
         return;
