@@ -24,7 +24,8 @@ function binaries() {
 }
 
 export class Cluster {
-  constructor() {
+  constructor(env = {}) {
+    this.env = env; // of the server, beside our own
     this.bin = binaries();
     this.user = runUser(); // initdb and postgres refuse to run as root
     this.dir = fs.mkdtempSync(tmpName('mod_chat-pg-'));
@@ -52,7 +53,7 @@ export class Cluster {
       '-D', path.join(this.dir, 'data'), '-k', this.dir,
       ...['listen_addresses=', 'fsync=off', 'max_connections=200', 'shared_buffers=64MB',
         'unix_socket_permissions=0777'].flatMap((o) => ['-c', o]),
-    ], { stdio: ['ignore', 'ignore', log], ...this.as() });
+    ], { stdio: ['ignore', 'ignore', log], env: { ...process.env, ...this.env }, ...this.as() });
     fs.closeSync(log);
     this.process.gone = new Promise((done) => this.process.once('exit', done));
   }
@@ -75,11 +76,18 @@ export class Cluster {
     assert.fail(`PostgreSQL did not start: ${fs.readFileSync(path.join(this.dir, 'log'), 'utf8')}`);
   }
 
-  /** A new, empty database. @return its URL */
-  create() {
+  /** A new, empty database. @param place  a directory for it. @return its URL */
+  create(place = null) {
     const name = `chat_${++this.databases}`;
-    execFileSync('psql', ['-X', '-q', '-c', `CREATE DATABASE ${name}`, this.url('postgres')], { stdio: 'pipe' });
+    this.psql(place ? `CREATE TABLESPACE ${name} LOCATION '${place}'` : '',
+      `CREATE DATABASE ${name} ${place ? `TABLESPACE ${name}` : ''}`);
     return this.url(name);
+  }
+
+  /** SQL as the server's owner, one statement after the other. */
+  psql(...statements) {
+    return execFileSync('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1',
+      ...statements.filter(Boolean).flatMap((s) => ['-c', s]), this.url('postgres')], { encoding: 'utf8', stdio: 'pipe' });
   }
 
   /** SIGINT: without waiting for clients. SIGKILL: as if it had crashed. */
@@ -94,8 +102,8 @@ export class Cluster {
 }
 
 /** A running cluster for this test file. */
-export async function startCluster() {
-  const cluster = new Cluster();
+export async function startCluster(env) {
+  const cluster = new Cluster(env);
   cleanup(async () => {
     await cluster.stop();
     fs.rmSync(cluster.dir, { recursive: true, force: true });

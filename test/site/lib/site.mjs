@@ -90,7 +90,8 @@ export function testDir(name) {
 
 /**
  * Start a site for this test file.
- * @param {object} [options]  Site's options; `logs: false` leaves the logs unread
+ * @param {object} [options]  Site's options; `logs: false` leaves the logs unread;
+ *                            `before(site)` is called when its directory is empty
  */
 export async function startSite(options = {}) {
   const db = options.db || await testDatabase();
@@ -115,6 +116,7 @@ export async function startSite(options = {}) {
     }
     assert.deepEqual(bad, [], 'the logs hold lines that no test announced');
   });
+  options.before?.(site);
   site.prepare();
   await site.start();
   return site;
