@@ -218,6 +218,31 @@ test('a database that may only be read is read, and is written to again as soon 
   await eventually(() => refused.every((m) => seen.some((e) => e.message.client_id === m.client_id)), 'both messages');
 });
 
+pgsql && test('a standby is read, and is written to once it is promoted', async (t) => {
+  site.expectLog(/chat:error\] .*: the database cannot be (written to|reached): /);
+  site.expectLog(/cannot read the event log, trying again: /);
+  const seen = await listen(t);
+  const signal = path.join(cluster.dir, 'data', 'standby.signal');
+  await cluster.stop();
+  fs.writeFileSync(signal, '');
+  if (cluster.user) {
+    fs.chownSync(signal, cluster.user.uid, cluster.user.gid);
+  }
+  await cluster.start();
+  const message = draft(0);
+  isRefused(await post(message));
+  for (const at of ['/chat', '/chat/me', url(''), url('/messages')]) {
+    assert.equal((await doctor.get(at)).status, 200, at);
+  }
+  isRefused(await doctor.get('/chat/sync')); // a cursor rests on a transaction's number
+  cluster.psql('SELECT pg_promote()');
+  assert.equal((await post(message)).status, 201);
+  answered.push(message);
+  await readsGoOn();
+  storedIs(answered);
+  await eventually(() => seen.some((e) => e.message.client_id === message.client_id), 'the message');
+});
+
 test('chat-push delivers though it cannot write down how far it is', async (t) => {
   const file = path.join(dir, 'state', 'relay');
   const said = () => fs.readFileSync(site.path('logs', 'chat-push.log'), 'utf8').match(/cannot write .*relay.*/g) || [];
