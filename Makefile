@@ -9,6 +9,8 @@
 #   make tsan       chat-push's tests under ThreadSanitizer
 #   make bench-rest the chat's URLs against a PHP stand-in, and the bars
 #   make soak      chat-push under everything at once, SOAK_SECONDS (600)
+#   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
+#                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
 #   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each)
 #   make install    DESTDIR= and --prefix are honoured
 #
@@ -57,7 +59,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets soak install clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets soak kill install clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -207,6 +209,11 @@ tsan: all
 SOAK_SECONDS ?= 600
 soak: all
 	SOAK_SECONDS=$(SOAK_SECONDS) $(subst --test,,$(NODE_TEST)) test/soak/soak.mjs
+
+# Everybody dies now and then.
+KILL_ROUNDS ?= 50
+kill: all
+	KILL_ROUNDS=$(KILL_ROUNDS)$(if $(KILL_SEED), KILL_SEED=$(KILL_SEED)) $(subst --test,,$(NODE_TEST)) test/kill/kill.mjs
 
 # Figures. bench-ws holds chat-push against the floor (test/bench/ws/README.md),
 # bench-rest the chat's URLs and its event log against PHP (test/bench/rest/README.md).

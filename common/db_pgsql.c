@@ -190,6 +190,15 @@ static apr_status_t sqlstate_status(const char *sqlstate)
     return sqlstates[i].rv;
 }
 
+/* A session that may only read stays so when the database may be written to
+ * again, or when its name leads to another server by then: the next one asks
+ * anew. */
+static int session_over(const PGconn *pg, const char *sqlstate)
+{
+    return PQstatus(pg) != CONNECTION_OK ||
+           (sqlstate != NULL && strcmp(sqlstate, "25006") == 0);
+}
+
 /* The primary line only: the details of a key's violation show its values. */
 static apr_status_t result_failed(chat_db_conn_t *conn, const char *what,
                                   const PGresult *r)
@@ -197,8 +206,8 @@ static apr_status_t result_failed(chat_db_conn_t *conn, const char *what,
     const char *sqlstate = PQresultErrorField(r, PG_DIAG_SQLSTATE);
     const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 
+    conn->broken |= session_over(native(conn), sqlstate);
     if (PQstatus(native(conn)) != CONNECTION_OK) {
-        conn->broken = 1;
         return chat_db_fail(conn, CHAT_DB_EAWAY, what,
                             text != NULL ? text : PQerrorMessage(native(conn)));
     }

@@ -19,6 +19,7 @@
 #include <apr_strings.h>
 #include <sqlite3.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,7 +51,9 @@ static apr_status_t code_status(int code, int *broken)
     case SQLITE_TOOBIG:
         return CHAT_DB_EINPUT;
     case SQLITE_FULL:
-    case SQLITE_READONLY:
+        return CHAT_DB_EFULL;
+    case SQLITE_READONLY: /* and it stays so when the file's mode is changed */
+        *broken = 1;
         return CHAT_DB_EFULL;
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
@@ -67,15 +70,33 @@ static apr_status_t code_status(int code, int *broken)
     }
 }
 
-/* The last call on the handle failed. */
+/* Whether the system's reason is that nothing can be written there. */
+static int errno_full(int code)
+{
+    return code == ENOSPC || code == EDQUOT || code == EROFS;
+}
+
+/* The last call on the handle failed. "disk I/O error" and "unable to open" are
+ * no reasons; the system's own goes with them. */
 static apr_status_t call_failed(chat_db_conn_t *conn, const char *what)
 {
+    int code = sqlite3_extended_errcode(native(conn));
+    int system = sqlite3_system_errno(native(conn));
+    const char *text = sqlite3_errmsg(native(conn));
+    char because[100], words[200];
     int broken;
     apr_status_t rv;
 
-    rv = code_status(sqlite3_extended_errcode(native(conn)), &broken);
+    rv = code_status(code, &broken);
     conn->broken |= broken;
-    return chat_db_fail(conn, rv, what, sqlite3_errmsg(native(conn)));
+    code &= 0xff;
+    if (system == 0 || (code != SQLITE_IOERR && code != SQLITE_CANTOPEN)) {
+        return chat_db_fail(conn, rv, what, text);
+    }
+    snprintf(words, sizeof(words), "%s (%s)", text,
+             apr_strerror(APR_FROM_OS_ERROR(system), because, sizeof(because)));
+    return chat_db_fail(conn, errno_full(system) ? CHAT_DB_EFULL : rv, what,
+                        words);
 }
 
 /* --- opening ------------------------------------------------------------ */
@@ -146,6 +167,7 @@ static apr_status_t wal_set(chat_db_conn_t *conn)
 
     rv = sqlite_exec(conn, conn->db->opening, "PRAGMA journal_mode=WAL");
     if (sqlite3_extended_errcode(native(conn)) == SQLITE_READONLY) {
+        conn->broken = 0;
         return APR_SUCCESS;
     }
     return rv;

@@ -130,6 +130,8 @@ export class Site {
    * @param {string} [o.extraConf] more lines for httpd.conf
    * @param {object} [o.pushConf]  more keys for chat-push.json
    * @param {object} [o.appConf]   more keys for the app in chat-push.json
+   * @param {object} [o.httpdEnv]  httpd's environment, more of it
+   * @param {object} [o.pushEnv]   chat-push's
    * @param {string} [o.sanitize]  address,undefined | thread
    */
   constructor(o) {
@@ -391,6 +393,12 @@ ${this.o.extraConf}
     return env;
   }
 
+  httpdEnv() {
+    const env = { ...this.sanitizerEnv(true) };
+    const { LD_PRELOAD = '', ...more } = this.o.httpdEnv || {};
+    return { ...env, ...more, LD_PRELOAD: `${env.LD_PRELOAD || ''} ${LD_PRELOAD}`.trim() };
+  }
+
   async startPush() {
     this.push = this.launch('chat-push', this.path('bin', 'chat-push'),
       ['--config', this.path('conf', 'chat-push.json')],
@@ -402,7 +410,7 @@ ${this.o.extraConf}
     const httpd = process.env.CHAT_HTTPD || '/usr/sbin/apache2';
     fs.rmSync(this.path('run', 'httpd.pid'), { force: true });
     this.httpd = this.launch('httpd', httpd, ['-D', 'FOREGROUND', '-f', this.path('conf', 'httpd.conf')],
-      { log: 'httpd.out', env: this.sanitizerEnv(true) });
+      { log: 'httpd.out', env: this.httpdEnv() });
     await this.answers(`${this.url}/chat/login`, this.httpd, 'httpd', 'httpd.out', 'error.log');
   }
 

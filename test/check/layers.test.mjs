@@ -51,7 +51,8 @@ test('every statement has a caller, and every label called has a statement', () 
     [...read(f).matchAll(/^-- :name (\w+)/gm)].map((m) => m[1])));
   const code = [...sources('common'), ...sources('ctl'), ...sources('mod_chat'), ...sources('push')].map(read).join('\n');
   for (const label of labels) {
-    assert.ok(code.includes(`"${label}"`), `nobody runs the statement ${label}`);
+    // X_many is run for X by common/db_group.c.
+    assert.ok(code.includes(`"${label.replace(/_many$/, '')}"`), `nobody runs the statement ${label}`);
   }
   for (const [, label] of code.matchAll(/chat_db_(?:run|query)\([^;]*?"(\w+)"/g)) {
     assert.ok(labels.has(label), `no statement is named ${label}`);

@@ -13,7 +13,7 @@ export function cleanup(fn) {
   if (undo.length === 0) {
     after(async () => {
       const failed = [];
-      for (const step of undo.reverse()) {
+      for (const step of undo.splice(0).reverse()) {
         try {
           await step();
         } catch (e) {

@@ -24,7 +24,8 @@ function binaries() {
 }
 
 export class Cluster {
-  constructor() {
+  constructor(env = {}) {
+    this.env = env; // of the server, beside our own
     this.bin = binaries();
     this.user = runUser(); // initdb and postgres refuse to run as root
     this.dir = fs.mkdtempSync(tmpName('mod_chat-pg-'));
@@ -46,14 +47,25 @@ export class Cluster {
     return `postgresql:///${database}?host=${encodeURIComponent(this.dir)}&user=chat`;
   }
 
-  async start() {
+  launch() {
+    const log = fs.openSync(path.join(this.dir, 'log'), 'a');
     this.process = spawn(path.join(this.bin, 'postgres'), [
       '-D', path.join(this.dir, 'data'), '-k', this.dir,
       ...['listen_addresses=', 'fsync=off', 'max_connections=200', 'shared_buffers=64MB',
         'unix_socket_permissions=0777'].flatMap((o) => ['-c', o]),
-    ], { stdio: ['ignore', 'ignore', fs.openSync(path.join(this.dir, 'log'), 'a')], ...this.as() });
+    ], { stdio: ['ignore', 'ignore', log], env: { ...process.env, ...this.env }, ...this.as() });
+    fs.closeSync(log);
     this.process.gone = new Promise((done) => this.process.once('exit', done));
+  }
+
+  /** What a killed server has left may still be at work, and a new one refuses to
+   * start beside it: it is started until it stays. */
+  async start() {
+    this.launch();
     for (let i = 0; i < 400; i++) {
+      if (this.process.exitCode !== null) {
+        this.launch();
+      }
       try {
         execFileSync('psql', ['-X', '-q', '-c', 'SELECT 1', this.url('postgres')], { stdio: 'pipe' });
         return;
@@ -64,11 +76,18 @@ export class Cluster {
     assert.fail(`PostgreSQL did not start: ${fs.readFileSync(path.join(this.dir, 'log'), 'utf8')}`);
   }
 
-  /** A new, empty database. @return its URL */
-  create() {
+  /** A new, empty database. @param place  a directory for it. @return its URL */
+  create(place = null) {
     const name = `chat_${++this.databases}`;
-    execFileSync('psql', ['-X', '-q', '-c', `CREATE DATABASE ${name}`, this.url('postgres')], { stdio: 'pipe' });
+    this.psql(place ? `CREATE TABLESPACE ${name} LOCATION '${place}'` : '',
+      `CREATE DATABASE ${name} ${place ? `TABLESPACE ${name}` : ''}`);
     return this.url(name);
+  }
+
+  /** SQL as the server's owner, one statement after the other. */
+  psql(...statements) {
+    return execFileSync('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1',
+      ...statements.filter(Boolean).flatMap((s) => ['-c', s]), this.url('postgres')], { encoding: 'utf8', stdio: 'pipe' });
   }
 
   /** SIGINT: without waiting for clients. SIGKILL: as if it had crashed. */
@@ -83,8 +102,8 @@ export class Cluster {
 }
 
 /** A running cluster for this test file. */
-export async function startCluster() {
-  const cluster = new Cluster();
+export async function startCluster(env) {
+  const cluster = new Cluster(env);
   cleanup(async () => {
     await cluster.stop();
     fs.rmSync(cluster.dir, { recursive: true, force: true });

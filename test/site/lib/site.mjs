@@ -129,7 +129,8 @@ export function testDir(name) {
 /**
  * Start a site for this test file.
  * @param {object} [options]  Site's options; `logs: false` leaves the logs unread,
- *                            `httpd: false` starts chat-push alone
+ *                            `httpd: false` starts chat-push alone;
+ *                            `before(site)` is called when its directory is empty
  */
 export async function startSite(options = {}) {
   const db = options.db || await testDatabase();
@@ -154,6 +155,7 @@ export async function startSite(options = {}) {
     }
     assert.deepEqual(bad, [], 'the logs hold lines that no test announced');
   });
+  options.before?.(site);
   site.prepare();
   await (options.httpd === false ? site.startPush() : site.start());
   return site;

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Kill rounds: people write, listen and catch up (load.mjs) while in each round a
+// program that serves them gets SIGKILL: one of httpd's children, chat-push, one of
+// PostgreSQL's processes, or all of PostgreSQL. Whoever supervises it starts it
+// again, as httpd, `make run` and PostgreSQL's own service do. Afterwards:
+//
+//   - every 201 is in the database, once for its client_id, with its one event;
+//   - every event reached everybody who belongs to the conversation: plain clients,
+//     which only come back, and pages, which also catch up, once by its id; nobody
+//     heard of anything else; plain clients heard each conversation in order;
+//   - GET /chat/sync lists each once from the first cursor, and left none out for
+//     those who went on from cursor to cursor all the time;
+//   - whoever got no 201 got a 503 that says when to come back, or lost the
+//     connection with the process that had it.
+//
+// Who is killed is drawn by a seed, which is printed; when exactly it hits is the
+// machine's affair.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { eventually, sleep } from '../site/lib/site.mjs';
+import { Insister, Listener, Phone, Syncer, World } from './load.mjs';
+
+/** Numbers that are the same for the same seed (mulberry32). */
+export class Random {
+  constructor(seed) {
+    this.state = seed >>> 0;
+  }
+
+  below(n) {
+    this.state = (this.state + 0x6d2b79f5) >>> 0;
+    let t = this.state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return Math.floor(((t ^ (t >>> 14)) >>> 0) / 4294967296 * n);
+  }
+
+  pick(list) {
+    return list[this.below(list.length)];
+  }
+
+  shuffled(list) {
+    const from = [...list];
+    return list.map(() => from.splice(this.below(from.length), 1)[0]);
+  }
+}
+
+/** Lines that the logs may hold afterwards. */
+export const expectedLog = [
+  /core:(notice|error)\] .*AH00052: child pid \d+ exit signal Killed/,
+  /proxy(_wstunnel|_http)?:(warn|error)\]/, // chat-push is away, or a tunnel's end
+  /chat:error\] .*(the database cannot be reached|the database stayed busy)/,
+  /relay: cannot read the event log, trying again/,
+];
+
+/* How each dies. They are all there: what was killed before is waited for. */
+const victims = {
+  'httpd child': async (kill) => {
+    const { pid } = kill.site.httpd;
+    const children = await eventually(() => fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim(), 'a child of httpd');
+    kill.world.httpdKilled = Date.now();
+    process.kill(Number(kill.random.pick(children.split(' '))), 'SIGKILL');
+  },
+  'chat-push': async (kill) => {
+    // Who is not back yet is told by the next process only if no more are here than
+    // before; what is promised to everybody is promised to who was here.
+    await eventually(() => kill.plain.every((l) => l.well), 'everybody is back', 60000);
+    kill.site.push.kill('SIGKILL');
+  },
+  'PostgreSQL process': async (kill) => {
+    const pids = await eventually(() => kill.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'mod_chat';"), 'a connection of ours');
+    process.kill(Number(kill.random.pick(pids.split('\n'))), 'SIGKILL');
+  },
+  PostgreSQL: async (kill) => {
+    await kill.cluster.stop('SIGKILL');
+    await sleep(kill.random.below(500));
+    await kill.cluster.start();
+  },
+};
+
+class Kill {
+  constructor({ site, cluster, seed, say }) {
+    Object.assign(this, { site, cluster, say });
+    this.random = new Random(seed);
+    this.world = new World(site);
+    this.killed = {};
+    site.onExit = (name, child) => this.revive(name, child);
+  }
+
+  /** chat-push again after it died, as `make run` does it. */
+  async revive(name, child) {
+    while (child === this.site.push) {
+      try {
+        await this.site.startPush();
+        return;
+      } catch (e) {
+        this.world.wrong.push(e.message);
+        child = this.site.push;
+      }
+    }
+  }
+
+  async people() {
+    const { world, site, random } = this;
+    const { accounts, conversations } = site.people();
+    const doctor = conversations[0].doctor;
+    const talks = conversations.filter((c) => c.doctor === doctor).slice(0, 4);
+    const patient = talks[0].patient;
+    const phones = new Map();
+    for (const id of [doctor, ...talks.map((t) => t.patient)]) {
+      if (!phones.has(id)) {
+        phones.set(id, await site.phone(accounts.find((a) => a.user_id === id).email));
+      }
+    }
+    const of = (who) => talks.filter((t) => t.doctor === who || t.patient === who).map((t) => t.id);
+    this.talksOf = (l) => of(l.who);
+    this.phones = [...phones, [doctor, phones.get(doctor)]].map(([id, client]) => new Phone(world, client, of(id), random));
+    const mine = (who) => `private-user.${who}`;
+    const as = (who, l) => Object.assign(l, { who });
+    this.plain = [
+      as(doctor, new Listener(world, 'plain socket', [mine(doctor)])),
+      as(doctor, new Listener(world, 'plain socket of conversations', talks.map((t) => `private-conversation.${t.id}`))),
+      as(patient, new Insister(world, 'plain pusher-js', mine(patient))),
+    ];
+    this.pages = [
+      as(doctor, new Listener(world, 'page', [mine(doctor)], phones.get(doctor))),
+      as(patient, new Listener(world, 'page of a patient', [mine(patient)], phones.get(patient))),
+      as(doctor, new Insister(world, 'page with pusher-js', mine(doctor), phones.get(doctor))),
+    ];
+    this.syncers = [
+      as(doctor, new Syncer(world, phones.get(doctor), 40)),
+      as(patient, new Syncer(world, phones.get(patient), 90)),
+    ];
+    for (const who of [...this.syncers, ...this.plain, ...this.pages]) {
+      await who.begin();
+    }
+    await eventually(() => [...this.plain, ...this.pages].every((l) => l.well), 'everybody listens');
+  }
+
+  /** SQL while the server may be recovering. @return '' when it is */
+  psql(text) {
+    try {
+      return this.site.sql(text).trim();
+    } catch {
+      return '';
+    }
+  }
+
+  /** Each victim about as often as the others, in a drawn order. */
+  deck(rounds) {
+    const names = this.cluster ? ['httpd child', 'chat-push', 'PostgreSQL process', 'httpd child', 'chat-push', 'PostgreSQL']
+      : ['httpd child', 'chat-push', 'httpd child'];
+    const deck = [];
+    while (deck.length < rounds) {
+      deck.push(...this.random.shuffled(names));
+    }
+    return deck.slice(0, rounds);
+  }
+
+  async kill(name) {
+    await victims[name](this);
+    this.killed[name] = (this.killed[name] || 0) + 1;
+  }
+
+  async rounds(rounds) {
+    const deck = this.deck(rounds);
+    for (const [i, name] of deck.entries()) {
+      await sleep(200 + this.random.below(800));
+      this.say(`round ${i + 1}: ${name}`);
+      await this.kill(name);
+      if (this.random.below(4) === 0) { // trouble seldom comes alone
+        await this.kill('httpd child');
+      }
+    }
+  }
+
+  async run(rounds) {
+    await this.people();
+    const talking = Promise.all(this.phones.map((p) => p.run()));
+    const syncing = Promise.all(this.syncers.map((s) => s.run()));
+    await this.rounds(rounds);
+    await sleep(500);
+    this.world.running = false;
+    await talking; // each has its 201
+    await eventually(() => !this.cluster || this.psql('SELECT 1;'), 'the database'); // it may be recovering
+    const stored = this.stored();
+    await this.arrived(stored);
+    this.world.ending = true;
+    await syncing;
+    const fresh = await Promise.all(this.syncers.map(async (s) => Object.assign(await s.all(), { who: s.who })));
+    [...this.plain, ...this.pages].forEach((l) => l.end());
+    this.verify(stored, fresh);
+    return this.figures(stored);
+  }
+
+  /** What the database holds: messages and events. */
+  stored() {
+    const client = this.site.dbFile ? "json_extract(payload, '$.message.client_id')" : "payload #>> '{message,client_id}'";
+    const rows = (sql) => this.site.sql(sql).trim().split('\n').filter(Boolean).map((line) => line.split('|'));
+    return {
+      messages: rows("SELECT id, client_id, request_id FROM messages WHERE client_id LIKE 'kill.%' ORDER BY id;")
+        .map(([id, client_id, talk]) => ({ id: Number(id), client_id, talk: Number(talk) })),
+      events: rows(`SELECT id, ${client}, conversation_id FROM chat_events WHERE event = 'MessageSent' AND ${client} LIKE 'kill.%' ORDER BY id;`)
+        .map(([id, client_id, talk]) => ({ id: Number(id), client_id, talk: Number(talk) })),
+    };
+  }
+
+  wanted(stored, who) {
+    const talks = this.talksOf(who);
+    return stored.events.filter((e) => talks.includes(e.talk)).map((e) => e.id);
+  }
+
+  /** Give everybody time to hear the last; what is missing is said by verify(). */
+  async arrived(stored) {
+    const all = [...this.plain, ...this.pages, ...this.syncers];
+    const until = Date.now() + 30000;
+    while (Date.now() < until
+      && !all.every((l) => this.wanted(stored, l).every((id) => l.heard.events.has(id)))) {
+      await sleep(50);
+    }
+  }
+
+  verify(stored, fresh) {
+    const { wrong } = this.world;
+    const sent = this.phones.flatMap((p) => p.sent);
+    const once = (list, what) => {
+      const by = new Map();
+      for (const row of list) {
+        if (by.has(row.client_id)) {
+          wrong.push(`${what} ${row.id} and ${by.get(row.client_id).id} have the client_id ${row.client_id}`);
+        }
+        by.set(row.client_id, row);
+      }
+      return by;
+    };
+    const messages = once(stored.messages, 'messages');
+    const events = once(stored.events, 'events');
+    for (const s of sent) {
+      const m = messages.get(s.client_id);
+      if (!m || m.id !== s.id || m.talk !== s.talk) {
+        wrong.push(`201 for ${JSON.stringify(s)}, stored is ${JSON.stringify(m)}`);
+      }
+      if (!events.has(s.client_id)) {
+        wrong.push(`no event for ${JSON.stringify(s)}`);
+      }
+    }
+    if (messages.size !== sent.length || events.size !== sent.length) {
+      wrong.push(`${sent.length} messages were sent, ${messages.size} stored, ${events.size} have events`);
+    }
+    for (const l of [...this.plain, ...this.pages, ...this.syncers]) {
+      this.compare(stored, l, l.heard, l.name || 'sync from cursor to cursor');
+    }
+    for (const heard of fresh) {
+      this.compare(stored, heard, heard, 'sync from the first cursor');
+      if (heard.repeats) {
+        wrong.push(`sync from the first cursor lists ${heard.repeats} events twice`);
+      }
+    }
+    // On PostgreSQL a cursor may stay behind a transaction that is open.
+    if (!this.cluster && this.syncers.some((s) => s.heard.repeats)) {
+      wrong.push('sync repeats events');
+    }
+  }
+
+  compare(stored, who, heard, name) {
+    const { wrong } = this.world;
+    const wanted = new Set(this.wanted(stored, who));
+    const missing = [...wanted].filter((id) => !heard.events.has(id));
+    const unknown = [...heard.events.keys()].filter((id) => !wanted.has(id));
+    if (missing.length) {
+      wrong.push(`${name}: ${missing.length} of ${wanted.size} events are missing: ${missing.slice(0, 20)}`);
+    }
+    if (unknown.length) {
+      wrong.push(`${name}: heard of ${unknown.slice(0, 20)}, which nobody has sent`);
+    }
+    if (heard.disorder.length) {
+      wrong.push(`${name}: ${heard.disorder.slice(0, 5).join('; ')}`);
+    }
+  }
+
+  figures(stored) {
+    const repeats = (list) => list.map((l) => `${l.name || 'sync'} ${l.heard.repeats}`).join(', ');
+    return [
+      `killed: ${Object.entries(this.killed).map(([name, n]) => `${n} ${name}`).join(', ')}`,
+      `${stored.messages.length} messages; answers: ${Object.entries(this.world.statuses).map(([s, n]) => `${n} × ${s}`).join(', ')}`,
+      `connections: ${[...this.plain, ...this.pages].map((l) => `${l.name} ${l.connections}`).join(', ')}`,
+      `repeats: ${repeats([...this.plain, ...this.pages, ...this.syncers])}`,
+    ];
+  }
+}
+
+/**
+ * Kill, look, and fail with all that was wrong.
+ * @param site     started, with three httpd children or so and no limit on sends
+ * @param cluster  PostgreSQL's, null on SQLite
+ * @param say      (line): what is going on
+ */
+export async function killRounds({ site, cluster, rounds, seed, say }) {
+  say(`KILL_SEED=${seed}, ${rounds} rounds on ${cluster ? 'PostgreSQL' : 'SQLite'}`);
+  const kill = new Kill({ site, cluster, seed, say });
+  try {
+    (await kill.run(rounds)).forEach(say);
+  } finally {
+    kill.world.running = false;
+    kill.world.ending = true;
+    site.onExit = () => {};
+  }
+  const { wrong } = kill.world;
+  assert.equal(wrong.length, 0, `KILL_SEED=${seed}: ${wrong.length} things are wrong:\n${wrong.slice(0, 40).join('\n')}`);
+}
+
+/** httpd with several children, so that the death of one is not that of all. */
+export const killConf = `ChatSendRate off
+<IfModule !prefork.c>
+  StartServers 3
+  ThreadsPerChild 32
+  MinSpareThreads 64
+  MaxRequestWorkers 512
+</IfModule>`;
