@@ -603,12 +603,22 @@ apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
                             "no statement of this name for this engine");
     }
     if (db->engine == CHAT_DB_SQLITE && statement_writes(i, db->engine)) {
-        return chat_db_grouped(res, db, i, args, n, p);
+        return chat_db_grouped(res, db, i, args, n, db->conf.busy, p);
     }
     if (db->twin != NULL && db->twin[i] >= 0) {
         return chat_db_together(res, db, i, args, n, p);
     }
     return chat_db_alone(res, db, i, args, n, p);
+}
+
+apr_status_t chat_db_try(chat_db_t *db, const char *label,
+                         const chat_db_value_t *args, int n, apr_pool_t *p)
+{
+    int i = statement_find(label, db->engine);
+
+    return i >= 0 && db->engine == CHAT_DB_SQLITE
+               ? chat_db_grouped(NULL, db, i, args, n, 0, p)
+               : chat_db_query(NULL, db, label, args, n, p);
 }
 
 /* --- transactions --------------------------------------------------------- */

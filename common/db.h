@@ -121,6 +121,14 @@ apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
                            int n, apr_pool_t *p);
 
 /**
+ * Run a statement that writes, if that is possible at once: for what may as well
+ * be done later. Nobody is waited for on SQLite; on PostgreSQL it is a query.
+ * @return CHAT_DB_EBUSY when others are writing
+ */
+apr_status_t chat_db_try(chat_db_t *db, const char *label,
+                         const chat_db_value_t *args, int n, apr_pool_t *p);
+
+/**
  * A transaction that will write (BEGIN IMMEDIATE on SQLite). Ended by commit,
  * rollback or release, whichever comes first. Transactions do not nest.
  */

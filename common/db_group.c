@@ -135,13 +135,14 @@ static void group_lead(job_t *mine, chat_db_t *db, apr_time_t until)
 }
 
 apr_status_t chat_db_grouped(chat_db_result_t **res, chat_db_t *db, int i,
-                             const chat_db_value_t *args, int n, apr_pool_t *p)
+                             const chat_db_value_t *args, int n,
+                             apr_interval_time_t wait, apr_pool_t *p)
 {
-    apr_time_t until = apr_time_now() + db->conf.busy;
+    apr_time_t until = apr_time_now() + wait;
     job_t job = { .i = i, .args = args, .n = n, .p = p };
     int served;
 
-    if (chat_gate_enter_or_served(&db->writers, &job, db->conf.busy, &served) !=
+    if (chat_gate_enter_or_served(&db->writers, &job, wait, &served) !=
         APR_SUCCESS) {
         return chat_db_fail(NULL, CHAT_DB_EBUSY, chat_statements[i].label,
                             "other writers took too long");

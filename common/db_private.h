@@ -134,9 +134,11 @@ apr_status_t chat_db_statement(chat_db_result_t **res, chat_db_conn_t *conn,
 /**
  * SQLite: run a writing statement in a transaction that others may share
  * (db_group.c). Values and pool are used by the thread that leads.
+ * @param wait  longest wait for other writers, microseconds
  */
 apr_status_t chat_db_grouped(chat_db_result_t **res, chat_db_t *db, int i,
-                             const chat_db_value_t *args, int n, apr_pool_t *p);
+                             const chat_db_value_t *args, int n,
+                             apr_interval_time_t wait, apr_pool_t *p);
 
 /**
  * PostgreSQL: run a statement that has a twin for many (db->twin), together with

@@ -96,7 +96,8 @@ static const chat_conversation_t *conversation_of(const chat_request_t *q,
     return conv;
 }
 
-/* Note that a session or token is in use. Not worth failing a request for. */
+/* Note that a session or token is in use. Not worth failing a request for, nor
+ * waiting: while others write, the next request is as good. */
 static void touch(const chat_request_t *q, const chat_db_result_t *res,
                   chat_via_t via)
 {
@@ -107,14 +108,12 @@ static void touch(const chat_request_t *q, const chat_db_result_t *res,
         return;
     }
     if (via == CHAT_VIA_SESSION) {
-        rv = chat_db_query(NULL, q->conf->db, "session_touch", &digest, 1,
-                           q->r->pool);
+        rv = chat_db_try(q->conf->db, "session_touch", &digest, 1, q->r->pool);
     }
     else if (via == CHAT_VIA_BEARER) {
-        rv = chat_db_query(NULL, q->conf->db, "token_touch", &digest, 1,
-                           q->r->pool);
+        rv = chat_db_try(q->conf->db, "token_touch", &digest, 1, q->r->pool);
     }
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS && rv != CHAT_DB_EBUSY) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, q->r,
                       "noting the last use of a log-in: %s",
                       chat_db_strerror(rv));

@@ -25,6 +25,7 @@
 
 #define LIMIT_DEFAULT 200
 #define LIMIT_MAX 500
+#define EDGE 5000 /* more ids than retention removes between two statements */
 
 /* The columns of sync_head and sync_events. */
 enum { HEAD_EPOCH, HEAD_LAST, HEAD_OLDEST, HEAD_FENCE };
@@ -296,7 +297,7 @@ int chat_sync(chat_request_t *q)
     apr_pool_t *p = q->r->pool;
     chat_cursor_t since;
     chat_db_result_t *res;
-    head_t head;
+    head_t head, after;
     apr_status_t rv;
     int limit;
 
@@ -317,6 +318,13 @@ int chat_sync(chat_request_t *q)
     rv = settled_read(&head, q, &since);
     if (rv == APR_SUCCESS) {
         rv = events_read(&res, q, since.page, limit + 1);
+    }
+    if (rv == APR_SUCCESS && since.id - head.oldest < EDGE) {
+        /* Retention may have been here since the head was read. */
+        rv = head_read(&after, q);
+        if (rv == APR_SUCCESS && !reaches_back(&after, &since)) {
+            return begin_reply(q, &after, "reset");
+        }
     }
     return rv == APR_SUCCESS
                ? events_reply(q, &head, &since, res, limit)

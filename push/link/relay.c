@@ -27,6 +27,7 @@
 
 #define POLL_MS 250          /* unless the configuration says otherwise */
 #define BACK_OFF_MS 5000     /* between two tries when the database is away */
+#define BACK_MS 20000        /* after a start: longest until clients are back */
 #define BACKLOG_MOST 10000   /* events of an absence that are given out */
 #define WOKEN_MS 100         /* least between two tries when woken */
 #define GATHER_MS 4          /* least between two looks when woken */
@@ -43,7 +44,9 @@ typedef struct {
     int open;             /* 0: they are back, or their time is over */
     apr_int64_t from;     /* it begins behind this id */
     apr_uint32_t awaited; /* subscriptions they had */
-    apr_uint64_t until;   /* monotonic milliseconds: given out no longer */
+    apr_uint64_t least;   /* monotonic milliseconds: open until then, however
+                             many there are: some of them may be new */
+    apr_uint64_t until;   /* likewise: given out no longer */
 } gap_t;
 
 struct push_relay_t {
@@ -184,6 +187,9 @@ static void gap_begin(push_relay_t *relay)
     relay->gap.open = seconds > 0;
     relay->gap.from = relay->written.from;
     relay->gap.awaited = relay->written.awaited;
+    relay->gap.least = now_ms() + (seconds * 1000 / 6 < BACK_MS
+                                       ? seconds * 1000 / 6
+                                       : BACK_MS);
     relay->gap.until = now_ms() + ((apr_uint64_t)seconds + 1) * 1000;
 }
 
@@ -209,7 +215,8 @@ static void state_keep(push_relay_t *relay)
     push_relay_state_t state = { relay->fenced, relay->fenced.id, here };
     gap_t *gap = &relay->gap;
 
-    if (here >= gap->awaited || now_ms() >= gap->until) {
+    if ((here >= gap->awaited && now_ms() >= gap->least) ||
+        now_ms() >= gap->until) {
         gap->open = 0;
     }
     if (gap->open && gap->from < state.from) {

@@ -17,7 +17,9 @@
  * After a start what was missed is in memory only, for those who come back. As
  * long as some of them have not, the file also says where that begins, and a
  * process that ends now leaves it all to the next. Whether all are back is told
- * by a count: as many subscriptions as there were when the last process ended.
+ * by a count: as many subscriptions as there were when the last process ended,
+ * and not before clients had 20 s (a sixth of replay_seconds, if that is less),
+ * for who has come may be somebody else.
  * So an end with everybody there repeats nothing, and one soon after a start
  * may repeat to some what they have. Clients drop repeats by the event's id;
  * losses they could not see.

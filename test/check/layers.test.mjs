@@ -54,7 +54,7 @@ test('every statement has a caller, and every label called has a statement', () 
     // X_many is run for X by common/db_group.c.
     assert.ok(code.includes(`"${label.replace(/_many$/, '')}"`), `nobody runs the statement ${label}`);
   }
-  for (const [, label] of code.matchAll(/chat_db_(?:run|query)\([^;]*?"(\w+)"/g)) {
+  for (const [, label] of code.matchAll(/chat_db_(?:run|query|try)\([^;]*?"(\w+)"/g)) {
     assert.ok(labels.has(label), `no statement is named ${label}`);
   }
 });

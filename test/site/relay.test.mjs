@@ -17,7 +17,12 @@ import { Pusher, subscribed } from './lib/pusher.mjs';
 import { engine, eventually, sleep, startSite } from './lib/site.mjs';
 
 const cluster = engine === 'pgsql' ? await startCluster() : null;
-const site = await startSite({ db: cluster ? cluster.create() : 'sqlite', httpd: false });
+// The time for which a gap stays open at least is a sixth of this.
+const site = await startSite({
+  db: cluster ? cluster.create() : 'sqlite',
+  httpd: false,
+  pushEnv: { CHAT_PUSH_DATABASE_REPLAY_SECONDS: '36' },
+});
 const clients = [];
 cleanup(() => clients.forEach((c) => c.disconnect()));
 
@@ -206,6 +211,28 @@ for (const how of ['killed', 'stopped']) {
     pusher.disconnect();
   });
 }
+
+test('somebody new does not count for one who is not back yet', async () => {
+  const { pusher, seen } = await listen();
+  insert('before');
+  await eventually(() => seen.length && isSettled(), 'the row before');
+  await site.killPush();
+  pusher.disconnect(); // gone for so long as both absences last
+  insert('first absence');
+  await site.startPush();
+  const other = await listen();
+  insert('between');
+  await eventually(() => other.seen.length && isRelayed(), 'the row between, to somebody new');
+  await sleep(300); // the state file has been looked at meanwhile
+  await site.killPush();
+  insert('second absence');
+  await site.startPush();
+  pusher.connect();
+  await eventually(() => seen.length >= 4, 'what was missed', 60000);
+  assert.deepEqual(contents(seen), ['before', 'first absence', 'between', 'second absence']);
+  pusher.disconnect();
+  other.pusher.disconnect();
+});
 
 test('killed in the middle of a stream of rows, it loses none', async () => {
   const { pusher, seen } = await listen();
