@@ -62,7 +62,8 @@ apr_status_t ctl_option(apr_getopt_t *state, const apr_getopt_option_t *options,
         return APR_EINVAL;
     }
     if (state->ind < state->argc) {
-        ctl_usage(command, "what is '%s' for", state->argv[state->ind]);
+        ctl_usage(command, "'%s' is one argument too many",
+                  state->argv[state->ind]);
         return APR_EINVAL;
     }
     return APR_EOF;

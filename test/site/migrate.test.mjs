@@ -52,6 +52,19 @@ function wrong(db) {
   return r.stdout.trim().split('\n');
 }
 
+const others = []; // shells that hold something; none outlives this file
+cleanup(() => others.forEach((child) => child.kill()));
+
+/** A psql that runs what it is told, after its first answer. */
+async function holding(db, text) {
+  const other = spawn('psql', ['-X', '-q', '-A', '-t', db], { stdio: ['pipe', 'pipe', 'inherit'] });
+  others.push(other);
+  const holds = new Promise((resolve) => { other.stdout.once('data', resolve); });
+  other.stdin.write(text);
+  await holds;
+  return other;
+}
+
 let files = 0;
 const engines = [{
   name: 'sqlite',
@@ -236,10 +249,7 @@ for (const e of engines) {
 
 test('postgresql: another migrate is waited for', async () => {
   const db = cluster.create();
-  const other = spawn('psql', ['-X', '-q', '-A', '-t', db], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const holds = new Promise((resolve) => other.stdout.once('data', resolve));
-  other.stdin.write('BEGIN; SELECT pg_advisory_xact_lock(1667785076, 1) IS NULL;\n');
-  await holds;
+  const other = await holding(db, 'BEGIN; SELECT pg_advisory_xact_lock(1667785076, 1) IS NULL;\n');
   const child = spawn(chatctl, ['migrate', '--database', db]);
   const over = new Promise((resolve) => child.once('exit', resolve));
   const waiting = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted;`;
@@ -253,10 +263,7 @@ test('postgresql: another migrate is waited for', async () => {
 test('postgresql: a table that somebody holds is asked for later, and no one stands behind us', async () => {
   const db = cluster.create();
   engines[1].sql(db, v1(engines[1]));
-  const other = spawn('psql', ['-X', '-q', '-A', '-t', db], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const holds = new Promise((resolve) => other.stdout.once('data', resolve));
-  other.stdin.write('BEGIN; SELECT count(*) FROM messages;\n');
-  await holds;
+  const other = await holding(db, 'BEGIN; SELECT count(*) FROM messages;\n');
   assert.match(refused(migrate(db)), /somebody else holds it, try again later/);
   other.stdin.end('ROLLBACK;\n');
   assert.equal(engines[1].sql(db, 'SELECT max(version) FROM chat_schema;'), '1');
@@ -337,7 +344,7 @@ test('arguments that make no sense are exit status 2, help is 0', () => {
     [['migrate', '--database', db, '--config', 'x'], /say --database TARGET or --config FILE/],
     [['migrate', '--database'], /--database wants a value/],
     [['migrate', '--wrong', '--database', db], /no option '--wrong'/],
-    [['migrate', '--database', db, 'more'], /what is 'more' for/],
+    [['migrate', '--database', db, 'more'], /'more' is one argument too many/],
     [['migrate', '--database', db, '--adapt', 'symfony'], /--adapt is laravel or none, not 'symfony'/],
     [['migrate', '--database', db, '--adapt', 'laravel'], /--adapt laravel is for PostgreSQL/],
     [['migrate', '--database', db, '--check', '--sample'], /--check changes nothing/],
