@@ -119,6 +119,7 @@ static const struct {
     { "SOKETI_USER_AUTHENTICATION_TIMEOUT", "userAuthenticationTimeout" },
     { "SOKETI_SHUTDOWN_GRACE_PERIOD", "shutdownGracePeriod" },
     { "CHAT_PUSH_DATABASE_RETENTION_SECONDS", "database.retentionSeconds" },
+    { "CHAT_PUSH_DATABASE_REPLAY_SECONDS", "database.replaySeconds" },
     { "CHAT_PUSH_USER", "user" },
     { "CHAT_PUSH_GROUP", "group" },
     { "CHAT_PUSH_LOG_FORMAT", "log.format" },

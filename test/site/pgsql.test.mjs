@@ -184,6 +184,65 @@ test('a foreign commit is pushed, and ours is', async () => {
   pusher.disconnect();
 });
 
+test('messages that are stored together keep their own text, answer and sender', async () => {
+  const patient = await site.phone('patient@example.com');
+  const stranger = await site.phone('reem@example.com');
+  const mine = site.people().conversations.find((c) => c.patient === 1 && c.doctor === 2);
+  const texts = ['plain', '"quoted"', "it's", 'back\\slash \\" \\\\', '{braces,and}', 'NULL', 'null', ',', '{}', 'عربي 🦷',
+    'a\nb\tc', '$1', '%s', '"},{"'];
+  await Promise.all([patient, doctor, stranger].map((c) => c.get('/chat/me')));
+  const posts = [];
+  for (let round = 0; round < 4; round++) {
+    texts.forEach((content, i) => {
+      const who = (i + round) % 2 ? patient : doctor;
+      const body = { content, ...(i % 3 && { client_id: `together.${round}.${i}` }) };
+      posts.push(who.post(`/chat/conversation/${mine.id}/message`, body).then((r) => ({ r, content, body, who })));
+    });
+    posts.push(stranger.post(`/chat/conversation/${mine.id}/message`, { content: 'not mine' }).then((r) => ({ r, status: 404 })));
+    posts.push(patient.post('/chat/conversation/abc/message', { content: 'no such' }).then((r) => ({ r, status: 404 })));
+    posts.push(patient.post(`/chat/conversation/${mine.id}/message`, { content: ' ' }).then((r) => ({ r, status: 422 })));
+  }
+  const ids = new Set();
+  for (const { r, content, body, who, status = 201 } of await Promise.all(posts)) {
+    assert.equal(r.status, status, r.text);
+    if (status === 201) {
+      const m = r.json.message;
+      assert.equal(m.content, content);
+      assert.equal(m.client_id, body.client_id ?? null);
+      assert.equal(m.user_id, who === patient ? 1 : 2);
+      assert.equal(m.consultation_id, mine.id);
+      ids.add(m.id);
+      const [stored] = (await who.get(`/chat/conversation/${mine.id}/messages?before=${m.id + 1}&per_page=1`)).json.data;
+      assert.deepEqual({ ...stored, read_at: null }, m);
+    }
+  }
+  assert.equal(ids.size, 4 * texts.length);
+  assert.equal(site.sql("SELECT count(*) FROM messages WHERE body IN ('not mine', 'no such');").trim(), '0');
+  const again = await patient.post(`/chat/conversation/${mine.id}/message`, { content: 'it\'s', client_id: 'together.1.2' });
+  assert.equal(again.status, 201);
+  assert.ok(ids.has(again.json.message.id), 'a retry is answered as the first time');
+});
+
+test('a conversation that somebody holds keeps nobody else waiting', async () => {
+  const [held, free] = site.people().conversations.filter((c) => c.doctor === 2);
+  await doctor.get('/chat/me');
+  const holder = session();
+  holder.stdin.write(`BEGIN; UPDATE treatment_requests SET title = title WHERE id = ${held.id};\n`);
+  await eventually(() => site.sql(`SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+    WHERE c.relname = 'treatment_requests' AND l.mode = 'RowExclusiveLock';`).trim() !== '0', 'the lock');
+  let answered = false;
+  const stuck = doctor.post(`/chat/conversation/${held.id}/message`, { content: 'held' })
+    .then((r) => { answered = true; return r; });
+  for (let i = 0; i < 30; i++) {
+    const r = await doctor.post(`/chat/conversation/${free.id}/message`, { content: `free ${i}` });
+    assert.equal(r.status, 201, r.text);
+  }
+  assert.ok(!answered, 'thirty went past the one that waits');
+  holder.stdin.end('ROLLBACK;\n');
+  await holder.gone;
+  assert.equal((await stuck).status, 201);
+});
+
 test('an id of the wrong kind is no conversation', async () => {
   for (const id of ['abc', '99999999999999999999', '0b6c1a6e-0000-4000-8000-000000000000', '1e3']) {
     assert.equal((await doctor.get(`/chat/conversation/${id}/messages`)).status, 404, id);
