@@ -67,7 +67,8 @@ static void check_path(const char *path)
 static void check_page(const chat_paging_t *paging, const char *path,
                        apr_pool_t *p)
 {
-    chat_page_t page = { "[]", paging->per_page, paging->page * 3, path };
+    chat_page_t page = { "[]", paging->per_page, paging->page * 3,
+                         paging->page, path };
     const char *json, *why;
 
     must(paging->per_page >= 1 && paging->per_page <= CHAT_PAGE_MAX);
