@@ -25,7 +25,6 @@
 #define DEFAULT_MAX 8
 #define DEFAULT_WAIT apr_time_from_sec(2)
 #define DEFAULT_BUSY apr_time_from_sec(5)
-#define LEADERS 2 /* at once: one waits for the disk, one has the server work */
 
 /* The words of this thread's last failure: they outlive its connection, and a
  * connection that could not be had leaves none to ask. */
@@ -327,13 +326,25 @@ static apr_status_t driver_load(chat_db_t *db, const char **why, apr_pool_t *p)
     return APR_SUCCESS;
 }
 
-/* A quarter of PostgreSQL's connections is for those who only read. */
+/* Who leads has a connection beside the writers'. Two at once: one waits for the
+ * disk, one has the server work. */
+static int leaders_at_most(const chat_db_t *db)
+{
+    return db->conf.max < 8 ? 1 : 2;
+}
+
+/* A quarter of PostgreSQL's connections is for those who only read; of one or
+ * two nothing can be set aside. */
 static int writers_at_most(const chat_db_t *db)
 {
+    int n;
+
     if (db->engine == CHAT_DB_SQLITE) {
         return 1;
     }
-    return db->conf.max < 4 ? (db->conf.max + 1) / 2 : db->conf.max * 3 / 4;
+    n = (db->conf.max < 4 ? (db->conf.max + 1) / 2 : db->conf.max * 3 / 4) -
+        leaders_at_most(db);
+    return n > 0 ? n : 1;
 }
 
 /* The statements of which another does many: it has their label and "_many". */
@@ -398,7 +409,7 @@ apr_status_t chat_db_open(chat_db_t **out, const chat_db_conf_t *conf,
     }
     apr_reslist_timeout_set(db->list, db->conf.wait);
     chat_gate_init(&db->writers, writers_at_most(db));
-    chat_gate_init(&db->many, LEADERS);
+    chat_gate_init(&db->many, leaders_at_most(db));
     twins_find(db);
     apr_pool_cleanup_register(p, db, db_close, apr_pool_cleanup_null);
     *out = db;
@@ -615,10 +626,22 @@ apr_status_t chat_db_try(chat_db_t *db, const char *label,
                          const chat_db_value_t *args, int n, apr_pool_t *p)
 {
     int i = statement_find(label, db->engine);
+    chat_db_conn_t *conn;
+    apr_status_t rv;
 
-    return i >= 0 && db->engine == CHAT_DB_SQLITE
-               ? chat_db_grouped(NULL, db, i, args, n, 0, p)
-               : chat_db_query(NULL, db, label, args, n, p);
+    if (i >= 0 && db->engine == CHAT_DB_SQLITE) {
+        return chat_db_grouped(NULL, db, i, args, n, 0, p);
+    }
+    if (chat_gate_enter(&db->writers, 0) != APR_SUCCESS) {
+        return chat_db_fail(NULL, CHAT_DB_EBUSY, label, "others are writing");
+    }
+    rv = chat_db_acquire(&conn, db);
+    if (rv == APR_SUCCESS) {
+        rv = chat_db_run(NULL, conn, label, args, n, p);
+        chat_db_release(conn);
+    }
+    chat_gate_leave(&db->writers);
+    return rv;
 }
 
 /* --- transactions --------------------------------------------------------- */

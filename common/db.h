@@ -122,7 +122,8 @@ apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
 
 /**
  * Run a statement that writes, if that is possible at once: for what may as well
- * be done later. Nobody is waited for on SQLite; on PostgreSQL it is a query.
+ * be done later. Other writers are not waited for; a row that is locked the
+ * statement itself has to pass over (SKIP LOCKED).
  * @return CHAT_DB_EBUSY when others are writing
  */
 apr_status_t chat_db_try(chat_db_t *db, const char *label,

@@ -42,12 +42,17 @@ static const char *keyword_text(const char *keyword, const char *value,
 }
 
 /* What a URI may leave open. An unreachable host must not hold a request for
- * minutes; the name tells our commits from foreign ones. */
+ * minutes, nor one that vanishes without a word (the kernel asks after two
+ * hours), for others queue behind it; the name tells our commits from foreign ones. */
 static const struct {
     const char *keyword;
     const char *value;
 } defaults[] = {
     { "connect_timeout", "5" },
+    { "keepalives_idle", "10" },
+    { "keepalives_interval", "5" },
+    { "keepalives_count", "3" },
+    { "tcp_user_timeout", "15000" },
     { "application_name", "mod_chat" },
 };
 
@@ -108,7 +113,7 @@ static apr_status_t pgsql_exec(chat_db_conn_t *conn, const char *what,
 
 static apr_status_t pgsql_settle(chat_db_conn_t *conn)
 {
-    char sql[200];
+    char sql[320];
 
     PQsetNoticeReceiver(native(conn), notice_ignore, NULL);
     /* Planned with its values, a page of a conversation that statistics call
@@ -123,6 +128,8 @@ static apr_status_t pgsql_settle(chat_db_conn_t *conn)
              "SET enable_seqscan = off;"
              "SET jit = off;"
              "SET timezone = 'UTC';"
+             "SET datestyle = 'ISO';" /* shape.c reads it */
+             "SET standard_conforming_strings = on;"
              "SET lock_timeout = %d",
              (int)apr_time_as_msec(conn->db->conf.busy));
     return pgsql_exec(conn, conn->db->opening, sql);

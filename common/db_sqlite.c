@@ -204,6 +204,7 @@ static void sqlite_unsettle(chat_db_conn_t *conn)
         }
     }
     sqlite3_finalize(conn->version);
+    chat_turn_give(&conn->turn);
 }
 
 /* A file that was moved away or replaced (a backup put back) is another
@@ -354,6 +355,10 @@ static apr_status_t sqlite_writing(chat_db_conn_t *conn)
 static void sqlite_written(chat_db_conn_t *conn)
 {
     chat_turn_give(&conn->turn);
+    if (conn->handle != NULL) { /* a reader may have to wait for a recovery */
+        sqlite3_busy_timeout(native(conn),
+                             (int)apr_time_as_msec(conn->db->conf.busy));
+    }
     if (!conn->writes) {
         conn->until = 0; /* the next one has its own time */
     }

@@ -15,6 +15,7 @@
 #include <sys/sem.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The fourth argument of semctl(); POSIX has the caller declare it. */
 union semun {
@@ -60,6 +61,18 @@ static int semaphore_make(key_t key, const struct stat *st)
     return id;
 }
 
+/* Whoever can see the file knows the key, and could have made the queue first to
+ * hold it for ever: ours is from the file's owner, root or ourselves. */
+static int is_trusted(int id, const struct stat *st)
+{
+    struct semid_ds set;
+    union semun arg = { .buf = &set };
+
+    return semctl(id, 0, IPC_STAT, arg) == 0 &&
+           (set.sem_perm.cuid == 0 || set.sem_perm.cuid == st->st_uid ||
+            set.sem_perm.cuid == geteuid());
+}
+
 void chat_turn_find(chat_turn_t *turn, const char *path)
 {
     struct stat st;
@@ -74,6 +87,9 @@ void chat_turn_find(chat_turn_t *turn, const char *path)
     turn->id = semget(key, 1, 0);
     if (turn->id < 0 && errno == ENOENT) {
         turn->id = semaphore_make(key, &st);
+    }
+    if (turn->id >= 0 && !is_trusted(turn->id, &st)) {
+        turn->id = -1;
     }
 }
 

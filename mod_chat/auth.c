@@ -3,6 +3,7 @@
 #include "auth.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <apr_strings.h>
 
@@ -150,11 +151,21 @@ struct chat_memory_t {
     chat_known_t known;
 };
 
+static apr_status_t memory_free(void *memory)
+{
+    free(memory);
+    return APR_SUCCESS;
+}
+
 struct chat_memory_t *chat_auth_memory(apr_pool_t *p)
 {
-    struct chat_memory_t *memory = apr_pcalloc(p, sizeof(*memory));
+    struct chat_memory_t *memory = calloc(1, sizeof(*memory));
 
+    if (memory == NULL) {
+        abort(); /* as httpd's pools do */
+    }
     pthread_mutex_init(&memory->lock, NULL);
+    apr_pool_cleanup_register(p, memory, memory_free, apr_pool_cleanup_null);
     return memory;
 }
 

@@ -3,15 +3,14 @@
  * known.h - whose tokens we have seen lately.
  *
  * A message is stored by the same statement that says whose token it came with
- * (message.c), but how often that person may send is asked before it. So a
- * child remembers, for tokens the database has accepted, whose they were. This
- * decides under which name something is counted and nothing else: whether a
- * token is still good only the database says.
+ * (message.c), but how often that person may send has to be asked before it.
+ * So a child remembers, for tokens the database has accepted, whose they were.
+ * This decides under which name something is counted and nothing else: whether
+ * a token is still good only the database says.
  *
  * A table of fixed size, its places in sets of four; a token whose set is full
- * drives the oldest of it out, whose next message is then counted after it was
- * stored. Memory that no token was put into is never touched. Pure; the caller
- * locks.
+ * drives the oldest of it out, which costs that one two statements once. Pure;
+ * the caller locks.
  */
 #ifndef CHAT_KNOWN_H
 #define CHAT_KNOWN_H

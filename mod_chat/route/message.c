@@ -232,12 +232,18 @@ static int at_once_theirs(chat_request_t *q, const chat_shown_t *shown,
 }
 
 /* The same for those who show a token, in one statement, where the engine has
- * one. Whose token it is, and so how many messages that was lately, is known
- * before when this child has seen it; the first one of a token is counted
- * after. */
+ * one. Only for tokens that this child has seen to be good: whose they are has
+ * to be known to count their messages, and strangers are neither listened to
+ * nor let into what many share. */
 int chat_message_send_at_once(chat_request_t *q)
 {
-    enum { SENT_USER = CHAT_AUTH_COLUMNS, SENT_ID, SENT_CREATED };
+    enum {
+        SENT_NAME = 1, /* of the who_… columns */
+        SENT_ROLE = 3,
+        SENT_USER = CHAT_AUTH_COLUMNS,
+        SENT_ID,
+        SENT_CREATED
+    };
     chat_db_value_t args[AT_ONCE_VALUES + 3];
     const char *account, *why;
     chat_db_result_t *res;
@@ -251,9 +257,9 @@ int chat_message_send_at_once(chat_request_t *q)
         return DECLINED;
     }
     account = chat_auth_known(q, &shown);
-    if (!chat_body_take(q) || draft_read(&draft, q, &why) != NULL ||
-        (account != NULL && chat_limiter_take(q->conf, CHAT_LIMIT_SEND, account,
-                                              q->r->pool) > 0)) {
+    if (account == NULL || !chat_body_take(q) ||
+        draft_read(&draft, q, &why) != NULL ||
+        chat_limiter_take(q->conf, CHAT_LIMIT_SEND, account, q->r->pool) > 0) {
         return DECLINED;
     }
     at_once_values(args, q, &shown);
@@ -266,9 +272,6 @@ int chat_message_send_at_once(chat_request_t *q)
                    ? DECLINED
                    : chat_reply_failed(q, rv, "storing a message");
     }
-    if (account == NULL) {
-        chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id, q->r->pool);
-    }
     m = (chat_message_t){ .id = chat_db_get(res, 0, SENT_ID),
                           .content = draft.content,
                           .type = draft.type,
@@ -276,8 +279,8 @@ int chat_message_send_at_once(chat_request_t *q)
                           .user_id = chat_db_get(res, 0, SENT_USER),
                           .conversation = q->conversation->id_json,
                           .created_at = chat_db_get(res, 0, SENT_CREATED),
-                          .name = q->user->name,
-                          .role = q->user->role };
+                          .name = chat_db_get(res, 0, SENT_NAME),
+                          .role = chat_db_get(res, 0, SENT_ROLE) };
     if (m.id == NULL) {
         return reply_again(q, &draft);
     }

@@ -25,7 +25,6 @@
 
 #define LIMIT_DEFAULT 200
 #define LIMIT_MAX 500
-#define EDGE 5000 /* more ids than retention removes between two statements */
 
 /* The columns of sync_head and sync_events. */
 enum { HEAD_EPOCH, HEAD_LAST, HEAD_OLDEST, HEAD_FENCE };
@@ -319,7 +318,7 @@ int chat_sync(chat_request_t *q)
     if (rv == APR_SUCCESS) {
         rv = events_read(&res, q, since.page, limit + 1);
     }
-    if (rv == APR_SUCCESS && since.id - head.oldest < EDGE) {
+    if (rv == APR_SUCCESS) {
         /* Retention may have been here since the head was read. */
         rv = head_read(&after, q);
         if (rv == APR_SUCCESS && !reaches_back(&after, &since)) {

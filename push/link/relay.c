@@ -440,9 +440,15 @@ static int wait_for_news(push_relay_t *relay)
     if (relay->failing > 0) {
         early = now + WOKEN_MS;
     }
-
     if (relay->wake != NULL) {
         fds[1].fd = push_wake_fd(relay->wake);
+    }
+    /* What came along with the last answer is not to be seen by poll(). */
+    if (fds[2].fd >= 0 && push_tail_notified(relay->tail)) {
+        woken = 1;
+        until = early < until ? early : until;
+        fds[1].fd = -1;
+        fds[2].fd = -1;
     }
     for (; now < until && !stopping(relay); now = now_ms()) {
         if (poll(fds, 3, (int)(until - now)) <= 0) {

@@ -72,13 +72,16 @@ SELECT c.id, to_json(c.id), c.message_count,
 FROM chat_conversations c
 WHERE c.id = $2
 
+-- Whoever holds the row is noting the same, or more.
 -- :name session_touch pgsql
 UPDATE chat_sessions SET last_seen_at = now() AT TIME ZONE 'UTC'
-WHERE token_hash = $1
+WHERE token_hash = (SELECT token_hash FROM chat_sessions WHERE token_hash = $1
+                    FOR NO KEY UPDATE SKIP LOCKED)
 
 -- :name token_touch pgsql
 UPDATE personal_access_tokens SET last_used_at = now() AT TIME ZONE 'UTC'
-WHERE token = $1
+WHERE token = (SELECT token FROM personal_access_tokens WHERE token = $1
+               FOR NO KEY UPDATE SKIP LOCKED)
 
 -- --- logging in and out (login.c) ------------------------------------------------
 
@@ -241,7 +244,7 @@ SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.rol
        m.created_at, m.read_at
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id < $2 AND m.deleted_at IS NULL
+WHERE m.request_id = $1 AND m.id < $2::bigint AND m.deleted_at IS NULL
 ORDER BY m.id DESC
 LIMIT $3
 
@@ -250,7 +253,7 @@ SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.rol
        m.created_at, m.read_at
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id > $2 AND m.deleted_at IS NULL
+WHERE m.request_id = $1 AND m.id > $2::bigint AND m.deleted_at IS NULL
 ORDER BY m.id
 LIMIT $3
 
@@ -373,6 +376,7 @@ WITH kind AS (
     CROSS JOIN me
     WHERE me.talk IS NOT NULL
       AND (me.member = 1 OR me.role = ANY (me.staff::text[]))
+    ORDER BY me.k
 ), sent AS (
     INSERT INTO messages (id, from_user_id, to_user_id, request_id, body, type,
                           client_id, created_at, updated_at)
@@ -429,7 +433,7 @@ CROSS JOIN LATERAL (
            m.created_at::text, m.read_at::text
     FROM messages m
     JOIN chat_users u ON u.id = m.from_user_id
-    WHERE m.request_id = me.talk AND m.id < $6 AND m.deleted_at IS NULL
+    WHERE m.request_id = me.talk AND m.id < $6::bigint AND m.deleted_at IS NULL
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
     ORDER BY m.id DESC
     LIMIT $7) AS page
@@ -465,7 +469,7 @@ CROSS JOIN LATERAL (
            m.created_at::text, m.read_at::text
     FROM messages m
     JOIN chat_users u ON u.id = m.from_user_id
-    WHERE m.request_id = me.talk AND m.id < $6 AND m.deleted_at IS NULL
+    WHERE m.request_id = me.talk AND m.id < $6::bigint AND m.deleted_at IS NULL
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
     ORDER BY m.id DESC
     LIMIT $7) AS page
