@@ -21,7 +21,7 @@
 
 #define UNSET (-1)
 
-#define DEFAULT_DB_MAX 12
+#define DEFAULT_DB_MAX 15
 #define DEFAULT_DB_WAIT apr_time_from_sec(2)
 #define DEFAULT_DB_BUSY apr_time_from_sec(5)
 #define DEFAULT_SESSION apr_time_from_sec(14 * 24 * 3600)
@@ -489,7 +489,7 @@ const command_rec chat_commands[] = {
         "postgresql:// URL. No default."),
     AP_INIT_TAKE1("ChatDatabasePool", set_db_max, NULL, RSRC_CONF,
         "How many database connections each child process may hold. "
-        "Connections; 12."),
+        "Connections; 15."),
     AP_INIT_TAKE1("ChatDatabaseWait", set_db_wait, NULL, RSRC_CONF,
         "How long a request waits for a free connection before it is answered "
         "503. Seconds, or with ms; 2."),

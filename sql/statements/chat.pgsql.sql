@@ -481,7 +481,7 @@ CROSS JOIN LATERAL (
 -- own before it takes an event id.
 -- :name sync_head pgsql
 WITH drawn AS MATERIALIZED (
-    SELECT coalesce((SELECT max(id) FROM chat_events),
+    SELECT coalesce((SELECT id FROM chat_events ORDER BY id DESC LIMIT 1),
                     pg_sequence_last_value(
                         pg_get_serial_sequence('chat_events', 'id')::regclass),
                     0) AS last

@@ -18,7 +18,7 @@ FROM chat_log
 -- comes with it, see push/link/gaps.h.
 -- :name relay_head pgsql
 SELECT epoch,
-       greatest((SELECT max(id) FROM chat_events), pruned_to),
+       greatest((SELECT id FROM chat_events ORDER BY id DESC LIMIT 1), pruned_to),
        pruned_to + 1,
        pg_snapshot_xmin(pg_current_snapshot())
 FROM chat_log
