@@ -41,9 +41,6 @@ static void all_schemas_have_one_version(void **state)
 
     (void)state;
     assert_true(ours >= 2);
-    if (chat_db_script_text("laravel.pgsql.sql") == NULL) {
-        skip();
-    }
     assert_int_equal(
         ctl_script_version(chat_db_script_text("schema.pgsql.sql")), ours);
     assert_int_equal(
