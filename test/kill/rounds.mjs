@@ -49,6 +49,7 @@ export class Random {
 /** Lines that the logs may hold afterwards. */
 export const expectedLog = [
   /core:(notice|error)\] .*AH00052: child pid \d+ exit signal Killed/,
+  /mpm_event:warn\] .*AH10392: children are killed successively/, // ten in a row
   /proxy(_wstunnel|_http)?:(warn|error)\]/, // chat-push is away, or a tunnel's end
   /chat:error\] .*(the database cannot be reached|the database stayed busy)/,
   /relay: cannot read the event log, trying again/,
