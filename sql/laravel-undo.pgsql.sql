@@ -34,6 +34,11 @@ BEGIN
     DROP TRIGGER IF EXISTS messages_read ON messages;
     DROP TRIGGER IF EXISTS treatment_requests_updated ON treatment_requests;
     DROP TRIGGER IF EXISTS treatment_plans_event ON treatment_plans;
+    DROP TRIGGER IF EXISTS chat_people_set ON treatment_requests;
+    DROP TRIGGER IF EXISTS chat_dispatch_changed ON treatment_request_doctors;
+    DROP TRIGGER IF EXISTS chat_dispatch_emptied ON treatment_request_doctors;
+    DROP TRIGGER IF EXISTS chat_patient_changed ON patients;
+    DROP TRIGGER IF EXISTS chat_doctor_changed ON doctors;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
 
     FOR ours IN
@@ -42,7 +47,9 @@ BEGIN
                           'conversation_updated', 'treatment_plans_event',
                           'chat_events_pruned', 'chat_event_write', 'chat_time',
                           'chat_person_json', 'chat_message_json',
-                          'chat_plan_json')
+                          'chat_plan_json', 'chat_people_set',
+                          'chat_doctor_renew', 'chat_dispatch_changed',
+                          'chat_patient_changed', 'chat_doctor_changed')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP
@@ -54,7 +61,8 @@ BEGIN
     DROP INDEX IF EXISTS chat_messages_history, chat_messages_unread,
                          chat_messages_client_id, chat_users_email,
                          chat_users_name, chat_patients_user, chat_doctors_user,
-                         chat_requests_patient, chat_dispatch_doctor,
+                         chat_requests_patient, chat_requests_patient_user,
+                         chat_requests_doctor_user, chat_dispatch_doctor,
                          chat_dispatch_accepted, chat_tokens_token;
 
     FOR ours IN

@@ -122,7 +122,9 @@ BEGIN
     -- Columns we would add and the application has already, as its own.
     SELECT string_agg(name, ', ') INTO lacking
     FROM (VALUES ('messages', 'client_id'),
-                 ('treatment_requests', 'message_count')) AS ours (tab, col)
+                 ('treatment_requests', 'message_count'),
+                 ('treatment_requests', 'chat_patient_id'),
+                 ('treatment_requests', 'chat_doctor_id')) AS ours (tab, col)
     CROSS JOIN LATERAL (SELECT tab || '.' || col AS name, (
         SELECT col_description(attrelid, attnum) FROM pg_attribute
         WHERE attrelid = to_regclass(tab) AND attname = col
@@ -165,6 +167,20 @@ BEGIN
               WHERE request_id IS NOT NULL AND deleted_at IS NULL
               GROUP BY request_id) AS counted
         WHERE r.id = counted.request_id;
+    END IF;
+    -- Who they are by their user's id; filled below, when their triggers are there.
+    IF NOT chat_has('treatment_requests', 'chat_patient_id') THEN
+        EXECUTE format(
+            'ALTER TABLE treatment_requests ADD COLUMN chat_patient_id %s,
+                                            ADD COLUMN chat_doctor_id %s',
+            (SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+             WHERE attrelid = 'patients'::regclass AND attname = 'user_id'),
+            (SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+             WHERE attrelid = 'doctors'::regclass AND attname = 'user_id'));
+        COMMENT ON COLUMN treatment_requests.chat_patient_id IS
+            'mod_chat: the patient''s user; triggers keep it';
+        COMMENT ON COLUMN treatment_requests.chat_doctor_id IS
+            'mod_chat: the user of the doctor who accepted; triggers keep it';
     END IF;
 END $$;
 
@@ -229,8 +245,16 @@ CREATE UNIQUE INDEX IF NOT EXISTS chat_messages_client_id
 -- Logging in by address, whatever its letters' case.
 CREATE INDEX IF NOT EXISTS chat_users_email ON users (lower(email));
 
--- From people to conversations and back, where the application has no index that
--- does it.
+-- From people to conversations.
+CREATE INDEX IF NOT EXISTS chat_requests_patient_user
+    ON treatment_requests (chat_patient_id);
+CREATE INDEX IF NOT EXISTS chat_requests_doctor_user
+    ON treatment_requests (chat_doctor_id);
+-- What earlier versions of this script made, and nobody reads by now.
+DROP INDEX IF EXISTS chat_patients_user, chat_doctors_user;
+
+-- Names, tokens, and from profiles to what they are in, where the application has
+-- no index that does it.
 DO $$
 DECLARE
     want record;
@@ -238,8 +262,6 @@ BEGIN
     FOR want IN
         SELECT * FROM (VALUES
             ('chat_users_name', 'users', 'name'),
-            ('chat_patients_user', 'patients', 'user_id'),
-            ('chat_doctors_user', 'doctors', 'user_id'),
             ('chat_requests_patient', 'treatment_requests', 'patient_id'),
             ('chat_dispatch_doctor', 'treatment_request_doctors', 'doctor_id'),
             ('chat_tokens_token', 'personal_access_tokens', 'token')
@@ -258,13 +280,20 @@ BEGIN
     END LOOP;
 END $$;
 
--- --- the views -----------------------------------------------------------------------
--- What mod_chat reads people and conversations from. Texts are cast, so that the
--- views stay the same whatever lengths and enums the application gives them.
+-- --- the people of a conversation ----------------------------------------------------
+-- A request knows its patient and its doctors by their profiles, one and two tables
+-- away, and every statement of a chat asks who they are. So the request has their
+-- users' ids itself, and triggers on all four tables keep them.
 --
--- The doctor of a conversation is the one who accepted first: the application may
--- let several accept, and then a conversation still has one row and one doctor. A
--- profile that is deleted is nobody's any more.
+-- The doctor is the one who accepted first: the application may let several accept,
+-- and then a conversation still has one doctor. A profile that is deleted is nobody's.
+--
+-- Whoever brings a profile into a request locks it (FOR SHARE), so that who deletes
+-- it meanwhile comes before or after, and finds the request. What is read behind a
+-- request's lock is what had been committed by then. Locks are taken in the order
+-- profile, requests by id; only a request that moves to another patient has its own row
+-- first, and should that patient be changed at the same moment, PostgreSQL ends one
+-- of the two as a deadlock.
 
 DO $$
 DECLARE
@@ -272,29 +301,193 @@ DECLARE
     alive text[] := ARRAY(
         SELECT CASE WHEN chat_has(tab, 'deleted_at')
                     THEN short || '.deleted_at IS NULL' ELSE 'true' END
-        FROM (VALUES (1, 'users', 'u'), (2, 'patients', 'p'),
-                     (3, 'doctors', 'd'), (4, 'treatment_requests', 'r')
+        FROM (VALUES (1, 'patients', 'p'), (2, 'doctors', 'd')
              ) AS list (nr, tab, short) ORDER BY nr);
     first text := CASE WHEN chat_has('treatment_request_doctors',
                                      'responded_at')
                        THEN 'x.responded_at, x.id' ELSE 'x.id' END;
     doctor text;
+    request text := (SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+                     WHERE attrelid = 'treatment_requests'::regclass
+                       AND attname = 'id');
     several bigint;
 BEGIN
     EXECUTE format(
         'CREATE INDEX IF NOT EXISTS chat_dispatch_accepted
              ON treatment_request_doctors (treatment_request_id, %s)
              WHERE status = ''accepted''', replace(first, 'x.', ''));
-    EXECUTE format(
+    EXECUTE
         'SELECT count(*) FROM (
              SELECT FROM treatment_request_doctors
              WHERE status = ''accepted'' GROUP BY treatment_request_id
-             HAVING count(*) > 1) AS many') INTO several;
+             HAVING count(*) > 1) AS many' INTO several;
     IF several > 0 THEN
         RAISE WARNING '% treatment requests have several doctors that accepted: '
             'the first of each is the one who chats', several;
     END IF;
 
+    -- The user who is doctor of the request %s.
+    doctor := '(SELECT d.user_id
+                FROM treatment_request_doctors x
+                JOIN doctors d ON d.id = x.doctor_id
+                WHERE x.treatment_request_id = %s AND x.status = ''accepted''
+                  AND ' || alive[2] || ' ORDER BY ' || first || ' LIMIT 1)';
+
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION chat_people_set() RETURNS trigger
+         LANGUAGE plpgsql AS $f$
+         BEGIN
+             SELECT p.user_id INTO NEW.chat_patient_id FROM patients p
+             WHERE p.id = NEW.patient_id AND %s FOR SHARE;
+             IF TG_OP = ''INSERT'' THEN
+                 NEW.chat_doctor_id := %s;
+             END IF;
+             RETURN NEW;
+         END $f$', alive[1], format(doctor, 'NEW.id'));
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION chat_doctor_renew(request %s) RETURNS void
+         LANGUAGE plpgsql AS $f$
+         BEGIN
+             PERFORM FROM treatment_requests WHERE id = request
+             FOR NO KEY UPDATE;
+             UPDATE treatment_requests r SET chat_doctor_id = found.who
+             FROM (SELECT %s AS who) AS found
+             WHERE r.id = request
+               AND r.chat_doctor_id IS DISTINCT FROM found.who;
+         END $f$', request, format(doctor, 'request'));
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION chat_patient_changed() RETURNS trigger
+         LANGUAGE plpgsql AS $f$
+         BEGIN
+             IF TG_OP = ''UPDATE''
+                AND (NEW.id, NEW.user_id, %1$s)
+                    IS NOT DISTINCT FROM (OLD.id, OLD.user_id, %2$s) THEN
+                 RETURN NULL;
+             END IF;
+             PERFORM FROM treatment_requests r
+             WHERE r.patient_id IN (OLD.id, NEW.id)
+             ORDER BY r.id FOR NO KEY UPDATE;
+             UPDATE treatment_requests r
+             SET chat_patient_id = (SELECT p.user_id FROM patients p
+                                    WHERE p.id = r.patient_id AND %3$s)
+             WHERE r.patient_id IN (OLD.id, NEW.id);
+             RETURN NULL;
+         END $f$', replace(alive[1], 'p.', 'NEW.'),
+        replace(alive[1], 'p.', 'OLD.'), alive[1]);
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION chat_doctor_changed() RETURNS trigger
+         LANGUAGE plpgsql AS $f$
+         BEGIN
+             IF TG_OP = ''UPDATE''
+                AND (NEW.id, NEW.user_id, %s)
+                    IS NOT DISTINCT FROM (OLD.id, OLD.user_id, %s) THEN
+                 RETURN NULL;
+             END IF;
+             PERFORM chat_doctor_renew(theirs.request)
+             FROM (SELECT DISTINCT x.treatment_request_id AS request
+                   FROM treatment_request_doctors x
+                   WHERE x.doctor_id IN (OLD.id, NEW.id)
+                     AND x.status = ''accepted''
+                   ORDER BY 1) AS theirs;
+             RETURN NULL;
+         END $f$', replace(alive[2], 'd.', 'NEW.'), replace(alive[2], 'd.', 'OLD.'));
+END $$;
+
+-- Only who is accepted matters, and what stays the same is not written.
+CREATE OR REPLACE FUNCTION chat_dispatch_changed() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        UPDATE treatment_requests SET chat_doctor_id = NULL
+        WHERE chat_doctor_id IS NOT NULL;
+        RETURN NULL;
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.status = 'accepted' THEN
+        PERFORM FROM doctors WHERE id = NEW.doctor_id FOR SHARE;
+        PERFORM chat_doctor_renew(NEW.treatment_request_id);
+    END IF;
+    IF TG_OP <> 'INSERT' AND OLD.status = 'accepted' THEN
+        PERFORM chat_doctor_renew(OLD.treatment_request_id);
+    END IF;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS chat_people_set ON treatment_requests;
+CREATE TRIGGER chat_people_set BEFORE INSERT OR UPDATE OF patient_id
+ON treatment_requests FOR EACH ROW EXECUTE FUNCTION chat_people_set();
+
+DROP TRIGGER IF EXISTS chat_dispatch_emptied ON treatment_request_doctors;
+CREATE TRIGGER chat_dispatch_emptied AFTER TRUNCATE
+ON treatment_request_doctors
+FOR EACH STATEMENT EXECUTE FUNCTION chat_dispatch_changed();
+
+-- The columns are named, so that a migration which drops one is refused.
+DO $$
+DECLARE
+    want record;
+BEGIN
+    FOR want IN
+        SELECT * FROM (VALUES
+            ('chat_dispatch_changed', 'treatment_request_doctors',
+             'id, treatment_request_id, doctor_id, status', 'responded_at'),
+            ('chat_patient_changed', 'patients', 'id, user_id', 'deleted_at'),
+            ('chat_doctor_changed', 'doctors', 'id, user_id', 'deleted_at')
+        ) AS list (name, tab, cols, more)
+    LOOP
+        EXECUTE format('DROP TRIGGER IF EXISTS %I ON %I', want.name, want.tab);
+        EXECUTE format(
+            'CREATE TRIGGER %1$I AFTER INSERT OR DELETE OR UPDATE OF %2$s
+             ON %3$I FOR EACH ROW EXECUTE FUNCTION %1$I()',
+            want.name,
+            want.cols || CASE WHEN chat_has(want.tab, want.more)
+                              THEN ', ' || want.more ELSE '' END,
+            want.tab);
+    END LOOP;
+END $$;
+
+-- What is there now, and what was written while triggers were off, by a restore or
+-- a replica.
+DO $$
+DECLARE
+    alive text[] := ARRAY(
+        SELECT CASE WHEN chat_has(tab, 'deleted_at')
+                    THEN short || '.deleted_at IS NULL' ELSE 'true' END
+        FROM (VALUES (1, 'patients', 'p'), (2, 'doctors', 'd')
+             ) AS list (nr, tab, short) ORDER BY nr);
+BEGIN
+    EXECUTE format(
+        'UPDATE treatment_requests r
+         SET chat_patient_id = people.patient, chat_doctor_id = people.doctor
+         FROM (SELECT q.id, p.user_id AS patient, a.user_id AS doctor
+               FROM treatment_requests q
+               LEFT JOIN patients p ON p.id = q.patient_id AND %s
+               LEFT JOIN (SELECT DISTINCT ON (x.treatment_request_id)
+                                 x.treatment_request_id, d.user_id
+                          FROM treatment_request_doctors x
+                          JOIN doctors d ON d.id = x.doctor_id
+                          WHERE x.status = ''accepted'' AND %s
+                          ORDER BY x.treatment_request_id, %s) AS a
+                   ON a.treatment_request_id = q.id) AS people
+         WHERE people.id = r.id
+           AND (r.chat_patient_id, r.chat_doctor_id)
+               IS DISTINCT FROM (people.patient, people.doctor)',
+        alive[1], alive[2],
+        CASE WHEN chat_has('treatment_request_doctors', 'responded_at')
+             THEN 'x.responded_at, x.id' ELSE 'x.id' END);
+END $$;
+
+-- --- the views -----------------------------------------------------------------------
+-- What mod_chat reads people and conversations from. Texts are cast, so that the
+-- views stay the same whatever lengths and enums the application gives them.
+
+DO $$
+DECLARE
+    alive text[] := ARRAY(
+        SELECT CASE WHEN chat_has(tab, 'deleted_at')
+                    THEN short || '.deleted_at IS NULL' ELSE 'true' END
+        FROM (VALUES (1, 'users', 'u'), (2, 'treatment_requests', 'r')
+             ) AS list (nr, tab, short) ORDER BY nr);
+BEGIN
     EXECUTE format(
         'CREATE OR REPLACE VIEW chat_users AS
          SELECT u.id, u.name::text AS name, u.email::text AS email,
@@ -309,40 +502,26 @@ BEGIN
                    NOT IN (''suspended'', ''inactive'')'
              ELSE 'true' END);
 
-    -- Of treatment_request_doctors x and doctors d, for the request %1$s.
-    doctor := 'FROM treatment_request_doctors x
-               JOIN doctors d ON d.id = x.doctor_id
-               WHERE x.treatment_request_id = %1$s AND x.status = ''accepted''
-                 AND ' || alive[3] || ' ORDER BY ' || first || ' LIMIT 1';
     EXECUTE format(
         'CREATE OR REPLACE VIEW chat_conversations AS
          SELECT r.id, r.title::text AS title, r.status::text AS status,
-                (SELECT p.user_id FROM patients p
-                 WHERE p.id = r.patient_id AND %s) AS patient_id,
-                (SELECT d.user_id %s) AS doctor_id,
+                r.chat_patient_id AS patient_id, r.chat_doctor_id AS doctor_id,
                 r.message_count, r.created_at, r.updated_at
          FROM treatment_requests r
-         WHERE %s', alive[2], format(doctor, 'r.id'), alive[4]);
+         WHERE %s', alive[2]);
 
-    -- Who is patient and doctor in one is there once. The subquery looks at y only,
-    -- or the planner might hash it, for every request there is.
+    -- Who is patient and doctor in one is there once.
     EXECUTE format(
         'CREATE OR REPLACE VIEW chat_members AS
-         SELECT r.id AS conversation_id, p.user_id, ''patient'' AS role
+         SELECT r.id AS conversation_id, r.chat_patient_id AS user_id,
+                ''patient'' AS role
          FROM treatment_requests r
-         JOIN patients p ON p.id = r.patient_id AND %s
-         WHERE %s
+         WHERE r.chat_patient_id IS NOT NULL AND %1$s
          UNION ALL
-         SELECT r.id, e.user_id, ''doctor''
+         SELECT r.id, r.chat_doctor_id, ''doctor''
          FROM treatment_requests r
-         JOIN treatment_request_doctors y
-           ON y.treatment_request_id = r.id AND y.status = ''accepted''
-         JOIN doctors e ON e.id = y.doctor_id
-         LEFT JOIN patients p ON p.id = r.patient_id AND %s
-         WHERE %s AND y.id = (SELECT x.id %s)
-           AND e.user_id IS DISTINCT FROM p.user_id',
-        alive[2], alive[4], alive[2], alive[4],
-        format(doctor, 'y.treatment_request_id'));
+         WHERE r.chat_doctor_id IS NOT NULL AND %1$s
+           AND r.chat_doctor_id IS DISTINCT FROM r.chat_patient_id', alive[2]);
 END $$;
 
 -- Deleted ones too: they may come back. Plain columns of one table, so that an

@@ -5,11 +5,12 @@
 // models fill; nothing of it may notice that the chat has come, or gone again.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { root } from '../../dev/site.mjs';
 import { Client } from './lib/client.mjs';
 import { laravelTables } from './lib/laravel.mjs';
@@ -31,6 +32,18 @@ function sql(db, text) {
   assert.equal(r.status, 0, r.stderr);
   return r.stdout.trim();
 }
+/** The same beside others. */
+const sqlMeanwhile = (db, ...texts) => promisify(execFile)('psql',
+  ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', ...texts.flatMap((text) => ['-c', text]), db]);
+
+/** Requests whose people are not those that the application's tables say. */
+const STALE = `SELECT r.id FROM treatment_requests r
+  WHERE (r.chat_patient_id, r.chat_doctor_id) IS DISTINCT FROM (
+    (SELECT p.user_id FROM patients p WHERE p.id = r.patient_id AND p.deleted_at IS NULL),
+    (SELECT d.user_id FROM treatment_request_doctors x JOIN doctors d ON d.id = x.doctor_id
+     WHERE x.treatment_request_id = r.id AND x.status = 'accepted' AND d.deleted_at IS NULL
+     ORDER BY x.responded_at, x.id LIMIT 1));`;
+
 /** A dump without the line that is another one each time. */
 const pgDump = (db, ...args) => execFileSync('pg_dump', [...args, db], { encoding: 'utf8' }).replace(/^\\(un)?restrict .*$/gm, '');
 const schemaOf = (db) => pgDump(db, '-s');
@@ -321,6 +334,49 @@ for (const key of ['uuid', 'bigint']) {
     assert.equal(sql(db, `SELECT count(*) FROM chat_members WHERE conversation_id = '${talk(9)}';`), '1');
   });
 
+  test(`${key}: who is in a conversation follows every table that says so`, () => {
+    const dispatch = (talkNr, nr, status, more = '') => `UPDATE treatment_request_doctors SET status = '${status}'${more}
+      WHERE treatment_request_id = '${talk(talkNr)}' AND doctor_id = '${doctor(nr)}';`;
+    const late = (n) => `, responded_at = ${now} + interval '${n} hours'`;
+    const people = (nr) => sql(db, `SELECT concat_ws(' ', patient_id, doctor_id) FROM chat_conversations WHERE id = '${talk(nr)}';`);
+    const are = (nr, ...users) => {
+      assert.equal(people(nr), users.map(user).join(' '));
+      assert.equal(sql(db, STALE), '', 'all of them');
+    };
+    sql(db, `INSERT INTO treatment_requests (id, patient_id, title, description, urgency) VALUES ('${talk(8)}', '${patient(1)}', 'New', '', 'low');`);
+    are(8, 1);
+    sql(db, `INSERT INTO treatment_request_doctors (treatment_request_id, doctor_id, dispatch_order, dispatch_score, status)
+      VALUES ('${talk(8)}', '${doctor(2)}', 1, 1, 'pending'), ('${talk(8)}', '${doctor(6)}', 2, 1, 'pending');`);
+    are(8, 1);
+    sql(db, dispatch(8, 2, 'accepted', late(2)));
+    are(8, 1, 2);
+    sql(db, dispatch(8, 6, 'accepted', late(1)));
+    are(8, 1, 6);
+    sql(db, dispatch(8, 6, 'accepted', late(3)));
+    are(8, 1, 2);
+    sql(db, dispatch(8, 2, 'declined'));
+    are(8, 1, 6);
+    sql(db, `UPDATE doctors SET user_id = '${user(5)}' WHERE id = '${doctor(6)}';`);
+    are(8, 1, 5);
+    sql(db, `UPDATE doctors SET user_id = '${user(6)}' WHERE id = '${doctor(6)}'; UPDATE treatment_requests SET patient_id = '${patient(3)}' WHERE id = '${talk(8)}';`);
+    are(8, 3, 6);
+    sql(db, `UPDATE patients SET deleted_at = ${now} WHERE id = '${patient(3)}';`);
+    are(8, 6);
+    sql(db, `UPDATE patients SET deleted_at = NULL WHERE id = '${patient(3)}';
+      UPDATE treatment_request_doctors SET treatment_request_id = '${talk(9)}' WHERE treatment_request_id = '${talk(8)}' AND doctor_id = '${doctor(6)}';`);
+    are(8, 3);
+    sql(db, `DELETE FROM treatment_request_doctors WHERE treatment_request_id = '${talk(9)}' AND doctor_id = '${doctor(6)}';`);
+    are(8, 3);
+    assert.equal(sql(db, `BEGIN; TRUNCATE treatment_request_doctors; ${STALE} SELECT count(doctor_id) FROM chat_conversations; ROLLBACK;`), '0');
+    // Written while the triggers were off, as a restore of data does: the script again.
+    sql(db, `SET session_replication_role = replica; ${dispatch(8, 2, 'accepted')}
+      UPDATE treatment_requests SET patient_id = '${patient(1)}' WHERE id = '${talk(8)}';`);
+    assert.notEqual(sql(db, STALE), '');
+    run(db, adaptation);
+    are(8, 1, 2);
+    sql(db, `DELETE FROM treatment_requests WHERE id = '${talk(8)}';`);
+  });
+
   test(`${key}: the application's later migrations go on`, async () => {
     sql(db, `ALTER TABLE messages ADD COLUMN reactions json, DROP COLUMN attachment_path;
       ALTER TABLE messages ALTER COLUMN attachments_json TYPE jsonb USING attachments_json::jsonb;
@@ -416,7 +472,7 @@ for (const key of ['uuid', 'bigint']) {
       'patients.deleted_at id user_id',
       'treatment_plans.deleted_at status',
       'treatment_request_doctors.doctor_id id responded_at status treatment_request_id',
-      'treatment_requests.created_at deleted_at id message_count patient_id status title updated_at',
+      'treatment_requests.chat_doctor_id chat_patient_id created_at deleted_at id message_count patient_id status title updated_at',
       'users.deleted_at email id locale name password role status']);
   });
 
@@ -468,6 +524,50 @@ for (const key of ['uuid', 'bigint']) {
       [`private-conversation.${talk(1)}`, ...[1, 2, 5].map((n) => `private-user.${user(n)}`)].sort());
   });
 
+  test(`${key}: who is in a conversation is right after many at once`, async () => {
+    // Each does what an application does, all of them on the same few rows.
+    const { user, patient, doctor, talk } = ids(key);
+    const db = application(key);
+    run(db, adaptation);
+    const oneOf = (...list) => `(ARRAY['${list.join("', '")}']::${key}[])[1 + floor(random() * ${list.length})]`;
+    const maybe = `CASE WHEN random() < 0.5 THEN now() END`;
+    const work = {
+      accept: `UPDATE treatment_request_doctors SET status = 'accepted', responded_at = now() - random() * interval '9 days'
+        WHERE treatment_request_id = t AND doctor_id = d;`,
+      decline: `UPDATE treatment_request_doctors SET status = 'declined' WHERE treatment_request_id = t AND doctor_id = d;`,
+      doctor: `UPDATE doctors SET deleted_at = ${maybe} WHERE id = d;`,
+      write: `INSERT INTO messages (from_user_id, to_user_id, request_id, body) VALUES ('${user(1)}', '${user(2)}', t, 'chaos');`,
+      patient: `UPDATE patients SET deleted_at = ${maybe} WHERE id = '${patient(3)}';`,
+      move: `UPDATE treatment_requests SET patient_id = ${oneOf(patient(1), patient(3))} WHERE id = t;`,
+    };
+    const chaos = (rounds, end, names) => `DO $$ DECLARE
+        t ${key}; d ${key};
+      BEGIN
+        FOR i IN 1..${rounds} LOOP
+          t := ${oneOf(talk(1), talk(2), talk(3))};
+          d := ${oneOf(doctor(2), doctor(6))};
+          BEGIN
+            CASE floor(random() * ${names.length})::int
+              ${names.map((name, i) => `WHEN ${i} THEN ${work[name]}`).join('\n')}
+            END CASE;
+          ${end}
+          END;
+          COMMIT;
+        END LOOP;
+      END $$;`;
+    const others = Object.keys(work).filter((name) => !['patient', 'move'].includes(name));
+    for (const [rounds, end, names] of [
+      // Nobody waits for another in a circle,
+      [300, '', [...others, 'patient']],
+      [300, '', [...others, 'move']],
+      // but a request may move to a patient who is changed at that moment.
+      [60, 'EXCEPTION WHEN deadlock_detected THEN', Object.keys(work)],
+    ]) {
+      await Promise.all([0.1, 0.2, 0.3, 0.4].map((seed) => sqlMeanwhile(db, `SELECT setseed(${seed});`, chaos(rounds, end, names))));
+      assert.equal(sql(db, STALE), '', names.join());
+    }
+  });
+
   test(`${key}: who is in a conversation is found by indexes`, () => {
     const db = application(key);
     const many = key === 'uuid' ? (prefix) => `md5('${prefix}' || n)::uuid` : (prefix) => `n + ${{ u: 1e6, p: 2e6, d: 3e6, r: 4e6 }[prefix]}`;
@@ -487,6 +587,6 @@ for (const key of ['uuid', 'bigint']) {
       PREPARE e (text) AS SELECT id FROM chat_users WHERE lower(email) = lower($1);
       ${['a', 'b', 'c', 'd'].map((q) => `EXPLAIN EXECUTE ${q} ('${id}');`).join('')} EXPLAIN EXECUTE e ('x');`);
     assert.doesNotMatch(plans, /Seq Scan/);
-    assert.equal(plans.match(/Index (Only )?Scan|Bitmap Index/g).length > 10, true);
+    assert.equal(plans.match(/Index (Only )?Scan|Bitmap Index/g).length > 7, true);
   });
 }

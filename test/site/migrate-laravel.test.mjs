@@ -50,7 +50,8 @@ for (const key of ['uuid', 'bigint']) {
       ['DROP TRIGGER messages_sent ON messages;', /trigger messages\.messages_sent is missing/],
       ['ALTER TABLE treatment_plans DISABLE TRIGGER treatment_plans_event;', /trigger treatment_plans\.treatment_plans_event is disabled/],
       ['DROP INDEX chat_messages_history;', /index chat_messages_history is missing/],
-      ['DROP INDEX patients_user_id_index;', /index chat_patients_user is missing/],
+      ['DROP INDEX treatment_requests_patient_id_status_index;', /index chat_requests_patient is missing/],
+      ['DROP TRIGGER chat_doctor_changed ON doctors;', /trigger doctors\.chat_doctor_changed is missing/],
       ["CREATE OR REPLACE VIEW chat_members AS SELECT id AS conversation_id, NULL::" + key + " AS user_id, 'patient'::text AS role FROM treatment_requests;",
         /view chat_members is another one/],
     ]) {
@@ -62,7 +63,7 @@ for (const key of ['uuid', 'bigint']) {
       done(migrate(db, '--repair'));
       done(migrate(db, '--check'));
     }
-    sql(db, 'DROP INDEX chat_patients_user; CREATE INDEX patients_user_id_index ON patients (user_id);');
+    sql(db, 'DROP INDEX chat_requests_patient; CREATE INDEX treatment_requests_patient_id_status_index ON treatment_requests (patient_id, status);');
     done(migrate(db, '--check'));
     const times = (text) => text.split('\n').filter((l) => !/OWNED|setval/.test(l)).sort().join('\n');
     assert.equal(times(dump(db)), times(whole));
