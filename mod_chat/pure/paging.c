@@ -74,79 +74,123 @@ apr_int64_t chat_paging_offset(const chat_paging_t *paging)
     return (paging->page - 1) * paging->per_page;
 }
 
-/* What all links of one paginator share. */
+/* --- the paginator ----------------------------------------------------------
+ * Written from front to back into memory that is large enough for the longest:
+ * a formatted print takes longer than all the rest of a request. */
+
 typedef struct {
     const chat_paging_t *paging;
     const char *path; /* the inside of a JSON string */
+    apr_size_t path_len;
     apr_int64_t last; /* the last page, at least 1 */
-    apr_pool_t *p;
-} linker_t;
+    char *to;         /* where to write next */
+} writer_t;
 
-/* The URL of a page as a JSON string; "null" for one that does not exist. The
- * path is quoted already, and nothing else in it needs to be. */
-static const char *page_url(const linker_t *l, apr_int64_t page)
+#define NUMBER_MAX 20 /* digits of one */
+/* Both first and last links, two dots and a page's own. */
+#define LINKS_MAX (LINKS_ALL + 2)
+#define OWN_URLS 5
+/* Around a path: quotes, the query, label, names. */
+#define LINK_MAX 160
+#define FRAME_MAX 640
+
+static void put(writer_t *w, const char *text, apr_size_t len)
 {
-    if (page < 1 || page > l->last) {
-        return "null";
-    }
-    return l->paging->per_page_given
-               ? apr_psprintf(l->p,
-                              "\"%s?per_page=%d&page=%" APR_INT64_T_FMT "\"",
-                              l->path, l->paging->per_page, page)
-               : apr_psprintf(l->p, "\"%s?page=%" APR_INT64_T_FMT "\"", l->path,
-                              page);
+    memcpy(w->to, text, len);
+    w->to += len;
 }
 
-/* The next page's, which says where that begins: it stays right while messages
- * arrive, and costs the same however far back it is. */
-static const char *next_url(const linker_t *l, apr_int64_t oldest)
-{
-    const char *url = page_url(l, l->paging->page + 1);
+#define PUT(w, literal) put(w, "" literal, sizeof(literal) - 1)
 
-    return oldest == 0 || *url != '"'
-               ? url
-               : apr_psprintf(l->p, "%.*s&below=%" APR_INT64_T_FMT "\"",
-                              (int)strlen(url) - 1, url, oldest);
+static void put_number(writer_t *w, apr_int64_t n)
+{
+    char digits[NUMBER_MAX];
+    int i = NUMBER_MAX;
+
+    if (n < 0) { /* a counter that is wrong */
+        n = 0;
+    }
+    do {
+        digits[--i] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    put(w, digits + i, (apr_size_t)(NUMBER_MAX - i));
+}
+
+/* The URL of a page as a JSON string; null for one that does not exist. The path
+ * is quoted already, and nothing else in it needs to be. */
+static void put_url(writer_t *w, apr_int64_t page, apr_int64_t below)
+{
+    if (page < 1 || page > w->last) {
+        PUT(w, "null");
+        return;
+    }
+    PUT(w, "\"");
+    put(w, w->path, w->path_len);
+    if (w->paging->per_page_given) {
+        PUT(w, "?per_page=");
+        put_number(w, w->paging->per_page);
+        PUT(w, "&page=");
+    }
+    else {
+        PUT(w, "?page=");
+    }
+    put_number(w, page);
+    if (below > 0) {
+        PUT(w, "&below=");
+        put_number(w, below);
+    }
+    PUT(w, "\"");
 }
 
 /* The links between two pages, both included, each with a comma in front. */
-static const char *page_links(const linker_t *l, apr_int64_t from,
-                              apr_int64_t to)
+static void put_links(writer_t *w, apr_int64_t from, apr_int64_t to)
 {
-    const char *links = "";
-
     for (; from <= to; from++) {
-        links = apr_psprintf(l->p,
-                             "%s,{\"url\":%s,\"label\":\"%" APR_INT64_T_FMT
-                             "\",\"active\":%s}",
-                             links, page_url(l, from), from,
-                             from == l->paging->page ? "true" : "false");
+        PUT(w, ",{\"url\":");
+        put_url(w, from, 0);
+        PUT(w, ",\"label\":\"");
+        put_number(w, from);
+        if (from == w->paging->page) {
+            PUT(w, "\",\"active\":true}");
+        }
+        else {
+            PUT(w, "\",\"active\":false}");
+        }
     }
-    return links;
+}
+
+static void put_dots(writer_t *w)
+{
+    PUT(w, ",{\"url\":null,\"label\":\"...\",\"active\":false}");
 }
 
 /* The middle of `links`: every page, or both ends and the page's surroundings
  * with dots between, as Laravel's UrlWindow cuts it. */
-static const char *page_window(const linker_t *l)
+static void put_window(writer_t *w)
 {
-    static const char
-        dots[] = ",{\"url\":null,\"label\":\"...\",\"active\":false}";
-    apr_int64_t page = l->paging->page, last = l->last;
+    apr_int64_t page = w->paging->page, last = w->last;
 
     if (last < LINKS_ALL) {
-        return page_links(l, 1, last);
+        put_links(w, 1, last);
     }
-    if (page <= LINKS_SIDE + 4) {
-        return apr_pstrcat(l->p, page_links(l, 1, LINKS_END), dots,
-                           page_links(l, last - 1, last), NULL);
+    else if (page <= LINKS_SIDE + 4) {
+        put_links(w, 1, LINKS_END);
+        put_dots(w);
+        put_links(w, last - 1, last);
     }
-    if (page > last - (LINKS_SIDE + 4)) {
-        return apr_pstrcat(l->p, page_links(l, 1, 2), dots,
-                           page_links(l, last - LINKS_END + 1, last), NULL);
+    else if (page > last - (LINKS_SIDE + 4)) {
+        put_links(w, 1, 2);
+        put_dots(w);
+        put_links(w, last - LINKS_END + 1, last);
     }
-    return apr_pstrcat(l->p, page_links(l, 1, 2), dots,
-                       page_links(l, page - LINKS_SIDE, page + LINKS_SIDE),
-                       dots, page_links(l, last - 1, last), NULL);
+    else {
+        put_links(w, 1, 2);
+        put_dots(w);
+        put_links(w, page - LINKS_SIDE, page + LINKS_SIDE);
+        put_dots(w);
+        put_links(w, last - 1, last);
+    }
 }
 
 char *chat_paging_json(const chat_paging_t *paging, const chat_page_t *page,
@@ -154,31 +198,60 @@ char *chat_paging_json(const chat_paging_t *paging, const chat_page_t *page,
 {
     apr_int64_t first_row = chat_paging_offset(paging) + 1;
     const char *path = chat_json_quote(page->path, strlen(page->path), p);
-    const char *from = "null", *to = "null", *prev, *next;
-    linker_t l = { paging, NULL, 1, p };
+    writer_t w = { paging, path + 1, strlen(path) - 2, 1, NULL };
+    apr_size_t data = strlen(page->data);
+    char *json = apr_palloc(p, data + FRAME_MAX +
+                                   (LINKS_MAX + OWN_URLS) *
+                                       (w.path_len + LINK_MAX));
 
-    l.path = apr_pstrmemdup(p, path + 1, strlen(path) - 2);
-
+    w.to = json;
     if (page->total > 0) {
-        l.last = (page->total + paging->per_page - 1) / paging->per_page;
+        w.last = (page->total + paging->per_page - 1) / paging->per_page;
     }
+    PUT(&w, "{\"current_page\":");
+    put_number(&w, paging->page);
+    PUT(&w, ",\"data\":");
+    put(&w, page->data, data);
+    PUT(&w, ",\"first_page_url\":");
+    put_url(&w, 1, 0);
+    PUT(&w, ",\"from\":");
     if (page->n > 0) {
-        from = apr_psprintf(p, "%" APR_INT64_T_FMT, first_row);
-        to = apr_psprintf(p, "%" APR_INT64_T_FMT, first_row + page->n - 1);
+        put_number(&w, first_row);
     }
-    prev = page_url(&l, paging->page - 1);
-    next = next_url(&l, page->oldest);
-    return apr_psprintf(
-        p,
-        "{\"current_page\":%" APR_INT64_T_FMT ",\"data\":%s,"
-        "\"first_page_url\":%s,\"from\":%s,"
-        "\"last_page\":%" APR_INT64_T_FMT ",\"last_page_url\":%s,"
-        "\"links\":[{\"url\":%s,\"label\":\"&laquo; Previous\","
-        "\"active\":false}%s,"
-        "{\"url\":%s,\"label\":\"Next &raquo;\",\"active\":false}],"
-        "\"next_page_url\":%s,\"path\":%s,\"per_page\":%d,"
-        "\"prev_page_url\":%s,\"to\":%s,\"total\":%" APR_INT64_T_FMT "}",
-        paging->page, page->data, page_url(&l, 1), from, l.last,
-        page_url(&l, l.last), prev, page_window(&l), next, next, path,
-        paging->per_page, prev, to, page->total);
+    else {
+        PUT(&w, "null");
+    }
+    PUT(&w, ",\"last_page\":");
+    put_number(&w, w.last);
+    PUT(&w, ",\"last_page_url\":");
+    put_url(&w, w.last, 0);
+    PUT(&w, ",\"links\":[{\"url\":");
+    put_url(&w, paging->page - 1, 0);
+    PUT(&w, ",\"label\":\"&laquo; Previous\",\"active\":false}");
+    put_window(&w);
+    PUT(&w, ",{\"url\":");
+    /* The next page's says where that begins: it stays right while messages
+     * arrive, and costs the same however far back it is. */
+    put_url(&w, paging->page + 1, page->oldest);
+    PUT(&w, ",\"label\":\"Next &raquo;\",\"active\":false}]"
+            ",\"next_page_url\":");
+    put_url(&w, paging->page + 1, page->oldest);
+    PUT(&w, ",\"path\":");
+    put(&w, path, w.path_len + 2);
+    PUT(&w, ",\"per_page\":");
+    put_number(&w, paging->per_page);
+    PUT(&w, ",\"prev_page_url\":");
+    put_url(&w, paging->page - 1, 0);
+    PUT(&w, ",\"to\":");
+    if (page->n > 0) {
+        put_number(&w, first_row + page->n - 1);
+    }
+    else {
+        PUT(&w, "null");
+    }
+    PUT(&w, ",\"total\":");
+    put_number(&w, page->total);
+    PUT(&w, "}");
+    *w.to = '\0';
+    return json;
 }

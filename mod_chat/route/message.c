@@ -328,22 +328,23 @@ int chat_message_send(chat_request_t *q)
 /* --- history -----------------------------------------------------------------
  */
 
-/* Messages as a JSON list: n rows from row `first` on, or these backwards. */
-static const char *list_of(const chat_request_t *q, const chat_db_result_t *res,
-                           int first, int n, int backwards)
+/* Room for n messages. */
+static chat_message_t *new_list(int n, apr_pool_t *p)
 {
-    chat_message_t *list = apr_palloc(q->r->pool,
-                                      ((apr_size_t)n + 1) * sizeof(*list));
+    return apr_palloc(p, ((apr_size_t)n + 1) * sizeof(chat_message_t));
+}
+
+/* Messages as a JSON list. */
+static const char *list_json(const chat_message_t *list, int n, apr_pool_t *p)
+{
     apr_size_t size = sizeof("[]");
     char *json, *to;
     int i;
 
     for (i = 0; i < n; i++) {
-        list[i] = message_of(res, first + (backwards ? n - 1 - i : i), 0,
-                             q->conversation->id_json);
         size += chat_shape_size(&list[i]) + 1;
     }
-    json = to = apr_palloc(q->r->pool, size);
+    json = to = apr_palloc(p, size);
     *to++ = '[';
     for (i = 0; i < n; i++) {
         if (i > 0) {
@@ -353,6 +354,20 @@ static const char *list_of(const chat_request_t *q, const chat_db_result_t *res,
     }
     memcpy(to, "]", 2);
     return json;
+}
+
+/* The first n rows as a JSON list, or these backwards. */
+static const char *list_of(const chat_request_t *q, const chat_db_result_t *res,
+                           int n, int backwards)
+{
+    chat_message_t *list = new_list(n, q->r->pool);
+    int i;
+
+    for (i = 0; i < n; i++) {
+        list[i] = message_of(res, backwards ? n - 1 - i : i, 0,
+                             q->conversation->id_json);
+    }
+    return list_json(list, n, q->r->pool);
 }
 
 const char *chat_message_url(const chat_request_t *q, const char *suffix)
@@ -395,7 +410,7 @@ static apr_status_t page_below(const char **json, apr_int64_t *newest,
     if (newest != NULL) {
         *newest = chat_db_get_int(res, 0, COL_ID, 0);
     }
-    *json = page_json(q, paging, list_of(q, res, 0, n, 0), n,
+    *json = page_json(q, paging, list_of(q, res, n, 0), n,
                       chat_db_get_int(res, n - 1, COL_ID, 0), path);
     return APR_SUCCESS;
 }
@@ -425,7 +440,7 @@ apr_status_t chat_message_page(const char **json, apr_int64_t *newest,
             return rv;
         }
         page.n = chat_db_rows(res);
-        page.data = list_of(q, res, 0, page.n, 0);
+        page.data = list_of(q, res, page.n, 0);
         page.oldest = chat_db_get_int(res, page.n - 1, COL_ID, 0);
         if (newest != NULL) {
             *newest = chat_db_get_int(res, 0, COL_ID, 0);
@@ -472,10 +487,92 @@ static apr_status_t around(const char **json, const chat_request_t *q,
         q->r->pool,
         "{\"data\":%s,\"per_page\":%d,\"next_before\":%s,\"next_after\":%s,"
         "\"has_more\":%s}",
-        list_of(q, res, 0, n, !back), paging->per_page,
+        list_of(q, res, n, !back), paging->per_page,
         id_or_null(oldest, n > 0 && (more || !back)),
         id_or_null(newest, n > 0 && (more || back)), more ? "true" : "false");
     return APR_SUCCESS;
+}
+
+/* The columns of page_…: in the first row behind those that say who it is, and
+ * in the rows of messages. */
+enum {
+    PAGE_FROM = 0,
+    PAGE_NAME,
+    PAGE_CONTENT,
+    PAGE_ROLE,
+    PAGE_TYPE,
+    PAGE_CLIENT_ID,
+    PAGE_ID = 8,
+    PAGE_ME_JSON = CHAT_AUTH_COLUMNS,
+    PAGE_PATIENT,     /* id, name, role */
+    PAGE_DOCTOR = PAGE_PATIENT + 3,
+    PAGE_CREATED = PAGE_DOCTOR + 3,
+    PAGE_READ
+};
+
+/* Who has written. */
+typedef struct {
+    const char *id; /* NULL: there is none */
+    const char *json;
+    const char *name;
+    const char *role;
+} author_t;
+
+/* An id is a text in JSON when the caller's is. */
+static author_t author_of(const chat_request_t *q, const chat_db_result_t *res,
+                          const char *id, int row, int name, int role)
+{
+    const char *me = chat_db_get(res, 0, PAGE_ME_JSON);
+    author_t a = { id, NULL, chat_db_get(res, row, name),
+                   chat_db_get(res, row, role) };
+
+    a.json = id != NULL && me != NULL && *me != '"'
+                 ? id
+                 : chat_shape_text(id, q->r->pool);
+    return a;
+}
+
+/* What a page_… statement gives as a JSON list. The two of the conversation have
+ * their names in the first row, anybody else in each of their messages. */
+static const char *page_list(const chat_request_t *q,
+                             const chat_db_result_t *res)
+{
+    int n = chat_db_rows(res) - 1, i, k;
+    chat_message_t *list = new_list(n, q->r->pool);
+    author_t two[2], other;
+
+    for (k = 0; k < 2; k++) {
+        int col = k == 0 ? PAGE_PATIENT : PAGE_DOCTOR;
+
+        two[k] = author_of(q, res, chat_db_get(res, 0, col), 0, col + 1,
+                           col + 2);
+    }
+    for (i = 0; i < n; i++) {
+        const char *id = chat_db_get(res, i + 1, PAGE_FROM);
+        const author_t *a = &other;
+
+        for (k = 0; k < 2 && a == &other && id != NULL; k++) {
+            if (two[k].id != NULL && strcmp(two[k].id, id) == 0) {
+                a = &two[k];
+            }
+        }
+        if (a == &other) {
+            other = author_of(q, res, id, i + 1, PAGE_NAME, PAGE_ROLE);
+        }
+        list[i] = (chat_message_t){
+            .id = chat_db_get(res, i + 1, PAGE_ID),
+            .content = chat_db_get(res, i + 1, PAGE_CONTENT),
+            .type = chat_db_get(res, i + 1, PAGE_TYPE),
+            .client_id = chat_db_get(res, i + 1, PAGE_CLIENT_ID),
+            .user_id = a->json,
+            .conversation = q->conversation->id_json,
+            .created_at = chat_db_get(res, i + 1, PAGE_CREATED),
+            .read_at = chat_db_get(res, i + 1, PAGE_READ),
+            .name = a->name,
+            .role = a->role,
+        };
+    }
+    return list_json(list, n, q->r->pool);
 }
 
 /* The newest page, and pages below a message, in one statement. */
@@ -511,8 +608,8 @@ int chat_message_list_at_once(chat_request_t *q)
     }
     n = chat_db_rows(res) - 1; /* the first row says who it is */
     return chat_reply(q, HTTP_OK,
-                      page_json(q, &paging, list_of(q, res, 1, n, 0), n,
-                                n > 0 ? chat_db_get_int(res, n, COL_ID, 0) : 0,
+                      page_json(q, &paging, page_list(q, res), n,
+                                n > 0 ? chat_db_get_int(res, n, PAGE_ID, 0) : 0,
                                 chat_message_url(q, "/messages")));
 }
 

@@ -398,20 +398,22 @@ FROM me
 LEFT JOIN drawn ON drawn.k = me.k
 LEFT JOIN sent ON sent.id = drawn.id
 
--- $6 below this message id, $7 limit.  The first row says who; those that follow
--- are the messages, newest first, with the columns of message_page
+-- $6 below this message id, $7 limit.  The first row says who, and who the two of
+-- the conversation are, whose names need not be looked up for each message then;
+-- the caller's id as JSON shows how ids of people are written. Those that follow are
+-- the messages, newest first, in the columns they share a type with
 -- :name page_bearer pgsql
 WITH me AS MATERIALIZED (
-    SELECT u.id, u.name, u.role, to_json(u.id) AS id_json,
-           t.token AS digest, NULL AS csrf,
+    SELECT u.id, u.name, u.role, t.token AS digest, NULL AS csrf,
            floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
                                     - t.last_used_at))::bigint AS idle,
-           c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
+           c.id AS talk, c.message_count,
            (u.id IN (c.patient_id, c.doctor_id)
             OR EXISTS (SELECT 1 FROM chat_members m
                        WHERE m.conversation_id = c.id AND m.user_id = u.id
                          AND m.role NOT IN ('patient', 'doctor')))::int
-               AS member
+               AS member,
+           c.patient_id, c.doctor_id
     FROM personal_access_tokens t
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
@@ -420,59 +422,69 @@ WITH me AS MATERIALIZED (
       AND ($3::bigint = 0 OR t.id = $3)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 )
-SELECT me.id::text, me.name::text, NULL, me.role::text, NULL, NULL,
-       me.digest::text, me.csrf::text, me.idle::text, me.talk::text,
-       me.talk_json::text, me.message_count::text, me.member::text
+SELECT me.id, me.name, NULL, me.role, NULL, NULL, me.digest, me.csrf, me.idle,
+       me.talk, to_json(me.talk), me.message_count, me.member,
+       to_json(me.id), p.id, p.name, p.role, d.id, d.name, d.role, NULL, NULL
 FROM me
+LEFT JOIN chat_users p ON p.id = me.patient_id
+LEFT JOIN chat_users d ON d.id = me.doctor_id
 UNION ALL
-SELECT page.*, NULL, NULL, NULL, NULL
+SELECT m.from_user_id, u.name, m.body, u.role, m.type, m.client_id, NULL, NULL,
+       m.id, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, m.created_at, m.read_at
 FROM me
 CROSS JOIN LATERAL (
-    SELECT m.id::text, m.body, m.type::text, m.client_id,
-           to_json(m.from_user_id)::text, u.name::text, u.role::text,
-           m.created_at::text, m.read_at::text
-    FROM messages m
-    JOIN chat_users u ON u.id = m.from_user_id
-    WHERE m.request_id = me.talk AND m.id < $6::bigint AND m.deleted_at IS NULL
+    SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
+           x.read_at
+    FROM messages x
+    WHERE x.request_id = me.talk AND x.id < $6::bigint AND x.deleted_at IS NULL
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
-    ORDER BY m.id DESC
-    LIMIT $7) AS page
+    ORDER BY x.id DESC
+    LIMIT $7) AS m
+LEFT JOIN chat_users u
+    ON u.id = CASE WHEN m.from_user_id IN (me.patient_id, me.doctor_id)
+                   THEN NULL ELSE m.from_user_id END
 
 -- :name page_session pgsql
 WITH me AS MATERIALIZED (
-    SELECT u.id, u.name, u.role, to_json(u.id) AS id_json,
-           s.token_hash AS digest, s.csrf_token AS csrf,
+    SELECT u.id, u.name, u.role, s.token_hash AS digest, s.csrf_token AS csrf,
            floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
                                     - s.last_seen_at))::bigint AS idle,
-           c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
+           c.id AS talk, c.message_count,
            (u.id IN (c.patient_id, c.doctor_id)
             OR EXISTS (SELECT 1 FROM chat_members m
                        WHERE m.conversation_id = c.id AND m.user_id = u.id
                          AND m.role NOT IN ('patient', 'doctor')))::int
-               AS member
+               AS member,
+           c.patient_id, c.doctor_id
     FROM chat_sessions s
     JOIN chat_users u ON u.id = s.user_id
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
     WHERE s.token_hash = $1 AND u.active AND $3::bigint = 0
       AND s.expires_at > now() AT TIME ZONE 'UTC'
 )
-SELECT me.id::text, me.name::text, NULL, me.role::text, NULL, NULL,
-       me.digest::text, me.csrf::text, me.idle::text, me.talk::text,
-       me.talk_json::text, me.message_count::text, me.member::text
+SELECT me.id, me.name, NULL, me.role, NULL, NULL, me.digest, me.csrf, me.idle,
+       me.talk, to_json(me.talk), me.message_count, me.member,
+       to_json(me.id), p.id, p.name, p.role, d.id, d.name, d.role, NULL, NULL
 FROM me
+LEFT JOIN chat_users p ON p.id = me.patient_id
+LEFT JOIN chat_users d ON d.id = me.doctor_id
 UNION ALL
-SELECT page.*, NULL, NULL, NULL, NULL
+SELECT m.from_user_id, u.name, m.body, u.role, m.type, m.client_id, NULL, NULL,
+       m.id, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, m.created_at, m.read_at
 FROM me
 CROSS JOIN LATERAL (
-    SELECT m.id::text, m.body, m.type::text, m.client_id,
-           to_json(m.from_user_id)::text, u.name::text, u.role::text,
-           m.created_at::text, m.read_at::text
-    FROM messages m
-    JOIN chat_users u ON u.id = m.from_user_id
-    WHERE m.request_id = me.talk AND m.id < $6::bigint AND m.deleted_at IS NULL
+    SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
+           x.read_at
+    FROM messages x
+    WHERE x.request_id = me.talk AND x.id < $6::bigint AND x.deleted_at IS NULL
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
-    ORDER BY m.id DESC
-    LIMIT $7) AS page
+    ORDER BY x.id DESC
+    LIMIT $7) AS m
+LEFT JOIN chat_users u
+    ON u.id = CASE WHEN m.from_user_id IN (me.patient_id, me.doctor_id)
+                   THEN NULL ELSE m.from_user_id END
 
 -- --- catching up (sync.c) ------------------------------------------------------------
 

@@ -284,6 +284,33 @@ static void the_next_page_begins_below_this_ones_last_message(void **state)
     assert_string_equal(parse(&paging, "page=3&below=x"), "below");
 }
 
+/* Every number as long as it can be; the sanitizers watch the memory. */
+static void the_longest_paginator_fits(void **state)
+{
+    char *path = apr_palloc(pool, 3001);
+    chat_page_t page = { "[]", 50, APR_INT64_MAX - 99, APR_INT64_MAX, path };
+    static const apr_int64_t numbers[] = { 1, 7, 8, 1000000, 999999999999 };
+    chat_paging_t paging;
+    unsigned i;
+
+    (void)state;
+    memset(path, '"', 3000); /* each is two characters in JSON */
+    path[3000] = '\0';
+    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        const char *json, *why;
+
+        assert_null(parse(&paging, "per_page=50"));
+        paging.page = numbers[i];
+        json = chat_paging_json(&paging, &page, pool);
+        assert_non_null(chat_json_parse_pool(json, strlen(json), &why, pool));
+    }
+    assert_null(parse(&paging, "page=1"));
+    page.total = -3; /* a counter that is wrong */
+    page.n = 0;
+    assert_non_null(strstr(chat_paging_json(&paging, &page, pool),
+                           "\"total\":0}"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +326,7 @@ int main(void)
         cmocka_unit_test(the_largest_page_number_does_not_overflow),
         cmocka_unit_test(many_pages_are_shown_as_a_window),
         cmocka_unit_test(the_next_page_begins_below_this_ones_last_message),
+        cmocka_unit_test(the_longest_paginator_fits),
     };
 
     return cmocka_run_group_tests(tests, open_pool, close_pool);
