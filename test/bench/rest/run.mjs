@@ -81,7 +81,7 @@ async function makeSite(dir, more) {
 /** The database of our side: the application's, adapted; or the stand-alone schema. */
 function makeOurs(cluster, seed) {
   const adapt = process.env.ADAPT || path.join(root, 'sql/laravel.pgsql.sql');
-  const schema = process.env.SCHEMA || 'standalone';
+  const schema = process.env.SCHEMA || 'laravel';
   if (schema === 'laravel') {
     cluster.copy(seed, 'chat_ours', (db) => {
       cluster.file(db, 'index.peer.sql');
