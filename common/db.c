@@ -600,9 +600,10 @@ apr_status_t chat_db_alone(chat_db_result_t **res, chat_db_t *db, int i,
     return rv;
 }
 
-apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
-                           const char *label, const chat_db_value_t *args,
-                           int n, apr_pool_t *p)
+/* @param shared  together with those of others, where that is possible */
+static apr_status_t query(chat_db_result_t **res, chat_db_t *db,
+                          const char *label, const chat_db_value_t *args, int n,
+                          int shared, apr_pool_t *p)
 {
     int i = statement_find(label, db->engine);
 
@@ -616,10 +617,24 @@ apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
     if (db->engine == CHAT_DB_SQLITE && statement_writes(i, db->engine)) {
         return chat_db_grouped(res, db, i, args, n, db->conf.busy, p);
     }
-    if (db->twin != NULL && db->twin[i] >= 0) {
+    if (shared && db->twin != NULL && db->twin[i] >= 0) {
         return chat_db_together(res, db, i, args, n, p);
     }
     return chat_db_alone(res, db, i, args, n, p);
+}
+
+apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
+                           const char *label, const chat_db_value_t *args,
+                           int n, apr_pool_t *p)
+{
+    return query(res, db, label, args, n, 1, p);
+}
+
+apr_status_t chat_db_query_alone(chat_db_result_t **res, chat_db_t *db,
+                                 const char *label, const chat_db_value_t *args,
+                                 int n, apr_pool_t *p)
+{
+    return query(res, db, label, args, n, 0, p);
 }
 
 apr_status_t chat_db_try(chat_db_t *db, const char *label,

@@ -120,6 +120,12 @@ apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
                            const char *label, const chat_db_value_t *args,
                            int n, apr_pool_t *p);
 
+/** The same on behalf of somebody not known yet: on PostgreSQL never in one
+ * statement with others (send_bearer_many), so its values can spoil nobody's. */
+apr_status_t chat_db_query_alone(chat_db_result_t **res, chat_db_t *db,
+                                 const char *label, const chat_db_value_t *args,
+                                 int n, apr_pool_t *p);
+
 /**
  * Run a statement that writes, if that is possible at once: for what may as well
  * be done later. Other writers are not waited for; a row that is locked the

@@ -12,6 +12,7 @@
 #include "csrf.h"
 #include "known.h"
 #include "secret.h"
+#include "touch.h"
 
 APLOG_USE_MODULE(chat);
 
@@ -97,30 +98,6 @@ static const chat_conversation_t *conversation_of(const chat_request_t *q,
     return conv;
 }
 
-/* Note that a session or token is in use. Not worth failing a request for, nor
- * waiting: while others write, the next request is as good. */
-static void touch(const chat_request_t *q, const chat_db_result_t *res,
-                  chat_via_t via)
-{
-    chat_db_value_t digest = chat_db_text(chat_db_get(res, 0, COL_DIGEST));
-    apr_status_t rv = APR_SUCCESS;
-
-    if (chat_db_get_int(res, 0, COL_IDLE, TOUCH_SECONDS) < TOUCH_SECONDS) {
-        return;
-    }
-    if (via == CHAT_VIA_SESSION) {
-        rv = chat_db_try(q->conf->db, "session_touch", &digest, 1, q->r->pool);
-    }
-    else if (via == CHAT_VIA_BEARER) {
-        rv = chat_db_try(q->conf->db, "token_touch", &digest, 1, q->r->pool);
-    }
-    if (rv != APR_SUCCESS && rv != CHAT_DB_EBUSY) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, q->r,
-                      "noting the last use of a log-in: %s",
-                      chat_db_strerror(rv));
-    }
-}
-
 /* The statement of each way; the third value only who_bearer takes.
  * @param id  of a conversation, "" for none */
 static apr_status_t ask(chat_db_result_t **res, const chat_request_t *q,
@@ -145,10 +122,12 @@ static apr_status_t ask(chat_db_result_t **res, const chat_request_t *q,
     return APR_EGENERAL;
 }
 
-/* The tokens this child has seen; any thread. */
+/* What this child remembers; any thread. */
 struct chat_memory_t {
     pthread_mutex_t lock;
-    chat_known_t known;
+    chat_known_t known;    /* tokens it has seen */
+    chat_touch_t tokens;   /* whose use has to be noted */
+    chat_touch_t sessions; /* likewise */
 };
 
 static apr_status_t memory_free(void *memory)
@@ -177,6 +156,46 @@ static void remember(const chat_request_t *q, const chat_shown_t *shown)
         pthread_mutex_lock(&memory->lock);
         chat_known_note(&memory->known, shown->shown, q->user->id);
         pthread_mutex_unlock(&memory->lock);
+    }
+}
+
+/* Note those whose turn it is. Not worth failing a request for, nor waiting:
+ * while others write, the next request is as good. */
+static void note(const chat_request_t *q, const char *digests, chat_via_t via)
+{
+    chat_db_value_t arg = chat_db_text(digests);
+    apr_status_t rv;
+
+    rv = via == CHAT_VIA_SESSION
+             ? chat_db_try(q->conf->db, "session_touch", &arg, 1, q->r->pool)
+             : chat_db_try(q->conf->db, "token_touch", &arg, 1, q->r->pool);
+    if (rv != APR_SUCCESS && rv != CHAT_DB_EBUSY) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, q->r,
+                      "noting the last use of log-ins: %s",
+                      chat_db_strerror(rv));
+    }
+}
+
+/* Note that a session or token is in use. */
+static void touch(const chat_request_t *q, const chat_db_result_t *res,
+                  chat_via_t via)
+{
+    struct chat_memory_t *memory = q->conf->memory;
+    chat_touch_t *list = via == CHAT_VIA_SESSION ? &memory->sessions
+                                                 : &memory->tokens;
+    const char *due;
+
+    if (via == CHAT_VIA_APACHE) {
+        return;
+    }
+    pthread_mutex_lock(&memory->lock);
+    if (chat_db_get_int(res, 0, COL_IDLE, TOUCH_SECONDS) >= TOUCH_SECONDS) {
+        chat_touch_add(list, chat_db_get(res, 0, COL_DIGEST));
+    }
+    due = chat_touch_take(list, apr_time_now(), q->r->pool);
+    pthread_mutex_unlock(&memory->lock);
+    if (due != NULL) {
+        note(q, due, via);
     }
 }
 

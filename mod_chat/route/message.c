@@ -232,9 +232,9 @@ static int at_once_theirs(chat_request_t *q, const chat_shown_t *shown,
 }
 
 /* The same for those who show a token, in one statement, where the engine has
- * one. Only for tokens that this child has seen to be good: whose they are has
- * to be known to count their messages, and strangers are neither listened to
- * nor let into what many share. */
+ * one. A token that this child has not seen to be good goes alone, because a
+ * stranger's values could spoil what many share; and its message is counted
+ * behind the fact, so a token may be one ahead of the limit once. */
 int chat_message_send_at_once(chat_request_t *q)
 {
     enum {
@@ -257,20 +257,26 @@ int chat_message_send_at_once(chat_request_t *q)
         return DECLINED;
     }
     account = chat_auth_known(q, &shown);
-    if (account == NULL || !chat_body_take(q) ||
-        draft_read(&draft, q, &why) != NULL ||
-        chat_limiter_take(q->conf, CHAT_LIMIT_SEND, account, q->r->pool) > 0) {
+    if (!chat_body_take(q) || draft_read(&draft, q, &why) != NULL ||
+        (account != NULL && chat_limiter_take(q->conf, CHAT_LIMIT_SEND, account,
+                                              q->r->pool) > 0)) {
         return DECLINED;
     }
     at_once_values(args, q, &shown);
     args[5] = chat_db_text(draft.content);
     args[6] = chat_db_text(draft.type);
     args[7] = chat_db_text(draft.client_id);
-    rv = chat_db_query(&res, q->conf->db, "send_bearer", args, 8, q->r->pool);
+    rv = account != NULL ? chat_db_query(&res, q->conf->db, "send_bearer", args,
+                                         8, q->r->pool)
+                         : chat_db_query_alone(&res, q->conf->db, "send_bearer",
+                                               args, 8, q->r->pool);
     if (!at_once_theirs(q, &shown, res, rv)) {
         return rv == APR_SUCCESS || rv == CHAT_DB_EINPUT
                    ? DECLINED
                    : chat_reply_failed(q, rv, "storing a message");
+    }
+    if (account == NULL) {
+        chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id, q->r->pool);
     }
     m = (chat_message_t){ .id = chat_db_get(res, 0, SENT_ID),
                           .content = draft.content,

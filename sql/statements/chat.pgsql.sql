@@ -72,16 +72,20 @@ SELECT c.id, to_json(c.id), c.message_count,
 FROM chat_conversations c
 WHERE c.id = $2
 
--- Whoever holds the row is noting the same, or more.
+-- Whoever holds a row is noting the same, or more.
 -- :name session_touch pgsql
 UPDATE chat_sessions SET last_seen_at = now() AT TIME ZONE 'UTC'
-WHERE token_hash = (SELECT token_hash FROM chat_sessions WHERE token_hash = $1
-                    FOR NO KEY UPDATE SKIP LOCKED)
+WHERE token_hash IN (SELECT s.token_hash
+                     FROM json_array_elements_text($1::json) AS d (digest)
+                     JOIN chat_sessions s ON s.token_hash = d.digest
+                     FOR NO KEY UPDATE OF s SKIP LOCKED)
 
 -- :name token_touch pgsql
 UPDATE personal_access_tokens SET last_used_at = now() AT TIME ZONE 'UTC'
-WHERE token = (SELECT token FROM personal_access_tokens WHERE token = $1
-               FOR NO KEY UPDATE SKIP LOCKED)
+WHERE token IN (SELECT t.token
+                FROM json_array_elements_text($1::json) AS d (digest)
+                JOIN personal_access_tokens t ON t.token = d.digest
+                FOR NO KEY UPDATE OF t SKIP LOCKED)
 
 -- --- logging in and out (login.c) ------------------------------------------------
 

@@ -78,15 +78,15 @@ SELECT c.id, json_quote(c.id), c.message_count,
 FROM chat_conversations c
 WHERE c.id = $2
 
--- At most once a minute for each.  $1 digest
+-- At most once a minute for each.  $1 digests as a JSON list
 -- :name session_touch sqlite
 UPDATE chat_sessions SET last_seen_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
-WHERE token_hash = $1
+WHERE token_hash IN (SELECT value FROM json_each($1))
 
 -- :name token_touch sqlite
 UPDATE personal_access_tokens
 SET last_used_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
-WHERE token = $1
+WHERE token IN (SELECT value FROM json_each($1))
 
 -- --- logging in and out (login.c) ------------------------------------------------
 
