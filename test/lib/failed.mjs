@@ -32,7 +32,7 @@ function words(error, file) {
     return [brief(cause)];
   }
   const lines = written(String(cause.message || cause.stack || 'it does not say why'));
-  if (cause.code === 'ERR_ASSERTION' && lines.length === 1) { // node 18: a message of one's own is all
+  if (cause.code === 'ERR_ASSERTION' && 'actual' in cause && cause.operator !== 'fail' && lines.length === 1) { // node 18: a message of one's own is all
     lines.push(`is ${brief(cause.actual)}, wanted ${brief(cause.expected)}`);
   }
   const at = file !== HOOKS && written(String(cause.stack || '')).find((line) => /^\s+at /.test(line) && line.includes(file));
