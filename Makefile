@@ -166,8 +166,11 @@ SITE ?= $(wildcard test/site/*.test.mjs)
 WEB ?= $(wildcard test/web/*.test.mjs)
 # Not abspath, which would cut a path at its blanks.
 B_PATH = $(if $(filter /%,$(B)),$(B),$(CURDIR)/$(B))
-NODE_TEST = CHAT_BUILD="$(B_PATH)" CHAT_SANITIZE=$(SANITIZE) CHAT_ENGINE=$(ENGINE) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) \
-    CHAT_CHROMIUM=$(CHROMIUM) $(NODE) --test
+NODE_RUN = CHAT_BUILD="$(B_PATH)" CHAT_SANITIZE=$(SANITIZE) CHAT_ENGINE=$(ENGINE) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) \
+    CHAT_CHROMIUM=$(CHROMIUM) $(NODE)
+# The second reporter says at the end what failed. make sets MAKE_TERMOUT on a terminal.
+NODE_TEST = $(NODE_RUN) --test --test-reporter=$(if $(MAKE_TERMOUT),spec,tap) --test-reporter-destination=stdout \
+    --test-reporter=./test/lib/failed.mjs --test-reporter-destination=stderr
 site: all $(B)/bench/wsload
 	$(NODE_TEST) $(SITE)
 
@@ -208,17 +211,17 @@ tsan: all
 # Everything at once, for so long.
 SOAK_SECONDS ?= 600
 soak: all
-	SOAK_SECONDS=$(SOAK_SECONDS) $(subst --test,,$(NODE_TEST)) test/soak/soak.mjs
+	SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/soak.mjs
 
 # Everybody dies now and then.
 KILL_ROUNDS ?= 50
 kill: all
-	KILL_ROUNDS=$(KILL_ROUNDS)$(if $(KILL_SEED), KILL_SEED=$(KILL_SEED)) $(subst --test,,$(NODE_TEST)) test/kill/kill.mjs
+	KILL_ROUNDS=$(KILL_ROUNDS)$(if $(KILL_SEED), KILL_SEED=$(KILL_SEED)) $(NODE_RUN) test/kill/kill.mjs
 
 # Figures. bench-ws holds chat-push against the floor (test/bench/ws/README.md),
 # bench-rest the chat's URLs and its event log against PHP (test/bench/rest/README.md).
 bench: all
-	$(subst --test,,$(NODE_TEST)) test/bench/latency.mjs
+	$(NODE_RUN) test/bench/latency.mjs
 	@$(MAKE) --no-print-directory bench-rest
 	@$(MAKE) --no-print-directory bench-ws
 
@@ -231,11 +234,11 @@ $(B)/bench/wsload $(B)/bench/wsfloor:
 
 # As many sockets as the limit of open files allows, in one process.
 bench-sockets: $(B)/chat-push $(B)/bench/wsload
-	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(subst --test,,$(NODE_TEST)) test/bench/ws/sockets.mjs
+	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(NODE_RUN) test/bench/ws/sockets.mjs
 
 BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-ws: $(B)/chat-push $(B)/bench/wsload $(B)/bench/wsfloor
-	$(BENCH_SET) $(subst --test,,$(NODE_TEST)) test/bench/ws/run.mjs
+	$(BENCH_SET) $(NODE_RUN) test/bench/ws/run.mjs
 
 $(B)/bench/sink: $(B)/test/bench/rest/sink.o
 $(B)/bench/writers: $(B)/test/bench/rest/writers.o
@@ -245,7 +248,7 @@ $(B)/bench/sink $(B)/bench/writers:
 
 REST_SET = $(foreach v,PARTS ROUNDS BENCH_SECONDS MESSAGES USERS CONVERSATIONS RATE QUIET TRIES SCHEMA BENCH_DIR RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-rest: all $(B)/bench/sink $(B)/bench/writers
-	$(REST_SET) $(subst --test,,$(NODE_TEST)) test/bench/rest/run.mjs
+	$(REST_SET) $(NODE_RUN) test/bench/rest/run.mjs
 
 # --- run, install ---------------------------------------------------------------
 run: all

@@ -183,7 +183,8 @@ const char *chat_db_strerror(apr_status_t rv);
 int chat_db_rows(const chat_db_result_t *res);
 int chat_db_cols(const chat_db_result_t *res);
 
-/** A field as text; NULL when it is SQL NULL. Lives as long as the result. */
+/** A field as text; NULL when it is SQL NULL. A NUL within (SQLite) is U+FFFD.
+ * Lives as long as the result. */
 const char *chat_db_get(const chat_db_result_t *res, int row, int col);
 
 /** A field as a number; `otherwise` when it is SQL NULL or no number. */

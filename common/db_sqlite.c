@@ -273,6 +273,31 @@ static apr_status_t values_bind(chat_db_conn_t *conn, sqlite3_stmt *stmt,
     return APR_SUCCESS;
 }
 
+/* A field's text, from p. What another program has stored may have a NUL in it,
+ * and behind that nothing of it would be seen. */
+static const char *field_copy(const char *text, int len, apr_pool_t *p)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    char *copy, *end;
+    int i;
+
+    if (memchr(text, '\0', (apr_size_t)len) == NULL) {
+        return apr_pstrmemdup(p, text, (apr_size_t)len);
+    }
+    copy = apr_palloc(p, (apr_size_t)len * (sizeof(replacement) - 1) + 1);
+    for (i = 0, end = copy; i < len; i++) {
+        if (text[i] != '\0') {
+            *end++ = text[i];
+        }
+        else {
+            memcpy(end, replacement, sizeof(replacement) - 1);
+            end += sizeof(replacement) - 1;
+        }
+    }
+    *end = '\0';
+    return copy;
+}
+
 static apr_status_t rows_read(chat_db_result_t *res, chat_db_conn_t *conn,
                               sqlite3_stmt *stmt, const char *what,
                               apr_pool_t *p)
@@ -291,14 +316,13 @@ static apr_status_t rows_read(chat_db_result_t *res, chat_db_conn_t *conn,
             return call_failed(conn, what);
         }
         for (col = 0; col < res->cols; col++) {
-            const void *text = sqlite3_column_text(stmt, col);
+            const char *text = (const char *)sqlite3_column_text(stmt, col);
             int len = sqlite3_column_bytes(stmt, col);
 
-            APR_ARRAY_PUSH(res->fields,
-                           const char *) = text != NULL
-                                               ? apr_pstrmemdup(p, text,
-                                                                (apr_size_t)len)
-                                               : NULL;
+            APR_ARRAY_PUSH(res->fields, const char *) = text != NULL
+                                                            ? field_copy(text,
+                                                                         len, p)
+                                                            : NULL;
         }
         res->rows++;
     }

@@ -8,7 +8,6 @@
  */
 #include "event.h"
 #include "json.h"
-#include "utf8.h"
 
 #include <string.h>
 #include <apr_strings.h>
@@ -105,7 +104,7 @@ char *chat_event_data(const char *payload, apr_int64_t id, const char *cursor,
     apr_size_t len;
     const char *comma;
 
-    payload = chat_utf8_repaired(payload, p);
+    payload = chat_json_repaired(payload, p);
     len = strlen(payload);
     if (len < 2 || payload[0] != '{' || payload[len - 1] != '}') {
         return NULL;

@@ -49,7 +49,7 @@ int chat_cursor_parse(chat_cursor_t *out, const char *text, apr_pool_t *p);
  * The data object of an event: `payload` (a JSON object as the trigger wrote
  * it) with "id" and "cursor" added as its last members. Always valid UTF-8: the
  * rows may be any program's, and one bad byte would end every WebSocket that
- * gets it.
+ * gets it. A NUL in a text is U+FFFD, as answers have it (db.h).
  * @return from p; NULL when payload is not an object by its first and last byte
  */
 char *chat_event_data(const char *payload, apr_int64_t id, const char *cursor,

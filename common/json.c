@@ -12,6 +12,8 @@
 #include <string.h>
 #include <apr_strings.h>
 
+#include "utf8.h"
+
 /* The deepest nesting outside of strings. Text that is not JSON may give any
  * number; the parser refuses it afterwards. */
 static int depth_of(const char *text, apr_size_t len)
@@ -198,6 +200,26 @@ char *chat_json_text(const json_t *value, apr_pool_t *p)
 
     free(dumped);
     return text;
+}
+
+const char *chat_json_repaired(const char *text, apr_pool_t *p)
+{
+    static const char nul[] = "\\u0000", replacement[] = "\\ufffd";
+    char *copy, *at;
+
+    text = chat_utf8_repaired(text, p);
+    if (strstr(text, nul) == NULL) {
+        return text;
+    }
+    copy = apr_pstrdup(p, text);
+    /* From one escape to the next: a backslash that is escaped begins none. */
+    for (at = strchr(copy, '\\'); at != NULL && at[1] != '\0';
+         at = strchr(at + 2, '\\')) {
+        if (strncmp(at, nul, sizeof(nul) - 1) == 0) {
+            memcpy(at, replacement, sizeof(replacement) - 1);
+        }
+    }
+    return copy;
 }
 
 /* --- string literals ---------------------------------------------------- */

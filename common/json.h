@@ -53,6 +53,15 @@ chat_json_result_t chat_json_int(const json_t *obj, const char *key,
 chat_json_result_t chat_json_id(const json_t *obj, const char *key,
                                 const char **out, apr_pool_t *p);
 
+/**
+ * JSON that was made of what other programs have written, made fit to be sent:
+ * what is no UTF-8 becomes U+FFFD (utf8.h), and so does a NUL in a string,
+ * which few languages can hold. Text that is not JSON stays as little JSON as
+ * it was.
+ * @return `text` itself when nothing is wrong with it, else from p
+ */
+const char *chat_json_repaired(const char *text, apr_pool_t *p);
+
 /** A value as compact JSON text (UTF-8, not ASCII-escaped), from p. */
 char *chat_json_text(const json_t *value, apr_pool_t *p);
 

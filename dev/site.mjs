@@ -326,22 +326,28 @@ ${this.o.extraConf}
     }
   }
 
+  /** The engine's own shell: program, arguments, options. */
+  shell() {
+    return [
+      ...(this.dbFile
+        ? ['sqlite3', ['-bail', '-cmd', '.timeout 5000', this.dbFile]]
+        : ['psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', this.db]]),
+      {
+        encoding: 'utf8',
+        env: { ...process.env, PGOPTIONS: '-c client_min_messages=warning' },
+        ...(this.dbFile && this.user && { uid: this.user.uid, gid: this.user.gid }),
+      },
+    ];
+  }
+
   /**
    * Run SQL with the engine's own shell, as any other program of the site could.
    * @return rows as lines, columns between `|`
    */
   sql(text) {
-    const [shell, args] = this.dbFile
-      ? ['sqlite3', ['-bail', '-cmd', '.timeout 5000', this.dbFile]]
-      : ['psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', this.db]];
+    const [shell, args, options] = this.shell();
     try {
-      return execFileSync(shell, args, {
-        input: text,
-        encoding: 'utf8',
-        stdio: ['pipe', 'pipe', 'pipe'],
-        env: { ...process.env, PGOPTIONS: '-c client_min_messages=warning' },
-        ...(this.dbFile && this.user && { uid: this.user.uid, gid: this.user.gid }),
-      });
+      return execFileSync(shell, args, { ...options, input: text, stdio: ['pipe', 'pipe', 'pipe'] });
     } catch (e) {
       if (!this.dbFile && e.status === 2) {
         throw new SiteError(`the database cannot be reached: ${e.stderr.trim()}`);

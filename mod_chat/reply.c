@@ -9,7 +9,6 @@
 #include "chat_module.h"
 #include "db.h"
 #include "json.h"
-#include "utf8.h"
 
 APLOG_USE_MODULE(chat);
 
@@ -37,7 +36,7 @@ int chat_reply(chat_request_t *q, int status, const char *json)
     size_t len;
 
     /* SQL made it of rows that other programs may have written. */
-    json = chat_utf8_repaired(json, r->pool);
+    json = chat_json_repaired(json, r->pool);
     len = strlen(json);
     common_headers(r);
     chat_reply_status(r, status);

@@ -4,7 +4,8 @@
  *
  * A message has one shape wherever it is shown. Events get it from the triggers
  * (sql/schema.*.sql), answers from here: making it in SQL took PostgreSQL ten
- * times as long as finding the rows. A test holds the two side by side.
+ * times as long as finding the rows. test/site/shape.test.mjs holds the two side
+ * by side.
  *
  * Pure: texts in, text out. What is not valid UTF-8 is passed on as it is.
  */

@@ -3,7 +3,8 @@
  * fuzz_json.c - whatever is accepted comes out again as what went in.
  *
  * Accepted text is written, parsed again and compared; string members are
- * quoted by our own writer and read back. A refusal has a sentence.
+ * quoted by our own writer and read back. A refusal has a sentence. What is
+ * JSON but for its NULs and broken characters is repaired to what is accepted.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -80,6 +81,27 @@ static void read_members(json_t *obj, apr_pool_t *p)
     }
 }
 
+static void repaired(const uint8_t *data, size_t size, apr_pool_t *p)
+{
+    const char *text = apr_pstrmemdup(p, (const char *)data, size);
+    const char *fit = chat_json_repaired(text, p);
+    json_t *value;
+
+    if (!chat_utf8_valid(fit, strlen(fit)) ||
+        strcmp(chat_json_repaired(fit, p), fit) != 0) {
+        abort();
+    }
+    value = json_loads(fit, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    if (value != NULL) {
+        json_decref(value);
+        value = json_loads(fit, JSON_DECODE_ANY, NULL);
+        if (value == NULL) {
+            abort();
+        }
+        json_decref(value);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     apr_pool_t *p = scratch();
@@ -93,6 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         same_again(value, chat_json_text(value, p), p);
         read_members(value, p);
     }
+    repaired(data, size, p);
     apr_pool_clear(p);
     return 0;
 }

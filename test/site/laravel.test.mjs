@@ -16,6 +16,7 @@ import { Client } from './lib/client.mjs';
 import { laravelTables } from './lib/laravel.mjs';
 import { startCluster } from './lib/postgres.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
+import { literal, names, oneShape } from './lib/shape.mjs';
 import { eventually, startSite } from './lib/site.mjs';
 
 const cluster = await startCluster();
@@ -245,6 +246,27 @@ for (const key of ['uuid', 'bigint']) {
     await eventually(() => heard.length === 2, 'MessageRead of ours');
     assert.deepEqual(sortedKeys(heard[1]), sortedKeys(heard[0]));
     pusher.disconnect();
+  });
+
+  test(`${key}: a message is the same object wherever it is shown`, async (t) => {
+    const rename = ([first, second]) => sql(db, `UPDATE users SET name = ${literal(first)} WHERE id = '${user(1)}';
+      UPDATE users SET name = ${literal(second)} WHERE id = '${user(2)}';`);
+    t.after(() => rename(['Person 1', 'Person 2']));
+    rename(names);
+    const foreign = await oneShape({
+      site,
+      writers: [phones[1]],
+      reader: phones[2],
+      readers: [phones[5]],
+      talk: talk(1),
+      channel: `private-user.${user(2)}`,
+      row: (body, created, read) => `INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, read_at, updated_at, created_at)
+        VALUES ('${user(1)}', '${user(2)}', '${talk(1)}', ${body}, 'text', ${read}, ${created}, ${created});`,
+      times: ["'2026-01-02 03:04:05'", "'2026-01-02 03:04:05.678'", "'2026-01-02T03:04:05Z'", "'infinity'", now, 'NULL'],
+      before: ["SET datestyle = 'SQL, DMY';"],
+    });
+    assert.ok(foreign.some((m) => m.created_at === '2026-01-02T03:04:06.000Z'), 'the column holds whole seconds');
+    assert.ok(foreign.every((m) => m.user.name === names[0] && m.user.id === user(1)));
   });
 
   test(`${key}: a plan's way from submitted to decided is told`, async () => {

@@ -15,6 +15,14 @@ import { eventually, sleep, startSite } from './lib/site.mjs';
 const cluster = await startCluster();
 const db = cluster.create();
 const site = await startSite({ db, extraConf: 'ChatSendRate off' });
+// Between two looks of its own this one's relay waits for an hour.
+const quiet = await startSite({
+  db: cluster.create(),
+  before(s) {
+    const [wake, state] = ['wake.sock', 'relay.state'].map((name) => s.path('run', name));
+    s.o.pushConf = { database: { url: s.db, wake, state, pollMs: 3600000 } };
+  },
+});
 const talks = site.people().conversations.filter((c) => c.doctor === 2).slice(0, 4);
 const doctor = await site.phone('doctor@example.com');
 const sessions = [];
@@ -243,6 +251,86 @@ test('a conversation that somebody holds keeps nobody else waiting', async () =>
   assert.equal((await stuck).status, 201);
 });
 
+// Notifications come with the answer to whatever the connection is asking: with the
+// last answer of a look, the next look came when its time was up.
+test('a commit that is told with the answer of a look is looked for at once', async (t) => {
+  const talk = quiet.people().conversations[0];
+  const phone = await quiet.phone('doctor@example.com');
+  const pusher = connect(quiet, phone);
+  const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');
+  const say = (body) => quiet.sql(row(talk, body));
+  say('before');
+  await eventually(() => seen.length === 1, 'the first, by NOTIFY');
+  // In the log's place a view that, while somebody holds it, gives nothing: to who
+  // reads events, not to who asks for its end.
+  quiet.sql(`ALTER TABLE chat_events RENAME TO chat_events_kept;
+    CREATE TABLE held (); INSERT INTO held DEFAULT VALUES;
+    CREATE FUNCTION held_back() RETURNS SETOF chat_events_kept LANGUAGE plpgsql AS $$ BEGIN
+      WHILE current_query() LIKE '%payload%' AND EXISTS (SELECT FROM held) LOOP PERFORM pg_sleep(0.01); END LOOP;
+      RETURN QUERY SELECT * FROM chat_events_kept;
+    END $$;
+    CREATE VIEW chat_events AS SELECT * FROM held_back();
+    CREATE FUNCTION passed_on() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO chat_events_kept (event, conversation_id, channels, payload)
+      VALUES (NEW.event, NEW.conversation_id, NEW.channels, NEW.payload);
+      RETURN NEW;
+    END $$;
+    CREATE TRIGGER passed_on INSTEAD OF INSERT ON chat_events FOR EACH ROW EXECUTE FUNCTION passed_on();`);
+  t.after(() => {
+    pusher.disconnect();
+    quiet.sql('DELETE FROM held;');
+  });
+  say('looked for');
+  await eventually(() => quiet.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%payload%';").trim() === '1', 'a look');
+  say('told with the answer');
+  assert.equal(seen.length, 1);
+  quiet.sql('DELETE FROM held;');
+  await eventually(() => seen.length === 3, 'both');
+  assert.deepEqual(seen.map((e) => e.message.content), ['before', 'looked for', 'told with the answer']);
+});
+
+// shape.c reads times as ISO has them.
+for (const style of ['German', 'SQL, DMY', 'Postgres, MDY']) {
+  test(`times are right where the database writes them as ${style}`, async () => {
+    const mine = quiet.people().conversations[0];
+    const own = style.startsWith('SQL') ? 'ROLE chat' : `DATABASE ${quiet.sql('SELECT current_database();').trim()}`;
+    quiet.sql(`ALTER ${own} SET datestyle = '${style}';`);
+    try {
+      assert.ok(quiet.sql('SHOW datestyle;').startsWith(style), 'it is what a new connection has');
+      await quiet.stop();
+      await quiet.start();
+      const phone = await quiet.phone('doctor@example.com');
+      const page = await quiet.browser('patient@example.com');
+      const start = (await phone.get('/chat/sync')).json.cursor;
+      quiet.sql(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, created_at)
+        VALUES (${mine.patient}, ${mine.doctor}, ${mine.id}, 'by psql', TIMESTAMP '2026-02-01 13:04:05.678');`);
+      const before = Date.now();
+      const sent = [];
+      for (const client of [phone, phone, page]) { // the first one of a token goes another way
+        const r = await client.post(`/chat/conversation/${mine.id}/message`, { content: 'by mod_chat' });
+        assert.equal(r.status, 201, r.text);
+        sent.push(r.json.message);
+      }
+      for (const m of sent) {
+        assert.match(m.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+        assert.ok(Math.abs(Date.parse(m.created_at) - before) < 3600e3, m.created_at);
+      }
+      const events = (await phone.get(`/chat/sync?since=${encodeURIComponent(start)}`)).json.events.map((e) => e.data.message);
+      assert.deepEqual(events.map((m) => m.created_at), ['2026-02-01T13:04:05.678Z', ...sent.map((m) => m.created_at)]);
+      for (const client of [phone, page]) {
+        const { json } = await client.get(`/chat/conversation/${mine.id}/messages?per_page=4`);
+        assert.deepEqual(json.data.reverse(), events);
+        const { conversations } = (await client.get('/chat')).json;
+        const shown = conversations.find((c) => c.id === mine.id);
+        assert.deepEqual(shown.last_message, events[3]);
+        assert.ok(Math.abs(Date.parse(shown.updated_at) - before) < 3600e3, shown.updated_at);
+      }
+    } finally {
+      quiet.sql(`ALTER ${own} RESET datestyle;`);
+    }
+  });
+}
+
 test('an id of the wrong kind is no conversation', async () => {
   for (const id of ['abc', '99999999999999999999', '0b6c1a6e-0000-4000-8000-000000000000', '1e3']) {
     assert.equal((await doctor.get(`/chat/conversation/${id}/messages`)).status, 404, id);
@@ -257,6 +345,7 @@ test('a server that restarts costs the requests in flight, and nothing that was 
   const answered = [];
   const statuses = new Set();
   let running = true;
+  await quiet.stop(); // it would only say that its database is away
   site.expectLog(/./); // the database is away: both programs say so
   const posting = (async () => {
     for (let i = 0; running; i++) {

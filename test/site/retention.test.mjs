@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { freePort } from '../../dev/site.mjs';
 import { cleanup } from './lib/cleanup.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
-import { eventually, startSite } from './lib/site.mjs';
+import { engine, eventually, startSite } from './lib/site.mjs';
 
 const site = await startSite({ extraConf: 'ChatSendRate off' });
 const conv = site.people().conversations[0];
@@ -146,6 +146,52 @@ test('what was written while chat-push was down longer than the window is relaye
   await settled();
   await sweptTo(last);
   assert.equal(seen.length, before + 5);
+});
+
+// sync asks where the log begins and then for its events: what was removed in between
+// was missing from an answer that called itself complete. Here the first question
+// takes its time once it has begun, so that most removals come in between.
+const dawdling = {
+  sqlite: [`PRAGMA legacy_alter_table = ON; ALTER TABLE chat_log RENAME TO chat_log_kept;
+    CREATE VIEW chat_log AS SELECT epoch FROM chat_log_kept
+    WHERE (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT count(*) FROM n) > 0;`,
+  'PRAGMA legacy_alter_table = ON; DROP VIEW chat_log; ALTER TABLE chat_log_kept RENAME TO chat_log;'],
+  pgsql: [`ALTER TABLE chat_log RENAME TO chat_log_kept;
+    CREATE FUNCTION dawdle(epoch text) RETURNS text LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.04); RETURN epoch; END';
+    CREATE VIEW chat_log AS SELECT dawdle(epoch) AS epoch, pruned_to FROM chat_log_kept;`,
+  'DROP VIEW chat_log; DROP FUNCTION dawdle; ALTER TABLE chat_log_kept RENAME TO chat_log;'],
+}[engine];
+
+test('while the log loses its beginning, sync is whole or says reset', async (t) => {
+  const ROWS = 12;
+  const start = (await doctor.get('/chat/sync')).json.cursor;
+  insert(ROWS, 'vanishing');
+  await settled();
+  const { events, status } = await sync(start);
+  assert.equal(status, 'complete');
+  assert.equal(events.length, ROWS);
+  site.sql(dawdling[0]);
+  t.after(() => site.sql(dawdling[1]));
+  let at = 1; // this event is about to go, or gone
+  const said = []; // by event: what sync has said from right before it
+  const syncing = Array.from({ length: 2 }, async () => {
+    while (at < ROWS) {
+      const wanted = at;
+      const answer = await sync(events[wanted - 1].data.cursor);
+      said[wanted] = answer.status;
+      if (answer.status !== 'reset') {
+        assert.deepEqual(answer.events.map((e) => e.id), events.slice(wanted).map((e) => e.id), answer.status);
+      }
+    }
+  });
+  const removing = (async () => {
+    for (; at < ROWS; at++) {
+      await eventually(() => said[at] === 'complete', 'a whole answer');
+      await site.sqlBeside(`DELETE FROM chat_events WHERE id <= ${events[at].id};`);
+      await eventually(() => said[at] === 'reset', 'a reset');
+    }
+  })();
+  await Promise.all([removing, ...syncing]);
 });
 
 test('two nodes clear one log side by side', async () => {

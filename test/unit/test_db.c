@@ -15,6 +15,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <fcntl.h>
+#include <libpq-fe.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -887,6 +888,56 @@ static void words_about_a_postgresql_target_hold_no_password(void **state)
     assert_null(strstr(why, "geheim"));
 }
 
+/* What a connection to `target` is opened with. */
+static void opens_with(world_t *w, const char *target, const char *keyword,
+                       const char *value)
+{
+    const char *params, *why = NULL;
+    PQconninfoOption *options, *o;
+
+    assert_int_equal(chat_db_pgsql.target(&params, target, &why, w->p),
+                     APR_SUCCESS);
+    options = PQconninfoParse(params, NULL);
+    assert_non_null(options);
+    for (o = options; strcmp(o->keyword, keyword) != 0; o++) {
+        assert_non_null(o->keyword);
+    }
+    assert_non_null(o->val);
+    assert_string_equal(o->val, value);
+    PQconninfoFree(options);
+}
+
+/* A server that vanished without a word held its connection for two hours. */
+static void a_server_that_vanishes_is_found_out_soon(void **state)
+{
+    static const char plain[] = "postgresql://chat@host/db";
+    static const char own[] =
+        "postgresql://chat@host/db?tcp_user_timeout=70000&keepalives_idle=60&"
+        "keepalives_interval=7&keepalives_count=9&connect_timeout=2&"
+        "keepalives=0&application_name=mine";
+    /* clang-format off */
+    static const struct {
+        const char *keyword;
+        const char *ours, *theirs;
+    } rows[] = {
+        { "connect_timeout",     "5",        "2" },
+        { "keepalives_idle",     "10",       "60" },
+        { "keepalives_interval", "5",        "7" },
+        { "keepalives_count",    "3",        "9" },
+        { "tcp_user_timeout",    "15000",    "70000" },
+        { "application_name",    "mod_chat", "mine" },
+    };
+    /* clang-format on */
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        opens_with(*state, plain, rows[i].keyword, rows[i].ours);
+        opens_with(*state, own, rows[i].keyword, rows[i].theirs);
+    }
+    opens_with(*state, own, "keepalives", "0");
+    opens_with(*state, own, "client_encoding", "UTF8");
+}
+
 /* Root may write everywhere, so an ordinary user tries. */
 static int as_nobody(world_t *w, int (*check)(world_t *w))
 {
@@ -957,11 +1008,21 @@ static void a_wal_file_in_a_read_only_directory_is_told(void **state)
     assert_int_equal(as_nobody(w, wal_cannot_be_made), 0);
 }
 
+static void has(chat_db_conn_t *conn, const char *pragma, const char *value)
+{
+    sqlite3_stmt *stmt;
+
+    assert_int_equal(sqlite3_prepare_v2(conn->native, pragma, -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(stmt, 0), value);
+    sqlite3_finalize(stmt);
+}
+
 static void connections_use_wal_and_check_foreign_keys(void **state)
 {
     world_t *w = *state;
     chat_db_conn_t *conn = acquired(w);
-    sqlite3_stmt *stmt;
     /* clang-format off */
     const struct {
         const char *pragma;
@@ -977,15 +1038,36 @@ static void connections_use_wal_and_check_foreign_keys(void **state)
     apr_size_t i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        assert_int_equal(
-            sqlite3_prepare_v2(conn->native, rows[i].pragma, -1, &stmt, NULL),
-            SQLITE_OK);
-        assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-        assert_string_equal((const char *)sqlite3_column_text(stmt, 0),
-                            rows[i].value);
-        sqlite3_finalize(stmt);
+        has(conn, rows[i].pragma, rows[i].value);
     }
     chat_db_release(conn);
+}
+
+/* What may as well be done later left its connection without patience, and who
+ * read on it next failed where it should have waited. */
+static void who_comes_after_one_that_would_not_wait_waits(void **state)
+{
+    world_t *w = *state;
+    chat_db_value_t ada[] = { chat_db_text("Ada") };
+    chat_db_value_t bob[] = { chat_db_text("Bob") };
+    sqlite3 *other = shell(w);
+    chat_db_conn_t *conn;
+
+    assert_int_equal(chat_db_try(w->db, "insert_plain", ada, 1, w->p),
+                     APR_SUCCESS);
+    conn = acquired(w);
+    has(conn, "PRAGMA busy_timeout", "400");
+    assert_int_equal(conn->opened, 1); /* it is the same one */
+    chat_db_release(conn);
+    says(other, "BEGIN IMMEDIATE");
+    assert_int_equal(chat_db_try(w->db, "insert_plain", bob, 1, w->p),
+                     CHAT_DB_EBUSY);
+    conn = acquired(w);
+    has(conn, "PRAGMA busy_timeout", "400");
+    assert_int_equal(conn->opened, 1);
+    chat_db_release(conn);
+    sqlite3_close(other);
+    assert_int_equal(people(w), 1);
 }
 
 static void the_data_version_moves_with_foreign_commits(void **state)
@@ -1053,9 +1135,11 @@ int main(void)
         WITH_WORLD(a_file_that_was_replaced_is_opened_anew),
         WITH_WORLD(a_target_of_unknown_form_is_refused),
         WITH_WORLD(words_about_a_postgresql_target_hold_no_password),
+        WITH_WORLD(a_server_that_vanishes_is_found_out_soon),
         WITH_WORLD(a_read_only_file_is_read_and_writing_is_told),
         WITH_WORLD(a_wal_file_in_a_read_only_directory_is_told),
         WITH_WORLD(connections_use_wal_and_check_foreign_keys),
+        WITH_WORLD(who_comes_after_one_that_would_not_wait_waits),
         WITH_WORLD(the_data_version_moves_with_foreign_commits),
         WITH_WORLD(a_changed_schema_needs_no_new_connection),
     };

@@ -117,6 +117,13 @@ static void data_is_utf8_whatever_the_row_holds(void **state)
                         "\"cursor\":\"c\"}");
 }
 
+static void a_nul_in_a_text_is_no_nul_in_data(void **state)
+{
+    (void)state;
+    assert_string_equal(chat_event_data("{\"a\":\"b\\u0000c\"}", 1, "c", pool),
+                        "{\"a\":\"b\\ufffdc\",\"id\":1,\"cursor\":\"c\"}");
+}
+
 static void a_message_carries_its_data_as_a_string(void **state)
 {
     apr_size_t len;
@@ -170,6 +177,7 @@ int main(void)
         cmocka_unit_test(id_and_cursor_are_the_last_members_of_data),
         cmocka_unit_test(a_payload_that_is_no_object_is_no_data),
         cmocka_unit_test(data_is_utf8_whatever_the_row_holds),
+        cmocka_unit_test(a_nul_in_a_text_is_no_nul_in_data),
         cmocka_unit_test(a_message_carries_its_data_as_a_string),
         cmocka_unit_test(data_survives_the_double_encoding),
     };

@@ -289,6 +289,24 @@ static void every_byte_of_ascii_survives_quoting(void **state)
     assert_memory_equal(json_string_value(back), s, sizeof(s));
 }
 
+/* A text with a NUL in it was a letter in one answer and all of it in another.
+ */
+static void what_others_wrote_is_repaired_alike(void **state)
+{
+    static const char fine[] = "{\"a\":\"\\\\u0000 \\u0001 \\n\"}";
+
+    (void)state;
+    assert_ptr_equal(chat_json_repaired("[1]", pool), "[1]");
+    assert_string_equal(chat_json_repaired(fine, pool), fine);
+    assert_string_equal(
+        chat_json_repaired("[\"a\\u0000b\\u0000\",\"\\\\\\u0000\"]", pool),
+        "[\"a\\ufffdb\\ufffd\",\"\\\\\\ufffd\"]");
+    assert_string_equal(chat_json_repaired("[\"\xe9\\u0000\"]", pool),
+                        "[\"\xef\xbf\xbd\\ufffd\"]");
+    assert_string_equal(chat_json_repaired("\\", pool), "\\");
+    assert_string_equal(chat_json_repaired("\\u0000\\", pool), "\\ufffd\\");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +326,7 @@ int main(void)
         cmocka_unit_test(a_literal_is_as_long_as_its_size_says),
         cmocka_unit_test(the_inside_of_a_literal_is_the_literal_without_quotes),
         cmocka_unit_test(every_byte_of_ascii_survives_quoting),
+        cmocka_unit_test(what_others_wrote_is_repaired_alike),
     };
 
     apr_initialize();

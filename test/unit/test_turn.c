@@ -194,6 +194,84 @@ static void a_queue_has_the_mode_of_its_file(void **state)
     w->turn = turn;
 }
 
+/* The queue's key, as anybody finds it who can see the file. */
+static key_t key_of(const world_t *w)
+{
+    struct semid_ds set;
+
+    assert_int_equal(semctl(w->turn.id, 0, IPC_STAT, &set), 0);
+    return set.sem_perm.__key;
+}
+
+/* Somebody with that user id makes the queue, open to all, and holds it. */
+static void made_by(uid_t uid, key_t key)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct sembuf take = { 0, 1, 0 };
+        int id;
+
+        if (geteuid() != uid && setuid(uid) != 0) {
+            _exit(1);
+        }
+        umask(0);
+        id = semget(key, 1, IPC_CREAT | IPC_EXCL | 0666);
+        _exit(id >= 0 && semop(id, &take, 1) == 0 ? 0 : 2);
+    }
+    ends_well(pid);
+}
+
+/* Whether who has that user id takes the turn of a queue that is held for ever,
+ * the file being owner's. */
+static int believes(world_t *w, uid_t uid, uid_t owner)
+{
+    int status;
+    pid_t pid = fork();
+
+    assert_true(geteuid() != 0 || chown(w->path, owner, (gid_t)-1) == 0);
+    if (pid == 0) {
+        chat_turn_t turn;
+
+        if (geteuid() != uid && setuid(uid) != 0) {
+            _exit(99);
+        }
+        chat_turn_find(&turn, w->path);
+        _exit(turn.id < 0                                 ? 0
+              : chat_turn_take(&turn, 1000) == APR_TIMEUP ? 1
+                                                          : 2);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* Whoever can see the file could make its queue first and never let go. An
+ * ordinary user has nobody to play the others: there it is our own that counts.
+ */
+static void a_queue_that_a_stranger_made_is_not_waited_in(void **state)
+{
+    world_t *w = *state;
+    uid_t self = geteuid();
+    uid_t stranger = self == 0 ? 65534 : self;
+    uid_t owner = self == 0 ? 65533 : self;
+    key_t key = key_of(w);
+
+    chmod(w->path, 0666);
+    semctl(w->turn.id, 0, IPC_RMID);
+    made_by(stranger, key);
+    assert_int_equal(believes(w, self, self), self != 0);
+    assert_int_equal(believes(w, owner, self), self != 0);
+    assert_int_equal(believes(w, self, stranger), 1); /* the owner's own */
+    assert_int_equal(believes(w, stranger, self), 1); /* their own */
+    w->turn.id = semget(key, 1, 0);
+    semctl(w->turn.id, 0, IPC_RMID);
+    made_by(self, key); /* root, where others can be played */
+    assert_int_equal(believes(w, owner, owner), 1);
+    assert_int_equal(believes(w, stranger, owner), 1);
+    w->turn.id = semget(key, 1, 0);
+}
+
 #define WITH_WORLD(t) cmocka_unit_test_setup_teardown(t, world_make, world_end)
 
 int main(void)
@@ -205,6 +283,7 @@ int main(void)
         WITH_WORLD(a_killed_process_gives_its_turn_back),
         WITH_WORLD(a_queue_that_was_removed_is_gone_without),
         WITH_WORLD(a_queue_has_the_mode_of_its_file),
+        WITH_WORLD(a_queue_that_a_stranger_made_is_not_waited_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 // through httpd or straight at chat-push, and the `pusher` server SDK.
 
 import { createRequire } from 'node:module';
+import { cleanup } from './cleanup.mjs';
 
 const require = createRequire(import.meta.url);
 export const Pusher = require('pusher-js');
@@ -32,8 +33,11 @@ export function pusherOptions(site, client, { direct = false } = {}) {
   };
 }
 
+/** A client; gone at the file's end, also when its test fails: it would connect for ever. */
 export function connect(site, client, options) {
-  return new Pusher(site.app.key, pusherOptions(site, client, options));
+  const pusher = new Pusher(site.app.key, pusherOptions(site, client, options));
+  cleanup(() => pusher.disconnect());
+  return pusher;
 }
 
 /** Subscribe and wait for the answer. */

@@ -5,6 +5,7 @@
 // read: a warning that the test did not announce with site.expectLog() fails it.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { Site, freePort, root, samplePeople, sleep, tmpName } from '../../../dev/site.mjs';
@@ -45,6 +46,15 @@ class TestSite extends Site {
     return this.dbFile
       ? `datetime('now', '${seconds} seconds')`
       : `(now() AT TIME ZONE 'UTC' + interval '${seconds} seconds')`;
+  }
+
+  /** Run SQL while this program goes on. */
+  async sqlBeside(text) {
+    const [shell, args, options] = this.shell();
+    const child = spawn(shell, args, { ...options, stdio: ['pipe', 'ignore', 'inherit'] });
+    child.stdin.end(text);
+    const code = await new Promise((done) => child.once('exit', done));
+    assert.equal(code, 0, `${shell}: ${text}`);
   }
 
   /** The last id that the event log has given. */
@@ -153,7 +163,7 @@ export async function startSite(options = {}) {
     } else {
       fs.rmSync(dir, { recursive: true, force: true });
     }
-    assert.deepEqual(bad, [], 'the logs hold lines that no test announced');
+    assert.ok(bad.length === 0, `the logs hold lines that no test announced\n${bad.join('\n')}`);
   });
   options.before?.(site);
   site.prepare();
