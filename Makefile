@@ -253,15 +253,20 @@ run: all
 
 MODULE_DIR = $(HTTPD_MODULES)
 install: all
-	install -d $(DESTDIR)$(MODULE_DIR) $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/mod_chat/conf $(DESTDIR)$(PREFIX)/share/mod_chat/sql
+	install -d $(DESTDIR)$(MODULE_DIR) $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/mod_chat/conf $(DESTDIR)$(PREFIX)/share/mod_chat/sql
 	install -m 644 $(B)/mod_chat.so $(DESTDIR)$(MODULE_DIR)/
 	install -m 755 $(B)/chat-push $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(B)/chatctl $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 ctl/chatctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 push/chat-push.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 conf/chat.conf conf/chat-push.json $(DESTDIR)$(PREFIX)/share/mod_chat/conf/
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d mod_chat)
 	sed 's|@PREFIX@|$(PREFIX)|' conf/chat-push.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
+	sed 's|@PREFIX@|$(PREFIX)|' conf/setup.sh >$(DESTDIR)$(PREFIX)/lib/mod_chat/setup
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
+	chmod 755 $(DESTDIR)$(PREFIX)/lib/mod_chat/setup
+	install -m 644 conf/chat-push.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/chat-push.conf
+	install -m 644 conf/chat-push.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/chat-push.conf
 	install -m 644 sql/*.sql $(DESTDIR)$(PREFIX)/share/mod_chat/sql/
 	$(Q)cp -R $(B)/htdocs $(DESTDIR)$(PREFIX)/share/mod_chat/
 	rm -f $(DESTDIR)$(PREFIX)/share/mod_chat/htdocs/.done
