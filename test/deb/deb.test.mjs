@@ -140,6 +140,13 @@ test('an upgrade keeps messages, settings and edited files, and migrates the dat
   assert.ok(say('after the upgrade') > Number(count));
 });
 
+test('a database that is not the package\'s is left to its owner, who is told', () => {
+  const kept = box.run(`cat ${conf}`);
+  box.run(`sed -i 's|sqlite:${db}|postgresql://chat@db.example/chat|' ${conf}`);
+  assert.match(box.run('dpkg-reconfigure chat-push 2>&1'), /names a database of your own.*\n +chatctl migrate --config/);
+  box.run(`cat >${conf} <<'END'\n${kept}END\nsystemctl restart chat-push`);
+});
+
 test('removed, Apache goes on without the chat; installed again, all is as before', () => {
   const kept = box.run(`md5sum ${conf} /etc/apache2/conf-available/chat.conf`);
   const last = say('before the removal');
