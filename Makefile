@@ -13,6 +13,8 @@
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
 #   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each)
 #   make install    DESTDIR= and --prefix are honoured
+#   make deb        Debian packages in build/deb; make deb-test installs, uses, upgrades
+#                   and purges them (as root)
 #
 # B is the build directory; SANITIZE a list for -fsanitize, so that
 # `make B=build/asan SANITIZE=address,undefined unit` stands beside the rest.
@@ -59,7 +61,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets soak kill install clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets soak kill install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -192,6 +194,11 @@ run-test: all
 drift: all
 	$(NODE_TEST) $(wildcard test/check/*.test.mjs)
 
+# Judges the packages with lintian, and installs, uses, upgrades and purges them on a
+# machine of its own made of namespaces; hence root, and not in check.
+deb-test:
+	$(NODE_TEST) $(wildcard test/deb/*.test.mjs)
+
 check: all
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory fuzz-replay
@@ -256,18 +263,40 @@ run: all
 
 MODULE_DIR = $(HTTPD_MODULES)
 install: all
-	install -d $(DESTDIR)$(MODULE_DIR) $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/mod_chat/conf $(DESTDIR)$(PREFIX)/share/mod_chat/sql
+	install -d $(DESTDIR)$(MODULE_DIR) $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/mod_chat/conf $(DESTDIR)$(PREFIX)/share/mod_chat/sql
 	install -m 644 $(B)/mod_chat.so $(DESTDIR)$(MODULE_DIR)/
 	install -m 755 $(B)/chat-push $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(B)/chatctl $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 ctl/chatctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 push/chat-push.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 conf/chat.conf conf/chat-push.json $(DESTDIR)$(PREFIX)/share/mod_chat/conf/
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d mod_chat)
 	sed 's|@PREFIX@|$(PREFIX)|' conf/chat-push.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
+	sed 's|@PREFIX@|$(PREFIX)|' conf/setup.sh >$(DESTDIR)$(PREFIX)/lib/mod_chat/setup
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
+	chmod 755 $(DESTDIR)$(PREFIX)/lib/mod_chat/setup
+	install -m 644 conf/chat-push.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/chat-push.conf
+	install -m 644 conf/chat-push.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/chat-push.conf
 	install -m 644 sql/*.sql $(DESTDIR)$(PREFIX)/share/mod_chat/sql/
 	$(Q)cp -R $(B)/htdocs $(DESTDIR)$(PREFIX)/share/mod_chat/
 	rm -f $(DESTDIR)$(PREFIX)/share/mod_chat/htdocs/.done
+
+# The Debian packages, in build/deb. Built from a copy, since dpkg puts what it makes
+# beside the tree, with Debian's own flags. What is compiled there stays, so that a
+# second one takes seconds. DEB_VERSION: another version than debian/changelog's.
+DEB_DIR = $(B_PATH)/deb
+DEB_TREE = $(DEB_DIR)/tree
+DEB_LIBS = pusher-js/dist/web lit-html
+deb:
+	@test -d node_modules/pusher-js || { echo "make: the npm packages are not installed: run npm ci --ignore-scripts" >&2; exit 1; }
+	@mkdir -p "$(DEB_TREE)"
+	$(Q)rm -f "$(DEB_DIR)"/*.deb "$(DEB_DIR)"/*.changes "$(DEB_DIR)"/*.buildinfo
+	$(Q)find "$(DEB_TREE)" -mindepth 1 -maxdepth 1 ! -name build ! -name config.mk -exec rm -rf {} +
+	$(Q)tar -cf - --exclude='./build*' --exclude='./$(B)' --exclude=./config.mk --exclude='./.git' --exclude=./node_modules . | tar -xf - -C "$(DEB_TREE)"
+	$(Q)tar -cf - $(addprefix node_modules/,$(DEB_LIBS)) | tar -xf - -C "$(DEB_TREE)"
+	$(if $(DEB_VERSION),$(Q)sed -i '1s/(.*)/($(DEB_VERSION))/' "$(DEB_TREE)/debian/changelog")
+	$(Q)cd "$(DEB_TREE)" && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL DEB_BUILD_OPTIONS="parallel=$$(nproc) $$DEB_BUILD_OPTIONS" dpkg-buildpackage -b -us -uc -nc >../build.log 2>&1 || { tail -n 40 ../build.log >&2; exit 1; }
+	@ls "$(DEB_DIR)"/*.deb
 
 clean:
 	rm -rf $(B)

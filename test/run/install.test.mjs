@@ -26,6 +26,10 @@ test('make install puts programs, pages, configuration and SQL under DESTDIR', (
   assert.ok(!fs.existsSync(path.join(share, 'htdocs/.done')));
   const unit = path.join(dir, prefix, 'lib/systemd/system/chat-push.service');
   assert.match(fs.readFileSync(unit, 'utf8'), new RegExp(`^ExecStart=${prefix}/sbin/chat-push --config `, 'm'));
+  for (const file of ['lib/sysusers.d/chat-push.conf', 'lib/tmpfiles.d/chat-push.conf', 'lib/mod_chat/setup', 'share/man/man8/chat-push.8']) {
+    const text = fs.readFileSync(path.join(dir, prefix, file), 'utf8');
+    assert.doesNotMatch(text, /@PREFIX@/, file);
+  }
   const analyze = spawnSync('systemd-analyze', ['--version']);
   if (analyze.status === 0) { // names and values, not whether user and program are here
     const judged = path.join(dir, 'chat-push.service');
