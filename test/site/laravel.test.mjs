@@ -222,6 +222,10 @@ for (const key of ['uuid', 'bigint']) {
     assert.equal(r.status, 201, r.text);
     assert.deepEqual([...newest().channels].sort(), [`private-conversation.${talk(1)}`,
       ...[1, 2, 5].map((n) => `private-user.${user(n)}`)].sort());
+    for (const query of ['?per_page=1', `?before=${r.json.message.id + 1}`]) {
+      const [message] = (await phones[1].get(url(1, `/messages${query}`))).json.data;
+      assert.deepEqual(message, r.json.message, 'a page knows who is none of the two');
+    }
   });
 
   test(`${key}: an insert that leaves out all it may is complete`, () => {
