@@ -379,6 +379,15 @@ push_conn_t *push_conn_adopt(push_conns_t *conns, int fd,
     return c;
 }
 
+/* httpd may not have closed its copy yet. Until then our close() would leave the
+ * socket open for the client and, with a slot that is free, in the epoll set. */
+static void given_leave(push_conn_t *c)
+{
+    push_loop_unwatch(c->all->loop, &c->watch);
+    shutdown(c->watch.fd, SHUT_RDWR);
+    free(given_of(c)->user);
+}
+
 const char *push_conn_user(const push_conn_t *c)
 {
     return c->given ? given_of(c)->user : NULL;
@@ -393,7 +402,7 @@ static void conn_free(push_conn_t *c)
         conn_tls_free(c);
     }
     if (c->given) {
-        free(given_of(c)->user);
+        given_leave(c);
     }
     conn_queue_free(c);
     conn_input_free(c->in);

@@ -347,6 +347,38 @@ static void loops_get_sockets_in_turn(void **state)
     close(link);
 }
 
+/* httpd closes its copy whenever its thread comes to it: until then ours must be
+ * out of the epoll set and the client's end told. */
+static void a_copy_that_is_still_open_does_no_harm(void **state)
+{
+    static unsigned char out[CHAT_HANDOFF_MAX];
+    apr_size_t len = message(out, "7", UPGRADE, "\x88\x80\0\0\0\0", 6);
+    int link = link_to(), pairs[50][2];
+    char buf[512];
+    int i;
+
+    (void)state;
+    for (i = 0; i < 50; i++) {
+        assert_int_equal(
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]), 0);
+        assert_true(send_with(link, out, len, &pairs[i][0], 1));
+    }
+    for (i = 0; i < 50; i++) {
+        while (hear(pairs[i][1], buf, sizeof(buf)) > 0) {
+        }
+        /* An event for a slot that is free, or somebody else's by now. */
+        close(pairs[i][1]);
+    }
+    for (i = 0; i < 50; i++) {
+        close(handed(link, "", UPGRADE, "", 0));
+    }
+    assert_int_equal(ask(link), CHAT_HANDOFF_YES);
+    for (i = 0; i < 50; i++) {
+        close(pairs[i][0]);
+    }
+    close(link);
+}
+
 /* Open descriptors of this process. */
 static int descriptors(void)
 {
@@ -516,6 +548,7 @@ int main(void)
         TEST(whatever_is_no_websocket_is_closed),
         TEST(early_bytes_come_first),
         TEST(loops_get_sockets_in_turn),
+        TEST(a_copy_that_is_still_open_does_no_harm),
         TEST(messages_that_are_none_end_the_link),
         TEST(a_descriptor_that_is_no_stream_is_dropped),
         TEST(without_descriptors_the_answer_is_full),
