@@ -340,7 +340,8 @@ static void loops_get_sockets_in_turn(void **state)
     }
     assert_int_equal(push_conns_count(conns[0], PUSH_CONN_OPEN), 10);
     assert_int_equal(push_conns_count(conns[1], PUSH_CONN_OPEN), 10);
-    assert_int_equal(push_conns_counters(conns[0])->adopted, 10);
+    assert_int_equal(
+        push_counter_get(&push_conns_counters(conns[0])->adopted), 10);
     for (i = 0; i < 20; i++) {
         close(fds[i]);
     }
