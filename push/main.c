@@ -291,6 +291,22 @@ static int retention_create(process_t *m)
                : fail(why);
 }
 
+/* Who httpd says is logged in is a user of this database. */
+static int membership_create(process_t *m)
+{
+    const char *why = NULL;
+
+    if (push_server.relay == NULL || m->conf.handoff_path == NULL) {
+        return 1;
+    }
+    push_server.chat = m->relay.app;
+    return push_membership_create(&push_server.membership,
+                                  m->conf.database_url, push_log_report, &why,
+                                  m->pool) == APR_SUCCESS
+               ? 1
+               : fail(why);
+}
+
 static int webhooks_create(process_t *m)
 {
     push_webhooks_conf_t settings;
@@ -477,6 +493,10 @@ static int threads_start(process_t *m)
         push_retention_start(push_server.retention) != APR_SUCCESS) {
         return fail("the thread of retention cannot be started");
     }
+    if (push_server.membership != NULL &&
+        push_membership_start(push_server.membership) != APR_SUCCESS) {
+        return fail("the thread of memberships cannot be started");
+    }
     if (push_server.webhooks != NULL &&
         push_webhooks_start(push_server.webhooks) != APR_SUCCESS) {
         return fail("the webhooks' thread cannot be started");
@@ -617,6 +637,9 @@ static void end(process_t *m, const sigset_t *set)
     if (push_server.relay != NULL) {
         push_relay_stop(push_server.relay);
     }
+    if (push_server.membership != NULL) {
+        push_membership_stop(push_server.membership);
+    }
     patient = drain(m, set);
     if (m->metrics_listener != NULL) {
         push_listener_close(m->metrics_listener);
@@ -649,7 +672,8 @@ int main(int argc, char **argv)
     files = descriptors();
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
         !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) ||
-        !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m)) {
+        !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m) ||
+        !membership_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }

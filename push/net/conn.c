@@ -393,6 +393,8 @@ const char *push_conn_user(const push_conn_t *c)
     return c->given ? given_of(c)->user : NULL;
 }
 
+void **push_conn_baton(push_conn_t *c) { return &given_of(c)->baton; }
+
 /* --- the end -------------------------------------------------------------- */
 
 static void conn_free(push_conn_t *c)

@@ -200,6 +200,10 @@ void push_conn_ip(const push_conn_t *c, push_ip_t *ip);
  * nobody, or it did not come that way. */
 const char *push_conn_user(const push_conn_t *c);
 
+/** A place for a pointer of the protocol's, NULL at first. Only of connections
+ * that push_conn_user() knows. */
+void **push_conn_baton(push_conn_t *c);
+
 /** The same as text, "" if unknown. */
 void push_conn_address(const push_conn_t *c, char out[PUSH_IP_TEXT]);
 

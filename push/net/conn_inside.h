@@ -116,7 +116,8 @@ typedef struct {
 /* What a connection that came through httpd has there. */
 typedef struct {
     push_ip_t ip;
-    char *user; /* ours; NULL: nobody */
+    char *user;  /* ours; NULL: nobody */
+    void *baton; /* the protocol's */
     int secure;
 } conn_given_t;
 

@@ -318,6 +318,70 @@ for (const mpm of ['event', 'worker', 'prefork']) {
     assert.match(errorLog(site), /comes with a log-in that is not valid/);
   });
 
+  on('a user needs no signature for what is theirs, and gets nothing else', async () => {
+    const { accounts, conversations } = site.people();
+    const id = accounts.find((a) => a.email === 'patient@example.com').user_id;
+    const other = accounts.find((a) => a.email === 'doctor@example.com').user_id;
+    const conv = conversations.find((c) => c.patient === id).id;
+    const foreign = conversations.find((c) => c.patient !== id).id;
+    const phone = await site.phone('patient@example.com');
+    const browser = await site.browser('patient@example.com');
+    const bearer = { Authorization: `Bearer ${phone.token}` };
+    /** What a subscription without auth is answered. */
+    const asked = async (peer, channel) => {
+      peer.send(subscribe(channel));
+      const e = await event(peer);
+      assert.equal(e.channel, channel, JSON.stringify(e));
+      return e.event === 'pusher_internal:subscription_succeeded' ? 'yes' : `${e.data.type} ${e.data.status}`;
+    };
+    const mine = [`private-user.${id}`, `private.user.${id}`, `private-conversation.${conv}`, `private.conversation.${conv}`];
+    const theirs = [`private-user.${other}`, `private.user.${other}`, `private-conversation.${foreign}`,
+      `private.conversation.${foreign}`, `private-conversation.0${conv}`, 'private-conversation.nothing',
+      'private.conversation.999999999', 'private-x', 'private.x', `private-encrypted-conversation.${conv}`];
+
+    const peers = [kept(await door.open(bearer)),
+      kept(await door.open({ Cookie: browser.cookie, Origin: `http://127.0.0.1:${door.port}` }))];
+    for (const peer of peers) {
+      for (const name of mine) {
+        assert.equal(await asked(peer, name), 'yes', name);
+      }
+      for (const name of theirs) {
+        assert.equal(await asked(peer, name), 'AuthError 401', name);
+      }
+    }
+    // An alias is a name of the same channel: one connection, one event for each name it used.
+    const sent = await phone.post(`/chat/conversation/${conv}/message`, { content: 'to myself' });
+    assert.equal(sent.status, 201, sent.text);
+    const got = await event(peers[0]);
+    assert.equal(got.event, 'MessageSent');
+    assert.ok(mine.includes(got.channel), got.channel);
+
+    const strangers = [kept(await door.open()), kept(await door.open({ Cookie: browser.cookie, Origin: 'https://evil.example' }))];
+    for (const peer of strangers) {
+      for (const name of [...mine, ...theirs]) {
+        assert.equal(await asked(peer, name), 'AuthError 401', name);
+      }
+    }
+
+    // Out again before the database has answered; gone before it has; very many at once.
+    const fickle = kept(await door.open(bearer));
+    fickle.send(subscribe(mine[2]), say('pusher:unsubscribe', { channel: mine[2] }), say('pusher:ping', {}));
+    assert.equal((await event(fickle)).event, 'pusher:pong');
+    const hasty = await door.open(bearer);
+    hasty.send(...Array.from({ length: 64 }, () => subscribe(mine[2])));
+    hasty.socket.destroy();
+    const greedy = kept(await door.open(bearer));
+    greedy.send(...Array.from({ length: 200 }, () => subscribe(mine[2])));
+    const answers = {};
+    for (let i = 0; i < 200; i++) {
+      const e = await event(greedy);
+      const what = e.data?.type || e.event;
+      answers[what] = (answers[what] || 0) + 1;
+    }
+    assert.ok(answers['pusher_internal:subscription_succeeded'] >= 64, JSON.stringify(answers));
+    await alive(fickle);
+  });
+
   on('a stopped chat-push is 503 at once, and nobody else waits', async () => {
     site.expectLog(/chat-push takes no sockets at .*: (it does not answer|nobody listens)/);
     const peer = kept(await door.open());
