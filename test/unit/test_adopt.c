@@ -340,16 +340,16 @@ static void loops_get_sockets_in_turn(void **state)
     }
     assert_int_equal(push_conns_count(conns[0], PUSH_CONN_OPEN), 10);
     assert_int_equal(push_conns_count(conns[1], PUSH_CONN_OPEN), 10);
-    assert_int_equal(
-        push_counter_get(&push_conns_counters(conns[0])->adopted), 10);
+    assert_int_equal(push_counter_get(&push_conns_counters(conns[0])->adopted),
+                     10);
     for (i = 0; i < 20; i++) {
         close(fds[i]);
     }
     close(link);
 }
 
-/* httpd closes its copy whenever its thread comes to it: until then ours must be
- * out of the epoll set and the client's end told. */
+/* httpd closes its copy whenever its thread comes to it: until then ours must
+ * be out of the epoll set and the client's end told. */
 static void a_copy_that_is_still_open_does_no_harm(void **state)
 {
     static unsigned char out[CHAT_HANDOFF_MAX];
