@@ -188,37 +188,48 @@ static const char *stranger_of(const ap_filter_t *f)
     return NULL;
 }
 
-/* Why a connection cannot leave, NULL: it can. What is daily life (TLS, say)
- * has an empty reason. */
-static const char *unfit(request_rec *r)
+/* Whether a connection can leave httpd. */
+typedef enum {
+    FIT,
+    MALFORMED, /* no upgrade request; chat-push says what is wrong with it */
+    STAYS,     /* as it should: TLS ends in httpd, or it is HTTP/2 */
+    STRANGE    /* somebody should look */
+} fit_t;
+
+/* @param why  with STAYS and STRANGE: a part of a sentence */
+static fit_t fit_of(request_rec *r, const char **why)
 {
     conn_rec *c = r->connection;
     const char *filter;
 
     if (c->master != NULL || ap_ssl_conn_is_ssl(c)) {
-        return "";
+        *why = "its TLS ends in httpd";
+        return STAYS;
     }
     if (r->proto_num < HTTP_VERSION(1, 1) ||
         !header_is(r, "Sec-WebSocket-Version", "13") ||
         apr_table_get(r->headers_in, "Sec-WebSocket-Key") == NULL ||
         apr_table_get(r->headers_in, "Content-Length") != NULL ||
         apr_table_get(r->headers_in, "Transfer-Encoding") != NULL) {
-        return ""; /* chat-push tells the client what is wrong with it */
+        return MALFORMED;
     }
     filter = stranger_of(c->input_filters);
     if (filter == NULL) {
         filter = stranger_of(c->output_filters);
     }
-    return filter == NULL
-               ? NULL
-               : apr_pstrcat(r->pool, "the filter ", filter,
-                             " stands between httpd and the client", NULL);
+    if (filter == NULL) {
+        return FIT;
+    }
+    *why = apr_pstrcat(r->pool, "the filter ", filter,
+                       " stands between httpd and the client", NULL);
+    return STRANGE;
 }
 
 /* Somebody else's request, or nobody's. */
-static int leave(request_rec *r, const char *why)
+static int leave(request_rec *r, fit_t fit, const char *why)
 {
-    if (why[0] != '\0' && is_news(&told_unfit)) {
+    if ((fit == STRANGE || (fit == STAYS && !r->proxyreq)) &&
+        is_news(&told_unfit)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "a WebSocket cannot be handed over to chat-push: %s; it "
                       "%s",
@@ -232,10 +243,13 @@ static int leave(request_rec *r, const char *why)
         return DECLINED;
     }
     count(&tally->refused);
+    if (fit != MALFORMED) {
+        return HTTP_NOT_IMPLEMENTED;
+    }
     apr_table_setn(r->err_headers_out, "Upgrade", "websocket");
     apr_table_setn(r->err_headers_out, "Connection", "Upgrade");
     apr_table_setn(r->err_headers_out, "Sec-WebSocket-Version", "13");
-    return why[0] != '\0' ? HTTP_NOT_IMPLEMENTED : HTTP_UPGRADE_REQUIRED;
+    return HTTP_UPGRADE_REQUIRED;
 }
 
 /* --- who -------------------------------------------------------------------
@@ -405,7 +419,7 @@ static int trouble(request_rec *r, const chat_companion_t *companion,
                    chat_companion_result_t result)
 {
     if (result == CHAT_COMPANION_STRANGER && r->proxyreq) {
-        return leave(r, chat_companion_why(result));
+        return leave(r, STRANGE, chat_companion_why(result));
     }
     if (result == CHAT_COMPANION_TOO_LARGE) {
         return refuse(r, HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -466,12 +480,13 @@ int chat_upgrade_handle(request_rec *r)
 {
     chat_companion_t *companion = chat_server_of(r->server)->companion;
     chat_handoff_t m = { .secure = strcmp(ap_http_scheme(r), "https") == 0 };
-    const char *why = unfit(r);
+    const char *why = "";
+    const fit_t fit = fit_of(r, &why);
     chat_companion_result_t result;
     int link;
 
-    if (why != NULL) {
-        return leave(r, why);
+    if (fit != FIT) {
+        return leave(r, fit, why);
     }
     m.head = head_of(r);
     m.head_len = m.head != NULL ? strlen(m.head) : 0;

@@ -32,7 +32,7 @@ async function freePorts(n) {
 
 /** A site, and its other doors: virtual hosts that differ in one thing. */
 async function start(mpm) {
-  const names = ['proxied', 'large', 'h2c', 'dumped', 'bare', 'off', 'plain', 'tls', 'closed'];
+  const names = ['proxied', 'large', 'h2c', 'dumped', 'bare', 'off', 'plain', 'tls', 'tlsbare', 'closed'];
   const [own, pushPort, metricsPort, ...ports] = await freePorts(3 + names.length);
   const port = Object.fromEntries(names.map((name, i) => [name, ports[i]]));
   const host = (name, lines) => `Listen 127.0.0.1:${port[name]}\n<VirtualHost 127.0.0.1:${port[name]}>\n${lines}\n</VirtualHost>`;
@@ -61,6 +61,7 @@ ${host('bare', 'DumpIOInput On\nLogLevel dumpio:trace7\nSetEnvIf Request_URI ^/a
 ${host('off', 'ChatHandoff Off')}
 ${host('plain', 'ChatHandoff PlainOnly\nSetEnvIf Request_URI ^/app/ no-proxy')}
 ${host('tls', 'SSLEngine On\nSSLCertificateFile conf/tls.crt\nSSLCertificateKeyFile conf/tls.key')}
+${host('tlsbare', 'SSLEngine On\nSSLCertificateFile conf/tls.crt\nSSLCertificateKeyFile conf/tls.key\nSetEnvIf Request_URI ^/app/ no-proxy')}
 ${host('closed', '<Location "/app/">\nRequire all denied\n</Location>')}
 `;
     },
@@ -257,11 +258,15 @@ for (const mpm of ['event', 'worker', 'prefork']) {
   on('TLS goes through mod_proxy', async () => {
     const before = await given(site);
     const ca = fs.readFileSync(site.path('conf', 'tls.crt'));
-    const peer = kept(await site.door('tls', {
-      dial: (port) => tls.connect({ port, host: '127.0.0.1', ca, checkServerIdentity: () => undefined }),
-    }).open({}, { early: [] }));
+    const secure = (port) => tls.connect({ port, host: '127.0.0.1', ca, checkServerIdentity: () => undefined });
+    const peer = kept(await site.door('tls', { dial: secure }).open());
     await alive(peer);
     assert.equal(await given(site), before);
+    // Without mod_proxy it is refused in words.
+    site.expectLog(/a WebSocket cannot be handed over to chat-push: its TLS ends in httpd; it is refused/);
+    const r = await site.door('tlsbare', { dial: secure }).ask();
+    kept(r.peer);
+    assert.equal(r.status, 501, r.head);
   });
 
   on('the switch and the access rules hold', async () => {
