@@ -8,6 +8,7 @@
 #   make asan       unit and site tests under AddressSanitizer and UBSan
 #   make tsan       chat-push's tests under ThreadSanitizer
 #   make bench-rest the chat's URLs against a PHP stand-in, and the bars
+#   make bench-handoff  10,000 sockets through httpd: workers, memory, rate
 #   make soak      chat-push under everything at once, SOAK_SECONDS (600)
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
@@ -61,7 +62,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets soak kill install deb deb-test clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak kill install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -242,6 +243,10 @@ $(B)/bench/wsload $(B)/bench/wsfloor:
 # As many sockets as the limit of open files allows, in one process.
 bench-sockets: $(B)/chat-push $(B)/bench/wsload
 	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(NODE_RUN) test/bench/ws/sockets.mjs
+
+# Sockets handed over by httpd, and what httpd keeps of them.
+bench-handoff: all $(B)/bench/wsload
+	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(if $(MPM),MPM=$(MPM) )$(subst --test,,$(NODE_TEST)) test/bench/handoff.mjs
 
 BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-ws: $(B)/chat-push $(B)/bench/wsload $(B)/bench/wsfloor

@@ -224,6 +224,7 @@ export class Site {
       host: '127.0.0.1',
       port: this.o.pushPort,
       metrics: { enabled: true, host: '127.0.0.1', port: this.o.metricsPort },
+      handoff: { path: this.path('run', 'handoff.sock') },
       database: {
         url: this.db,
         wake: this.path('run', 'wake.sock'),
@@ -254,8 +255,9 @@ DefaultRuntimeDir run
 ${this.user ? `User ${this.user.name}\nGroup #${this.user.gid}\n` : ''}${load.join('\n')}
 LoadModule chat_module "${this.path('bin', 'mod_chat.so')}"
 
-# Each WebSocket through mod_proxy holds one thread, and a restart needs slots for
-# the old children: ServerLimit is well above MaxRequestWorkers / ThreadsPerChild.
+# WebSockets are handed over to chat-push. One that cannot be holds a thread, and a
+# restart needs slots for the old children: ServerLimit is well above
+# MaxRequestWorkers / ThreadsPerChild.
 <IfModule !prefork.c>
   ServerLimit 16
   StartServers 1

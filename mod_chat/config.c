@@ -43,6 +43,7 @@ void *chat_dir_create(apr_pool_t *p, char *dir)
 
     (void)dir;
     conf->on = UNSET;
+    conf->handoff = CHAT_HANDOFF_UNSET;
     return conf;
 }
 
@@ -53,6 +54,9 @@ void *chat_dir_merge(apr_pool_t *p, void *base, void *add)
 
     if (over->on == UNSET) {
         conf->on = under->on;
+    }
+    if (over->handoff == CHAT_HANDOFF_UNSET) {
+        conf->handoff = under->handoff;
     }
     return conf;
 }
@@ -331,6 +335,7 @@ static const char *push_read(chat_push_t *push, const json_t *root,
     const json_t *host = chat_conf_find(root, "host");
     const json_t *port = chat_conf_find(root, "port");
     const json_t *wake = chat_conf_find(root, "database.wake");
+    const json_t *handoff = chat_conf_find(root, "handoff.path");
 
     push->host = "127.0.0.1";
     push->port = 6001;
@@ -353,6 +358,12 @@ static const char *push_read(chat_push_t *push, const json_t *root,
             return "database.wake must be the path of a socket";
         }
         push->wake = apr_pstrdup(p, json_string_value(wake));
+    }
+    if (json_is_string(handoff) && json_string_length(handoff) > 0) {
+        push->handoff = apr_pstrdup(p, json_string_value(handoff));
+    }
+    else if (handoff != NULL && !json_is_null(handoff)) {
+        return "handoff.path must be the path of a socket";
     }
     return NULL;
 }
@@ -382,7 +393,28 @@ static const char *set_push(cmd_parms *cmd, void *dir, const char *arg)
         return apr_pstrcat(cmd->pool, "ChatPushConfig ", path, ": ", why, NULL);
     }
     push->app = &apps.list[0];
+    push->apps = apps;
     conf_of(cmd)->push = push;
+    return NULL;
+}
+
+static const char *set_handoff(cmd_parms *cmd, void *dir, const char *arg)
+{
+    int *to = &((chat_dir_t *)dir)->handoff;
+
+    (void)cmd;
+    if (strcasecmp(arg, "On") == 0) {
+        *to = CHAT_HANDOFF_ON;
+    }
+    else if (strcasecmp(arg, "PlainOnly") == 0) {
+        *to = CHAT_HANDOFF_PLAIN_ONLY;
+    }
+    else if (strcasecmp(arg, "Off") == 0) {
+        *to = CHAT_HANDOFF_OFF;
+    }
+    else {
+        return "ChatHandoff: On, PlainOnly or Off";
+    }
     return NULL;
 }
 
@@ -505,6 +537,10 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE1("ChatPushConfig", set_push, NULL, RSRC_CONF,
         "chat-push's configuration file: key, secret, address and wake-up "
         "socket are read from it. No default."),
+    AP_INIT_TAKE1("ChatHandoff", set_handoff, NULL, RSRC_CONF | ACCESS_CONF,
+        "Which WebSockets are handed over to chat-push, where its "
+        "configuration file has a handoff.path: all that can be (On), those "
+        "without TLS (PlainOnly) or none (Off). On, PlainOnly or Off; On."),
     AP_INIT_TAKE1("ChatSessionLifetime", set_session, NULL, RSRC_CONF,
         "How long a log-in lasts. Seconds, or with min or h; 336h."),
     AP_INIT_TAKE12("ChatSendRate", set_send_rate, NULL, RSRC_CONF,

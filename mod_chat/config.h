@@ -24,6 +24,8 @@ typedef struct {
     const char *host;      /* where its HTTP API listens; never a wildcard */
     int port;
     const char *wake; /* path of its wake-up socket, NULL: it polls */
+    const char *handoff; /* path where it takes sockets, NULL: it does not */
+    chat_apps_t apps;    /* all of the file */
 } chat_push_t;
 
 typedef struct chat_server_t {
@@ -50,11 +52,21 @@ typedef struct chat_server_t {
     struct chat_marks_t *marks;   /* sync.c: how far its log is settled */
     struct chat_trigger_t *trigger;
     struct chat_wakeup_t *wakeup;
+    struct chat_companion_t *companion; /* NULL: no sockets are handed over */
 } chat_server_t;
 
-/* `Chat On|Off`, which may stand in a <Location> as well. */
+/* Which WebSockets leave httpd (upgrade.h). */
+typedef enum {
+    CHAT_HANDOFF_UNSET = -1, /* as On */
+    CHAT_HANDOFF_OFF,
+    CHAT_HANDOFF_PLAIN_ONLY, /* those without TLS */
+    CHAT_HANDOFF_ON          /* all that can */
+} chat_handoff_switch_t;
+
+/* What may stand in a <Location> as well. */
 typedef struct {
-    int on; /* 1, 0, or -1: not said */
+    int on;      /* `Chat On|Off`: 1, 0, or -1: not said */
+    int handoff; /* chat_handoff_switch_t */
 } chat_dir_t;
 
 extern const command_rec chat_commands[];

@@ -4,9 +4,11 @@
  *
  *   configuration  directives are read and checked (config.c); limits get their
  *                  shared memory (limiter.c)
- *   child          a database pool, a link to chat-push's HTTP API and one to
- * its wake-up socket; virtual hosts with equal settings share them request URLs
- * of ours skip the file system and go to routes.c
+ *   child          a database pool, a link to chat-push's HTTP API, one to its
+ *                  wake-up socket and some over which sockets are handed over;
+ *                  virtual hosts with equal settings share them
+ *   request        URLs of ours skip the file system and go to routes.c, and
+ *                  WebSockets to upgrade.c, before mod_proxy can have them
  *
  * Threads: what a child is given is made before its threads start and is safe
  * for all of them; everything else belongs to one request.
@@ -19,18 +21,23 @@
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <mod_status.h>
 
 #include "auth.h"
 #include "chat_module.h"
+#include "companion.h"
 #include "config.h"
 #include "handlers.h"
 #include "limiter.h"
 #include "routes.h"
 #include "trigger.h"
+#include "upgrade.h"
 #include "wakeup.h"
 
-/* What marks a request as ours, from its name to its handler. */
-#define HANDLER "chat"
+/* What marks a request as ours, from its name to its handler: one of the chat's
+ * URLs, or a WebSocket that nobody else would serve. */
+static const char HANDLER[] = "chat";
+static const char UPGRADE[] = "chat-upgrade";
 
 /* Every host that answers chat URLs has all it needs, or httpd does not start.
  */
@@ -67,6 +74,12 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
                      "making shared memory for the rate limits");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    rv = chat_upgrade_prepare(s);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
+                     "making shared memory for the counters of WebSockets");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
@@ -140,12 +153,39 @@ static apr_status_t give_push(chat_server_t *conf, const chat_server_t *twin,
     return chat_trigger_create(&conf->trigger, conf->push, p);
 }
 
+/* Links to chat-push, which a host needs no `Chat On` for. */
+static void give_companion(server_rec *first, server_rec *s, apr_pool_t *p)
+{
+    chat_server_t *conf = chat_server_of(s);
+    const char *path = conf->push != NULL ? conf->push->handoff : NULL;
+
+    if (path == NULL) {
+        return;
+    }
+    for (; first != s; first = first->next) {
+        const chat_server_t *other = chat_server_of(first);
+
+        if (other->companion != NULL &&
+            strcmp(chat_companion_path(other->companion), path) == 0) {
+            conf->companion = other->companion;
+            return;
+        }
+    }
+    conf->companion = chat_companion_create(path, p);
+    if (conf->companion == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "handoff.path of ChatPushConfig is longer than 107 bytes: "
+                     "no sockets are handed over");
+    }
+}
+
 static void child_init(apr_pool_t *p, server_rec *first)
 {
     for (server_rec *s = first; s != NULL; s = s->next) {
         chat_server_t *conf = chat_server_of(s);
         apr_status_t rv;
 
+        give_companion(first, s, p);
         if (!conf->used) {
             continue;
         }
@@ -160,9 +200,17 @@ static void child_init(apr_pool_t *p, server_rec *first)
     }
 }
 
-static int is_ours(const request_rec *r)
+static int is_ours(const request_rec *r, const char *as)
 {
-    return ap_get_module_config(r->request_config, &chat_module) != NULL;
+    return ap_get_module_config(r->request_config, &chat_module) == as;
+}
+
+static int claim(request_rec *r, const char *as)
+{
+    ap_set_module_config(r->request_config, &chat_module, (void *)as);
+    r->handler = as;
+    r->filename = apr_pstrdup(r->pool, r->uri); /* other modules expect one */
+    return OK;
 }
 
 /* Decided here, because `Chat Off` of a <Location> is not to be seen when files
@@ -173,27 +221,39 @@ static int translate_name(request_rec *r)
     if (chat_dir_of(r)->on != 1 || !chat_routes_own(r->uri)) {
         return DECLINED;
     }
-    ap_set_module_config(r->request_config, &chat_module, (void *)HANDLER);
-    r->handler = HANDLER;
-    r->filename = apr_pstrdup(r->pool, r->uri); /* other modules expect one */
-    return OK;
+    return claim(r, HANDLER);
+}
+
+/* Comes last: a WebSocket that no ProxyPass and no Alias took is no file. */
+static int translate_upgrade(request_rec *r)
+{
+    return chat_upgrade_is(r) ? claim(r, UPGRADE) : DECLINED;
 }
 
 /* Our URLs are no files: httpd need not look for them, and rules about
  * directories do not apply to them. <Location> does. */
-static int map_to_storage(request_rec *r) { return is_ours(r) ? OK : DECLINED; }
+static int map_to_storage(request_rec *r)
+{
+    return is_ours(r, HANDLER) || is_ours(r, UPGRADE) ? OK : DECLINED;
+}
 
 static int handler(request_rec *r)
 {
     const chat_server_t *conf = chat_server_of(r->server);
 
-    if (!is_ours(r)) {
+    if (!is_ours(r, HANDLER)) {
         return DECLINED;
     }
     if (conf->db == NULL || conf->trigger == NULL) {
         return HTTP_SERVICE_UNAVAILABLE; /* child_init has said why */
     }
     return chat_routes_answer(r);
+}
+
+/* Before mod_proxy's handler, which gets what this one declines. */
+static int handler_upgrade(request_rec *r)
+{
+    return chat_upgrade_is(r) ? chat_upgrade_handle(r) : DECLINED;
 }
 
 static void register_hooks(apr_pool_t *p)
@@ -207,7 +267,11 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(translate_name, before, behind, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_translate_name(translate_upgrade, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_handler(handler_upgrade, NULL, behind, APR_HOOK_FIRST);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ap, status_hook, chat_upgrade_status, NULL, NULL,
+                      APR_HOOK_MIDDLE);
 }
 
 AP_DECLARE_MODULE(chat) = { STANDARD20_MODULE_STUFF, chat_dir_create,

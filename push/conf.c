@@ -53,6 +53,8 @@ static const conf_setting_t settings[] = {
     { "ssl.port",                  KIND_INT,  AT(tls_port), NULL, -1, 0, 65535 },
     { "unix.path",                 KIND_TEXT, AT(unix_path), NULL, 0, 0, 0 },
     { "unix.mode",                 KIND_MODE, AT(unix_mode), NULL, 0660, 0, 0777 },
+    { "handoff.path",              KIND_TEXT, AT(handoff_path), NULL, 0, 0, 0 },
+    { "handoff.mode",              KIND_MODE, AT(handoff_mode), NULL, 0660, 0, 0777 },
     { "loops",                     KIND_INT,  AT(loops), NULL, 0, 0, 256 },
     { "user",                      KIND_TEXT, AT(user), NULL, 0, 0, 0 },
     { "group",                     KIND_TEXT, AT(group), NULL, 0, 0, 0 },
@@ -139,6 +141,8 @@ static const struct {
     { "CHAT_PUSH_SSL_PORT", "ssl.port" },
     { "CHAT_PUSH_UNIX_PATH", "unix.path" },
     { "CHAT_PUSH_UNIX_MODE", "unix.mode" },
+    { "CHAT_PUSH_HANDOFF_PATH", "handoff.path" },
+    { "CHAT_PUSH_HANDOFF_MODE", "handoff.mode" },
 };
 
 /* Variables of the first app and its keys; the later ones win. `text`: never

@@ -33,6 +33,8 @@ typedef struct {
     int tls_port;            /* TLS there, `port` plain; -1: TLS on `port` */
     const char *unix_path;   /* of a socket to listen on as well, or NULL */
     int unix_mode;           /* of its name, as 0660 */
+    const char *handoff_path; /* where httpd hands sockets over, or NULL */
+    int handoff_mode;
     int metrics_enabled;     /* -1: not said, so a taken port is no error */
     const char *metrics_host;
     int metrics_port;

@@ -11,6 +11,7 @@
  * good order, the clients one after the other (drain.h), and a second one at
  * once. What keeps it from starting is one sentence and exit status 1.
  */
+#include "adopt.h"
 #include "client.h"
 #include "drain.h"
 #include "listener.h"
@@ -45,6 +46,7 @@ typedef struct {
     pthread_t *threads;
     push_listener_t *listeners[3]; /* port, ssl.port, unix.path: those set */
     int nlisteners;
+    push_adopt_t *adopt;               /* handoff.path; NULL: none */
     const char *places;                /* where they listen, for the log */
     push_listener_t *metrics_listener; /* NULL: none */
     push_pulse_t *pulse;               /* of the watchdog */
@@ -221,10 +223,11 @@ static int server_create(process_t *m)
  * the user. */
 static int privilege_drop(process_t *m)
 {
+    const char *const paths[] = { m->conf.unix_path, m->conf.handoff_path };
     const char *why = NULL;
 
-    return push_privilege_drop(m->conf.user, m->conf.group, m->conf.unix_path,
-                               &why, m->pool) == APR_SUCCESS
+    return push_privilege_drop(m->conf.user, m->conf.group, paths, 2, &why,
+                               m->pool) == APR_SUCCESS
                ? 1
                : fail(why);
 }
@@ -284,6 +287,22 @@ static int retention_create(process_t *m)
     return push_retention_create(&push_server.retention, &m->retention,
                                  m->conf.retention_seconds, &why,
                                  m->pool) == APR_SUCCESS
+               ? 1
+               : fail(why);
+}
+
+/* Who httpd says is logged in is a user of this database. */
+static int membership_create(process_t *m)
+{
+    const char *why = NULL;
+
+    if (push_server.relay == NULL || m->conf.handoff_path == NULL) {
+        return 1;
+    }
+    push_server.chat = m->relay.app;
+    return push_membership_create(&push_server.membership,
+                                  m->conf.database_url, push_log_report, &why,
+                                  m->pool) == APR_SUCCESS
                ? 1
                : fail(why);
 }
@@ -419,6 +438,24 @@ static int path_listen(process_t *m)
     return 1;
 }
 
+/* The door through httpd. */
+static int handoff_listen(process_t *m)
+{
+    const char *path = m->conf.handoff_path;
+    const char *why = NULL;
+
+    if (path == NULL) {
+        return 1;
+    }
+    if (push_adopt_open(&m->adopt, m->conns, push_server.nloops, path,
+                        m->conf.handoff_mode, push_log_report, &why,
+                        m->pool) != APR_SUCCESS) {
+        return fail(why);
+    }
+    m->places = apr_pstrcat(m->pool, m->places, " and handoff:", path, NULL);
+    return 1;
+}
+
 static int listen_all(process_t *m)
 {
     push_tls_t *on_port;
@@ -429,7 +466,7 @@ static int listen_all(process_t *m)
     on_port = m->conf.tls_port < 0 ? m->reload.tls : NULL;
     return port_listen(m, m->conf.port, on_port) &&
            port_listen(m, m->conf.tls_port, m->reload.tls) && path_listen(m) &&
-           metrics_listen(m);
+           handoff_listen(m) && metrics_listen(m);
 }
 
 static void *run_loop(void *loop)
@@ -455,6 +492,10 @@ static int threads_start(process_t *m)
     if (push_server.retention != NULL &&
         push_retention_start(push_server.retention) != APR_SUCCESS) {
         return fail("the thread of retention cannot be started");
+    }
+    if (push_server.membership != NULL &&
+        push_membership_start(push_server.membership) != APR_SUCCESS) {
+        return fail("the thread of memberships cannot be started");
     }
     if (push_server.webhooks != NULL &&
         push_webhooks_start(push_server.webhooks) != APR_SUCCESS) {
@@ -584,6 +625,9 @@ static void end(process_t *m, const sigset_t *set)
     for (i = 0; i < m->nlisteners; i++) {
         push_listener_close(m->listeners[i]);
     }
+    if (m->adopt != NULL) {
+        push_adopt_close(m->adopt);
+    }
     if (push_server.canary != NULL) {
         push_canary_stop(push_server.canary);
     }
@@ -592,6 +636,9 @@ static void end(process_t *m, const sigset_t *set)
     }
     if (push_server.relay != NULL) {
         push_relay_stop(push_server.relay);
+    }
+    if (push_server.membership != NULL) {
+        push_membership_stop(push_server.membership);
     }
     patient = drain(m, set);
     if (m->metrics_listener != NULL) {
@@ -625,7 +672,8 @@ int main(int argc, char **argv)
     files = descriptors();
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
         !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) ||
-        !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m)) {
+        !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m) ||
+        !membership_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }

@@ -354,6 +354,9 @@ static void process_samples(sink_t *s)
     series_end(s);
     single(s, "tls_connections", "gauge", "Those of them with TLS.",
            transport(offsetof(push_counters_t, secure)));
+    single(s, "handed_over_total", "counter",
+           "Connections that came through httpd.",
+           transport(offsetof(push_counters_t, adopted)));
     single(s, "queued_bytes", "gauge", "Bytes waiting for slow readers.",
            transport(offsetof(push_counters_t, queued)));
     single(s, "queue_peak_bytes", "gauge",

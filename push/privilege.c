@@ -64,8 +64,8 @@ static apr_status_t become(const char *user, uid_t uid, gid_t gid,
 }
 
 apr_status_t push_privilege_drop(const char *user, const char *group,
-                                 const char *path, const char **why,
-                                 apr_pool_t *p)
+                                 const char *const *paths, int n,
+                                 const char **why, apr_pool_t *p)
 {
     const struct passwd *pw;
     const struct group *gr;
@@ -98,8 +98,12 @@ apr_status_t push_privilege_drop(const char *user, const char *group,
                                         "as root, or as that user",
                                         user));
     }
-    if (path != NULL && lchown(path, uid, gid) != 0) {
-        return failed(why, apr_pstrcat(p, "cannot give away ", path, NULL), p);
+    for (int i = 0; i < n; i++) {
+        if (paths[i] != NULL && lchown(paths[i], uid, gid) != 0) {
+            return failed(why,
+                          apr_pstrcat(p, "cannot give away ", paths[i], NULL),
+                          p);
+        }
     }
     return become(user, uid, gid, why, p);
 }

@@ -22,11 +22,13 @@
  * Become a user. Before other threads run.
  * @param user   a name; NULL: stay who we are, `group` has to be NULL too
  * @param group  a name; NULL: the user's own group
- * @param path   of a file made before, which becomes the user's; NULL: none
+ * @param paths  of files made before, which become the user's; NULLs are
+ *               passed over
+ * @param n      how many
  * @param why    a sentence for the operator when not APR_SUCCESS
  */
 apr_status_t push_privilege_drop(const char *user, const char *group,
-                                 const char *path, const char **why,
-                                 apr_pool_t *p);
+                                 const char *const *paths, int n,
+                                 const char **why, apr_pool_t *p);
 
 #endif

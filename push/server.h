@@ -13,6 +13,7 @@
 #include "canary.h"
 #include "conf.h"
 #include "hub.h"
+#include "membership.h"
 #include "quota.h"
 #include "relay.h"
 #include "retention.h"
@@ -27,6 +28,8 @@ typedef struct {
     int nloops;
     push_relay_t *relay;       /* NULL: no event log */
     push_retention_t *retention; /* NULL: no event log */
+    push_membership_t *membership; /* NULL: no database */
+    const push_app_t *chat;      /* whose users httpd names; NULL: no database */
     push_webhooks_t *webhooks; /* NULL: no app has any */
     push_canary_t *canary;     /* NULL: none */
     apr_uint64_t boot;    /* first half of socket ids: differs at each start */

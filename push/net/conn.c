@@ -324,27 +324,87 @@ push_conn_t *conn_make(push_conns_t *conns, int fd, push_slab_t *slab)
     return c;
 }
 
-push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
-                              apr_size_t len)
+/* Bytes that somebody else has read, as if they came in now. */
+static void conn_feed(push_conn_t *c, const char *at, apr_size_t len)
 {
-    push_conn_t *c = conn_make(conns, fd, conns->slab);
-    char *buf = (char *)push_loop_buffer(conns->loop);
-    const char *at = head;
+    char *buf = (char *)push_loop_buffer(c->all->loop);
     apr_size_t n;
 
-    for (; c != NULL && len > 0; at += n, len -= n) {
+    for (; len > 0; at += n, len -= n) {
         n = len < PUSH_LOOP_BUFFER ? len : PUSH_LOOP_BUFFER;
         memmove(buf, at, n);
         conn_take(c, buf, n);
     }
+}
+
+push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
+                              apr_size_t len)
+{
+    push_conn_t *c = conn_make(conns, fd, conns->slab);
+
+    if (c != NULL) {
+        conn_feed(c, head, len);
+    }
     return c;
 }
+
+/* --- through httpd -------------------------------------------------------- */
+
+static conn_given_t *given_of(const push_conn_t *c)
+{
+    return (conn_given_t *)(void *)((char *)c + c->all->tls_at);
+}
+
+push_conn_t *push_conn_adopt(push_conns_t *conns, int fd,
+                             const push_given_t *given, const void *bytes,
+                             apr_size_t len)
+{
+    push_conn_t *c = conn_make(conns, fd, conns->given_slab);
+    conn_given_t *g;
+
+    if (c == NULL) {
+        return NULL;
+    }
+    c->given = 1;
+    g = given_of(c);
+    g->ip = given->ip;
+    g->secure = given->secure;
+    g->user = given->user != NULL ? strdup(given->user) : NULL;
+    conn_count(&conns->counters.adopted, 1);
+    conn_count(&conns->counters.bytes_in, len);
+    conn_feed(c, bytes, len);
+    if (c->state == PUSH_CONN_HTTP) {
+        conn_http_stray(c);
+    }
+    return c;
+}
+
+/* httpd may not have closed its copy yet. Until then our close() would leave the
+ * socket open for the client and, with a slot that is free, in the epoll set. */
+static void given_leave(push_conn_t *c)
+{
+    push_loop_unwatch(c->all->loop, &c->watch);
+    shutdown(c->watch.fd, SHUT_RDWR);
+    free(given_of(c)->user);
+}
+
+const char *push_conn_user(const push_conn_t *c)
+{
+    return c->given ? given_of(c)->user : NULL;
+}
+
+void **push_conn_baton(push_conn_t *c) { return &given_of(c)->baton; }
+
+/* --- the end -------------------------------------------------------------- */
 
 static void conn_free(push_conn_t *c)
 {
     if (c->tls) {
         conn_count(&c->all->counters.secure, (apr_uint64_t)-1);
         conn_tls_free(c);
+    }
+    if (c->given) {
+        given_leave(c);
     }
     conn_queue_free(c);
     conn_input_free(c->in);
@@ -363,6 +423,7 @@ static apr_status_t conns_cleanup(void *baton)
 
     push_slab_each(conns->slab, slot_free, NULL);
     push_slab_each(conns->tls_slab, slot_free, NULL);
+    push_slab_each(conns->given_slab, slot_free, NULL);
     push_deflate_clear(&conns->deflate);
     return APR_SUCCESS;
 }
@@ -417,7 +478,10 @@ static void dead_reap(push_conn_t *c)
     conn_tell(c);
     state_leave(c);
     conn_free(c);
-    push_slab_give(c->tls ? c->all->tls_slab : c->all->slab, c);
+    push_slab_give(c->tls     ? c->all->tls_slab
+                   : c->given ? c->all->given_slab
+                              : c->all->slab,
+                   c);
 }
 
 /* Telling one may end others (a member left, and who hears of it is too slow),
@@ -556,6 +620,10 @@ apr_status_t push_conns_create(push_conns_t **out, push_loop_t *loop,
         rv = push_slab_create(&conns->tls_slab,
                               conns->tls_at + sizeof(conn_tls_t), p);
     }
+    if (rv == APR_SUCCESS) {
+        rv = push_slab_create(&conns->given_slab,
+                              conns->tls_at + sizeof(conn_given_t), p);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -614,13 +682,20 @@ int push_conn_crowded(const push_conn_t *c)
     return c->watch.fd >= c->all->crowd;
 }
 
-int push_conn_is_tls(const push_conn_t *c) { return c->tls; }
+int push_conn_is_tls(const push_conn_t *c)
+{
+    return c->tls || (c->given && given_of(c)->secure);
+}
 
 void push_conn_ip(const push_conn_t *c, push_ip_t *ip)
 {
     struct sockaddr_storage ss;
     socklen_t len = sizeof(ss);
 
+    if (c->given) {
+        *ip = given_of(c)->ip;
+        return;
+    }
     memset(&ss, 0, sizeof(ss));
     ss.ss_family = AF_UNSPEC;
     getpeername(c->watch.fd, (struct sockaddr *)&ss, &len);
@@ -684,6 +759,7 @@ void push_conns_each(push_conns_t *conns, push_conn_state_t state,
 
     push_slab_each(conns->slab, slot_visit, &each);
     push_slab_each(conns->tls_slab, slot_visit, &each);
+    push_slab_each(conns->given_slab, slot_visit, &each);
 }
 
 apr_size_t push_conns_count(const push_conns_t *conns, push_conn_state_t s)

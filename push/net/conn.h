@@ -58,6 +58,7 @@ typedef enum {
  * only grows. */
 typedef struct {
     apr_uint64_t accepts;      /* sockets taken over */
+    apr_uint64_t adopted;      /* those of them that came through httpd */
     apr_uint64_t refused;      /* sockets closed for want of memory */
     apr_uint64_t requests;     /* HTTP requests, once their head is whole */
     apr_uint64_t bad_requests; /* requests the transport refused itself */
@@ -128,11 +129,30 @@ apr_status_t push_conns_create(push_conns_t **conns, push_loop_t *loop,
 
 /**
  * Take over a connected, non-blocking socket.
- * @param head  bytes already read from it (handoff), or NULL
+ * @param head  bytes already read from it, or NULL
  * @return NULL when no slot could be had; the socket is closed then
  */
 push_conn_t *push_conn_accept(push_conns_t *conns, int fd, const void *head,
                               apr_size_t len);
+
+/* What is known of a socket that came through httpd. */
+typedef struct {
+    push_ip_t ip;     /* the client's, as httpd sees it; not the peer's where a
+                         proxy stands before httpd */
+    int secure;       /* between the client and httpd is TLS */
+    const char *user; /* id of who had logged in; NULL: nobody */
+} push_given_t;
+
+/**
+ * The same for such a socket. One request is handled, the upgrade that httpd
+ * looked at: whatever is no WebSocket afterwards is closed, because every other
+ * request is httpd's.
+ * @param given  copied
+ * @param bytes  the request's head and what was read behind it
+ */
+push_conn_t *push_conn_adopt(push_conns_t *conns, int fd,
+                             const push_given_t *given, const void *bytes,
+                             apr_size_t len);
 
 /** The same with TLS, and without bytes already read. */
 push_conn_t *push_conn_accept_tls(push_conns_t *conns, int fd, push_tls_t *tls);
@@ -169,11 +189,20 @@ apr_uint64_t push_conn_id(const push_conn_t *c);
 /** Its descriptor, to ask the kernel about it. */
 int push_conn_fd(const push_conn_t *c);
 
-/** Whether TLS is between the peer and us. */
+/** Whether TLS is between the client and us, or httpd if it came through that.
+ */
 int push_conn_is_tls(const push_conn_t *c);
 
-/** The peer's address; unknown for a Unix socket's. */
+/** The peer's address, or what httpd said; unknown for a Unix socket's. */
 void push_conn_ip(const push_conn_t *c, push_ip_t *ip);
+
+/** The id of the user whose log-in came with the upgrade through httpd. NULL:
+ * nobody, or it did not come that way. */
+const char *push_conn_user(const push_conn_t *c);
+
+/** A place for a pointer of the protocol's, NULL at first. Only of connections
+ * that push_conn_user() knows. */
+void **push_conn_baton(push_conn_t *c);
 
 /** The same as text, "" if unknown. */
 void push_conn_address(const push_conn_t *c, char out[PUSH_IP_TEXT]);

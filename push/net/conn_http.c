@@ -86,7 +86,7 @@ void push_conn_reply(push_conn_t *c, const http_head_t *head, int status,
                      apr_size_t len)
 {
     int keep = head != NULL && head->keep_alive && !c->all->retiring &&
-               !push_conn_crowded(c);
+               !c->given && !push_conn_crowded(c);
     char own[ANSWER_HEAD];
     struct iovec iov[7];
     int n = 0;
@@ -198,6 +198,11 @@ void conn_http_expire(push_conn_t *c)
     if (c->state == PUSH_CONN_CLOSING) {
         c->why = PUSH_END_TIMEOUT;
     }
+}
+
+void conn_http_stray(push_conn_t *c)
+{
+    reject(c, 400, NULL, "this is no whole upgrade request");
 }
 
 /* --- requests ------------------------------------------------------------ */

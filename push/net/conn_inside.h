@@ -89,6 +89,7 @@ struct push_conn_t {
     unsigned char tls : 1;   /* has a conn_tls_t, and its slot is of tls_slab */
     unsigned char window : 4; /* what was agreed on compression (deflate.h), 0:
                                  none */
+    unsigned char given : 1;  /* has a conn_given_t, its slot is of given_slab */
     apr_uint32_t heard;      /* monotonic second of the last byte */
     apr_uint32_t deadline;   /* monotonic second; OPEN: of the next sweep */
     push_conn_t *next, *prev; /* in the list of our state */
@@ -111,6 +112,14 @@ typedef struct {
     unsigned char read_stuck;  /* reading waits until the socket takes bytes */
     unsigned char write_stuck; /* writing waits until bytes come in */
 } conn_tls_t;
+
+/* What a connection that came through httpd has there. */
+typedef struct {
+    push_ip_t ip;
+    char *user;  /* ours; NULL: nobody */
+    void *baton; /* the protocol's */
+    int secure;
+} conn_given_t;
 
 typedef struct {
     push_conn_t *first, *last;
@@ -148,6 +157,7 @@ struct push_conns_t {
     push_slab_t *slab;
     push_slab_t *tls_slab; /* slots with a conn_tls_t */
     apr_size_t tls_at;     /* where it begins in them */
+    push_slab_t *given_slab; /* slots with a conn_given_t, at tls_at as well */
     conn_list_t lists[PUSH_CONN_STATES]; /* but for OPEN */
     conn_list_t wheel[CONN_WHEEL];       /* OPEN, by deadline */
     apr_uint32_t swept;   /* monotonic second the wheel has come to */
@@ -271,6 +281,10 @@ void conn_ws_take(push_conn_t *c, char *buf, apr_size_t len);
 
 /* The time for a request is over: say so when one was under way. */
 void conn_http_expire(push_conn_t *c);
+
+/* It should be a WebSocket by now and is none: say so, unless it was answered,
+ * and begin the end. */
+void conn_http_stray(push_conn_t *c);
 
 /* There is no room for more input: say so and begin the end. */
 void conn_http_full(push_conn_t *c);

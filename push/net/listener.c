@@ -463,6 +463,7 @@ apr_status_t push_listener_open_path(push_listener_t **out,
     apr_status_t rv;
 
     *out = l;
+    l->name.type = SOCK_STREAM;
     rv = push_unix_socket_open(&l->name, path, (mode_t)mode, BACKLOG, why, p);
     if (rv != APR_SUCCESS) {
         return rv;

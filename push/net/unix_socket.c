@@ -25,15 +25,15 @@ static apr_status_t refuse(const char **why, const char *path, int err,
     return rv;
 }
 
-static int stream_socket(void)
+static int socket_of(int type)
 {
-    return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
 /* Whether a process listens there. One whose queue is full does. */
-static int is_alive(const struct sockaddr_un *where)
+static int is_alive(const struct sockaddr_un *where, int type)
 {
-    int fd = stream_socket();
+    int fd = socket_of(type);
     int alive;
 
     if (fd < 0) {
@@ -46,7 +46,7 @@ static int is_alive(const struct sockaddr_un *where)
 }
 
 /* Clear the name for binding, if it may be cleared. */
-static apr_status_t name_clear(const struct sockaddr_un *where,
+static apr_status_t name_clear(const struct sockaddr_un *where, int type,
                                const char **why, apr_pool_t *p)
 {
     const char *path = where->sun_path;
@@ -60,7 +60,7 @@ static apr_status_t name_clear(const struct sockaddr_un *where,
     if (!S_ISSOCK(st.st_mode)) {
         return refuse(why, path, 0, "it is there and no socket", p);
     }
-    if (is_alive(where)) {
+    if (is_alive(where, type)) {
         return refuse(why, path, 0, "another process has it", p);
     }
     if (unlink(path) != 0 && errno != ENOENT) {
@@ -116,12 +116,12 @@ apr_status_t push_unix_socket_open(push_unix_socket_t *s, const char *path,
         return refuse(why, path, 0, "the path is longer than 107 bytes", p);
     }
     apr_cpystrn(where.sun_path, path, sizeof(where.sun_path));
-    rv = name_clear(&where, why, p);
+    rv = name_clear(&where, s->type, why, p);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     s->path = apr_pstrdup(p, path);
-    s->fd = stream_socket();
+    s->fd = socket_of(s->type);
     if (s->fd < 0) {
         return refuse(why, path, errno, "no socket is to be had", p);
     }

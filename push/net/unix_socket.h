@@ -15,6 +15,7 @@
 #include <apr_pools.h>
 
 typedef struct {
+    int type;         /* set it before: SOCK_STREAM or SOCK_SEQPACKET */
     int fd;           /* listening, non-blocking; the caller's */
     const char *path; /* absolute; NULL once it is removed */
     dev_t dev;        /* the name made, so that another one is left alone */

@@ -349,6 +349,7 @@ void push_client_closed(push_conn_t *c, push_end_t why, int code)
     if (me->app == NULL) {
         return;
     }
+    push_client_forget(c);
     push_hub_leave_all(push_server_hub(c), &me->hub);
     if (me->login != NULL) {
         push_client_offline(c, me);

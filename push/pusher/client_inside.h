@@ -28,6 +28,9 @@ void push_client_subscribe(push_conn_t *c, push_client_t *me,
 void push_client_unsubscribe(push_conn_t *c, push_client_t *me,
                              const pusher_message_t *m);
 
+/** A connection ends: what it has asked and is not answered yet is nobody's. */
+void push_client_forget(push_conn_t *c);
+
 /**
  * A connection has shown that the app wants it: what did not count against the
  * app's connections does now.

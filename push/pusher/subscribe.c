@@ -6,13 +6,19 @@
  * signature for a private one, a signature over channel_data or a signed-in
  * user for a presence channel, being that user for a user's own channel.
  *
+ * A socket that came through httpd may have a user. It needs no signature for
+ * the user's own channel nor for those of the user's conversations; whether one
+ * is, is asked of the database, and the answer comes in a later turn.
+ *
  * An answer is a list of things in this order: subscription_succeeded, the
  * count of subscribers where the app tells it, the cached event or cache_miss,
  * and what was missed while chat-push was away.
  */
 #include "client_inside.h"
+#include "handoff.h"
 #include "server.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <apr_strings.h>
 
@@ -78,6 +84,140 @@ static int auth_right(const ask_t *ask, const char *channel_data,
                          push_client_text(ask->c, &ask->in.auth),
                          ask->in.auth.size, pieces,
                          channel_data ? COUNT(pieces) : 3);
+}
+
+/* What a rule says of a request. */
+typedef enum {
+    MAY_NOT,
+    MAY,
+    MAY_BE /* the database is asked */
+} may_t;
+
+/* A request that waits for the database. */
+typedef struct pending_t pending_t;
+struct pending_t {
+    push_membership_ask_t ask; /* first: this is how the answer knows it */
+    push_client_t *me;      /* NULL: the connection has ended */
+    pending_t *next;        /* of the same connection */
+    int cancelled;          /* it has unsubscribed meanwhile */
+    apr_uint32_t len;       /* bytes of the channel's name */
+    char user[CHAT_HANDOFF_USER + 1];
+    char conversation[CHAT_HANDOFF_USER + 1];
+    char json[]; /* the channel's name in quotes */
+};
+
+#define PENDING_MAX 64 /* of one connection */
+
+static pending_t *pending_of(push_conn_t *c)
+{
+    return push_conn_user(c) != NULL ? *push_conn_baton(c) : NULL;
+}
+
+void push_client_forget(push_conn_t *c)
+{
+    pending_t *p = pending_of(c);
+
+    for (; p != NULL; p = p->next) {
+        p->me = NULL;
+    }
+    if (push_conn_user(c) != NULL) {
+        *push_conn_baton(c) = NULL;
+    }
+}
+
+static void pending_remove(push_conn_t *c, const pending_t *gone)
+{
+    pending_t *p = pending_of(c);
+
+    if (p == gone) {
+        *push_conn_baton(c) = gone->next;
+        return;
+    }
+    while (p->next != gone) {
+        p = p->next;
+    }
+    p->next = gone->next;
+}
+
+static void pending_cancel(push_conn_t *c, const char *name, apr_size_t len)
+{
+    pending_t *p = pending_of(c);
+
+    for (; p != NULL; p = p->next) {
+        p->cancelled |= p->len == len && !memcmp(p->json + 1, name, len);
+    }
+}
+
+static void pending_run(push_loop_t *loop, push_task_t *task);
+
+static may_t conversation_ask(const ask_t *ask, const char *id, refusal_t *r)
+{
+    const apr_size_t len = ask->in.channel.size;
+    pending_t *p = pending_of(ask->c);
+    int n = 0;
+
+    for (; p != NULL; p = p->next) {
+        n++;
+    }
+    p = n < PENDING_MAX ? calloc(1, sizeof(*p) + len + 2) : NULL;
+    if (p == NULL) {
+        return refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,
+                      "The connection asks for too many channels at once");
+    }
+    p->ask.task.run = pending_run;
+    p->ask.loop = push_conn_loop(ask->c);
+    apr_cpystrn(p->user, push_conn_user(ask->c), sizeof(p->user));
+    p->ask.user = p->user;
+    apr_cpystrn(p->conversation, id, sizeof(p->conversation));
+    p->ask.conversation = p->conversation;
+    p->me = ask->me;
+    p->len = (apr_uint32_t)len;
+    p->json[0] = p->json[len + 1] = '"';
+    memcpy(p->json + 1, ask->name, len); /* no character of it is escaped */
+    if (!push_membership_ask(push_server.membership, &p->ask)) {
+        free(p);
+        return refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,
+                      "Too many channels are asked for, try again");
+    }
+    p->next = pending_of(ask->c);
+    *push_conn_baton(ask->c) = p;
+    return MAY_BE;
+}
+
+/* What the user that httpd has named may hear without a signature. */
+static may_t may_by_identity(const ask_t *ask, refusal_t *r)
+{
+    const char *user = push_conn_user(ask->c);
+    char name[CHAT_CHANNEL_NAME_MAX + 1];
+    apr_size_t len = ask->in.channel.size;
+    const char *id;
+
+    if (user == NULL || ask->me->app != push_server.chat ||
+        len >= sizeof(name)) {
+        return not_authorized(r, "The connection has no identity");
+    }
+    chat_channel_canonical(name, ask->name, len);
+    name[len] = '\0';
+    id = chat_channel_id(name, CHAT_CHANNEL_USER);
+    if (id != NULL && !strcmp(id, user)) {
+        return MAY;
+    }
+    id = chat_channel_id(name, CHAT_CHANNEL_CONVERSATION);
+    if (id != NULL) {
+        return conversation_ask(ask, id, r);
+    }
+    return not_authorized(r, "The channel is not this user's");
+}
+
+/* Whether a request shows no signature where the socket's user may do. */
+static int is_by_identity(const ask_t *ask)
+{
+    return ask->kind.alias ||
+           ((ask->in.auth.type == SCAN_ABSENT ||
+             ask->in.auth.type == SCAN_NULL) &&
+            ask->kind.kind == CHAT_CHANNEL_PRIVATE &&
+            push_conn_user(ask->c) != NULL &&
+            ask->me->app == push_server.chat);
 }
 
 static int may_private(const ask_t *ask, refusal_t *r)
@@ -151,7 +291,7 @@ static int may_server(const ask_t *ask, refusal_t *r)
     return not_authorized(r, "The channel is for its signed-in user alone");
 }
 
-static int may_subscribe(ask_t *ask, refusal_t *r)
+static may_t may_subscribe(ask_t *ask, refusal_t *r)
 {
     const chat_app_t *app = ask->me->app->conf;
 
@@ -173,14 +313,14 @@ static int may_subscribe(ask_t *ask, refusal_t *r)
         return refuse(r, "InvalidChannel", PUSHER_UNAUTHORIZED,
                       "The channel name has characters that are not allowed");
     }
-    /* No signature could be asked for: the client libraries do not see these
-     * names as private. Without an identity there is nothing to go by. */
-    if (ask->kind.alias) {
-        return not_authorized(r, "The connection has no identity");
+    /* For `private.` names no signature could be asked: the client libraries do
+     * not see them as private. */
+    if (is_by_identity(ask)) {
+        return may_by_identity(ask, r);
     }
     switch (ask->kind.kind) {
     case CHAT_CHANNEL_PUBLIC:
-        return 1;
+        return MAY;
     case CHAT_CHANNEL_MEMBERS:
         return may_presence(ask, r);
     default:
@@ -223,16 +363,14 @@ static apr_size_t own_channels(const push_client_t *me)
     return me->login != NULL ? 2u + me->login->watching : 0;
 }
 
-static int subscribe(ask_t *ask, refusal_t *r)
+/* Let it in. @return 0 when there is no room */
+static int join(ask_t *ask, refusal_t *r)
 {
     const chat_app_t *app = ask->me->app->conf;
     push_subscription_t *sub;
     push_name_t name;
-    push_join_t join;
+    push_join_t joined;
 
-    if (!may_subscribe(ask, r)) {
-        return 0;
-    }
     push_name_set(&name, push_server.hubs, ask->me->app, ask->name,
                   ask->in.channel.size,
                   ask->name[0] == '#' ? NULL : &ask->kind);
@@ -245,15 +383,78 @@ static int subscribe(ask_t *ask, refusal_t *r)
         !push_client_authorize(ask->c, ask->me)) {
         return 1; /* the close says it all */
     }
-    join = push_hub_join(push_server_hub(ask->c), &name, &ask->me->hub,
+    joined = push_hub_join(push_server_hub(ask->c), &name, &ask->me->hub,
                          name.members ? &ask->user : NULL,
                          app->max_presence_members, &sub);
-    if (join == PUSH_JOIN_FULL) {
+    if (joined == PUSH_JOIN_FULL) {
         return refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,
                       "The channel has the most members it may have");
     }
-    answer(ask, &name, sub, join == PUSH_JOIN_AGAIN);
+    answer(ask, &name, sub, joined == PUSH_JOIN_AGAIN);
     return 1;
+}
+
+static int subscribe(ask_t *ask, refusal_t *r)
+{
+    switch (may_subscribe(ask, r)) {
+    case MAY:
+        return join(ask, r);
+    case MAY_BE:
+        return 1; /* it is answered later */
+    default:
+        return 0;
+    }
+}
+
+static void refusal_send(const ask_t *ask, const refusal_t *r)
+{
+    push_client_send(ask->c, ask->me,
+                     pusher_subscription_error(&ask->in.channel, r->type,
+                                               r->status, r->why));
+}
+
+/* The database has spoken. */
+static void pending_answer(pending_t *p)
+{
+    push_conn_t *c = push_conn_of(p->me);
+    ask_t ask = { .c = c,
+                  .me = p->me,
+                  .in.channel = { .at = p->json,
+                                  .len = p->len + 2,
+                                  .size = p->len,
+                                  .type = SCAN_STRING },
+                  .name = p->json + 1 };
+    refusal_t r;
+
+    pending_remove(c, p);
+    if (p->cancelled || push_conn_state(c) != PUSH_CONN_OPEN ||
+        push_client_channel(&ask.kind, ask.name, p->len,
+                            p->me->app->conf->max_channel_name) !=
+            CHAT_CHANNEL_OK) {
+        return;
+    }
+    if (p->ask.verdict == PUSH_MEMBERSHIP_UNKNOWN) {
+        refuse(&r, "AuthError", 503, "Who belongs to the conversation cannot be "
+                                     "found out right now");
+    }
+    else if (p->ask.verdict == PUSH_MEMBERSHIP_NO) {
+        not_authorized(&r, "The channel is not this user's");
+    }
+    else if (join(&ask, &r)) {
+        return;
+    }
+    refusal_send(&ask, &r);
+}
+
+static void pending_run(push_loop_t *loop, push_task_t *task)
+{
+    pending_t *p = (pending_t *)(void *)task;
+
+    (void)loop;
+    if (p->me != NULL) {
+        pending_answer(p);
+    }
+    free(p);
 }
 
 /* The data of a subscribe or unsubscribe; 0 when it was refused. */
@@ -291,9 +492,7 @@ void push_client_subscribe(push_conn_t *c, push_client_t *me,
         return;
     }
     if (!subscribe(&ask, &r)) {
-        push_client_send(c, me,
-                         pusher_subscription_error(&ask.in.channel, r.type,
-                                                   r.status, r.why));
+        refusal_send(&ask, &r);
     }
 }
 
@@ -318,6 +517,7 @@ void push_client_unsubscribe(push_conn_t *c, push_client_t *me,
         ask.name[0] != '#') {
         return;
     }
+    pending_cancel(c, ask.name, ask.in.channel.size);
     push_name_set(&name, push_server.hubs, me->app, ask.name,
                   ask.in.channel.size, ask.name[0] == '#' ? NULL : &ask.kind);
     push_hub_leave(push_server_hub(c), &name, &me->hub);

@@ -78,6 +78,9 @@ void push_trace_opened(push_conn_t *c, const push_client_t *me)
     who(&f, c, me->app);
     socket_id(&f, me);
     number(&f, "protocol", me->protocol);
+    if (push_conn_user(c) != NULL) {
+        text(&f, "user", push_conn_user(c));
+    }
     push_log_client(PUSH_LOG_DEBUG, "opened", f.list, f.n);
 }
 

@@ -76,7 +76,7 @@ function settled() {
 for (const [how, signal] of [['stopped', 'SIGTERM'], ['killed', 'SIGKILL']]) {
   test(`while chat-push is ${how} messages are taken, and arrive once when it is back`, async () => {
     const { pusher, seen } = await listen();
-    site.expectLog(/AH00957|AH01114/); // reconnecting clients find nobody behind the proxy
+    site.expectLog(/chat-push takes no sockets at /); // reconnecting clients find nobody behind httpd
     try {
       await patient.post(`/chat/conversation/${conv.id}/message`, { content: 'before' });
       // Killed before that is written down, it would rather say it again.

@@ -296,6 +296,7 @@ test('a second chat-push does not take the wake-up socket of the first', async (
   conf.port = await freePort();
   conf.metrics.port = await freePort();
   conf.database.state = site.path('run', 'other.state');
+  conf.handoff.path = site.path('run', 'other-handoff.sock'); // that is not given away either
   fs.writeFileSync(site.path('conf', 'other.json'), JSON.stringify(conf));
   if (site.user) {
     site.give(site.path('conf', 'other.json'));

@@ -25,7 +25,8 @@
 
 typedef struct {
     const char *scenario, *label, *host, *app_id, *key, *secret, *prefix;
-    int port, conns, channels, size, pubconns, depth, window, srcs, inflight;
+    int port, pubport; /* of subscribers and publishers; pubport 0: the same */
+    int conns, channels, size, pubconns, depth, window, srcs, inflight;
     int pin, json; /* flags */
     int tree;      /* flag: count the children of pids, too */
     double rate;   /* publishes a second, 0: closed loop */

@@ -186,8 +186,9 @@ static void pub_send(pub_t *p, uint32_t channel, uint64_t due)
 
 static void pub_connect(pub_t *p)
 {
+    int port = opt.pubport > 0 ? opt.pubport : opt.port;
     struct sockaddr_in addr = { .sin_family = AF_INET,
-                                .sin_port = htons((uint16_t)opt.port) };
+                                .sin_port = htons((uint16_t)port) };
     struct epoll_event event = {
         .events = EPOLLIN, .data.u64 = LOAD_PUBLISHER | (uint64_t)(p - pubs)
     };

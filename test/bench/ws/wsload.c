@@ -80,6 +80,7 @@ static const struct {
     { "secret",   OPT_TEXT,   offsetof(load_options_t, secret) },
     { "prefix",   OPT_TEXT,   offsetof(load_options_t, prefix) },
     { "port",     OPT_INT,    offsetof(load_options_t, port) },
+    { "pubport",  OPT_INT,    offsetof(load_options_t, pubport) },
     { "conns",    OPT_INT,    offsetof(load_options_t, conns) },
     { "channels", OPT_INT,    offsetof(load_options_t, channels) },
     { "size",     OPT_INT,    offsetof(load_options_t, size) },

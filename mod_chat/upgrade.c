@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upgrade.c - from an upgrade request to a socket of chat-push; see upgrade.h.
+ *
+ *   fit     may this connection leave httpd at all?      else DECLINED
+ *   who     whose log-in came along; nobody's is fine
+ *   ask     does chat-push take it?                      503
+ *   drain   what httpd has read behind the request       400
+ *   give    one message with the descriptor              503
+ *   detach  httpd forgets the connection without a word on it
+ *
+ * Until `give` everything can still be answered by httpd.
+ */
+#include "upgrade.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+#include <netinet/in.h>
+#include <apr_portable.h>
+#include <apr_shm.h>
+#include <apr_strings.h>
+#include <http_connection.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <http_ssl.h>
+#include <mod_status.h>
+#include <util_filter.h>
+
+#include "auth.h"
+#include "channel.h"
+#include "chat_module.h"
+#include "companion.h"
+#include "config.h"
+#include "csrf.h"
+#include "reply.h"
+
+APLOG_USE_MODULE(chat);
+
+#define PREFIX "/app/"
+#define RETAINED "mod_chat-upgrades" /* httpd's name for the counters */
+#define QUIET_SECONDS 60 /* between two log lines of the same trouble */
+#define RETRY_SECONDS "1"
+
+/* What became of upgrade requests, of all children, since httpd's start. */
+typedef struct {
+    apr_uint64_t handed;   /* to chat-push */
+    apr_uint64_t refused;  /* answered by us: 400, 431, 503 */
+    apr_uint64_t declined; /* left to mod_proxy */
+} tally_t;
+
+/* Set by the parent before it forks. */
+static tally_t *tally;
+
+/* When this child last wrote a line of a kind; microseconds. Atomic. */
+static apr_time_t told_unfit, told_trouble;
+static apr_uint32_t missed; /* refused with 503 since. Atomic */
+
+static void count(apr_uint64_t *counter)
+{
+    __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
+}
+
+apr_status_t chat_upgrade_prepare(server_rec *s)
+{
+    void **kept = ap_retained_data_get(RETAINED);
+    apr_shm_t *shm;
+    apr_status_t rv;
+
+    if (kept == NULL) {
+        rv = apr_shm_create(&shm, sizeof(tally_t), NULL, s->process->pool);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        memset(apr_shm_baseaddr_get(shm), 0, sizeof(tally_t));
+        kept = ap_retained_data_create(RETAINED, sizeof(*kept));
+        *kept = apr_shm_baseaddr_get(shm);
+    }
+    tally = *kept;
+    return APR_SUCCESS;
+}
+
+int chat_upgrade_status(request_rec *r, int flags)
+{
+    const tally_t now = {
+        __atomic_load_n(&tally->handed, __ATOMIC_RELAXED),
+        __atomic_load_n(&tally->refused, __ATOMIC_RELAXED),
+        __atomic_load_n(&tally->declined, __ATOMIC_RELAXED),
+    };
+
+    if (flags & AP_STATUS_SHORT) {
+        ap_rprintf(r,
+                   "ChatHandedOver: %" APR_UINT64_T_FMT
+                   "\nChatRefused: %" APR_UINT64_T_FMT
+                   "\nChatLeftToProxy: %" APR_UINT64_T_FMT "\n",
+                   now.handed, now.refused, now.declined);
+        return OK;
+    }
+    ap_rprintf(r,
+               "<hr />\n<h2>mod_chat: WebSockets</h2>\n<dl>"
+               "<dt>%" APR_UINT64_T_FMT " handed over to chat-push</dt>"
+               "<dt>%" APR_UINT64_T_FMT " refused</dt>"
+               "<dt>%" APR_UINT64_T_FMT " left to mod_proxy</dt></dl>\n",
+               now.handed, now.refused, now.declined);
+    return OK;
+}
+
+/* Whether a line may be written: not every one of ten thousand clients that
+ * come back each second is news. */
+static int is_news(apr_time_t *told)
+{
+    apr_time_t now = apr_time_now();
+    apr_time_t then = __atomic_load_n(told, __ATOMIC_RELAXED);
+
+    return now - then > apr_time_from_sec(QUIET_SECONDS) &&
+           __atomic_compare_exchange_n(told, &then, now, 0, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED);
+}
+
+/* --- is it one ------------------------------------------------------------ */
+
+/* Whether a list of tokens holds one. */
+static int lists(const request_rec *r, const char *header, const char *token)
+{
+    const char *value = apr_table_get(r->headers_in, header);
+
+    return value != NULL && ap_find_token(r->pool, value, token);
+}
+
+static int header_is(const request_rec *r, const char *header,
+                     const char *value)
+{
+    const char *is = apr_table_get(r->headers_in, header);
+
+    return is != NULL && strcmp(is, value) == 0;
+}
+
+/* An app of chat-push's own; other WebSockets below /app/ are none of ours. */
+static int is_app(const chat_push_t *push, const char *key)
+{
+    for (int i = 0; i < push->apps.n; i++) {
+        if (strcmp(push->apps.list[i].key, key) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int chat_upgrade_is(const request_rec *r)
+{
+    const chat_server_t *conf = chat_server_of(r->server);
+
+    return conf->companion != NULL &&
+           chat_dir_of(r)->handoff != CHAT_HANDOFF_OFF && r->main == NULL &&
+           r->prev == NULL && r->method_number == M_GET && !r->header_only &&
+           strncmp(r->uri, PREFIX, strlen(PREFIX)) == 0 &&
+           is_app(conf->push, r->uri + strlen(PREFIX)) &&
+           lists(r, "Upgrade", "websocket") &&
+           lists(r, "Connection", "upgrade");
+}
+
+/* --- fit -------------------------------------------------------------------
+ */
+
+/* Filters of a connection that neither change its bytes nor keep any back once
+ * it is drained. Any other might: then the socket is not all there is. */
+static const char *const plain_filters[] = {
+    "core", "core_in", "reqtimeout", "log_input_output", "remoteip_input",
+};
+#define PLAIN (sizeof(plain_filters) / sizeof(plain_filters[0]))
+
+/* The name of the first filter we do not know, NULL: there is none. */
+static const char *stranger_of(const ap_filter_t *f)
+{
+    for (; f != NULL; f = f->next) {
+        size_t i;
+
+        for (i = 0; i < PLAIN; i++) {
+            if (strcasecmp(f->frec->name, plain_filters[i]) == 0) {
+                break;
+            }
+        }
+        if (i == PLAIN) {
+            return f->frec->name;
+        }
+    }
+    return NULL;
+}
+
+/* Whether a connection can leave httpd. */
+typedef enum {
+    FIT,
+    MALFORMED, /* no upgrade request; chat-push says what is wrong with it */
+    STAYS,     /* as it should: TLS ends in httpd, or it is HTTP/2 */
+    STRANGE    /* somebody should look */
+} fit_t;
+
+/* @param why  with STAYS and STRANGE: a part of a sentence */
+static fit_t fit_of(request_rec *r, const char **why)
+{
+    conn_rec *c = r->connection;
+    const char *filter;
+
+    if (c->master != NULL || ap_ssl_conn_is_ssl(c)) {
+        *why = "its TLS ends in httpd";
+        return STAYS;
+    }
+    if (r->proto_num < HTTP_VERSION(1, 1) ||
+        !header_is(r, "Sec-WebSocket-Version", "13") ||
+        apr_table_get(r->headers_in, "Sec-WebSocket-Key") == NULL ||
+        apr_table_get(r->headers_in, "Content-Length") != NULL ||
+        apr_table_get(r->headers_in, "Transfer-Encoding") != NULL) {
+        return MALFORMED;
+    }
+    filter = stranger_of(c->input_filters);
+    if (filter == NULL) {
+        filter = stranger_of(c->output_filters);
+    }
+    if (filter == NULL) {
+        return FIT;
+    }
+    *why = apr_pstrcat(r->pool, "the filter ", filter,
+                       " stands between httpd and the client", NULL);
+    return STRANGE;
+}
+
+/* Somebody else's request, or nobody's. */
+static int leave(request_rec *r, fit_t fit, const char *why)
+{
+    if ((fit == STRANGE || (fit == STAYS && !r->proxyreq)) &&
+        is_news(&told_unfit)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "a WebSocket cannot be handed over to chat-push: %s; it "
+                      "%s",
+                      why,
+                      r->proxyreq ? "goes through mod_proxy and holds a worker"
+                                  : "is refused, as there is no ProxyPass for "
+                                    "it");
+    }
+    if (r->proxyreq) {
+        count(&tally->declined);
+        return DECLINED;
+    }
+    count(&tally->refused);
+    if (fit != MALFORMED) {
+        return HTTP_NOT_IMPLEMENTED;
+    }
+    apr_table_setn(r->err_headers_out, "Upgrade", "websocket");
+    apr_table_setn(r->err_headers_out, "Connection", "Upgrade");
+    apr_table_setn(r->err_headers_out, "Sec-WebSocket-Version", "13");
+    return HTTP_UPGRADE_REQUIRED;
+}
+
+/* --- who -------------------------------------------------------------------
+ */
+
+/* Whose log-in came along. A browser sends the cookie with every WebSocket,
+ * also one that another site's page opens: such a page gets a socket, but not
+ * in the user's name. @return an id, NULL: nobody's */
+static const char *identity(request_rec *r)
+{
+    chat_request_t *q = apr_pcalloc(r->pool, sizeof(*q));
+    chat_shown_t shown;
+    apr_status_t rv;
+
+    q->r = r;
+    q->conf = chat_server_of(r->server);
+    if (q->conf->db == NULL || !chat_auth_shown(&shown, q)) {
+        return NULL;
+    }
+    if (shown.via != CHAT_VIA_BEARER && !chat_csrf_origin_ok(q)) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "a WebSocket of another site's page comes with a log-in, "
+                      "which does not count");
+        return NULL;
+    }
+    rv = chat_auth(q);
+    if (rv != APR_SUCCESS) {
+        chat_reply_note(q, rv, "looking up whose WebSocket it is");
+        return NULL;
+    }
+    if (q->user == NULL || !chat_id_valid(q->user->id)) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "a WebSocket comes with a log-in that is not valid: it "
+                      "is nobody's");
+        return NULL;
+    }
+    return q->user->id;
+}
+
+/* --- give ------------------------------------------------------------------
+ */
+
+/* The headers chat-push reads; no cookie, no token. */
+static const char *const wanted[] = {
+    "Host",
+    "Upgrade",
+    "Connection",
+    "Sec-WebSocket-Key",
+    "Sec-WebSocket-Version",
+    "Sec-WebSocket-Extensions",
+    "Sec-WebSocket-Protocol",
+    "Origin",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+};
+#define WANTED (sizeof(wanted) / sizeof(wanted[0]))
+
+/* The head as chat-push shall read it. NULL: a value could be read as two. */
+static const char *head_of(request_rec *r)
+{
+    apr_array_header_t *head = apr_array_make(r->pool, 48, sizeof(char *));
+
+    APR_ARRAY_PUSH(head, const char *) = "GET " PREFIX;
+    APR_ARRAY_PUSH(head, const char *) = r->uri + strlen(PREFIX);
+    if (r->args != NULL) {
+        APR_ARRAY_PUSH(head, const char *) = "?";
+        APR_ARRAY_PUSH(head, const char *) = r->args;
+    }
+    APR_ARRAY_PUSH(head, const char *) = " HTTP/1.1\r\n";
+    for (size_t i = 0; i < WANTED; i++) {
+        const char *value = apr_table_get(r->headers_in, wanted[i]);
+
+        if (value == NULL) {
+            continue;
+        }
+        if (strpbrk(value, "\r\n") != NULL) {
+            return NULL;
+        }
+        APR_ARRAY_PUSH(head, const char *) = wanted[i];
+        APR_ARRAY_PUSH(head, const char *) = ": ";
+        APR_ARRAY_PUSH(head, const char *) = value;
+        APR_ARRAY_PUSH(head, const char *) = "\r\n";
+    }
+    APR_ARRAY_PUSH(head, const char *) = "\r\n";
+    return apr_array_pstrcat(r->pool, head, 0);
+}
+
+/* The client's address as httpd sees it, mod_remoteip's included. */
+static void address_of(chat_handoff_t *m, const request_rec *r)
+{
+    const apr_sockaddr_t *a = r->useragent_addr;
+
+    m->port = a->port;
+#if APR_HAVE_IPV6
+    if (a->family == APR_INET6) {
+        memcpy(m->address, &a->sa.sin6.sin6_addr, sizeof(m->address));
+        return;
+    }
+#endif
+    if (a->family == APR_INET) {
+        m->address[10] = m->address[11] = 0xff;
+        memcpy(m->address + 12, &a->sa.sin.sin_addr, 4);
+    }
+}
+
+/* Everything httpd has still to write goes first: an answer before this request
+ * may wait for more. @return 0: the client is gone */
+static int flush(conn_rec *c, apr_pool_t *p)
+{
+    apr_bucket_brigade *bb = apr_brigade_create(p, c->bucket_alloc);
+
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(c->bucket_alloc));
+    return ap_pass_brigade(c->output_filters, bb) == APR_SUCCESS && !c->aborted;
+}
+
+/* What httpd has read behind the request; the rest lies in the kernel and goes
+ * with the socket. @return 0: there is more than may be, or the client has gone
+ */
+static int drain(chat_handoff_t *m, conn_rec *c, apr_pool_t *p)
+{
+    apr_bucket_brigade *bb = apr_brigade_create(p, c->bucket_alloc);
+    char *to = apr_palloc(p, CHAT_HANDOFF_EARLY);
+    apr_size_t have = 0, got;
+    apr_status_t rv;
+
+    do {
+        rv = ap_get_brigade(c->input_filters, bb, AP_MODE_READBYTES,
+                            APR_NONBLOCK_READ,
+                            (apr_off_t)(CHAT_HANDOFF_EARLY - have));
+        if (rv != APR_SUCCESS) {
+            break;
+        }
+        got = CHAT_HANDOFF_EARLY - have;
+        rv = apr_brigade_flatten(bb, to + have, &got);
+        apr_brigade_cleanup(bb);
+        have += got;
+    } while (rv == APR_SUCCESS && got > 0 && have < CHAT_HANDOFF_EARLY);
+    m->early = to;
+    m->early_len = have;
+    return (rv == APR_SUCCESS || APR_STATUS_IS_EAGAIN(rv)) &&
+           have < CHAT_HANDOFF_EARLY;
+}
+
+/* httpd's copy of the socket is closed without shutdown(), which would reach
+ * the client; nothing is written on its behalf and no further request is read.
+ */
+static int detach(request_rec *r)
+{
+    r->status = HTTP_SWITCHING_PROTOCOLS; /* for the access log */
+    r->eos_sent = 1;
+    r->connection->keepalive = AP_CONN_CLOSE;
+    r->connection->aborted = 1;
+    return OK;
+}
+
+static int refuse(request_rec *r, int status, const char *why)
+{
+    count(&tally->refused);
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  "a WebSocket is refused with %d: %s", status, why);
+    r->connection->keepalive = AP_CONN_CLOSE;
+    return status;
+}
+
+/* chat-push does not take it. */
+static int trouble(request_rec *r, const chat_companion_t *companion,
+                   chat_companion_result_t result)
+{
+    if (result == CHAT_COMPANION_STRANGER && r->proxyreq) {
+        return leave(r, STRANGE, chat_companion_why(result));
+    }
+    if (result == CHAT_COMPANION_TOO_LARGE) {
+        return refuse(r, HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
+                      chat_companion_why(result));
+    }
+    count(&tally->refused);
+    __atomic_add_fetch(&missed, 1, __ATOMIC_RELAXED);
+    if (is_news(&told_trouble)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "chat-push takes no sockets at %s: %s; WebSockets are "
+                      "answered 503 until it does",
+                      chat_companion_path(companion),
+                      chat_companion_why(result));
+    }
+    apr_table_setn(r->err_headers_out, "Retry-After", RETRY_SECONDS);
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
+static void well_again(request_rec *r)
+{
+    apr_uint32_t n = __atomic_exchange_n(&missed, 0, __ATOMIC_RELAXED);
+
+    if (n > 0) {
+        __atomic_store_n(&told_trouble, 0, __ATOMIC_RELAXED);
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "chat-push takes sockets again, %u were refused by this "
+                      "process",
+                      n);
+    }
+}
+
+/* Head, early bytes and descriptor; the link goes back in any case. */
+static int give(request_rec *r, chat_companion_t *companion, int link,
+                chat_handoff_t *m)
+{
+    conn_rec *c = r->connection;
+    chat_companion_result_t result;
+    apr_os_sock_t fd;
+
+    if (!drain(m, c, r->pool) ||
+        apr_os_sock_get(&fd, ap_get_conn_socket(c)) != APR_SUCCESS) {
+        chat_companion_keep(companion, link);
+        return refuse(r, HTTP_BAD_REQUEST,
+                      "the client has gone, or it sent too much before it got "
+                      "an answer");
+    }
+    result = chat_companion_give(companion, link, fd, m);
+    if (result != CHAT_COMPANION_READY) {
+        c->keepalive = AP_CONN_CLOSE; /* what was drained is lost */
+        return trouble(r, companion, result);
+    }
+    count(&tally->handed);
+    well_again(r);
+    return detach(r);
+}
+
+int chat_upgrade_handle(request_rec *r)
+{
+    chat_companion_t *companion = chat_server_of(r->server)->companion;
+    chat_handoff_t m = { .secure = strcmp(ap_http_scheme(r), "https") == 0 };
+    const char *why = "";
+    const fit_t fit = fit_of(r, &why);
+    chat_companion_result_t result;
+    int link;
+
+    if (fit != FIT) {
+        return leave(r, fit, why);
+    }
+    m.head = head_of(r);
+    m.head_len = m.head != NULL ? strlen(m.head) : 0;
+    if (m.head_len == 0 || m.head_len > CHAT_HANDOFF_HEAD) {
+        return refuse(r, HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
+                      "what chat-push needs of its head is more than 16 kB");
+    }
+    m.user = identity(r);
+    m.user_len = m.user != NULL ? strlen(m.user) : 0;
+    address_of(&m, r);
+    if (!flush(r->connection, r->pool)) {
+        return refuse(r, HTTP_BAD_REQUEST, "the client has gone");
+    }
+    result = chat_companion_ask(&link, companion);
+    if (result != CHAT_COMPANION_READY) {
+        return trouble(r, companion, result);
+    }
+    return give(r, companion, link, &m);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upgrade.h - WebSockets leave httpd: GET /app/{key} with `Upgrade: websocket`.
+ *
+ * Such a request has gone through httpd like any other, its access rules
+ * included. Then the client's socket, the request's head, what was read behind
+ * it, the client's address and who is logged in go to chat-push, and httpd
+ * closes its copy: no worker is held, and httpd may be restarted or stopped
+ * without the client noticing. chat-push answers 101, the access log says so.
+ *
+ * What cannot leave goes the usual way, to mod_proxy where that is set up for
+ * it: TLS, HTTP/2, connections with filters that we do not know, everything
+ * with `ChatHandoff Off`.
+ */
+#ifndef CHAT_UPGRADE_H
+#define CHAT_UPGRADE_H
+
+#include <httpd.h>
+
+/** Whether a request is a WebSocket's beginning that is ours to hand over. */
+int chat_upgrade_is(const request_rec *r);
+
+/** Hand it over. @return what an Apache handler returns; DECLINED: somebody
+ * else shall serve it */
+int chat_upgrade_handle(request_rec *r);
+
+/** Counters that outlive restarts; post_config. */
+apr_status_t chat_upgrade_prepare(server_rec *s);
+
+/** Our lines in mod_status' page. */
+int chat_upgrade_status(request_rec *r, int flags);
+
+#endif
