@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <strings.h>
 
 #define DEFAULT_MAX 8
@@ -327,10 +328,11 @@ static apr_status_t driver_load(chat_db_t *db, const char **why, apr_pool_t *p)
 }
 
 /* Who leads has a connection beside the writers'. Two at once: one waits for the
- * disk, one has the server work. */
+ * disk, one has the server work. On a machine of one or two cores a second one
+ * only halves what goes together, and doubles the commits. */
 static int leaders_at_most(const chat_db_t *db)
 {
-    return db->conf.max < 8 ? 1 : 2;
+    return db->conf.max < 8 || sysconf(_SC_NPROCESSORS_ONLN) <= 2 ? 1 : 2;
 }
 
 /* A quarter of PostgreSQL's connections is for those who only read; of one or
