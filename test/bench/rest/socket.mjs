@@ -171,6 +171,7 @@ export class Line {
   }
 
   fail(e) {
+    this.gone = e;
     this.waiting?.failed(e);
     this.waiting = null;
   }
@@ -181,6 +182,10 @@ export class Line {
       `Authorization: Bearer ${token}\r\n`;
     const text = body === null ? '' : JSON.stringify(body);
     return new Promise((done, failed) => {
+      if (this.gone) {
+        failed(this.gone);
+        return;
+      }
       this.waiting = { done, failed };
       this.socket.write(body === null ? `${head}\r\n`
         : `${head}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
