@@ -80,6 +80,13 @@ async function status(site, name) {
   return Number(text.match(new RegExp(`^${name}: (\\d+)`, 'm'))[1]);
 }
 
+/** SIGSTOP, and every thread has come to it: until then one may still take sockets. */
+async function pause({ pid }) {
+  process.kill(pid, 'SIGSTOP');
+  const state = (task) => fs.readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8').split(') ')[1][0];
+  await eventually(() => fs.readdirSync(`/proc/${pid}/task`).every((task) => state(task) === 'T'), 'it stands still');
+}
+
 const accessLog = (site) => fs.readFileSync(site.path('logs', 'access.log'), 'utf8');
 const errorLog = (site) => fs.readFileSync(site.path('logs', 'error.log'), 'utf8');
 
@@ -402,7 +409,7 @@ for (const mpm of ['event', 'worker', 'prefork']) {
   on('a stopped chat-push is 503 at once, and nobody else waits', async () => {
     site.expectLog(/chat-push takes no sockets at .*: (it does not answer|nobody listens)/);
     const peer = kept(await door.open());
-    site.push.kill('SIGSTOP');
+    await pause(site.push);
     try {
       // Each child finds out once, by itself; afterwards there is nothing to wait for.
       await many(20, async () => {
