@@ -199,6 +199,7 @@ test('two nodes clear one log side by side', async () => {
   other.port = await freePort();
   other.metrics.port = await freePort();
   Object.assign(other.database, { state: site.path('run', 'other.state'), wake: site.path('run', 'other.sock') });
+  other.handoff.path = site.path('run', 'other-handoff.sock');
   fs.writeFileSync(site.path('conf', 'other.json'), JSON.stringify(other));
   if (site.user) {
     site.give(site.path('conf', 'other.json'));
