@@ -246,7 +246,7 @@ bench-sockets: $(B)/chat-push $(B)/bench/wsload
 
 # Sockets handed over by httpd, and what httpd keeps of them.
 bench-handoff: all $(B)/bench/wsload
-	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(if $(MPM),MPM=$(MPM) )$(subst --test,,$(NODE_TEST)) test/bench/handoff.mjs
+	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(if $(MPM),MPM=$(MPM) )$(NODE_RUN) test/bench/handoff.mjs
 
 BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-ws: $(B)/chat-push $(B)/bench/wsload $(B)/bench/wsfloor

@@ -33,6 +33,12 @@ AS $$ SELECT EXISTS (
     WHERE attrelid = to_regclass(tab) AND attname = col
       AND attnum > 0 AND NOT attisdropped) $$;
 
+-- "x.deleted_at IS NULL" where a table, called x, has such a column. Likewise.
+CREATE OR REPLACE FUNCTION chat_alive(tab text, x text) RETURNS text
+LANGUAGE sql STABLE
+AS $$ SELECT CASE WHEN chat_has(tab, 'deleted_at')
+                  THEN x || '.deleted_at IS NULL' ELSE 'true' END $$;
+
 DO $$
 DECLARE
     lacking text;
@@ -297,12 +303,7 @@ END $$;
 
 DO $$
 DECLARE
-    -- "x.deleted_at IS NULL" where there is such a column
-    alive text[] := ARRAY(
-        SELECT CASE WHEN chat_has(tab, 'deleted_at')
-                    THEN short || '.deleted_at IS NULL' ELSE 'true' END
-        FROM (VALUES (1, 'patients', 'p'), (2, 'doctors', 'd')
-             ) AS list (nr, tab, short) ORDER BY nr);
+    alive text[] := ARRAY[chat_alive('patients', 'p'), chat_alive('doctors', 'd')];
     first text := CASE WHEN chat_has('treatment_request_doctors',
                                      'responded_at')
                        THEN 'x.responded_at, x.id' ELSE 'x.id' END;
@@ -449,11 +450,7 @@ END $$;
 -- a replica.
 DO $$
 DECLARE
-    alive text[] := ARRAY(
-        SELECT CASE WHEN chat_has(tab, 'deleted_at')
-                    THEN short || '.deleted_at IS NULL' ELSE 'true' END
-        FROM (VALUES (1, 'patients', 'p'), (2, 'doctors', 'd')
-             ) AS list (nr, tab, short) ORDER BY nr);
+    alive text[] := ARRAY[chat_alive('patients', 'p'), chat_alive('doctors', 'd')];
 BEGIN
     EXECUTE format(
         'UPDATE treatment_requests r
@@ -482,11 +479,7 @@ END $$;
 
 DO $$
 DECLARE
-    alive text[] := ARRAY(
-        SELECT CASE WHEN chat_has(tab, 'deleted_at')
-                    THEN short || '.deleted_at IS NULL' ELSE 'true' END
-        FROM (VALUES (1, 'users', 'u'), (2, 'treatment_requests', 'r')
-             ) AS list (nr, tab, short) ORDER BY nr);
+    alive text[] := ARRAY[chat_alive('users', 'u'), chat_alive('treatment_requests', 'r')];
 BEGIN
     EXECUTE format(
         'CREATE OR REPLACE VIEW chat_users AS
@@ -902,6 +895,7 @@ BEGIN
              THEN 'NEW.deleted_at IS NULL' ELSE 'true' END);
 END $$;
 
+DROP FUNCTION chat_alive(text, text);
 DROP FUNCTION chat_has(text, text);
 
 COMMIT;

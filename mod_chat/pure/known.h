@@ -3,13 +3,13 @@
  * known.h - whose tokens we have seen lately.
  *
  * A message is stored by the same statement that says whose token it came with
- * (message.c), but how often that person may send has to be asked before it.
+ * (message.c), but how often that person may send is better asked before it.
  * So a child remembers, for tokens the database has accepted, whose they were.
  * This decides under which name something is counted and nothing else: whether
  * a token is still good only the database says.
  *
  * A table of fixed size, its places in sets of four; a token whose set is full
- * drives the oldest of it out, which costs that one two statements once. Pure;
+ * drives the oldest of it out, whose next message is sent alone. Pure;
  * the caller locks.
  */
 #ifndef CHAT_KNOWN_H
