@@ -85,12 +85,19 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     return OK;
 }
 
-/* Whether two hosts can use one pool of connections. */
+static int same_wakeup(const chat_push_t *a, const chat_push_t *b)
+{
+    return a->wake == b->wake || (a->wake != NULL && b->wake != NULL &&
+                                  strcmp(a->wake, b->wake) == 0);
+}
+
+/* Whether two hosts can use one pool of connections: what is committed together
+ * is told to one chat-push. */
 static int same_database(const chat_server_t *a, const chat_server_t *b)
 {
     return strcmp(a->database, b->database) == 0 && a->db_max == b->db_max &&
            a->db_wait == b->db_wait && a->db_busy == b->db_busy &&
-           a->db_normal == b->db_normal;
+           a->db_normal == b->db_normal && same_wakeup(a->push, b->push);
 }
 
 /* A host before `s` that has already been given what `conf` wants. */
@@ -120,6 +127,9 @@ static const chat_server_t *push_twin(server_rec *first, server_rec *s,
     return NULL;
 }
 
+/* New in the event log: chat-push hears it once for all whose rows it is. */
+static void wakeup(void *data) { chat_wakeup_send(data); }
+
 static apr_status_t give_database(chat_server_t *conf,
                                   const chat_server_t *twin, apr_pool_t *p)
 {
@@ -127,7 +137,9 @@ static apr_status_t give_database(chat_server_t *conf,
                           .max = conf->db_max,
                           .wait = conf->db_wait,
                           .busy = conf->db_busy,
-                          .normal = conf->db_normal };
+                          .normal = conf->db_normal,
+                          .told = wakeup,
+                          .told_data = conf->wakeup };
     const char *why;
 
     if (twin != NULL) {
@@ -189,9 +201,9 @@ static void child_init(apr_pool_t *p, server_rec *first)
         if (!conf->used) {
             continue;
         }
-        rv = give_database(conf, database_twin(first, s, conf), p);
+        rv = give_push(conf, push_twin(first, s, conf), p);
         if (rv == APR_SUCCESS) {
-            rv = give_push(conf, push_twin(first, s, conf), p);
+            rv = give_database(conf, database_twin(first, s, conf), p);
         }
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
