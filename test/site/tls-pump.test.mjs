@@ -102,7 +102,7 @@ const site = await start({
   h2: 'Protocols h2 http/1.1',
   old: 'SSLProtocol TLSv1.2',
   tight: 'FlushMaxThreshold 1024',
-}, 'AsyncRequestWorkerFactor 20', { pushEnv: { SOKETI_EVENT_MAX_SIZE_IN_KB: '1000' } });
+}, 'AsyncRequestWorkerFactor 20\nExtendedStatus On', { pushEnv: { SOKETI_EVENT_MAX_SIZE_IN_KB: '1000' } });
 const push = server(site);
 const open = new Set(); // sockets to be closed at the end of a test
 const kept = (peer) => (open.add(peer), peer);
@@ -319,8 +319,8 @@ on('each side may end first', async () => {
   assert.ok(!third.failed);
 });
 
-on('TLS ends with close_notify', async () => {
-  const s = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${site.port.tls}`, '-CAfile', site.path('conf', 'ca.crt'), '-msg', '-ign_eof'],
+on('TLS changes its keys, and ends with close_notify', async () => {
+  const s = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${site.port.tls}`, '-CAfile', site.path('conf', 'ca.crt'), '-msg'],
     { stdio: ['pipe', 'pipe', 'pipe'] });
   let out = '';
   s.stdout.on('data', (d) => { out += d.toString('latin1'); });
@@ -329,6 +329,15 @@ on('TLS ends with close_notify', async () => {
   try {
     s.stdin.write(site.door().request());
     await eventually(() => out.includes('pusher:connection_established'), 'it is open');
+    const count = (what) => out.split(what).length;
+    for (let i = 0; i < 3; i++) {
+      const before = { asked: count('KEYUPDATE'), keys: count('KeyUpdate') };
+      s.stdin.write('K\n'); // new keys on both sides, with what is said next
+      await eventually(() => count('KEYUPDATE') > before.asked, 'openssl has read it');
+      s.stdin.write(subscribe(`key-${i}`));
+      await eventually(() => out.includes(`key-${i}`), 'an answer');
+      assert.ok(count('KeyUpdate') >= before.keys + 2, out);
+    }
     s.stdin.write(closing(1000));
     await gone;
     assert.match(out, /<<< TLS 1.3, Alert \[length 0002\], warning close_notify/);
@@ -506,6 +515,7 @@ test('so many sockets and no more, and other requests never wait', async () => {
   for (let i = 0; i < 10; i++) {
     assert.equal(await small.get(), 200);
   }
+  small.expectLog(/AH00484/); // all eight workers are busy for a moment
   assert.deepEqual(await many(8, () => small.get()), Array(8).fill(200));
   const r = await small.door().ask();
   assert.equal(r.status, 503, r.head);
