@@ -15,6 +15,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { descriptors } from './lib/process.mjs';
 import { server } from './lib/pusher.mjs';
 import { eventually, sanitize, startSite } from './lib/site.mjs';
 import { Door, alive, event, greeted, join, say, subscribe, whole } from './lib/upgrade.mjs';
@@ -347,17 +348,20 @@ on('TLS changes its keys, and ends with close_notify', async () => {
 });
 
 on('a client that dies in the middle of a frame is forgotten', async () => {
+  const before = children(site).map(descriptors);
   for (let i = 0; i < 10; i++) {
-    const peer = await site.door().open();
+    const wire = net.connect({ port: site.port.tls, host: '127.0.0.1' });
+    const peer = await site.door('tls', { socket: wire }).open();
     await join(peer, `mid-${i}`);
-    peer.send(subscribe('never').subarray(0, 11));
+    await new Promise((resolve) => peer.socket.write(subscribe('never').subarray(0, 11), resolve));
     if (i % 2) {
       peer.socket.destroy();
     } else {
-      peer.socket._parent ? peer.socket._parent.resetAndDestroy() : peer.socket.destroy(); // a reset, no goodbye
+      wire.resetAndDestroy(); // no goodbye
     }
   }
   await eventually(async () => (await site.status('ChatPumpedNow')) === 0, 'all are gone');
+  await eventually(() => children(site).map(descriptors).every((n, i) => n <= before[i]), 'no descriptor is left');
 });
 
 on('the log-in comes along', async () => {
@@ -499,6 +503,7 @@ MaxSpareThreads 8
 <IfModule mpm_event_module>
   Include conf/factor.conf
 </IfModule>`, {
+  appConf: { requireTls: true },
   before: (s) => fs.writeFileSync(s.path('conf', 'factor.conf'), 'Define FACTOR 10.9\nAsyncRequestWorkerFactor "${FACTOR}"\n'),
 });
 
@@ -527,4 +532,14 @@ test('so many sockets and no more, and other requests never wait', async () => {
   peers.push(await small.door().open());
   await many(40, (i) => alive(peers[i]));
   peers.forEach((peer) => peer.socket.destroy());
+});
+
+test('chat-push knows who came by TLS', async () => {
+  await alive(await small.door().open());
+  const { peer, status } = await new Door(small.o.port).ask();
+  assert.equal(status, 101);
+  const f = await peer.frame();
+  assert.equal(f.opcode, CLOSE);
+  assert.equal(f.payload.readUInt16BE(0), 4000, 'the app has requireTls');
+  peer.socket.destroy();
 });
