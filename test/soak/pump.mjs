@@ -14,6 +14,7 @@
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import tls from 'node:tls';
@@ -59,7 +60,16 @@ const children = () => {
   const { pid } = site.httpd;
   return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 };
-const pumped = async () => Number((await (await fetch(`${site.url}/server-status?auto`)).text()).match(/^ChatPumpedNow: (\d+)/m)[1]);
+/** On a connection of its own: a restart closes those that are kept. */
+const pumped = () => new Promise((resolve, reject) => {
+  http.get(`${site.url}/server-status?auto`, { agent: false }, async (r) => {
+    let text = '';
+    for await (const d of r) {
+      text += d;
+    }
+    resolve(Number(text.match(/^ChatPumpedNow: (\d+)/m)[1]));
+  }).once('error', reject);
+});
 const errors = () => fs.readFileSync(site.path('logs', 'error.log'), 'utf8').split('\n').filter((l) => /:(warn|error|crit|alert|emerg)\]/.test(l));
 
 let ca;
