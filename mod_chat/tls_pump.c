@@ -253,7 +253,7 @@ void chat_pump_status(request_rec *r, int is_auto)
                "<dt>%u by TLS now, %" APR_UINT64_T_FMT
                " in all, %" APR_UINT64_T_FMT
                " bytes moved</dt><dt>%" APR_UINT64_T_FMT
-               " by TLS refused for want of AsyncRequestWorkerFactor</dt>",
+               " by TLS refused for want of room</dt>",
                open, tally->opened, bytes, tally->full);
 }
 

@@ -527,8 +527,8 @@ static int no_room(request_rec *r, apr_status_t rv)
                       APR_STATUS_IS_ENOSPC(rv) ? 0 : rv, r,
                       APR_STATUS_IS_ENOSPC(rv)
                           ? "a child has as many WebSockets by TLS as "
-                            "AsyncRequestWorkerFactor leaves it; more are "
-                            "answered 503: set it higher"
+                            "AsyncRequestWorkerFactor or the limit of open "
+                            "files leaves it; more are answered 503"
                           : "a WebSocket by TLS is answered 503");
     }
     apr_table_setn(r->err_headers_out, "Retry-After", RETRY_SECONDS);

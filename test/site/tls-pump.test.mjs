@@ -519,6 +519,8 @@ MaxSpareThreads 8
   before: (s) => fs.writeFileSync(s.path('conf', 'factor.conf'), 'Define FACTOR 10.9\nAsyncRequestWorkerFactor "${FACTOR}"\n'),
 });
 
+small.expectLog(/AH00484|AH10159/); // all eight workers are busy for a moment
+
 test('what AsyncRequestWorkerFactor leaves is said at start', () => {
   small.expectLog(/AsyncRequestWorkerFactor is 10: a child of httpd takes 40 WebSockets by TLS \(half of ThreadsPerChild 8 \* 10\) and 1 child is always there.*for 1000 set AsyncRequestWorkerFactor 250/);
   assert.match(errorLog(small), /AsyncRequestWorkerFactor is 10: /);
@@ -526,13 +528,12 @@ test('what AsyncRequestWorkerFactor leaves is said at start', () => {
 });
 
 test('so many sockets and no more, and other requests never wait', async () => {
-  small.expectLog(/a child has as many WebSockets by TLS as AsyncRequestWorkerFactor leaves it; more are answered 503/);
+  small.expectLog(/a child has as many WebSockets by TLS as AsyncRequestWorkerFactor or the limit of open files leaves it; more are answered 503/);
   const peers = await many(40, () => small.door().open());
   assert.equal(await small.status('ChatPumpedNow'), 40);
   for (let i = 0; i < 10; i++) {
     assert.equal(await small.get(), 200);
   }
-  small.expectLog(/AH00484/); // all eight workers are busy for a moment
   assert.deepEqual(await many(8, () => small.get()), Array(8).fill(200));
   const r = await small.door().ask();
   assert.equal(r.status, 503, r.head);
@@ -544,6 +545,25 @@ test('so many sockets and no more, and other requests never wait', async () => {
   peers.push(await small.door().open());
   await many(40, (i) => alive(peers[i]));
   peers.forEach((peer) => peer.socket.destroy());
+});
+
+test('a low limit of open files is a limit too', async () => {
+  const httpd = process.env.CHAT_HTTPD || '/usr/sbin/apache2';
+  const limited = small.path('bin', 'limited');
+  fs.writeFileSync(limited, `#!/bin/sh\nulimit -n 160\nexec ${httpd} "$@"\n`, { mode: 0o755 });
+  await small.stopHttpd();
+  process.env.CHAT_HTTPD = limited;
+  await small.startHttpd();
+  process.env.CHAT_HTTPD = httpd;
+  small.expectLog(/the limit of open files is low: a child of httpd takes 32 WebSockets by TLS/);
+  assert.match(errorLog(small), /the limit of open files is low: a child of httpd takes 32 /);
+  const peers = await many(32, () => small.door().open());
+  const r = await small.door().ask();
+  assert.equal(r.status, 503, r.head);
+  assert.equal(await small.get(), 200);
+  [r.peer, ...peers].forEach((peer) => peer.socket.destroy());
+  await small.stopHttpd();
+  await small.startHttpd();
 });
 
 test('chat-push knows who came by TLS', async () => {
