@@ -121,6 +121,7 @@ struct chat_pumped_t {
     int out_over;         /* all that chat-push said has been read */
     int failed;           /* no goodbye is possible */
     apr_off_t raw;        /* bytes it may still read in this turn */
+    int dry;              /* the meter has been asked for more than there was */
     apr_int64_t until;    /* ms; LAST, LEAVING and LINGER end then */
     chat_pumped_t **list; /* which of the two below */
     chat_pumped_t *next, *prev; /* pump.open or pump.ending */
@@ -484,12 +485,14 @@ static apr_status_t meter(ap_filter_t *f, apr_bucket_brigade *bb,
     apr_status_t rv;
 
     if (p->raw <= 0) {
+        p->dry = 1;
         return APR_SUCCESS;
     }
     rv = ap_get_brigade(f->next, bb, mode, block, len);
     if (rv == APR_SUCCESS && apr_brigade_length(bb, 0, &got) == APR_SUCCESS) {
         p->raw -= got;
     }
+    p->dry = got == 0;
     return rv;
 }
 
@@ -498,14 +501,24 @@ void chat_pump_register(void)
     ap_register_input_filter(METER, meter, NULL, AP_FTYPE_NETWORK - 1);
 }
 
+/* Whether mod_ssl has read something and then said EAGAIN without looking for
+ * more: it does so behind a record that carries no data. */
+static int stopped_early(const chat_pumped_t *p, apr_off_t raw_before)
+{
+    return !p->dry && p->raw < raw_before;
+}
+
 /* The next bytes of the client, in pump.buf. @return as ap_get_brigade();
  * EAGAIN only when the filters and the socket have none */
 static apr_status_t in_read(chat_pumped_t *p, apr_size_t *len)
 {
     apr_status_t rv;
+    apr_off_t raw;
     int again = p->client.ended;
 
     do {
+        raw = p->raw;
+        p->dry = 0;
         *len = sizeof(pump.buf);
         rv = ap_get_brigade(p->c->input_filters, p->bb, AP_MODE_READBYTES,
                             APR_NONBLOCK_READ, (apr_off_t)*len);
@@ -517,7 +530,8 @@ static apr_status_t in_read(chat_pumped_t *p, apr_size_t *len)
             rv = APR_EAGAIN;
         }
         /* The core reads a connection's end as nothing the first time. */
-    } while (APR_STATUS_IS_EAGAIN(rv) && again-- > 0);
+    } while (APR_STATUS_IS_EAGAIN(rv) &&
+             (stopped_early(p, raw) || again-- > 0));
     return rv;
 }
 

@@ -263,7 +263,7 @@ on('who does not read is cut in the end and holds up nobody', async () => {
   const slow = kept(await site.door().open());
   await join(slow, 'news');
   slow.socket.pause();
-  const others = await many(10, async () => {
+  const others = await many(5, async () => {
     const peer = kept(await site.door().open());
     await join(peer, 'news');
     return peer;
@@ -273,13 +273,13 @@ on('who does not read is cut in the end and holds up nobody', async () => {
   let sent = 0;
   await eventually(async () => {
     await push.trigger('news', 'e', { n: ++sent, text });
-    await many(10, async (i) => assert.equal(JSON.parse((await event(others[i])).data).n, sent));
+    await many(5, async (i) => assert.equal(JSON.parse((await event(others[i])).data).n, sent));
     await alive(others[0]);
-    return sent >= 60;
-  }, 'six megabytes for everybody else', 60000);
+    return sent >= 40;
+  }, 'four megabytes for everybody else', 60000);
   assert.equal(await site.get(), 200);
   if (!sanitize) {
-    assert.ok(memory(site) - before < 4000, `${memory(site) - before} kB more, of ${sent * 100} kB that it did not read`);
+    assert.ok(memory(site) - before < 2000, `${memory(site) - before} kB more, of ${sent * 100} kB that it did not read`);
   }
 });
 
@@ -345,16 +345,25 @@ on('TLS changes its keys, and ends with close_notify', async () => {
     const count = (what) => out.split(what).length;
     for (let i = 0; i < 3; i++) {
       const before = { asked: count('KEYUPDATE'), keys: count('KeyUpdate') };
+      // httpd stands still, so that it reads both at once: mod_ssl stops reading
+      // behind the first, and no event would come for the second.
+      children(site).forEach((pid) => process.kill(pid, 'SIGSTOP'));
       s.stdin.write('K\n'); // new keys on both sides, with what is said next
       await eventually(() => count('KEYUPDATE') > before.asked, 'openssl has read it');
+      before.said = count('>>> TLS');
       s.stdin.write(subscribe(`key-${i}`));
+      await eventually(() => count('>>> TLS') > before.said, 'openssl has said it');
+      children(site).forEach((pid) => process.kill(pid, 'SIGCONT'));
       await eventually(() => out.includes(`key-${i}`), 'an answer');
       assert.ok(count('KeyUpdate') >= before.keys + 2, out);
     }
     s.stdin.write(closing(1000));
     await gone;
     assert.match(out, /<<< TLS 1.3, Alert \[length 0002\], warning close_notify/);
+  } catch (e) {
+    throw new Error(`${e.message}, s_client: ${out.slice(-3000)}`);
   } finally {
+    children(site).forEach((pid) => process.kill(pid, 'SIGCONT'));
     s.kill();
   }
 });
@@ -416,9 +425,9 @@ on('chat-push stands still: new ones get 503 at once, what the others say waits'
   const { pid } = site.push;
   const before = memory(site);
   process.kill(pid, 'SIGSTOP');
-  const pings = Array.from({ length: 40000 }, () => say('pusher:ping', {}));
+  const pings = Array.from({ length: 4000 }, () => say('pusher:ping', { x: 'y'.repeat(1000) }));
   try {
-    peer.send(...pings); // 1.6 MB: more than is kept between
+    peer.send(...pings); // 4 MB: more than chat-push's end holds
     await many(5, async () => {
       const r = await site.door().ask();
       kept(r.peer);
