@@ -14,11 +14,12 @@
  *   - Data is followed by a metadata bucket of our own that asks for nothing.
  *     It keeps mod_ssl's coalescing filter from sitting on small frames, as a
  *     FLUSH would, and unlike that one makes nobody wait.
+ *   - A client could send nothing but records without data (KeyUpdate), behind
+ *     each of which mod_ssl stops reading, whatever else is there. An input
+ *     filter below it, the meter, tells whether the socket was asked for more
+ *     than it had, and lets a connection have so many bytes in a turn.
  * So each direction holds at most one chunk, and the rest waits in the kernel
  * at whoever sent it.
- *   - Records that carry no data (KeyUpdate) could keep mod_ssl reading for as
- * long as a client sends them. An input filter below it lets a connection have
- * so many bytes in a turn and then says that there are no more (meter).
  *
  * Who may touch a connection: the worker that runs the request, up to and
  * including the hook suspend_connection, which gives it to us; from then on

@@ -69,7 +69,7 @@ async function start(names, conf, more = {}) {
       certificate(s);
       more.before?.(s);
       s.port = Object.fromEntries(Object.keys(names).map((name, i) => [name, ports[i]]));
-      s.o.extraConf = `${load('ssl', 'http2', 'env')}\nSSLSessionCache none\n${conf}\n` +
+      s.o.extraConf = `${load('ssl', 'http2', 'remoteip')}\nSSLSessionCache none\n${conf}\n` +
         Object.entries(names).map(([name, lines]) => `Listen 127.0.0.1:${s.port[name]}
 <VirtualHost 127.0.0.1:${s.port[name]}>
 ServerName localhost
@@ -115,6 +115,7 @@ const site = await start({
   h2: 'Protocols h2 http/1.1',
   old: 'SSLProtocol TLSv1.2',
   tight: 'FlushMaxThreshold 1024',
+  behind: 'RemoteIPProxyProtocol On',
 }, 'AsyncRequestWorkerFactor 20\nExtendedStatus On', { pushEnv: { SOKETI_EVENT_MAX_SIZE_IN_KB: '1000' } });
 const push = server(site);
 const open = new Set(); // sockets to be closed at the end of a test
@@ -398,6 +399,13 @@ on('the log-in comes along', async () => {
     stranger.send(subscribe(`private.conversation.${conv}`));
     assert.equal((await event(stranger)).event, 'pusher:subscription_error');
   }
+});
+
+on('behind a proxy that passes TLS on, the address is the client\'s (PROXY protocol)', async () => {
+  const wire = net.connect({ port: site.port.behind, host: '127.0.0.1' });
+  wire.write('PROXY TCP4 203.0.113.9 127.0.0.1 4711 443\r\n');
+  await alive(kept(await site.door('behind', { socket: wire }).open()));
+  await eventually(() => site.log().includes('address=203.0.113.9 '), 'the address');
 });
 
 on('a host with h2 serves it, and pumps what is HTTP/1.1', async () => {
