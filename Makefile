@@ -8,8 +8,9 @@
 #   make asan       unit and site tests under AddressSanitizer and UBSan
 #   make tsan       chat-push's tests under ThreadSanitizer
 #   make bench-rest the chat's URLs against a PHP stand-in, and the bars
-#   make bench-handoff  10,000 sockets through httpd: workers, memory, rate
+#   make bench-handoff  10,000 sockets through httpd: workers, memory, rate; 3,000 by TLS
 #   make soak      chat-push under everything at once, SOAK_SECONDS (600)
+#   make soak-pump  WebSockets by TLS through httpd likewise, graceful restarts included
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
 #   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each)
@@ -62,7 +63,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak kill install deb deb-test clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak soak-pump kill install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -221,6 +222,10 @@ SOAK_SECONDS ?= 600
 soak: all
 	SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/soak.mjs
 
+# The same of the pump: TLS that ends in httpd, which is restarted gracefully.
+soak-pump: all
+	SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/pump.mjs
+
 # Everybody dies now and then.
 KILL_ROUNDS ?= 50
 kill: all
@@ -247,6 +252,7 @@ bench-sockets: $(B)/chat-push $(B)/bench/wsload
 # Sockets handed over by httpd, and what httpd keeps of them.
 bench-handoff: all $(B)/bench/wsload
 	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(if $(MPM),MPM=$(MPM) )$(NODE_RUN) test/bench/handoff.mjs
+	$(if $(TLS_SOCKETS),SOCKETS=$(TLS_SOCKETS) )$(NODE_RUN) test/bench/handoff-tls.mjs
 
 BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-ws: $(B)/chat-push $(B)/bench/wsload $(B)/bench/wsfloor
