@@ -12,7 +12,7 @@
 #   make soak      chat-push under everything at once, SOAK_SECONDS (600)
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
-#   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each)
+#   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each, FUZZ_TARGETS)
 #   make install    DESTDIR= and --prefix are honoured
 #   make deb        Debian packages in build/deb; make deb-test installs, uses, upgrades
 #                   and purges them (as root)
@@ -62,7 +62,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak kill install deb deb-test clean distclean help
+.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak kill install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -133,9 +133,10 @@ $(B)/htdocs/.done: $(shell find htdocs -type f 2>/dev/null) package-lock.json
 	@touch $@
 
 # --- tests --------------------------------------------------------------------
-# What check and the sanitizers build and run on all cores, whether or not the outer
-# make was told to; what each says is shown when it is done.
-AT_ONCE = $(if $(filter --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc)) -O
+# check and the sanitizers build and run on all cores, whether or not the outer make
+# was told to: two for each, because unit tests wait half of their time. What one says
+# is shown when it is done.
+AT_ONCE = $(if $(filter --jobserver%,$(MAKEFLAGS)),,-j$(shell expr 2 '*' $$(nproc))) -O
 
 # The programs that tests are or use.
 tests: all $(UNIT) $(FUZZ) $(B)/bench/wsload
@@ -159,13 +160,14 @@ fuzz-replay: $(FUZZ)
 
 # Search for new inputs; needs clang and its runtime (packages clang and libclang-rt-14-dev).
 FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -pthread \
     $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC)
 FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(wildcard mod_chat/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
 fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
 	@command -v clang >/dev/null || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
 	@mkdir -p $(B)/libfuzzer
-	@for f in $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c)); do \
+	@for f in $(FUZZ_TARGETS); do \
 	    echo "== fuzz $$f ($(FUZZ_SECONDS) s)"; \
 	    clang $(FUZZ_FLAGS) -o $(B)/libfuzzer/$$f test/fuzz/fuzz_$$f.c $(FUZZ_SRC) $(DEP_LIBS) || exit 1; \
 	    mkdir -p $(B)/libfuzzer/corpus/$$f; \
@@ -214,12 +216,16 @@ drift: all
 deb-test:
 	$(NODE_TEST) $(wildcard test/deb/*.test.mjs)
 
-# What waits longest, Chromium's minute without a network, begins early.
+# All test files but those on PostgreSQL in one run. What waits longest, Chromium's
+# minute without a network, begins early.
+check-site: all
+	@$(MAKE) --no-print-directory SITE="$(DRIFT) $(WEB) $(RUN_TESTS) $(SITE)" site
+
 check: all
 	@$(MAKE) --no-print-directory $(AT_ONCE) tests
 	@$(MAKE) --no-print-directory $(AT_ONCE) unit
 	@$(MAKE) --no-print-directory fuzz-replay
-	@$(MAKE) --no-print-directory SITE="$(DRIFT) $(WEB) $(RUN_TESTS) $(SITE)" site
+	@$(MAKE) --no-print-directory check-site
 	@$(MAKE) --no-print-directory site-pgsql
 
 ASAN = $(MAKE) --no-print-directory B=build/asan SANITIZE=address,undefined
