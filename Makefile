@@ -59,7 +59,7 @@ MOD_INC = -Imod_chat -Imod_chat/pure -Imod_chat/route
 UNIT = $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/test_*.c))
 FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 
-all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/htdocs/.done
+all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
 
 
 .PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak kill install deb deb-test clean distclean help
@@ -119,6 +119,10 @@ $(B)/mod_chat.so: $(MOD_OBJ) $(B)/libchat.a
 # Test only: the frame code as an echo server, for conformance suites.
 $(B)/ws-echo: $(B)/test/ws-echo.o $(B)/libpush.a $(B)/libchat.a
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
+
+# For `make run` and tests: keeps chat-push's listening sockets, as systemd does.
+$(B)/hold: $(B)/dev/hold.o
+	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS)
 
 # --- the pages, with the libraries they use ---------------------------------------
 $(B)/htdocs/.done: $(shell find htdocs -type f 2>/dev/null) package-lock.json

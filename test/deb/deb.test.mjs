@@ -123,6 +123,37 @@ test('programs, files and the writers\' queue belong to whom they should', () =>
   assert.doesNotMatch(box.run('cat /var/log/apache2/error.log'), /chat:|\[proxy/);
 });
 
+test('nobody is refused while chat-push restarts, however it ends', () => {
+  const knock = path.join(root, 'test/deb/knock.mjs');
+  const until = (what) => `for i in $(seq 100); do ${what} && break; sleep 0.1; done; ${what}`;
+  const pid = 'systemctl show -p MainPID --value chat-push';
+  const said = box.run(`${process.execPath} ${knock} /tmp/enough 6001 9601 /run/mod_chat/handoff.sock >/tmp/knocks &
+    ${until('[ -s /tmp/knocks ]')}
+    for how in restart restart KILL KILL TERM USR2; do
+      before=$(${pid}) n=$(journalctl -u chat-push -o cat | grep -c '^listening on')
+      case $how in
+        restart) systemctl restart chat-push;;
+        *) systemctl kill -s $how --kill-who=main chat-push; [ $how != TERM ] || systemctl start chat-push;;
+      esac
+      ${until('[ $(journalctl -u chat-push -o cat | grep -c "^listening on") -gt $n ]')}
+      [ $how != USR2 ] || [ $before = $(${pid}) ]
+    done
+    : >/tmp/enough
+    wait
+    cat /tmp/knocks`);
+  const { refused, answered } = JSON.parse(said.trim().split('\n').pop());
+  assert.equal(refused, 0, said);
+  assert.ok(answered > 100, said);
+  assert.match(box.run('journalctl -u chat-push -o cat'), /[0-9]+ listening sockets taken over/);
+  assert.equal(active('chat-push'), 'active');
+  assert.equal(exists('/run/mod_chat/handoff.sock'), true);
+  assert.ok(say('after restarts') > 0);
+  // Stopped for good it is gone.
+  box.run('systemctl stop chat-push');
+  assert.equal(exists('/run/mod_chat/handoff.sock'), false);
+  box.run('systemctl start chat-push');
+});
+
 test('an upgrade keeps messages, settings and edited files, and migrates the database', () => {
   box.run("sed -i 's/^#ChatSendRate 300 100/ChatSendRate 299 99/' /etc/apache2/conf-available/chat.conf && systemctl reload apache2");
   const kept = box.run(`md5sum ${conf} /etc/apache2/conf-available/chat.conf /etc/apache2/conf-available/chat-size.conf`);
