@@ -8,10 +8,12 @@
 #   make asan       unit and site tests under AddressSanitizer and UBSan
 #   make tsan       chat-push's tests under ThreadSanitizer
 #   make bench-rest the chat's URLs against a PHP stand-in, and the bars
-#   make bench-handoff  10,000 sockets through httpd: workers, memory, rate
+#   make bench-handoff  10,000 sockets through httpd: workers, memory, rate; ROUNDS of
+#                   restarts under them
 #   make soak      chat-push under everything at once, SOAK_SECONDS (600)
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
+#   make restarts   chat-push ends and begins under load, RESTARTS (50)
 #   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each)
 #   make install    DESTDIR= and --prefix are honoured
 #   make deb        Debian packages in build/deb; make deb-test installs, uses, upgrades
@@ -62,7 +64,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak kill install deb deb-test clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak kill restarts install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -230,6 +232,10 @@ KILL_ROUNDS ?= 50
 kill: all
 	KILL_ROUNDS=$(KILL_ROUNDS)$(if $(KILL_SEED), KILL_SEED=$(KILL_SEED)) $(NODE_RUN) test/kill/kill.mjs
 
+RESTARTS ?= 50
+restarts: all
+	RESTARTS=$(RESTARTS)$(if $(KILL_SEED), KILL_SEED=$(KILL_SEED)) $(NODE_RUN) test/kill/restarts.mjs
+
 # Figures. bench-ws holds chat-push against the floor (test/bench/ws/README.md),
 # bench-rest the chat's URLs and its event log against PHP (test/bench/rest/README.md).
 bench: all
@@ -248,9 +254,9 @@ $(B)/bench/wsload $(B)/bench/wsfloor:
 bench-sockets: $(B)/chat-push $(B)/bench/wsload
 	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(NODE_RUN) test/bench/ws/sockets.mjs
 
-# Sockets handed over by httpd, and what httpd keeps of them.
+# Sockets handed over by httpd, what httpd keeps of them, and that they outlive it.
 bench-handoff: all $(B)/bench/wsload
-	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(if $(MPM),MPM=$(MPM) )$(NODE_RUN) test/bench/handoff.mjs
+	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(if $(MPM),MPM=$(MPM) )$(if $(ROUNDS),ROUNDS=$(ROUNDS) )$(if $(SEED),SEED=$(SEED) )$(NODE_RUN) test/bench/handoff.mjs
 
 BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-ws: $(B)/chat-push $(B)/bench/wsload $(B)/bench/wsfloor
