@@ -624,8 +624,9 @@ static int drain(process_t *m, const sigset_t *set, int again)
     return 1;
 }
 
-/* @param again  the next process is made of this one */
-static void end(process_t *m, const sigset_t *set, int again)
+/* @param again  the next process is made of this one
+ * @return 0 when somebody had no patience */
+static int end(process_t *m, const sigset_t *set, int again)
 {
     int patient;
     int i;
@@ -671,6 +672,7 @@ static void end(process_t *m, const sigset_t *set, int again)
         push_webhooks_stop(push_server.webhooks,
                            patient ? m->conf.shutdown_grace : 0);
     }
+    return patient;
 }
 
 int main(int argc, char **argv)
@@ -704,7 +706,7 @@ int main(int argc, char **argv)
     push_pulse_create(&m.pulse, m.loops, push_server.nloops, m.pool);
     push_notify("READY=1\nSTATUS=Listening");
     again = wait_for_end(&m, &set) == SIGUSR2;
-    end(&m, &set, again);
+    again = end(&m, &set, again) && again; /* SIGTERM meanwhile means it */
     apr_pool_destroy(m.pool);
     if (again) {
         push_log(PUSH_LOG_ERROR, "cannot start again as %s: %s", argv[0],

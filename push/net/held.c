@@ -22,7 +22,7 @@
 #include <apr_tables.h>
 
 #define FIRST 3   /* SD_LISTEN_FDS_START */
-#define MOST 1024 /* sockets; a store of systemd's holds no more by our unit */
+#define MOST 1024 /* sockets; as many as our unit's store holds */
 #define NAME 256  /* a name has at most 255 bytes (FDNAME) */
 
 typedef enum {
@@ -32,36 +32,40 @@ typedef enum {
 } state_t;
 
 typedef struct {
-    int fd;
+    int fd; /* who listens closes it */
     state_t state;
-    int type;
+    int inherited; /* it was there before us; the rest of what it is: */
+    int type;      /* SOCK_STREAM or SOCK_SEQPACKET */
     int v6only;
-    int inherited;
     int again; /* a copy for the next process; -1: none */
     union {
         struct sockaddr any;
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
         struct sockaddr_un un;
-    } at;
-    char name[NAME];
+    } at;            /* of one that was inherited */
+    char name[NAME]; /* to who keeps it */
 } held_t;
 
-static held_t *table; /* n of them */
-static int n;
-static int outlive; /* somebody keeps what we open */
-static int stored;  /* and it is systemd's store */
+static apr_array_header_t *table;      /* of held_t */
+static int outlive;                    /* somebody keeps what we open */
+static int stored;                     /* and it is systemd's store */
 static apr_array_header_t *complaints; /* of texts */
 static apr_pool_t *pool;
+
+static held_t *held_at(int i) { return &APR_ARRAY_IDX(table, i, held_t); }
+
+/* 0 also where push_held_begin() was not called, in a test. */
+static int held_count(void) { return table != NULL ? table->nelts : 0; }
 
 static held_t *add(int fd, state_t state, const char *name)
 {
     held_t *h;
 
-    if (n == MOST) {
+    if (table->nelts == MOST) {
         return NULL;
     }
-    h = &table[n++];
+    h = apr_array_push(table);
     memset(h, 0, sizeof(*h));
     h->fd = fd;
     h->state = state;
@@ -78,7 +82,7 @@ static int option_of(int fd, int level, int option)
     return getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
 }
 
-/* --- what we were given ---------------------------------------------------- */
+/* --- what we were given -------------------------------------------------- */
 
 static void complain(int fd, const char *name, const char *what)
 {
@@ -171,7 +175,7 @@ void push_held_begin(void)
 
     apr_pool_create(&pool, NULL); /* it outlives the process's */
     complaints = apr_array_make(pool, 4, sizeof(const char *));
-    table = apr_pcalloc(pool, MOST * sizeof(*table));
+    table = apr_array_make(pool, 8, sizeof(held_t));
     stored = outlive = stored_by_systemd();
     count = given();
     list = apr_pstrdup(pool, names != NULL ? names : "");
@@ -200,13 +204,14 @@ void push_held_tell(void (*log)(int trouble, const char *line))
     }
 }
 
-/* --- taking ---------------------------------------------------------------- */
+/* --- taking -------------------------------------------------------------- */
 
 static int port_of(const struct sockaddr *sa)
 {
-    return ntohs(sa->sa_family == AF_INET6
-                     ? ((const struct sockaddr_in6 *)(const void *)sa)->sin6_port
-                     : ((const struct sockaddr_in *)(const void *)sa)->sin_port);
+    return ntohs(
+        sa->sa_family == AF_INET6
+            ? ((const struct sockaddr_in6 *)(const void *)sa)->sin6_port
+            : ((const struct sockaddr_in *)(const void *)sa)->sin_port);
 }
 
 static int is_tcp(const held_t *h)
@@ -253,8 +258,8 @@ int push_held_port(const struct sockaddr *want, int v6only)
 {
     int i;
 
-    for (i = 0; i < n; i++) {
-        held_t *h = &table[i];
+    for (i = 0; i < held_count(); i++) {
+        held_t *h = held_at(i);
 
         if (h->state == GIVEN && is_tcp(h) && same_address(h, want, v6only)) {
             h->state = OURS;
@@ -268,8 +273,8 @@ int push_held_path(int type, const char *path, const struct stat *st)
 {
     int i;
 
-    for (i = 0; i < n; i++) {
-        held_t *h = &table[i];
+    for (i = 0; i < held_count(); i++) {
+        held_t *h = held_at(i);
 
         if (h->state == GIVEN && h->at.any.sa_family == AF_UNIX &&
             h->type == type && strcmp(h->at.un.sun_path, path) == 0 &&
@@ -281,7 +286,7 @@ int push_held_path(int type, const char *path, const struct stat *st)
     return -1;
 }
 
-/* --- what nobody wants ----------------------------------------------------- */
+/* --- what nobody wants --------------------------------------------------- */
 
 static void let_go(held_t *h)
 {
@@ -292,7 +297,8 @@ static void let_go(held_t *h)
     h->state = GONE;
 }
 
-/* The name of a socket of ours goes with it, unless it is another one's by now. */
+/* The name of a socket of ours goes with it, unless it is another one's by now.
+ */
 static void name_remove(const held_t *h)
 {
     struct stat st;
@@ -307,8 +313,8 @@ int push_held_clear(int port)
 {
     int i, any = 0;
 
-    for (i = 0; i < n; i++) {
-        held_t *h = &table[i];
+    for (i = 0; i < held_count(); i++) {
+        held_t *h = held_at(i);
 
         if (h->state == GIVEN && is_tcp(h) && port_of(&h->at.any) == port) {
             let_go(h);
@@ -322,8 +328,8 @@ void push_held_clear_path(const char *path)
 {
     int i;
 
-    for (i = 0; i < n; i++) {
-        held_t *h = &table[i];
+    for (i = 0; i < held_count(); i++) {
+        held_t *h = held_at(i);
 
         if (h->state == GIVEN && h->at.any.sa_family == AF_UNIX &&
             strcmp(h->at.un.sun_path, path) == 0) {
@@ -344,16 +350,17 @@ static const char *address_of(const held_t *h)
                     sizeof(serv), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
         return "(no address)";
     }
-    return apr_psprintf(
-        pool, h->at.any.sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, serv);
+    return apr_psprintf(pool,
+                        h->at.any.sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+                        host, serv);
 }
 
 void push_held_rest(void (*log)(int trouble, const char *line))
 {
     int i, taken = 0;
 
-    for (i = 0; i < n; i++) {
-        held_t *h = &table[i];
+    for (i = 0; i < held_count(); i++) {
+        held_t *h = held_at(i);
 
         taken += h->state == OURS && h->inherited;
         if (h->state == GIVEN) {
@@ -371,7 +378,7 @@ void push_held_rest(void (*log)(int trouble, const char *line))
     }
 }
 
-/* --- what we open ---------------------------------------------------------- */
+/* --- what we open -------------------------------------------------------- */
 
 static void keep(int fd, const char *name)
 {
@@ -412,16 +419,18 @@ void push_held_keep_path(int fd, const struct stat *st)
 
 int push_held_outlive(void) { return outlive; }
 
-/* --- the next process ------------------------------------------------------ */
+/* --- the next process ---------------------------------------------------- */
 
 /* The table's descriptors are closed with the listeners, so copies are made. */
 void push_held_prepare(void)
 {
     int i;
 
-    for (i = 0; i < n; i++) {
-        if (table[i].state == OURS) {
-            table[i].again = fcntl(table[i].fd, F_DUPFD_CLOEXEC, FIRST + n);
+    for (i = 0; i < held_count(); i++) {
+        held_t *h = held_at(i);
+
+        if (h->state == OURS) {
+            h->again = fcntl(h->fd, F_DUPFD_CLOEXEC, FIRST + table->nelts);
         }
     }
     outlive = 1;
@@ -432,10 +441,12 @@ int push_held_exec(char **argv)
     const char *names = "";
     int i, count = 0;
 
-    for (i = 0; i < n; i++) {
-        if (table[i].again >= 0 && dup2(table[i].again, FIRST + count) >= 0) {
-            names = apr_pstrcat(pool, names, count > 0 ? ":" : "",
-                                table[i].name, NULL);
+    for (i = 0; i < held_count(); i++) {
+        const held_t *h = held_at(i);
+
+        if (h->again >= 0 && dup2(h->again, FIRST + count) >= 0) {
+            names = apr_pstrcat(pool, names, count > 0 ? ":" : "", h->name,
+                                NULL);
             count++;
         }
     }

@@ -6,19 +6,19 @@
  * who connects waits in its queue until the next one accepts, instead of being
  * refused. Three keep them:
  *
- *   systemd's store    the unit's FileDescriptorStoreMax: what we open is sent
- *                      there (FDSTORE=1) and comes back at each start, also after
- *                      a crash. The environment says FDSTORE, from version 254 on
- *                      by itself, before by the unit
- *   a socket unit      or any program that passes LISTEN_FDS: opened by others,
- *                      taken when a setting names the same address
- *   ourselves          on SIGUSR2, when this process turns into the next one
+ *   systemd's store  what we open is sent there (FDSTORE=1) and comes back at
+ *                    each start, also after a crash. The environment says
+ *                    FDSTORE: from version 254 on by itself, before by the unit
+ *   a socket unit    or any program that passes LISTEN_FDS: opened by others,
+ *                    taken when a setting names the same address
+ *   ourselves        on SIGUSR2, when this process turns into the next one
  *
  * All speak sd_listen_fds(3): descriptors from 3 on, LISTEN_PID, LISTEN_FDS,
- * LISTEN_FDNAMES. The settings decide where we listen: a socket is taken for its
- * address, whatever it is called, and one that no setting names any more is
- * closed. Names are ours to recognize a Unix socket's name in the file system by
- * device and inode: when somebody has removed it, nobody can reach the socket.
+ * LISTEN_FDNAMES. The settings decide where we listen: a socket is taken for
+ * its address, whatever it is called, and one that no setting names any more is
+ * closed. Names are ours to recognize a Unix socket's name in the file system
+ * by device and inode: when somebody has removed it, nobody can reach the
+ * socket.
  *
  * There is one such state of a process. Main thread, before the loops run and
  * after they have ended.
