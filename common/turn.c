@@ -65,8 +65,8 @@ static int semaphore_make(key_t key, const struct stat *st)
 
 #define GROUPS_MOST 256 /* of a user that are looked at */
 
-/* Whether a user may write the file by its group, which is how two programs with
- * a user each share one. */
+/* Whether a user may write the file by its group, which is how two programs
+ * with a user each share one. */
 static int is_member(uid_t uid, const struct stat *st)
 {
     gid_t groups[GROUPS_MOST];
@@ -90,9 +90,9 @@ static int is_member(uid_t uid, const struct stat *st)
     return 0;
 }
 
-/* Whoever can see the file knows the key, and could have made the queue first to
- * hold it for ever: ours is from root, from ourselves, or from somebody who may
- * write the file and could hold SQLite's own lock as well. */
+/* Whoever can see the file knows the key, and could have made the queue first
+ * to hold it for ever: ours is from root, from ourselves, or from somebody who
+ * may write the file and could hold SQLite's own lock as well. */
 static int is_trusted(int id, const struct stat *st)
 {
     struct semid_ds set;
@@ -100,8 +100,7 @@ static int is_trusted(int id, const struct stat *st)
 
     return semctl(id, 0, IPC_STAT, arg) == 0 &&
            (set.sem_perm.cuid == 0 || set.sem_perm.cuid == st->st_uid ||
-            set.sem_perm.cuid == geteuid() ||
-            is_member(set.sem_perm.cuid, st));
+            set.sem_perm.cuid == geteuid() || is_member(set.sem_perm.cuid, st));
 }
 
 void chat_turn_find(chat_turn_t *turn, const char *path)
