@@ -27,7 +27,8 @@ export class World {
   wrong = [];
   running = true; // new messages are said
   ending = false; // nobody comes back any more
-  httpdKilled = -Infinity; // when an httpd child was killed last, ms
+  pace = 60; // ms between two messages of a phone, at most
+  httpdKilled = -Infinity; // when httpd last closed connections that it need not, ms
   statuses = {}; // of all answers; `closed`: there was none
 
   constructor(site) {
@@ -91,7 +92,7 @@ export class Phone {
   async run() {
     while (this.world.running) {
       await this.say(this.random.pick(this.talks), `kill.${++said}`);
-      await sleep(this.random.below(60));
+      await sleep(this.random.below(this.world.pace));
     }
   }
 
@@ -390,7 +391,7 @@ export class Knocker {
       if (what.startsWith('!')) {
         this.world.wrong.push(`at ${this.door}: ${what.slice(1)}`);
       }
-      await sleep(5);
+      await sleep(this.world.pace / 12);
     }
   }
 

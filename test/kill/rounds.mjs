@@ -66,6 +66,19 @@ const victims = {
   'chat-push': (kill) => kill.push('SIGKILL'),
   'chat-push, in good order': (kill) => kill.push('SIGTERM'),
   'chat-push, in place': (kill) => kill.push('SIGUSR2'),
+  'httpd, gracefully': async ({ site, world }) => {
+    const resumed = () => fs.readFileSync(site.path('logs', 'error.log'), 'utf8').split('resuming normal operations').length;
+    const before = resumed();
+    world.httpdKilled = Date.now(); // idle connections are closed
+    site.httpd.kill('SIGUSR1');
+    await eventually(() => resumed() > before, 'the graceful restart', 60000);
+    world.httpdKilled = Date.now();
+  },
+  'settings again': async ({ site }) => {
+    const before = site.logged('settings reloaded');
+    site.push.kill('SIGHUP');
+    await eventually(() => site.logged('settings reloaded') > before, 'the reload', 60000);
+  },
   'PostgreSQL process': async (kill) => {
     const pids = await eventually(() => kill.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'mod_chat';"), 'a connection of ours');
     process.kill(Number(kill.random.pick(pids.split('\n'))), 'SIGKILL');
@@ -77,7 +90,7 @@ const victims = {
   },
 };
 
-class Kill {
+export class Kill {
   constructor({ site, cluster, seed, say, names }) {
     Object.assign(this, { site, cluster, say, names });
     this.random = new Random(seed);
