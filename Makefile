@@ -10,7 +10,7 @@
 #   make bench-rest the chat's URLs against a PHP stand-in, and the bars
 #   make bench-handoff  10,000 sockets through httpd: workers, memory, rate; ROUNDS of
 #                   restarts under them
-#   make soak      chat-push under everything at once, SOAK_SECONDS (600)
+#   make soak       everything at once, also restarts, SOAK_SECONDS (600)
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
 #   make restarts   chat-push ends and begins under load, RESTARTS (50)
@@ -222,10 +222,13 @@ asan:
 tsan: all
 	@CHAT_PLAIN="$(B_PATH)" $(MAKE) --no-print-directory B=build/tsan SANITIZE=thread unit site
 
-# Everything at once, for so long.
+# Everything at once, for so long: chat-push alone, whose memory is looked at closely,
+# and beside it a site in which everything is restarted.
 SOAK_SECONDS ?= 600
 soak: all
-	SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/soak.mjs
+	@SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/soak.mjs & one=$$!; \
+	    SOAK_SECONDS=$(SOAK_SECONDS)$(if $(KILL_SEED), KILL_SEED=$(KILL_SEED)) $(NODE_RUN) test/soak/site.mjs; two=$$?; \
+	    wait $$one && exit $$two
 
 # Everybody dies now and then.
 KILL_ROUNDS ?= 50

@@ -3,12 +3,12 @@
  * hold.c - systemd's store of descriptors, for `make run` and the tests.
  *
  *   hold keep PATH                    keep what is sent to PATH (FDSTORE=1)
- *   hold run PATH PROGRAM ARGUMENT…   become PROGRAM, which gets what is kept,
- *                                     as sd_listen_fds(3) says
+ *   hold run PATH PROGRAM ARGUMENT…   become PROGRAM, which gets what is
+ *                                     kept, as sd_listen_fds(3) says
  *
  * Beside the notify protocol PATH knows one more message, "TAKE" with a socket:
- * descriptors and names are sent there. The keeper runs until it is killed; with
- * it everything kept is closed.
+ * descriptors and names are sent there. The keeper runs until it is killed;
+ * with it everything kept is closed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -101,7 +101,7 @@ static int hear(int by, char *text, size_t size, int *got)
     return count;
 }
 
-/* --- keeping --------------------------------------------------------------- */
+/* --- keeping ------------------------------------------------------------- */
 
 static void removed(const char *name)
 {
@@ -184,14 +184,13 @@ static int keep(const char *path)
         bind(by, (struct sockaddr *)&at, sizeof(at)) != 0) {
         return fail(path);
     }
-    while ((count = hear(by, text, sizeof(text), got)) >= 0 ||
-           errno == EINTR) {
+    while ((count = hear(by, text, sizeof(text), got)) >= 0 || errno == EINTR) {
         message(text, got, count);
     }
     return fail(path);
 }
 
-/* --- running --------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------- */
 
 /* Put them where they are looked for, out of each other's way first. */
 static void place(int *got, int count)
