@@ -698,10 +698,10 @@ int main(int argc, char **argv)
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }
+    push_held_rest(push_log_report);
     if (!threads_start(&m)) {
         return 1;
     }
-    push_held_rest(push_log_report);
     announce(&m, files);
     push_pulse_create(&m.pulse, m.loops, push_server.nloops, m.pool);
     push_notify("READY=1\nSTATUS=Listening");
