@@ -9,8 +9,9 @@
 #   make tsan       chat-push's tests under ThreadSanitizer
 #   make bench-rest the chat's URLs against a PHP stand-in, and the bars
 #   make bench-handoff  10,000 sockets through httpd: workers, memory, rate; ROUNDS of
-#                   restarts under them
+#                   restarts under them; 3,000 by TLS
 #   make soak       everything at once, also restarts, SOAK_SECONDS (600)
+#   make soak-pump  WebSockets by TLS through httpd likewise, graceful restarts included
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
 #   make restarts   chat-push ends and begins under load, RESTARTS (50)
@@ -64,7 +65,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak kill restarts install deb deb-test clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak soak-pump kill restarts install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -230,6 +231,10 @@ soak: all
 	    SOAK_SECONDS=$(SOAK_SECONDS)$(if $(KILL_SEED), KILL_SEED=$(KILL_SEED)) $(NODE_RUN) test/soak/site.mjs; two=$$?; \
 	    wait $$one && exit $$two
 
+# The same of the pump: TLS that ends in httpd, which is restarted gracefully.
+soak-pump: all
+	SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/pump.mjs
+
 # Everybody dies now and then.
 KILL_ROUNDS ?= 50
 kill: all
@@ -260,6 +265,7 @@ bench-sockets: $(B)/chat-push $(B)/bench/wsload
 # Sockets handed over by httpd, what httpd keeps of them, and that they outlive it.
 bench-handoff: all $(B)/bench/wsload
 	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(if $(MPM),MPM=$(MPM) )$(if $(ROUNDS),ROUNDS=$(ROUNDS) )$(if $(SEED),SEED=$(SEED) )$(NODE_RUN) test/bench/handoff.mjs
+	$(if $(TLS_SOCKETS),SOCKETS=$(TLS_SOCKETS) )$(NODE_RUN) test/bench/handoff-tls.mjs
 
 BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-ws: $(B)/chat-push $(B)/bench/wsload $(B)/bench/wsfloor
