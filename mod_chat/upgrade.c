@@ -31,6 +31,7 @@
 #include <mod_status.h>
 #include <util_filter.h>
 
+#include "appkeys.h"
 #include "auth.h"
 #include "channel.h"
 #include "chat_module.h"
@@ -151,7 +152,7 @@ static int is_app(const chat_push_t *push, const char *key)
             return 1;
         }
     }
-    return 0;
+    return chat_appkeys_has(push, key);
 }
 
 int chat_upgrade_is(const request_rec *r)
