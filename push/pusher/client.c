@@ -9,6 +9,7 @@
 #include "client.h"
 #include "client_inside.h"
 #include "json.h"
+#include "person.h"
 #include "pusher.h"
 #include "server.h"
 #include "trace.h"
@@ -332,13 +333,14 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
     me->hub.number = push_conn_id(c) * (apr_uint64_t)push_server.nloops +
                      (apr_uint64_t)loop;
     push_count(&push_app_traffic(app, loop)->opened, 1);
-    push_trace_opened(c, me);
     push_client_socket_id(socket_id, me);
     push_client_send(
         c, me,
         pusher_established(socket_id, me->protocol >= 7
                                           ? push_server.conf->activity_timeout
                                           : 0));
+    push_person_find(c, me, head);
+    push_trace_opened(c, me);
 }
 
 void push_client_closed(push_conn_t *c, push_end_t why, int code)
@@ -349,7 +351,8 @@ void push_client_closed(push_conn_t *c, push_end_t why, int code)
     if (me->app == NULL) {
         return;
     }
-    push_client_forget(c);
+    push_client_forget(me);
+    push_person_forget(me);
     push_hub_leave_all(push_server_hub(c), &me->hub);
     if (me->login != NULL) {
         push_client_offline(c, me);
@@ -366,12 +369,13 @@ void push_client_closed(push_conn_t *c, push_end_t why, int code)
     me->app = NULL;
 }
 
-void push_client_terminate(push_subscriber_t *client)
+void push_client_terminate(push_subscriber_t *client, apr_int64_t unused)
 {
     push_client_t *me = (push_client_t *)(void *)client;
     push_conn_t *c = push_conn_of(me);
     const char *why = "Terminated by the application";
 
+    (void)unused;
     if (push_conn_state(c) != PUSH_CONN_OPEN) {
         return;
     }
@@ -480,11 +484,12 @@ apr_uint32_t push_client_sweep(push_conn_t *c, apr_uint32_t now)
 {
     push_client_t *me = push_conn_client(c);
     const char *why = "Connection not authorized in time";
-    apr_uint32_t until, next;
+    apr_uint32_t until, next, person;
 
     if (me->app == NULL) {
         return now + 1;
     }
+    person = push_person_sweep(c, me, now);
     until = authorized_until(me);
     if (until != 0 && now >= until) {
         push_client_send(c, me, pusher_error(PUSHER_UNAUTHORIZED, NULL, why));
@@ -492,7 +497,8 @@ apr_uint32_t push_client_sweep(push_conn_t *c, apr_uint32_t now)
         return now + 1;
     }
     next = liveness(c, me, now);
-    return until != 0 && until < next ? until : next;
+    next = until != 0 && until < next ? until : next;
+    return person != 0 && person < next ? person : next;
 }
 
 static void ping(push_conn_t *c, push_client_t *me, const pusher_message_t *m)

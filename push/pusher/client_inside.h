@@ -29,7 +29,7 @@ void push_client_unsubscribe(push_conn_t *c, push_client_t *me,
                              const pusher_message_t *m);
 
 /** A connection ends: what it has asked and is not answered yet is nobody's. */
-void push_client_forget(push_conn_t *c);
+void push_client_forget(push_client_t *me);
 
 /**
  * A connection has shown that the app wants it: what did not count against the

@@ -1057,7 +1057,8 @@ void push_hub_event(push_hubs_t *hubs, push_app_t *app, const char *channel,
 typedef struct {
     push_task_t task;
     push_hub_t *hub;
-    void (*fn)(push_subscriber_t *client);
+    void (*fn)(push_subscriber_t *client, apr_int64_t value);
+    apr_int64_t value;
     push_app_t *app;
     apr_uint32_t hash;
     apr_uint32_t len;
@@ -1073,13 +1074,14 @@ static void run_visit(push_loop_t *loop, push_task_t *task)
 
     (void)loop;
     for (i = 0; ch != NULL && i < ch->n; i++) {
-        v->fn(listeners(ch)[i].client);
+        v->fn(listeners(ch)[i].client, v->value);
     }
     free(v);
 }
 
 void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
-                   void (*fn)(push_subscriber_t *client))
+                   void (*fn)(push_subscriber_t *client, apr_int64_t value),
+                   apr_int64_t value)
 {
     int i;
 
@@ -1089,6 +1091,7 @@ void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
         v->task.run = run_visit;
         v->hub = &hubs->list[i];
         v->fn = fn;
+        v->value = value;
         v->app = name->app;
         v->hash = name->hash;
         v->len = (apr_uint32_t)name->len;

@@ -245,9 +245,11 @@ void push_hub_send_backlog(push_hub_t *hub, const push_name_t *name,
 /**
  * Call fn on every loop for each subscriber of a channel there. Any thread; fn
  * runs on the subscriber's loop. Used to end all connections of a user.
+ * @param value  handed to fn
  */
 void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
-                   void (*fn)(push_subscriber_t *client));
+                   void (*fn)(push_subscriber_t *client, apr_int64_t value),
+                   apr_int64_t value);
 
 /* Asking, from any thread. */
 

@@ -15,7 +15,7 @@
  * and what was missed while chat-push was away.
  */
 #include "client_inside.h"
-#include "handoff.h"
+#include "person.h"
 #include "server.h"
 
 #include <stdlib.h>
@@ -94,43 +94,43 @@ typedef enum {
 } may_t;
 
 /* A request that waits for the database. */
-typedef struct pending_t pending_t;
-struct pending_t {
+typedef struct push_pending_t pending_t;
+struct push_pending_t {
     push_membership_ask_t ask; /* first: this is how the answer knows it */
     push_client_t *me;      /* NULL: the connection has ended */
     pending_t *next;        /* of the same connection */
     int cancelled;          /* it has unsubscribed meanwhile */
     apr_uint32_t len;       /* bytes of the channel's name */
-    char user[CHAT_HANDOFF_USER + 1];
-    char conversation[CHAT_HANDOFF_USER + 1];
+    char user[CHAT_IDENTITY_USER + 1];
+    char conversation[CHAT_IDENTITY_USER + 1];
     char json[]; /* the channel's name in quotes */
 };
 
 #define PENDING_MAX 64 /* of one connection */
 
-static pending_t *pending_of(push_conn_t *c)
+static pending_t *pending_of(const push_client_t *me)
 {
-    return push_conn_user(c) != NULL ? *push_conn_baton(c) : NULL;
+    return me->person != NULL ? me->person->pending : NULL;
 }
 
-void push_client_forget(push_conn_t *c)
+void push_client_forget(push_client_t *me)
 {
-    pending_t *p = pending_of(c);
+    pending_t *p = pending_of(me);
 
     for (; p != NULL; p = p->next) {
         p->me = NULL;
     }
-    if (push_conn_user(c) != NULL) {
-        *push_conn_baton(c) = NULL;
+    if (me->person != NULL) {
+        me->person->pending = NULL;
     }
 }
 
-static void pending_remove(push_conn_t *c, const pending_t *gone)
+static void pending_remove(push_client_t *me, const pending_t *gone)
 {
-    pending_t *p = pending_of(c);
+    pending_t *p = me->person->pending;
 
     if (p == gone) {
-        *push_conn_baton(c) = gone->next;
+        me->person->pending = gone->next;
         return;
     }
     while (p->next != gone) {
@@ -139,9 +139,9 @@ static void pending_remove(push_conn_t *c, const pending_t *gone)
     p->next = gone->next;
 }
 
-static void pending_cancel(push_conn_t *c, const char *name, apr_size_t len)
+static void pending_cancel(push_client_t *me, const char *name, apr_size_t len)
 {
-    pending_t *p = pending_of(c);
+    pending_t *p = pending_of(me);
 
     for (; p != NULL; p = p->next) {
         p->cancelled |= p->len == len && !memcmp(p->json + 1, name, len);
@@ -153,7 +153,7 @@ static void pending_run(push_loop_t *loop, push_task_t *task);
 static may_t conversation_ask(const ask_t *ask, const char *id, refusal_t *r)
 {
     const apr_size_t len = ask->in.channel.size;
-    pending_t *p = pending_of(ask->c);
+    pending_t *p = pending_of(ask->me);
     int n = 0;
 
     for (; p != NULL; p = p->next) {
@@ -166,7 +166,7 @@ static may_t conversation_ask(const ask_t *ask, const char *id, refusal_t *r)
     }
     p->ask.task.run = pending_run;
     p->ask.loop = push_conn_loop(ask->c);
-    apr_cpystrn(p->user, push_conn_user(ask->c), sizeof(p->user));
+    apr_cpystrn(p->user, push_person_user(ask->me), sizeof(p->user));
     p->ask.user = p->user;
     apr_cpystrn(p->conversation, id, sizeof(p->conversation));
     p->ask.conversation = p->conversation;
@@ -179,21 +179,20 @@ static may_t conversation_ask(const ask_t *ask, const char *id, refusal_t *r)
         return refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,
                       "Too many channels are asked for, try again");
     }
-    p->next = pending_of(ask->c);
-    *push_conn_baton(ask->c) = p;
+    p->next = ask->me->person->pending;
+    ask->me->person->pending = p;
     return MAY_BE;
 }
 
 /* What the user that httpd has named may hear without a signature. */
 static may_t may_by_identity(const ask_t *ask, refusal_t *r)
 {
-    const char *user = push_conn_user(ask->c);
+    const char *user = push_person_user(ask->me);
     char name[CHAT_CHANNEL_NAME_MAX + 1];
     apr_size_t len = ask->in.channel.size;
     const char *id;
 
-    if (user == NULL || ask->me->app != push_server.chat ||
-        len >= sizeof(name)) {
+    if (user == NULL || len >= sizeof(name)) {
         return not_authorized(r, "The connection has no identity");
     }
     chat_channel_canonical(name, ask->name, len);
@@ -216,8 +215,7 @@ static int is_by_identity(const ask_t *ask)
            ((ask->in.auth.type == SCAN_ABSENT ||
              ask->in.auth.type == SCAN_NULL) &&
             ask->kind.kind == CHAT_CHANNEL_PRIVATE &&
-            push_conn_user(ask->c) != NULL &&
-            ask->me->app == push_server.chat);
+            push_person_user(ask->me) != NULL);
 }
 
 static int may_private(const ask_t *ask, refusal_t *r)
@@ -357,10 +355,14 @@ static void answer(const ask_t *ask, const push_name_t *name,
 }
 
 /* A signed-in one is also on the list of its user's connections, on the channel
- * of its user's events, and on the lists of the users it watches. */
+ * of its user's events, and on the lists of the users it watches; one with an
+ * identity on the list of its log-in's. */
 static apr_size_t own_channels(const push_client_t *me)
 {
-    return me->login != NULL ? 2u + me->login->watching : 0;
+    const int session = push_person_user(me) != NULL;
+
+    return (me->login != NULL ? 2u + me->login->watching : 0) +
+           (apr_size_t)session;
 }
 
 /* Let it in. @return 0 when there is no room */
@@ -426,7 +428,7 @@ static void pending_answer(pending_t *p)
                   .name = p->json + 1 };
     refusal_t r;
 
-    pending_remove(c, p);
+    pending_remove(p->me, p);
     if (p->cancelled || push_conn_state(c) != PUSH_CONN_OPEN ||
         push_client_channel(&ask.kind, ask.name, p->len,
                             p->me->app->conf->max_channel_name) !=
@@ -517,7 +519,7 @@ void push_client_unsubscribe(push_conn_t *c, push_client_t *me,
         ask.name[0] != '#') {
         return;
     }
-    pending_cancel(c, ask.name, ask.in.channel.size);
+    pending_cancel(me, ask.name, ask.in.channel.size);
     push_name_set(&name, push_server.hubs, me->app, ask.name,
                   ask.in.channel.size, ask.name[0] == '#' ? NULL : &ask.kind);
     push_hub_leave(push_server_hub(c), &name, &me->hub);

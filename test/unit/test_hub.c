@@ -955,9 +955,10 @@ static void the_servers_own_events_reach_either_name(void **state)
 
 static int visited;
 
-static void visit(push_subscriber_t *client)
+static void visit(push_subscriber_t *client, apr_int64_t value)
 {
     (void)client;
+    assert_int_equal(value, 42);
     visited++;
 }
 
@@ -970,7 +971,7 @@ static void each_visits_the_subscribers_on_all_loops(void **state)
     join(1, "#user-7");
     join(2, "#user-8");
     visited = 0;
-    push_hub_each(hubs, &name, visit);
+    push_hub_each(hubs, &name, visit, 42);
     turns();
     assert_int_equal(visited, 2);
     assert_int_equal(push_hubs_count(hubs), 0); /* server names do not count */
