@@ -18,6 +18,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
+#include "person.h"
 #include "privilege.h"
 #include "pulse.h"
 #include "reload.h"
@@ -253,8 +254,10 @@ static int relay_create(process_t *m)
                                         strlen(conf->database_app))
                        : push_apps_at(push_server.apps, 0);
     m->reload.log_app = m->relay.app;
+    push_server.chat = m->relay.app;
     m->relay.loops = m->loops;
     m->relay.nloops = push_server.nloops;
+    m->relay.session = push_person_until;
     m->relay.log = push_log_report;
     if (push_relay_create(&push_server.relay, &m->relay, &why, m->pool) !=
         APR_SUCCESS) {
@@ -299,7 +302,6 @@ static int membership_create(process_t *m)
     if (push_server.relay == NULL) {
         return 1;
     }
-    push_server.chat = m->relay.app;
     return push_membership_create(&push_server.membership,
                                   m->conf.database_url, push_log_report, &why,
                                   m->pool) == APR_SUCCESS

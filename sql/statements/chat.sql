@@ -363,11 +363,11 @@ WHERE e.id > $2
 ORDER BY e.id
 LIMIT $3
 
--- The same for staff.  $1 last id seen, $2 limit
+-- The same for staff; what is for chat-push alone has no member either.  $1 last id seen, $2 limit
 -- :name sync_events_all sqlite
 SELECT e.id, e.event, e.conversation_id,
        CASE WHEN json_valid(e.payload) THEN e.payload END
 FROM chat_events e
-WHERE e.id > $1
+WHERE e.id > $1 AND e.event <> 'chat:session'
 ORDER BY e.id
 LIMIT $2
