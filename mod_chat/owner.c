@@ -15,9 +15,9 @@
 
 APLOG_USE_MODULE(chat);
 
-/* The log-in by which the user is known. */
-static void session_of(chat_identity_t *id, const chat_user_t *user)
+void chat_owner_fill(chat_identity_t *id, const chat_request_t *q)
 {
+    const chat_user_t *user = q->user;
     static const chat_session_kind_t kinds[] = {
         [CHAT_VIA_APACHE] = CHAT_SESSION_APACHE,
         [CHAT_VIA_BEARER] = CHAT_SESSION_TOKEN,
@@ -27,6 +27,8 @@ static void session_of(chat_identity_t *id, const chat_user_t *user)
     chat_identity_session(id->session, kinds[user->via],
                           user->via == CHAT_VIA_APACHE ? user->id
                                                        : user->digest);
+    apr_cpystrn(id->user, user->id, sizeof(id->user));
+    id->until = q->until;
 }
 
 const chat_identity_t *chat_owner_of(request_rec *r)
@@ -58,9 +60,7 @@ const chat_identity_t *chat_owner_of(request_rec *r)
                       "is nobody's");
         return id;
     }
-    apr_cpystrn(id->user, q->user->id, sizeof(id->user));
-    session_of(id, q->user);
-    id->until = q->until;
+    chat_owner_fill(id, q);
     return id;
 }
 

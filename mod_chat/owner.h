@@ -16,6 +16,7 @@
 
 #include "app.h"
 #include "identity.h"
+#include "request.h"
 
 /**
  * Whose log-in came along. A browser sends the cookie with every WebSocket, also
@@ -24,6 +25,9 @@
  * @return from r->pool; user is "" when it is nobody's
  */
 const chat_identity_t *chat_owner_of(request_rec *r);
+
+/** The log-in by which q->user is known, and when it ends. */
+void chat_owner_fill(chat_identity_t *id, const chat_request_t *q);
 
 /** Tell the chat-push behind mod_proxy. */
 void chat_owner_vouch(request_rec *r, const chat_app_t *app);

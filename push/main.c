@@ -309,6 +309,18 @@ static int membership_create(process_t *m)
                : fail(why);
 }
 
+/* Who else may be let in is for the apps' auth endpoints to say. */
+static int endpoint_create(process_t *m)
+{
+    apr_status_t rv;
+
+    if (!push_server.identities) {
+        return 1;
+    }
+    rv = push_endpoint_create(&push_server.endpoint, push_log_report, m->pool);
+    return rv == APR_SUCCESS ? 1 : failed(m, rv, "auth endpoints");
+}
+
 static int webhooks_create(process_t *m)
 {
     push_webhooks_conf_t settings;
@@ -499,6 +511,10 @@ static int threads_start(process_t *m)
         push_membership_start(push_server.membership) != APR_SUCCESS) {
         return fail("the thread of memberships cannot be started");
     }
+    if (push_server.endpoint != NULL &&
+        push_endpoint_start(push_server.endpoint) != APR_SUCCESS) {
+        return fail("the thread of auth endpoints cannot be started");
+    }
     if (push_server.webhooks != NULL &&
         push_webhooks_start(push_server.webhooks) != APR_SUCCESS) {
         return fail("the webhooks' thread cannot be started");
@@ -642,6 +658,9 @@ static void end(process_t *m, const sigset_t *set)
     if (push_server.membership != NULL) {
         push_membership_stop(push_server.membership);
     }
+    if (push_server.endpoint != NULL) {
+        push_endpoint_stop(push_server.endpoint);
+    }
     patient = drain(m, set);
     if (m->metrics_listener != NULL) {
         push_listener_close(m->metrics_listener);
@@ -675,7 +694,7 @@ int main(int argc, char **argv)
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
         !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) ||
         !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m) ||
-        !membership_create(&m)) {
+        !membership_create(&m) || !endpoint_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }

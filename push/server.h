@@ -12,6 +12,7 @@
 
 #include "canary.h"
 #include "conf.h"
+#include "endpoint.h"
 #include "hub.h"
 #include "membership.h"
 #include "quota.h"
@@ -30,6 +31,7 @@ typedef struct {
     push_relay_t *relay;       /* NULL: no event log */
     push_retention_t *retention; /* NULL: no event log */
     push_membership_t *membership; /* NULL: no database */
+    push_endpoint_t *endpoint; /* NULL: `private.` names are public ones */
     push_app_t *chat;            /* whose users httpd names; NULL: no database */
     push_webhooks_t *webhooks; /* NULL: no app has any */
     push_canary_t *canary;     /* NULL: none */

@@ -121,10 +121,13 @@ static int version_read(const http_head_t *head, int *code, const char **why)
 
 /* An entry of the list against an Origin: "*", a whole origin, a host, or
  * "*.host" for everything below it. */
-static int origin_is(const char *entry, const char *origin, const char *host,
-                     apr_size_t host_len)
+int push_client_origin_is(const char *entry, const char *origin)
 {
-    apr_size_t len = strlen(entry);
+    const char *host = strstr(origin, "://");
+    apr_size_t len = strlen(entry), host_len;
+
+    host = host ? host + 3 : origin;
+    host_len = strcspn(host, ":/");
 
     if (!strcmp(entry, "*")) {
         return 1;
@@ -145,17 +148,15 @@ static int origin_allowed(const push_conn_t *c, const chat_app_t *app,
 {
     const http_span_t *span = http_header(head, "Origin");
     const char *const *entry = app->origins;
-    const char *origin, *host;
+    const char *origin;
 
     if (span == NULL || entry == NULL) {
         return 1;
     }
     origin = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), span->at,
                             span->len);
-    host = strstr(origin, "://");
-    host = host ? host + 3 : origin;
     for (; *entry != NULL; entry++) {
-        if (origin_is(*entry, origin, host, strcspn(host, ":/"))) {
+        if (push_client_origin_is(*entry, origin)) {
             return 1;
         }
     }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 
@@ -78,6 +79,71 @@ const char *push_person_user(const push_client_t *me)
                : NULL;
 }
 
+/* --- what it shows -------------------------------------------------------- */
+
+static push_value_t value_of(const http_head_t *head, const char *name)
+{
+    const http_span_t *span = http_header(head, name);
+    push_value_t v = { NULL, 0 };
+
+    if (span != NULL && span->len > 0 && http_header_count(head, name) == 1) {
+        v.at = span->at;
+        v.len = span->len;
+    }
+    return v;
+}
+
+/* Whether a page of this origin may use what the browser adds by itself: one that
+ * the app lists by its name ("*" lets everybody connect and nobody speak for
+ * others), or one from where the endpoint is. */
+static int origin_trusted(const push_conn_t *c, const chat_app_t *app,
+                          push_value_t origin)
+{
+    const char *const *entry = app->origins;
+    const char *text = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)),
+                                      origin.at, origin.len);
+
+    for (; entry != NULL && *entry != NULL; entry++) {
+        if (strcmp(*entry, "*") != 0 && push_client_origin_is(*entry, text)) {
+            return 1;
+        }
+    }
+    return strncasecmp(app->auth_endpoint, text, origin.len) == 0 &&
+           strchr("/?", app->auth_endpoint[origin.len]) != NULL &&
+           strstr(text, "://") != NULL;
+}
+
+static int is_bearer(push_value_t v)
+{
+    static const char scheme[] = "bearer ";
+
+    return v.at != NULL && v.len > sizeof(scheme) - 1 &&
+           !strncasecmp(v.at, scheme, sizeof(scheme) - 1);
+}
+
+/* Keep what the endpoint will be asked with. */
+static void shown_keep(push_conn_t *c, push_client_t *me,
+                       const http_head_t *head)
+{
+    static const chat_identity_t nobody;
+    push_value_t cookie = value_of(head, "Cookie");
+    push_value_t authorization = value_of(head, "Authorization");
+    push_value_t origin = value_of(head, "Origin");
+    push_shown_t *shown;
+
+    if (http_header_count(head, "Origin") > 0 &&
+        (origin.at == NULL || !origin_trusted(c, me->app->conf, origin))) {
+        cookie.at = NULL;
+        if (!is_bearer(authorization)) {
+            authorization.at = NULL;
+        }
+    }
+    shown = push_shown_create(cookie, authorization, origin);
+    if (shown != NULL) {
+        person_create(me, &nobody)->shown = shown;
+    }
+}
+
 /* --- the log-in ----------------------------------------------------------- */
 
 static void session_name(push_name_t *name, char text[SESSION_NAME],
@@ -102,6 +168,12 @@ static int is_over(const chat_identity_t *who)
     return who->until != 0 && apr_time_sec(apr_time_now()) > who->until;
 }
 
+int push_person_listed(const push_client_t *me)
+{
+    return me->person != NULL && me->person->who.session[0] != '\0' &&
+           me->app == push_server.chat;
+}
+
 /* Be found when the log-in ends. On the channel first and then the question
  * whether it has: push_person_until() does it the other way round. */
 static void session_join(push_conn_t *c, push_client_t *me)
@@ -111,7 +183,7 @@ static void session_join(push_conn_t *c, push_client_t *me)
     char text[SESSION_NAME];
     push_name_t name;
 
-    if (who->session[0] == '\0') {
+    if (!push_person_listed(me)) {
         return;
     }
     session_name(&name, text, me->app, who->session);
@@ -131,24 +203,42 @@ void push_person_find(push_conn_t *c, push_client_t *me,
     const chat_identity_t *given = push_conn_identity(c);
     chat_identity_t who = { .user = "" };
 
-    if (me->app != push_server.chat) {
-        return; /* mod_chat's people are users of that one only */
-    }
-    if (given != NULL) {
+    /* mod_chat's people are users of one app only. */
+    if (given != NULL && me->app == push_server.chat) {
         who = *given;
-        push_conn_identity_drop(c);
     }
-    else {
+    else if (me->app == push_server.chat) {
         from_header(&who, c, me, head);
     }
+    push_conn_identity_drop(c);
     if (who.user[0] != '\0') {
         person_create(me, &who);
         session_join(c, me);
     }
+    else if (me->app->conf->auth_endpoint != NULL &&
+             push_server.endpoint != NULL) {
+        shown_keep(c, me, head);
+    }
+}
+
+void push_person_session(push_conn_t *c, push_client_t *me,
+                         const char *session, apr_int64_t until)
+{
+    chat_identity_t *who = &me->person->who;
+
+    if (who->session[0] != '\0' || session[0] == '\0') {
+        return;
+    }
+    apr_cpystrn(who->session, session, sizeof(who->session));
+    who->until = until;
+    session_join(c, me);
 }
 
 void push_person_forget(push_client_t *me)
 {
+    if (me->person != NULL) {
+        push_shown_release(me->person->shown);
+    }
     free(me->person);
     me->person = NULL;
 }

@@ -77,7 +77,7 @@ const result = (channel) => new Promise((resolve) => {
   channel.bind('pusher:subscription_error', (e) => resolve(e.status));
 });
 
-const doors = ['handoff', 'proxy'];
+const doors = ['handoff', 'proxy', 'direct'];
 for (const door of doors) {
   on(`${door}: the documented snippet works for a member and for nobody else`, async () => {
     const member = await site.browser('patient@example.com');
