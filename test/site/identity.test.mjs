@@ -105,6 +105,21 @@ for (const door of doors) {
     }
   });
 
+  on(`${door}: two names of one channel bring an event under each`, async () => {
+    const phone = await site.phone('patient@example.com');
+    const both = await socket(door, bearer(phone));
+    const one = await socket(door, bearer(phone));
+    for (const [peer, name] of [[both, 'private-user.'], [both, 'private.user.'], [one, 'private.user.']]) {
+      assert.equal(await asked(peer, name + patient), 'yes');
+    }
+    assert.equal((await phone.post(`/chat/conversation/${conv}/message`, { content: 'once each' })).status, 201);
+    const names = [(await event(both)).channel, (await event(both)).channel].sort();
+    assert.deepEqual(names, [`private-user.${patient}`, `private.user.${patient}`]);
+    assert.equal((await event(one)).channel, `private.user.${patient}`);
+    await alive(both); // and nothing else came
+    await alive(one);
+  });
+
   on(`${door}: a log-out closes the sockets of that log-in alone`, async () => {
     const browser = await site.browser('patient@example.com');
     const phone = await site.phone('patient@example.com');
