@@ -31,6 +31,7 @@
 #include "config.h"
 #include "handlers.h"
 #include "limiter.h"
+#include "owner.h"
 #include "routes.h"
 #include "tls_pump.h"
 #include "tls_room.h"
@@ -275,10 +276,22 @@ static int handler(request_rec *r)
     return chat_routes_answer(r);
 }
 
-/* Before mod_proxy's handler, which gets what this one declines. */
+/* Before mod_proxy's handler, which gets what this one declines, and with it
+ * whose WebSocket it is. */
 static int handler_upgrade(request_rec *r)
 {
-    return chat_upgrade_is(r) ? chat_upgrade_handle(r) : DECLINED;
+    int answer = chat_upgrade_is(r) ? chat_upgrade_handle(r) : DECLINED;
+    const chat_app_t *app;
+
+    if (answer == DECLINED &&
+        (r->proxyreq == PROXYREQ_REVERSE ||
+         (r->handler != NULL && strncmp(r->handler, "proxy:", 6) == 0))) {
+        app = chat_upgrade_app(r);
+        if (app != NULL) {
+            chat_owner_vouch(r, app);
+        }
+    }
+    return answer;
 }
 
 static void register_hooks(apr_pool_t *p)
@@ -291,6 +304,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_monitor(chat_appkeys_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_read_request(chat_owner_unvouch, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(translate_name, before, behind, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(translate_upgrade, NULL, NULL, APR_HOOK_LAST);

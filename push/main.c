@@ -21,6 +21,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
+#include "person.h"
 #include "privilege.h"
 #include "pulse.h"
 #include "reload.h"
@@ -257,8 +258,10 @@ static int relay_create(process_t *m)
                                         strlen(conf->database_app))
                        : push_apps_at(push_server.apps, 0);
     m->reload.log_app = m->relay.app;
+    push_server.chat = m->relay.app;
     m->relay.loops = m->loops;
     m->relay.nloops = push_server.nloops;
+    m->relay.session = push_person_until;
     m->relay.log = push_log_report;
     if (push_relay_create(&push_server.relay, &m->relay, &why, m->pool) !=
         APR_SUCCESS) {
@@ -295,20 +298,31 @@ static int retention_create(process_t *m)
                : fail(why);
 }
 
-/* Who httpd says is logged in is a user of this database. */
+/* Who httpd says is logged in, by whatever way, is a user of this database. */
 static int membership_create(process_t *m)
 {
     const char *why = NULL;
 
-    if (push_server.relay == NULL || m->conf.handoff_path == NULL) {
+    if (push_server.relay == NULL) {
         return 1;
     }
-    push_server.chat = m->relay.app;
     return push_membership_create(&push_server.membership,
                                   m->conf.database_url, push_log_report, &why,
                                   m->pool) == APR_SUCCESS
                ? 1
                : fail(why);
+}
+
+/* Who else may be let in is for the apps' auth endpoints to say. */
+static int endpoint_create(process_t *m)
+{
+    apr_status_t rv;
+
+    if (!push_server.identities) {
+        return 1;
+    }
+    rv = push_endpoint_create(&push_server.endpoint, push_log_report, m->pool);
+    return rv == APR_SUCCESS ? 1 : failed(m, rv, "auth endpoints");
 }
 
 static int webhooks_create(process_t *m)
@@ -501,6 +515,10 @@ static int threads_start(process_t *m)
         push_membership_start(push_server.membership) != APR_SUCCESS) {
         return fail("the thread of memberships cannot be started");
     }
+    if (push_server.endpoint != NULL &&
+        push_endpoint_start(push_server.endpoint) != APR_SUCCESS) {
+        return fail("the thread of auth endpoints cannot be started");
+    }
     if (push_server.webhooks != NULL &&
         push_webhooks_start(push_server.webhooks) != APR_SUCCESS) {
         return fail("the webhooks' thread cannot be started");
@@ -658,6 +676,9 @@ static int end(process_t *m, const sigset_t *set, int again)
     if (push_server.membership != NULL) {
         push_membership_stop(push_server.membership);
     }
+    if (push_server.endpoint != NULL) {
+        push_endpoint_stop(push_server.endpoint);
+    }
     patient = drain(m, set, again);
     if (m->metrics_listener != NULL) {
         push_listener_close(m->metrics_listener);
@@ -694,7 +715,7 @@ int main(int argc, char **argv)
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
         !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) ||
         !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m) ||
-        !membership_create(&m)) {
+        !membership_create(&m) || !endpoint_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }
