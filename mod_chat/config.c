@@ -394,6 +394,7 @@ static const char *set_push(cmd_parms *cmd, void *dir, const char *arg)
     }
     push->app = &apps.list[0];
     push->apps = apps;
+    push->path = path;
     conf_of(cmd)->push = push;
     return NULL;
 }

@@ -26,6 +26,8 @@ typedef struct {
     const char *wake; /* path of its wake-up socket, NULL: it polls */
     const char *handoff; /* path where it takes sockets, NULL: it does not */
     chat_apps_t apps;    /* all of the file */
+    const char *path;    /* of the file */
+    struct chat_appkeys_t *more; /* appkeys.c: what the file has got since */
 } chat_push_t;
 
 typedef struct chat_server_t {

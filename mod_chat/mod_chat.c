@@ -22,7 +22,9 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_status.h>
+#include <mpm_common.h>
 
+#include "appkeys.h"
 #include "auth.h"
 #include "chat_module.h"
 #include "companion.h"
@@ -31,6 +33,8 @@
 #include "limiter.h"
 #include "owner.h"
 #include "routes.h"
+#include "tls_pump.h"
+#include "tls_room.h"
 #include "trigger.h"
 #include "upgrade.h"
 #include "wakeup.h"
@@ -65,9 +69,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
 {
     apr_status_t rv;
 
-    (void)p;
     (void)plog;
-    (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK; /* the first of two readings at start */
     }
@@ -77,21 +79,38 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
                      "making shared memory for the rate limits");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    rv = chat_appkeys_prepare(p, s);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
+                     "making shared memory for the keys of apps");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     rv = chat_upgrade_prepare(s);
+    if (rv == APR_SUCCESS) {
+        rv = chat_pump_prepare(s);
+    }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
                      "making shared memory for the counters of WebSockets");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    chat_tls_room_prepare(s, ptemp);
     return OK;
 }
 
-/* Whether two hosts can use one pool of connections. */
+static int same_wakeup(const chat_push_t *a, const chat_push_t *b)
+{
+    return a->wake == b->wake || (a->wake != NULL && b->wake != NULL &&
+                                  strcmp(a->wake, b->wake) == 0);
+}
+
+/* Whether two hosts can use one pool of connections: what is committed together
+ * is told to one chat-push. */
 static int same_database(const chat_server_t *a, const chat_server_t *b)
 {
     return strcmp(a->database, b->database) == 0 && a->db_max == b->db_max &&
            a->db_wait == b->db_wait && a->db_busy == b->db_busy &&
-           a->db_normal == b->db_normal;
+           a->db_normal == b->db_normal && same_wakeup(a->push, b->push);
 }
 
 /* A host before `s` that has already been given what `conf` wants. */
@@ -121,6 +140,9 @@ static const chat_server_t *push_twin(server_rec *first, server_rec *s,
     return NULL;
 }
 
+/* New in the event log: chat-push hears it once for all whose rows it is. */
+static void wakeup(void *data) { chat_wakeup_send(data); }
+
 static apr_status_t give_database(chat_server_t *conf,
                                   const chat_server_t *twin, apr_pool_t *p)
 {
@@ -128,7 +150,9 @@ static apr_status_t give_database(chat_server_t *conf,
                           .max = conf->db_max,
                           .wait = conf->db_wait,
                           .busy = conf->db_busy,
-                          .normal = conf->db_normal };
+                          .normal = conf->db_normal,
+                          .told = wakeup,
+                          .told_data = conf->wakeup };
     const char *why;
 
     if (twin != NULL) {
@@ -182,6 +206,7 @@ static void give_companion(server_rec *first, server_rec *s, apr_pool_t *p)
 
 static void child_init(apr_pool_t *p, server_rec *first)
 {
+    chat_pump_child(chat_tls_room(), p);
     for (server_rec *s = first; s != NULL; s = s->next) {
         chat_server_t *conf = chat_server_of(s);
         apr_status_t rv;
@@ -190,9 +215,9 @@ static void child_init(apr_pool_t *p, server_rec *first)
         if (!conf->used) {
             continue;
         }
-        rv = give_database(conf, database_twin(first, s, conf), p);
+        rv = give_push(conf, push_twin(first, s, conf), p);
         if (rv == APR_SUCCESS) {
-            rv = give_push(conf, push_twin(first, s, conf), p);
+            rv = give_database(conf, database_twin(first, s, conf), p);
         }
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
@@ -277,6 +302,7 @@ static void register_hooks(apr_pool_t *p)
     (void)p;
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(chat_appkeys_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_read_request(chat_owner_unvouch, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(translate_name, before, behind, APR_HOOK_FIRST);
@@ -284,6 +310,10 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_translate_name(translate_upgrade, NULL, NULL, APR_HOOK_LAST);
     ap_hook_handler(handler_upgrade, NULL, behind, APR_HOOK_FIRST);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
+    chat_pump_register();
+    ap_hook_suspend_connection(chat_pump_suspended, NULL, NULL,
+                               APR_HOOK_REALLY_LAST);
+    ap_hook_child_status(chat_pump_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ap, status_hook, chat_upgrade_status, NULL, NULL,
                       APR_HOOK_MIDDLE);
 }

@@ -9,11 +9,14 @@
  * webhooks', says what listens where, and then waits for a signal: SIGHUP reads the settings
  * again (reload.h), SIGTERM or SIGINT ends it in
  * good order, the clients one after the other (drain.h), and a second one at
- * once. What keeps it from starting is one sentence and exit status 1.
+ * once. SIGUSR2 ends it too, and makes the next one of it: the same process runs
+ * the program that is installed by then, on the same listening sockets (held.h).
+ * What keeps it from starting is one sentence and exit status 1.
  */
 #include "adopt.h"
 #include "client.h"
 #include "drain.h"
+#include "held.h"
 #include "listener.h"
 #include "log.h"
 #include "metrics.h"
@@ -116,6 +119,7 @@ static int settings(process_t *m, const char *file)
     for (i = 0; m->conf.warnings[i] != NULL; i++) {
         push_log(PUSH_LOG_WARNING, "%s", m->conf.warnings[i]);
     }
+    push_held_tell(push_log_report);
     return 1;
 }
 
@@ -556,6 +560,7 @@ static void signals_block(sigset_t *set)
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
@@ -585,13 +590,17 @@ static int signal_next(process_t *m, const sigset_t *set)
     }
 }
 
-static void wait_for_end(process_t *m, const sigset_t *set)
+/* @return the signal that ends it */
+static int wait_for_end(process_t *m, const sigset_t *set)
 {
-    while (signal_next(m, set) == SIGHUP) {
+    int sig;
+
+    while ((sig = signal_next(m, set)) == SIGHUP) {
         push_notify_reloading();
         push_reload(&m->reload);
         push_notify("READY=1");
     }
+    return sig;
 }
 
 /* Whether somebody has lost patience: another SIGTERM or SIGINT within ms. */
@@ -613,9 +622,10 @@ static apr_uint64_t now_ms(void)
 
 /* Send the clients away and let them answer their close frames.
  * @return 0 when that was cut short */
-static int drain(process_t *m, const sigset_t *set)
+static int drain(process_t *m, const sigset_t *set, int again)
 {
-    const apr_uint32_t whole = (apr_uint32_t)m->conf.drain_ms;
+    /* Who waits for the next process is not spared by going early. */
+    const apr_uint32_t whole = again ? 0 : (apr_uint32_t)m->conf.drain_ms;
     const apr_uint32_t most = whole + (apr_uint32_t)m->conf.shutdown_grace;
     const apr_uint64_t begun = now_ms();
     apr_uint32_t passed = 0;
@@ -632,13 +642,21 @@ static int drain(process_t *m, const sigset_t *set)
     return 1;
 }
 
-static void end(process_t *m, const sigset_t *set)
+/* @param again  the next process is made of this one
+ * @return 0 when somebody had no patience */
+static int end(process_t *m, const sigset_t *set, int again)
 {
     int patient;
     int i;
 
-    push_log(PUSH_LOG_INFO, "closing");
-    push_notify("STOPPING=1\nSTATUS=Sending clients away");
+    push_log(PUSH_LOG_INFO, again ? "closing, to start again" : "closing");
+    if (again) {
+        push_notify_reloading();
+        push_held_prepare();
+    }
+    else {
+        push_notify("STOPPING=1\nSTATUS=Sending clients away");
+    }
     push_server_close();
     for (i = 0; i < m->nlisteners; i++) {
         push_listener_close(m->listeners[i]);
@@ -661,7 +679,7 @@ static void end(process_t *m, const sigset_t *set)
     if (push_server.endpoint != NULL) {
         push_endpoint_stop(push_server.endpoint);
     }
-    patient = drain(m, set);
+    patient = drain(m, set, again);
     if (m->metrics_listener != NULL) {
         push_listener_close(m->metrics_listener);
     }
@@ -675,6 +693,7 @@ static void end(process_t *m, const sigset_t *set)
         push_webhooks_stop(push_server.webhooks,
                            patient ? m->conf.shutdown_grace : 0);
     }
+    return patient;
 }
 
 int main(int argc, char **argv)
@@ -683,11 +702,13 @@ int main(int argc, char **argv)
     const char *file;
     apr_uint64_t files;
     sigset_t set;
+    int again;
 
     if (!arguments(argc, argv, &file)) {
         return 1;
     }
     apr_initialize();
+    push_held_begin();
     apr_pool_create(&m.pool, NULL);
     signals_block(&set);
     files = descriptors();
@@ -698,15 +719,21 @@ int main(int argc, char **argv)
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }
+    push_held_rest(push_log_report);
     if (!threads_start(&m)) {
         return 1;
     }
     announce(&m, files);
     push_pulse_create(&m.pulse, m.loops, push_server.nloops, m.pool);
     push_notify("READY=1\nSTATUS=Listening");
-    wait_for_end(&m, &set);
-    end(&m, &set);
+    again = wait_for_end(&m, &set) == SIGUSR2;
+    again = end(&m, &set, again) && again; /* SIGTERM meanwhile means it */
     apr_pool_destroy(m.pool);
+    if (again) {
+        push_log(PUSH_LOG_ERROR, "cannot start again as %s: %s", argv[0],
+                 strerror(push_held_exec(argv)));
+        return 1;
+    }
     apr_terminate();
     push_log(PUSH_LOG_INFO, "closed");
     return 0;

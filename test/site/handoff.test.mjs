@@ -8,9 +8,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http2 from 'node:http2';
-import net from 'node:net';
 import { test } from 'node:test';
 import tls from 'node:tls';
+import { freePort } from '../../dev/site.mjs';
 import { connect, collect, server, subscribed } from './lib/pusher.mjs';
 import { eventually, startSite } from './lib/site.mjs';
 import { Door, alive, event, greeted, join, say, subscribe, whole } from './lib/upgrade.mjs';
@@ -20,28 +20,17 @@ const modules = process.env.CHAT_HTTPD_MODULES || '/usr/lib/apache2/modules';
 const load = (...names) => names.map((n) => `LoadModule ${n}_module ${modules}/mod_${n}.so`).join('\n');
 const many = (n, make) => Promise.all(Array.from({ length: n }, (_, i) => make(i)));
 
-/** Ports that nothing listens on: all held at once, so that no two are the same. */
-async function freePorts(n) {
-  const servers = await many(n, () => new Promise((resolve, reject) => {
-    const probe = net.createServer().once('error', reject).listen(0, '127.0.0.1', () => resolve(probe));
-  }));
-  const ports = servers.map((s) => s.address().port);
-  await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
-  return ports;
-}
-
 /** A site, and its other doors: virtual hosts that differ in one thing. */
 async function start(mpm) {
   const names = ['proxied', 'large', 'h2c', 'dumped', 'bare', 'off', 'plain', 'tls', 'tlsbare', 'closed'];
-  const [own, pushPort, metricsPort, ...ports] = await freePorts(3 + names.length);
+  const ports = await many(names.length, freePort);
   const port = Object.fromEntries(names.map((name, i) => [name, ports[i]]));
   const host = (name, lines) => `Listen 127.0.0.1:${port[name]}\n<VirtualHost 127.0.0.1:${port[name]}>\n${lines}\n</VirtualHost>`;
   const h2 = mpm !== 'prefork'; // mod_http2 refuses to work there
+  const tlsConf = ['SSLEngine On\nSSLCertificateFile conf/tls.crt\nSSLCertificateKeyFile conf/tls.key',
+    mpm === 'event' ? 'ChatHandoff PlainOnly' : ''].join('\n'); // else pumped: tls-pump.test.mjs
   return startSite({
     mpm,
-    port: own,
-    pushPort,
-    metricsPort,
     pushConf: { log: { level: 'debug', linesPerSecond: 100000 } },
     before(site) {
       fs.mkdirSync(site.path('conf'), { recursive: true });
@@ -53,6 +42,7 @@ async function start(mpm) {
       site.o.extraConf = `
 ${load('remoteip', 'dumpio', 'ssl', ...(h2 ? ['http2'] : []))}
 SSLSessionCache none
+${mpm === 'event' ? 'AsyncRequestWorkerFactor 20' : ''}
 ${host('proxied', 'RemoteIPProxyProtocol On')}
 ${host('large', 'LimitRequestFieldSize 100000\nLimitRequestLine 100000')}
 ${host('h2c', h2 ? 'Protocols h2c http/1.1' : '')}
@@ -60,8 +50,8 @@ ${host('dumped', 'DumpIOInput On\nLogLevel dumpio:trace7')}
 ${host('bare', 'DumpIOInput On\nLogLevel dumpio:trace7\nSetEnvIf Request_URI ^/app/ no-proxy')}
 ${host('off', 'ChatHandoff Off')}
 ${host('plain', 'ChatHandoff PlainOnly\nSetEnvIf Request_URI ^/app/ no-proxy')}
-${host('tls', 'SSLEngine On\nSSLCertificateFile conf/tls.crt\nSSLCertificateKeyFile conf/tls.key')}
-${host('tlsbare', 'SSLEngine On\nSSLCertificateFile conf/tls.crt\nSSLCertificateKeyFile conf/tls.key\nSetEnvIf Request_URI ^/app/ no-proxy')}
+${host('tls', tlsConf)}
+${host('tlsbare', `${tlsConf}\nSetEnvIf Request_URI ^/app/ no-proxy`)}
 ${host('closed', '<Location "/app/">\nRequire all denied\n</Location>')}
 `;
     },
@@ -262,7 +252,7 @@ for (const mpm of ['event', 'worker', 'prefork']) {
     assert.equal(bare.status, 501, bare.head);
   });
 
-  on('TLS goes through mod_proxy', async () => {
+  on('TLS that is not pumped goes through mod_proxy', async () => {
     const before = await given(site);
     const ca = fs.readFileSync(site.path('conf', 'tls.crt'));
     const secure = (port) => tls.connect({ port, host: '127.0.0.1', ca, checkServerIdentity: () => undefined });
@@ -270,7 +260,7 @@ for (const mpm of ['event', 'worker', 'prefork']) {
     await alive(peer);
     assert.equal(await given(site), before);
     // Without mod_proxy it is refused in words.
-    site.expectLog(/a WebSocket cannot be handed over to chat-push: its TLS ends in httpd; it is refused/);
+    site.expectLog(/a WebSocket cannot be handed over to chat-push: its TLS ends in httpd.*; it is refused, as there is no ProxyPass for it \(load mod_proxy and mod_proxy_wstunnel, and give \/app\/ to chat-push/);
     const r = await site.door('tlsbare', { dial: secure }).ask();
     kept(r.peer);
     assert.equal(r.status, 501, r.head);

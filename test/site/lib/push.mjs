@@ -22,8 +22,12 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../.
 export const build = path.resolve(process.env.CHAT_BUILD || path.join(root, 'build'));
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/* How long to wait for what must come, ms, where a test does not say: other test files
+ * and a sanitizer may keep the machine busy. */
+const PATIENCE = process.env.CHAT_SANITIZE ? 40000 : 15000;
+
 /** Wait until fn gives something true. */
-export async function eventually(fn, what, ms = 5000) {
+export async function eventually(fn, what, ms = PATIENCE) {
   const end = Date.now() + ms;
   for (;;) {
     const got = await fn();
@@ -52,13 +56,13 @@ function kept(child) {
 }
 
 /** Run chat-push until it ends; for starts that fail. */
-export function runPush(env = {}, args = [], options = {}) {
+export function runPush(env = {}, args = [], { program = path.join(build, 'chat-push'), ...options } = {}) {
   return new Promise((resolve, reject) => {
-    const child = kept(spawn(path.join(build, 'chat-push'), args, { env: { PATH: process.env.PATH, ...env }, ...options }));
+    const child = kept(spawn(program, args, { env: { PATH: process.env.PATH, ...env }, ...options }));
     let stderr = '';
     child.stderr.on('data', (d) => { stderr += d; });
     child.once('error', reject);
-    child.once('exit', (code) => resolve({ code, stderr }));
+    child.once('close', (code) => resolve({ code, stderr }));
   });
 }
 
@@ -253,7 +257,7 @@ export class Raw {
   }
 
   /** Take the first message of an event (any when none is named). */
-  async next(event, ms = 5000) {
+  async next(event, ms = PATIENCE) {
     const end = Date.now() + ms;
     for (;;) {
       const i = this.messages.findIndex((m) => event === undefined || m.event === event);
