@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_sizing.c - what an MPM's settings carry, against figures that were
+ * measured on httpd 2.4.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "sizing.h"
+
+static chat_sizing_t event(int server_limit, int threads, int workers)
+{
+    chat_sizing_t s;
+
+    chat_sizing_default(&s, CHAT_MPM_EVENT);
+    s.server_limit = server_limit;
+    s.thread_limit = threads;
+    s.threads_per_child = threads;
+    s.max_workers = workers;
+    return s;
+}
+
+static chat_capacity_t capacity(chat_sizing_t s)
+{
+    chat_capacity_t out;
+
+    chat_sizing_settle(&s);
+    chat_sizing_capacity(&out, &s);
+    return out;
+}
+
+static void what_nobody_configured_is_four_hundred_workers(void **state)
+{
+    chat_sizing_t s;
+
+    (void)state;
+    chat_sizing_default(&s, CHAT_MPM_WORKER);
+    chat_sizing_settle(&s);
+    assert_int_equal(s.max_workers, 400);
+    assert_int_equal(capacity(s).children, 16);
+    assert_int_equal(capacity(s).restarts, 0);
+    assert_int_equal(capacity(s).pumped, 0);
+}
+
+/* One child of 50 threads and the default factor: the 150th stopped it. */
+static void event_stops_to_accept_at_three_times_its_threads(void **state)
+{
+    (void)state;
+    assert_int_equal(capacity(event(16, 50, 50)).pumped, 150);
+}
+
+/* Two full children of tunnels, no slot for a third: every request waited. */
+static void a_restart_needs_as_many_slots_again(void **state)
+{
+    chat_sizing_t s = event(2, 50, 100);
+
+    (void)state;
+    assert_int_equal(capacity(s).restarts, 0);
+    s.server_limit = 3;
+    assert_int_equal(capacity(s).restarts, 0);
+    assert_int_equal(chat_sizing_limit_for(&s, 1), 4);
+    s.server_limit = 4;
+    assert_int_equal(capacity(s).restarts, 1);
+}
+
+static void more_than_the_limits_allow_is_cut_as_httpd_does(void **state)
+{
+    chat_sizing_t s = event(4, 64, 1000);
+
+    (void)state;
+    chat_sizing_settle(&s);
+    assert_int_equal(s.max_workers, 256);
+    s = event(16, 50, 120); /* no multiple: two children */
+    chat_sizing_settle(&s);
+    assert_int_equal(s.max_workers, 100);
+    s = event(16, 50, 7); /* less than a child */
+    chat_sizing_settle(&s);
+    assert_int_equal(s.max_workers, 50);
+    s = event(16, 200, 0);
+    s.thread_limit = 64;
+    chat_sizing_settle(&s);
+    assert_int_equal(s.threads_per_child, 64);
+}
+
+static void the_factor_grows_with_the_sockets(void **state)
+{
+    chat_sizing_t s = event(4, 50, 100);
+
+    (void)state;
+    assert_int_equal(chat_sizing_factor_for(&s, 10), 2);
+    assert_int_equal(chat_sizing_factor_for(&s, 3000), 30);
+    assert_int_equal(chat_sizing_factor_for(&s, 3001), 31);
+}
+
+static void nonsense_overflows_nothing(void **state)
+{
+    chat_sizing_t s = { CHAT_MPM_EVENT, 1 << 30, 1 << 30, 1 << 30,
+                        0,              0,       1 << 30 };
+    chat_sizing_t none = { CHAT_MPM_PREFORK, 0, 0, 0, 0, 0, 0 };
+
+    (void)state;
+    assert_true(capacity(s).pumped > 0);
+    assert_int_equal(capacity(none).proxied, 1);
+    assert_true(chat_sizing_factor_for(&none, 100) >= 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_nobody_configured_is_four_hundred_workers),
+        cmocka_unit_test(event_stops_to_accept_at_three_times_its_threads),
+        cmocka_unit_test(a_restart_needs_as_many_slots_again),
+        cmocka_unit_test(more_than_the_limits_allow_is_cut_as_httpd_does),
+        cmocka_unit_test(the_factor_grows_with_the_sockets),
+        cmocka_unit_test(nonsense_overflows_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
