@@ -141,9 +141,9 @@ unit: $(UNIT)
 	@for t in $^; do echo "== $$t"; $$t || exit 1; done
 
 # The corpora, replayed by an ordinary program; an empty corpus is a failure.
-$(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
+$(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(PUSH_INC) $(MOD_INC) -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(PUSH_INC) $(MOD_INC) -Ictl -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
 
 fuzz-replay: $(FUZZ)
 	@for f in $^; do $$f test/fuzz/corpus/$$(basename $$f | sed 's/^fuzz_//') || exit 1; done
@@ -151,8 +151,8 @@ fuzz-replay: $(FUZZ)
 # Search for new inputs; needs clang and its runtime (packages clang and libclang-rt-14-dev).
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -pthread \
-    $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC)
-FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(wildcard mod_chat/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
+    $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC) -Ictl
+FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(filter-out ctl/main.c,$(wildcard ctl/*.c)) $(wildcard mod_chat/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
 fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
 	@command -v clang >/dev/null || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
 	@mkdir -p $(B)/libfuzzer

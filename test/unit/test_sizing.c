@@ -97,8 +97,9 @@ static void the_factor_grows_with_the_sockets(void **state)
 
 static void nonsense_overflows_nothing(void **state)
 {
-    chat_sizing_t s = { CHAT_MPM_EVENT, 1 << 30, 1 << 30, 1 << 30,
-                        0,              0,       1 << 30 };
+    chat_sizing_t s = {
+        CHAT_MPM_EVENT, 1 << 30, 1 << 30, 1 << 30, 0, 0, 1 << 30
+    };
     chat_sizing_t none = { CHAT_MPM_PREFORK, 0, 0, 0, 0, 0, 0 };
 
     (void)state;
