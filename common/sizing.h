@@ -8,6 +8,12 @@
  * Children of before a graceful restart keep their slots until their last such
  * socket has ended, so a restart needs as many slots again.
  *
+ * event stops to accept in a child that has more connections open than its
+ * threads and its idle threads times AsyncRequestWorkerFactor. Half of what the
+ * factor gives is the pump's (so that a child whose workers are busy still
+ * accepts), and sockets alone make event start no further children, so those
+ * count that MinSpareThreads keeps.
+ *
  * Pure: numbers in, numbers out. Who reads httpd's settings is somebody else.
  */
 #ifndef CHAT_SIZING_H
@@ -27,6 +33,7 @@ typedef struct {
     int thread_limit;      /* ThreadLimit: threads of a process at most */
     int threads_per_child; /* ThreadsPerChild; 1 on prefork */
     int max_workers;       /* MaxRequestWorkers; 0: not configured */
+    int min_spare;         /* MinSpareThreads, MinSpareServers on prefork */
     int max_spare;         /* MaxSpareThreads, MaxSpareServers on prefork */
     int async_factor;      /* AsyncRequestWorkerFactor, in hundredths */
 } chat_sizing_t;
@@ -35,7 +42,8 @@ typedef struct {
 typedef struct {
     int children; /* processes when all workers are busy */
     int proxied;  /* sockets behind mod_proxy at which no worker is left */
-    int pumped;   /* pumped sockets at which event stops to accept; 0: other */
+    int pumped;   /* sockets that are pumped, in the children that are always
+                     there; 0 where the MPM is not event */
     int restarts; /* graceful restarts, all workers busy, before no slot is
                      left for a new process */
 } chat_capacity_t;
@@ -49,10 +57,8 @@ void chat_sizing_settle(chat_sizing_t *s);
 /** What settled settings carry. */
 void chat_sizing_capacity(chat_capacity_t *out, const chat_sizing_t *s);
 
-/**
- * The least AsyncRequestWorkerFactor with which `sockets` can be pumped and as
- * many workers stay for requests, in whole numbers, at least 2.
- */
+/** The least AsyncRequestWorkerFactor with which so many sockets can be pumped,
+ * a whole number, at least 2. */
 int chat_sizing_factor_for(const chat_sizing_t *s, int sockets);
 
 /** The least ServerLimit that leaves slots for `restarts` restarts. */

@@ -45,11 +45,20 @@ static void what_nobody_configured_is_four_hundred_workers(void **state)
     assert_int_equal(capacity(s).pumped, 0);
 }
 
-/* One child of 50 threads and the default factor: the 150th stopped it. */
-static void event_stops_to_accept_at_three_times_its_threads(void **state)
+/* Half of the factor's worth in each child that MinSpareThreads keeps. */
+static void the_pump_has_half_of_what_the_factor_gives(void **state)
 {
+    chat_sizing_t s = event(16, 25, 400);
+
     (void)state;
-    assert_int_equal(capacity(event(16, 50, 50)).pumped, 150);
+    assert_int_equal(capacity(s).pumped, 75); /* 25 in each of three */
+    s.async_factor = 2700;
+    assert_int_equal(capacity(s).pumped, 1011);
+    assert_int_equal(chat_sizing_factor_for(&s, 1000), 27);
+    s.min_spare = 1;
+    assert_int_equal(capacity(s).pumped, 337);
+    s.min_spare = 100000; /* more than there may be */
+    assert_int_equal(capacity(s).pumped, 337 * 16);
 }
 
 /* Two full children of tunnels, no slot for a third: every request waited. */
@@ -85,22 +94,12 @@ static void more_than_the_limits_allow_is_cut_as_httpd_does(void **state)
     assert_int_equal(s.threads_per_child, 64);
 }
 
-static void the_factor_grows_with_the_sockets(void **state)
-{
-    chat_sizing_t s = event(4, 50, 100);
-
-    (void)state;
-    assert_int_equal(chat_sizing_factor_for(&s, 10), 2);
-    assert_int_equal(chat_sizing_factor_for(&s, 3000), 30);
-    assert_int_equal(chat_sizing_factor_for(&s, 3001), 31);
-}
-
 static void nonsense_overflows_nothing(void **state)
 {
     chat_sizing_t s = {
         CHAT_MPM_EVENT, 1 << 30, 1 << 30, 1 << 30, 0, 0, 1 << 30
     };
-    chat_sizing_t none = { CHAT_MPM_PREFORK, 0, 0, 0, 0, 0, 0 };
+    chat_sizing_t none = { CHAT_MPM_PREFORK, 0, 0, 0, 0, 0, 0, 0 };
 
     (void)state;
     assert_true(capacity(s).pumped > 0);
@@ -112,10 +111,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_nobody_configured_is_four_hundred_workers),
-        cmocka_unit_test(event_stops_to_accept_at_three_times_its_threads),
+        cmocka_unit_test(the_pump_has_half_of_what_the_factor_gives),
         cmocka_unit_test(a_restart_needs_as_many_slots_again),
         cmocka_unit_test(more_than_the_limits_allow_is_cut_as_httpd_does),
-        cmocka_unit_test(the_factor_grows_with_the_sockets),
         cmocka_unit_test(nonsense_overflows_nothing),
     };
 
