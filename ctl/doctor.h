@@ -101,6 +101,8 @@ typedef struct {
     int access_denied;      /* the configuration refuses /app/: said already */
     int origin_refused;     /* said already */
     int handoff_broken;     /* said already */
+    int app_unknown;        /* chat-push runs with other apps: said already */
+    int api_failed;         /* said already */
     apr_int64_t last_event; /* id of the newest event; -1: unknown */
 } doctor_t;
 

@@ -169,17 +169,21 @@ static void check_journal(doctor_t *d, const char *path)
 
 /* --- the schema --- */
 
-/* "sqlite: the trigger x is missing: run …": what, and what to do. */
+/* "sqlite: the trigger x is missing: run …": what, and what to do. In sentences
+ * of another form what to do comes last. */
 static void finding(doctor_t *d, const char *sentence)
 {
+    const char *at = strstr(sentence, ": ");
     const char *colon = NULL;
-    const char *at;
+    const char *next;
 
-    for (at = sentence; (at = strstr(at, ": ")) != NULL; at += 2) {
-        colon = at;
+    at = at != NULL ? at + 2 : sentence;
+    for (next = at; (next = strstr(next, ": ")) != NULL; next += 2) {
+        colon = next;
+        if (!strncmp(at, "the ", 4)) {
+            break;
+        }
     }
-    at = strstr(sentence, ": ");
-    at = at != NULL && at != colon ? at + 2 : sentence;
     doctor_say(d, DOCTOR_FAIL, "database-schema", shown(d->target, d->p),
                apr_psprintf(d->p, "%s%s%s",
                             colon != NULL ? colon + 2

@@ -181,6 +181,7 @@ static void say_socket(doctor_t *d, const char *check, const door_t *door,
     case 0:
         break;
     case 4001:
+        d->app_unknown = 1;
         doctor_say(d, DOCTOR_FAIL, check, app_setting(d, "key"),
                    "systemctl reload chat-push, then reload httpd",
                    "%s: chat-push knows no app of the key in the file (4001): "
@@ -290,7 +291,11 @@ static void check_api(doctor_t *d)
     const wire_to_t to = push_to(d);
     wire_answer_t a;
 
+    if (d->app_unknown) {
+        return;
+    }
     wire_ask(&a, NULL, &to, signed_path(d, ""), "", d->p);
+    d->api_failed = a.status != 200;
     say_api(d, "push-api", &a, "HTTP API");
 }
 
@@ -413,12 +418,12 @@ static void check_relay(doctor_t *d)
                    "database?",
                    "chat-push has no connection to the database");
     }
-    else if (lag > 10) {
+    else if (lag > 10 && behind > 0) {
         doctor_say(d, DOCTOR_FAIL, "relay", doctor_setting(d, "database.url"),
                    "look for a long transaction (pg_stat_activity) or a slow "
                    "disk",
                    "chat-push is %.0f s and %.0f events behind the log", lag,
-                   behind < 0 ? 0 : behind);
+                   behind);
     }
     else {
         doctor_say(d, DOCTOR_OK, "relay", NULL, NULL,
@@ -672,11 +677,16 @@ void doctor_check_doors(doctor_t *d)
         return;
     }
     if (d->push_port > 0) {
-        check_api(d);
         check_push_door(d);
+        check_api(d);
         check_relay(d);
     }
     if (d->site.url == NULL || d->httpd_down) {
+        return;
+    }
+    if (d->app_unknown) {
+        doctor_say(d, DOCTOR_SKIP, "site-door", NULL, NULL,
+                   "chat-push runs with other apps");
         return;
     }
     if (d->handoff_broken && !doctor_sockets_stay(d)) {
@@ -686,7 +696,7 @@ void doctor_check_doors(doctor_t *d)
     else {
         check_site_door(d);
     }
-    if (d->push_port > 0) {
+    if (d->push_port > 0 && !d->api_failed) {
         check_site_api(d);
     }
 }
