@@ -254,7 +254,7 @@ static void check_server(doctor_t *d, const chat_db_result_t *res)
     apr_int64_t skew = clock - apr_time_sec(apr_time_now());
     const char *sync = chat_db_get(res, 0, 3);
     const char *where = shown(d->target, d->p);
-    int need = pools(d) + 8; /* chat-push's own */
+    int need = pools(d) + 3; /* relay, retention, and we */
 
     if (chat_db_get_int(res, 0, 4, 0)) {
         doctor_say(d, DOCTOR_FAIL, "database-server", where,

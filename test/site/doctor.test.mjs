@@ -224,6 +224,26 @@ test('arguments that make no sense are refused with 2', () => {
   }
 });
 
+test('the manual has every option of --help', () => {
+  const help = execFileSync(site.path('bin', 'chatctl'), ['doctor', '--help'], { encoding: 'utf8' });
+  const options = [...help.matchAll(/^ {2}--([a-z-]+)/gm)].map((m) => m[1]);
+  const manual = read(path.join(root, 'ctl/chatctl.1'));
+  assert.ok(options.length > 10);
+  for (const option of options) {
+    assert.ok(manual.includes(`.It Fl -${option}`), `ctl/chatctl.1 lacks --${option}`);
+  }
+});
+
+test('the documents name every check', async () => {
+  const doc = read(path.join(root, 'doc/operations.md'));
+  const sources = fs.readdirSync(path.join(root, 'ctl')).filter((f) => /^doctor.*\.c$/.test(f)).map((f) => read(path.join(root, 'ctl', f))).join('\n');
+  const checks = new Set([...sources.matchAll(/DOCTOR_\w+,\s+"([a-z0-9-]+)"/g)].map((m) => m[1]));
+  assert.ok(checks.size > 25, [...checks].join());
+  for (const check of checks) {
+    assert.ok(doc.includes(`\`${check}\``), `doc/operations.md lacks ${check}`);
+  }
+});
+
 // --- httpd's configuration ------------------------------------------------------------
 
 const broken = (name, fn) => test(`broken: ${name}`, fn);
