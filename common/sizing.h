@@ -58,10 +58,10 @@ void chat_sizing_settle(chat_sizing_t *s);
 void chat_sizing_capacity(chat_capacity_t *out, const chat_sizing_t *s);
 
 /** The least AsyncRequestWorkerFactor with which so many sockets can be pumped,
- * a whole number, at least 2. */
+ * a whole number, at least 2; settled settings. */
 int chat_sizing_factor_for(const chat_sizing_t *s, int sockets);
 
-/** The least ServerLimit that leaves slots for `restarts` restarts. */
+/** The least ServerLimit that leaves slots for `restarts` restarts; settled. */
 int chat_sizing_limit_for(const chat_sizing_t *s, int restarts);
 
 #endif

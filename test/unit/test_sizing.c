@@ -96,14 +96,18 @@ static void more_than_the_limits_allow_is_cut_as_httpd_does(void **state)
 
 static void nonsense_overflows_nothing(void **state)
 {
-    chat_sizing_t s = {
-        CHAT_MPM_EVENT, 1 << 30, 1 << 30, 1 << 30, 0, 0, 1 << 30
-    };
-    chat_sizing_t none = { CHAT_MPM_PREFORK, 0, 0, 0, 0, 0, 0, 0 };
+    chat_sizing_t s = { .mpm = CHAT_MPM_EVENT,
+                        .server_limit = 1 << 30,
+                        .thread_limit = 1 << 30,
+                        .threads_per_child = 1 << 30,
+                        .min_spare = 1 << 30,
+                        .async_factor = 1 << 30 };
+    chat_sizing_t none = { .mpm = CHAT_MPM_PREFORK };
 
     (void)state;
     assert_true(capacity(s).pumped > 0);
     assert_int_equal(capacity(none).proxied, 1);
+    chat_sizing_settle(&none);
     assert_true(chat_sizing_factor_for(&none, 100) >= 100);
 }
 
