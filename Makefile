@@ -158,9 +158,9 @@ $(UNIT:%=%.run): %.run: %
 	@echo "== $<"; $<
 
 # The corpora, replayed by an ordinary program; an empty corpus is a failure.
-$(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
+$(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(PUSH_INC) $(MOD_INC) -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(PUSH_INC) $(MOD_INC) -Ictl -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
 
 fuzz-replay: $(FUZZ)
 	@for f in $^; do $$f test/fuzz/corpus/$$(basename $$f | sed 's/^fuzz_//') || exit 1; done
@@ -169,8 +169,8 @@ fuzz-replay: $(FUZZ)
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -pthread \
-    $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC)
-FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(wildcard mod_chat/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
+    $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC) -Ictl
+FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(filter-out ctl/main.c,$(wildcard ctl/*.c)) $(wildcard mod_chat/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
 fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
 	@command -v clang >/dev/null || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
 	@mkdir -p $(B)/libfuzzer
@@ -202,7 +202,7 @@ site: all $(B)/bench/wsload
 
 # Every file that starts a site has a database: on PostgreSQL as well (two of them
 # do so anyway). Of the pages what reads and writes, without the long waits.
-SITE_PGSQL = $(filter-out test/site/pgsql.test.mjs test/site/laravel.test.mjs,$(shell grep -l 'await startSite' $(SITE)))
+SITE_PGSQL = $(filter-out test/site/pgsql.test.mjs test/site/laravel.test.mjs test/site/doctor.test.mjs,$(shell grep -l 'await startSite' $(SITE)))
 site-pgsql: all
 	@$(MAKE) --no-print-directory ENGINE=pgsql SITE="$(SITE_PGSQL)" site
 	@$(MAKE) --no-print-directory ENGINE=pgsql WEB=test/web/chat.test.mjs \

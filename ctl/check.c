@@ -127,13 +127,13 @@ static int compare(const ctl_migrate_t *m, const apr_array_header_t *wanted,
             APR_ARRAY_PUSH(missing, const char *) = o->name;
         }
         wrong++;
-        printf("%s: the %s %s %s: %s\n", engine, o->kind, o->name,
-               verdict(fit, o->kind), remedy_of(fit, o->kind));
+        ctl_say("%s: the %s %s %s: %s", engine, o->kind, o->name,
+                verdict(fit, o->kind), remedy_of(fit, o->kind));
     }
     if (wrong > 0) {
         return CTL_FAILED;
     }
-    printf("%s: schema version %d, complete\n", engine, version);
+    ctl_say("%s: schema version %d, complete", engine, version);
     return CTL_OK;
 }
 
@@ -156,14 +156,14 @@ static int version_check(const ctl_migrate_t *m, int version,
         return CTL_OK;
     }
     if (version == 0) {
-        printf("%s: the database has no schema of the chat: run chatctl "
-               "migrate\n",
-               engine);
+        ctl_say("%s: the database has no schema of the chat: run chatctl "
+                "migrate",
+                engine);
     }
     else {
-        printf("%s: schema version %d, this program needs %d: run chatctl "
-               "migrate\n",
-               engine, version, ours);
+        ctl_say("%s: schema version %d, this program needs %d: run chatctl "
+                "migrate",
+                engine, version, ours);
     }
     return CTL_FAILED;
 }

@@ -14,6 +14,7 @@
 
 #include <apr_getopt.h>
 #include <apr_pools.h>
+#include <apr_tables.h>
 
 /* Exit statuses of every command. */
 #define CTL_OK 0     /* done, or: it is as it should be */
@@ -36,6 +37,16 @@ typedef struct {
 /** Say on stderr what keeps a command from doing its work. @return CTL_FAILED
  */
 int ctl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Say on stdout what was found or done. */
+void ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/**
+ * Collect what ctl_say() and ctl_fail() would print, for a command that asks
+ * another one.
+ * @param to  of char *, whose pool the sentences are from; NULL: print again
+ */
+void ctl_divert(apr_array_header_t *to);
 
 /** Say what is wrong with a command's arguments. @return CTL_USAGE */
 int ctl_usage(const char *command, const char *format, ...)
@@ -71,5 +82,6 @@ int ctl_db_fail(chat_db_engine_t engine, const chat_db_conn_t *conn,
 
 /* The commands. */
 int ctl_migrate(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_doctor(int argc, const char *const *argv, apr_pool_t *p);
 
 #endif

@@ -21,6 +21,7 @@
 /* clang-format off */
 static const ctl_command_t commands[] = {
     { "migrate", ctl_migrate, "make, upgrade or check a database's schema" },
+    { "doctor",  ctl_doctor,  "look at a live site, name what is wrong and what to do" },
     { NULL, NULL, NULL }
 };
 /* clang-format on */

@@ -16,16 +16,45 @@
 #include <stdio.h>
 #include <string.h>
 
+static apr_array_header_t *diverted; /* NULL: all is printed */
+
+void ctl_divert(apr_array_header_t *to) { diverted = to; }
+
+/* @return whether it was kept */
+static int divert(const char *format, va_list args)
+{
+    if (diverted == NULL) {
+        return 0;
+    }
+    APR_ARRAY_PUSH(diverted, const char *) = apr_pvsprintf(diverted->pool,
+                                                           format, args);
+    return 1;
+}
+
+void ctl_say(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    if (!divert(format, args)) {
+        vprintf(format, args);
+        putchar('\n');
+    }
+    va_end(args);
+}
+
 int ctl_fail(const char *format, ...)
 {
     va_list args;
 
-    fflush(stdout); /* what was done comes before what was not */
-    fputs("chatctl: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    if (!divert(format, args)) {
+        fflush(stdout); /* what was done comes before what was not */
+        fputs("chatctl: ", stderr);
+        vfprintf(stderr, format, args);
+        fputc('\n', stderr);
+    }
     va_end(args);
-    fputc('\n', stderr);
     return CTL_FAILED;
 }
 
