@@ -315,8 +315,9 @@ static void check_events(doctor_t *d, chat_db_t *db)
 
 void doctor_check_database(doctor_t *d)
 {
-    chat_db_conf_t conf = { NULL, 1, apr_time_from_sec(2), apr_time_from_sec(2),
-                            0,    0 };
+    chat_db_conf_t conf = { .max = 1,
+                            .wait = apr_time_from_sec(2),
+                            .busy = apr_time_from_sec(2) };
     const char *why = NULL, *path;
     chat_db_conn_t *conn;
     chat_db_t *db;
