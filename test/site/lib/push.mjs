@@ -41,13 +41,15 @@ export async function eventually(fn, what, ms = PATIENCE) {
 
 /** Every chat-push of this file. A test that fails leaves its own behind, and a
  * process with a child never ends, nor does the run it belongs to. Those that are
- * to be ended well have had their time by then. */
+ * to be ended well have had their time by then. Inside a test after() is that test's
+ * end: what later tests start is none of its business. */
 const children = new Set();
 
 function kept(child) {
   if (children.size === 0 && process.env.NODE_TEST_CONTEXT) {
     after(() => {
-      setTimeout(() => children.forEach((c) => c.kill('SIGKILL')), 20000).unref();
+      const left = [...children];
+      setTimeout(() => left.forEach((c) => c.kill('SIGKILL')), 20000).unref();
     });
   }
   children.add(child);
