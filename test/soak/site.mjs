@@ -24,7 +24,9 @@ import { crowd } from './crowd.mjs';
 
 const SECONDS = Number(process.env.SOAK_SECONDS || 600);
 const seed = Number(process.env.KILL_SEED || Date.now() % 100000);
-/* What may be more than when warm: kB, and descriptors that httpd keeps to chat-push. */
+/* What may be more than when warm: kB, and descriptors that httpd keeps to chat-push.
+ * httpd's threads keep the memory that each has needed once, so their sum goes up with
+ * the logarithm of time: as much between 60 s and 150 s as between 360 s and 900 s. */
 const MOST = { push: 768, parent: 512, children: 3072, pushFiles: 64, parentFiles: 4 };
 const QUIET = 15; // workers: those who write and catch up have that many at most
 const PATIENCE = 60000; // ms until httpd has let go of those who say nothing
