@@ -18,6 +18,7 @@
 #include "form.h"
 #include "json.h"
 #include "origin.h"
+#include "path.h"
 
 #define UNSET (-1)
 
@@ -75,6 +76,14 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     return conf;
 }
 
+const char *chat_server_path(const server_rec *s, const char *uri)
+{
+    const chat_server_t *conf = ap_get_module_config(s->module_config,
+                                                     &chat_module);
+
+    return chat_path_behind(uri, conf->prefix);
+}
+
 void *chat_server_merge(apr_pool_t *p, void *base, void *add)
 {
     const chat_server_t *under = base, *over = add;
@@ -99,6 +108,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->htdocs != NULL) {
         conf->htdocs = over->htdocs;
+    }
+    if (over->prefix != NULL) {
+        conf->prefix = over->prefix;
     }
     if (over->push != NULL) {
         conf->push = over->push;
@@ -319,6 +331,17 @@ static const char *set_htdocs(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_prefix(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    if (!chat_prefix_valid(arg)) {
+        return "ChatPrefix: a path as /clinic, of letters, digits and . _ ~ - "
+               "without a slash at its end, or \"\"";
+    }
+    conf_of(cmd)->prefix = arg;
+    return NULL;
+}
+
 /* Where to reach a server that listens on `host`. */
 static const char *reachable(const char *host)
 {
@@ -534,6 +557,9 @@ const command_rec chat_commands[] = {
         "Full or Normal; Full."),
     AP_INIT_TAKE1("ChatHtdocs", set_htdocs, NULL, RSRC_CONF,
         "The directory with index.html and login.html. No default."),
+    AP_INIT_TAKE1("ChatPrefix", set_prefix, NULL, RSRC_CONF,
+        "What the path of every URL of the chat begins with, as /clinic. A "
+        "path, or \"\"; \"\"."),
     AP_INIT_TAKE1("ChatPushConfig", set_push, NULL, RSRC_CONF,
         "chat-push's configuration file: key, secret, address and wake-up "
         "socket are read from it. No default."),

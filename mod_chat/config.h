@@ -37,6 +37,7 @@ typedef struct chat_server_t {
     apr_interval_time_t db_busy; /* µs for another writer's lock */
     int db_normal;               /* SQLite: 1 synchronous=NORMAL, 0 FULL */
     const char *htdocs;          /* directory of the pages */
+    const char *prefix; /* of every URL, "" or as "/clinic" (path.h) */
     const chat_push_t *push;
     apr_interval_time_t session_lifetime; /* µs from log-in to its end */
     chat_rate_t send;                     /* messages, per account */
@@ -78,6 +79,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add);
 
 chat_server_t *chat_server_of(server_rec *s);
 const chat_dir_t *chat_dir_of(const request_rec *r);
+
+/** A request's path behind the host's ChatPrefix. NULL: none of ours. */
+const char *chat_server_path(const server_rec *s, const char *uri);
 
 /**
  * Fill the defaults of what no directive set, and see that all that is needed

@@ -48,8 +48,12 @@ static int check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     (void)ptemp;
     for (; s != NULL; s = s->next) {
         chat_server_t *conf = chat_server_of(s);
-        const char *why = conf->used ? chat_server_check(conf, p) : NULL;
+        const char *why;
 
+        if (conf->prefix == NULL) {
+            conf->prefix = "";
+        }
+        why = conf->used ? chat_server_check(conf, p) : NULL;
         if (why != NULL) {
             ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s, "%s",
                          why);
@@ -218,7 +222,9 @@ static int claim(request_rec *r, const char *as)
  * before mod_proxy and mod_alias, which may have been given all the rest. */
 static int translate_name(request_rec *r)
 {
-    if (chat_dir_of(r)->on != 1 || !chat_routes_own(r->uri)) {
+    const char *path = chat_server_path(r->server, r->uri);
+
+    if (path == NULL || chat_dir_of(r)->on != 1 || !chat_routes_own(path)) {
         return DECLINED;
     }
     return claim(r, HANDLER);

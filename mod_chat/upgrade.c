@@ -147,15 +147,26 @@ static int is_app(const chat_push_t *push, const char *key)
     return 0;
 }
 
+/* What stands behind /app/, which itself may stand behind ChatPrefix. NULL: it
+ * is another path. */
+static const char *key_of(const request_rec *r)
+{
+    const char *path = chat_server_path(r->server, r->uri);
+
+    return path != NULL && strncmp(path, PREFIX, strlen(PREFIX)) == 0
+               ? path + strlen(PREFIX)
+               : NULL;
+}
+
 int chat_upgrade_is(const request_rec *r)
 {
     const chat_server_t *conf = chat_server_of(r->server);
+    const char *key = key_of(r);
 
-    return conf->companion != NULL &&
+    return key != NULL && conf->companion != NULL &&
            chat_dir_of(r)->handoff != CHAT_HANDOFF_OFF && r->main == NULL &&
            r->prev == NULL && r->method_number == M_GET && !r->header_only &&
-           strncmp(r->uri, PREFIX, strlen(PREFIX)) == 0 &&
-           is_app(conf->push, r->uri + strlen(PREFIX)) &&
+           is_app(conf->push, key) &&
            lists(r, "Upgrade", "websocket") &&
            lists(r, "Connection", "upgrade");
 }
@@ -313,7 +324,7 @@ static const char *head_of(request_rec *r)
     apr_array_header_t *head = apr_array_make(r->pool, 48, sizeof(char *));
 
     APR_ARRAY_PUSH(head, const char *) = "GET " PREFIX;
-    APR_ARRAY_PUSH(head, const char *) = r->uri + strlen(PREFIX);
+    APR_ARRAY_PUSH(head, const char *) = key_of(r);
     if (r->args != NULL) {
         APR_ARRAY_PUSH(head, const char *) = "?";
         APR_ARRAY_PUSH(head, const char *) = r->args;
