@@ -275,6 +275,8 @@ install: all
 	install -m 644 ctl/chatctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 push/chat-push.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 conf/chat.conf conf/chat-push.json $(DESTDIR)$(PREFIX)/share/mod_chat/conf/
+	install -d $(DESTDIR)$(PREFIX)/share/mod_chat/conf/sites
+	for f in conf/sites/*.conf; do sed 's|@PREFIX@|$(PREFIX)|' $$f >$(DESTDIR)$(PREFIX)/share/mod_chat/$$f && chmod 644 $(DESTDIR)$(PREFIX)/share/mod_chat/$$f || exit 1; done
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d mod_chat)
 	sed 's|@PREFIX@|$(PREFIX)|' conf/chat-push.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
 	sed 's|@PREFIX@|$(PREFIX)|' conf/setup.sh >$(DESTDIR)$(PREFIX)/lib/mod_chat/setup

@@ -20,7 +20,7 @@
 
 /* The part of chat-push.json that mod_chat uses. */
 typedef struct {
-    const chat_app_t *app; /* the file's first app: key, secret, id */
+    const chat_app_t *app; /* whose event log it is: key, secret, id */
     const char *host;      /* where its HTTP API listens; never a wildcard */
     int port;
     const char *wake; /* path of its wake-up socket, NULL: it polls */
@@ -89,5 +89,9 @@ const char *chat_server_path(const server_rec *s, const char *uri);
  * @return a sentence saying what is missing, from p; NULL when all is well
  */
 const char *chat_server_check(chat_server_t *conf, apr_pool_t *p);
+
+/** A sentence when a host, checked, cannot stand beside one of those before it;
+ * NULL when it can. */
+const char *chat_server_clash(server_rec *first, server_rec *s, apr_pool_t *p);
 
 #endif

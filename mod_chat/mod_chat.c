@@ -44,6 +44,8 @@ static const char UPGRADE[] = "chat-upgrade";
 static int check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
                         server_rec *s)
 {
+    server_rec *first = s;
+
     (void)plog;
     (void)ptemp;
     for (; s != NULL; s = s->next) {
@@ -54,6 +56,9 @@ static int check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
             conf->prefix = "";
         }
         why = conf->used ? chat_server_check(conf, p) : NULL;
+        if (why == NULL) {
+            why = chat_server_clash(first, s, p);
+        }
         if (why != NULL) {
             ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s, "%s",
                          why);
