@@ -8,7 +8,7 @@
 #   make asan       unit and site tests under AddressSanitizer and UBSan
 #   make tsan       chat-push's tests under ThreadSanitizer
 #   make bench-rest the chat's URLs against a PHP stand-in, and the bars
-#   make bench-handoff  10,000 sockets through httpd: workers, memory, rate
+#   make bench-handoff  10,000 sockets through httpd: workers, memory, rate; 3,000 by TLS
 #   make soak      chat-push under everything at once, SOAK_SECONDS (600)
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
@@ -247,6 +247,7 @@ bench-sockets: $(B)/chat-push $(B)/bench/wsload
 # Sockets handed over by httpd, and what httpd keeps of them.
 bench-handoff: all $(B)/bench/wsload
 	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(if $(MPM),MPM=$(MPM) )$(NODE_RUN) test/bench/handoff.mjs
+	$(if $(TLS_SOCKETS),SOCKETS=$(TLS_SOCKETS) )$(NODE_RUN) test/bench/handoff-tls.mjs
 
 BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-ws: $(B)/chat-push $(B)/bench/wsload $(B)/bench/wsfloor

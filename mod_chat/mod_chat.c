@@ -30,6 +30,8 @@
 #include "handlers.h"
 #include "limiter.h"
 #include "routes.h"
+#include "tls_pump.h"
+#include "tls_room.h"
 #include "trigger.h"
 #include "upgrade.h"
 #include "wakeup.h"
@@ -75,7 +77,6 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
 
     (void)p;
     (void)plog;
-    (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK; /* the first of two readings at start */
     }
@@ -86,11 +87,15 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     rv = chat_upgrade_prepare(s);
+    if (rv == APR_SUCCESS) {
+        rv = chat_pump_prepare(s);
+    }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
                      "making shared memory for the counters of WebSockets");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    chat_tls_room_prepare(s, ptemp);
     return OK;
 }
 
@@ -190,6 +195,7 @@ static void give_companion(server_rec *first, server_rec *s, apr_pool_t *p)
 
 static void child_init(apr_pool_t *p, server_rec *first)
 {
+    chat_pump_child(chat_tls_room(), p);
     for (server_rec *s = first; s != NULL; s = s->next) {
         chat_server_t *conf = chat_server_of(s);
         apr_status_t rv;
@@ -281,6 +287,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_translate_name(translate_upgrade, NULL, NULL, APR_HOOK_LAST);
     ap_hook_handler(handler_upgrade, NULL, behind, APR_HOOK_FIRST);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_suspend_connection(chat_pump_suspended, NULL, NULL,
+                               APR_HOOK_REALLY_LAST);
+    ap_hook_child_status(chat_pump_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ap, status_hook, chat_upgrade_status, NULL, NULL,
                       APR_HOOK_MIDDLE);
 }

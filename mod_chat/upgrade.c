@@ -9,13 +9,16 @@
  *   give    one message with the descriptor              503
  *   detach  httpd forgets the connection without a word on it
  *
- * Until `give` everything can still be answered by httpd.
+ * Until `give` everything can still be answered by httpd. Where TLS ends here
+ * nothing is drained: chat-push is given the end of a pair instead of the
+ * client's socket, and the connection goes to the pump (tls_pump.h).
  */
 #include "upgrade.h"
 
 #include <pthread.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include <netinet/in.h>
 #include <apr_portable.h>
 #include <apr_shm.h>
@@ -35,6 +38,7 @@
 #include "config.h"
 #include "csrf.h"
 #include "reply.h"
+#include "tls_pump.h"
 
 APLOG_USE_MODULE(chat);
 
@@ -54,7 +58,7 @@ typedef struct {
 static tally_t *tally;
 
 /* When this child last wrote a line of a kind; microseconds. Atomic. */
-static apr_time_t told_unfit, told_trouble;
+static apr_time_t told_unfit, told_trouble, told_full;
 static apr_uint32_t missed; /* refused with 503 since. Atomic */
 
 static void count(apr_uint64_t *counter)
@@ -95,14 +99,17 @@ int chat_upgrade_status(request_rec *r, int flags)
                    "\nChatRefused: %" APR_UINT64_T_FMT
                    "\nChatLeftToProxy: %" APR_UINT64_T_FMT "\n",
                    now.handed, now.refused, now.declined);
+        chat_pump_status(r, 1);
         return OK;
     }
     ap_rprintf(r,
                "<hr />\n<h2>mod_chat: WebSockets</h2>\n<dl>"
                "<dt>%" APR_UINT64_T_FMT " handed over to chat-push</dt>"
                "<dt>%" APR_UINT64_T_FMT " refused</dt>"
-               "<dt>%" APR_UINT64_T_FMT " left to mod_proxy</dt></dl>\n",
+               "<dt>%" APR_UINT64_T_FMT " left to mod_proxy</dt>",
                now.handed, now.refused, now.declined);
+    chat_pump_status(r, 0);
+    ap_rputs("</dl>\n", r);
     return OK;
 }
 
@@ -174,10 +181,18 @@ int chat_upgrade_is(const request_rec *r)
 /* --- fit -------------------------------------------------------------------
  */
 
-/* Filters of a connection that neither change its bytes nor keep any back once
- * it is drained. Any other might: then the socket is not all there is. */
+/* Filters of a connection that, but for mod_ssl's, neither change its bytes nor
+ * keep any back once it is drained. Any other might: then the socket is not all
+ * there is. */
 static const char *const plain_filters[] = {
-    "core", "core_in", "reqtimeout", "log_input_output", "remoteip_input",
+    "core",
+    "core_in",
+    "reqtimeout",
+    "log_input_output",
+    "remoteip_input",
+    /* mod_ssl's; the pump goes through them */
+    "ssl/tls filter",
+    "ssl/tls coalescing filter",
 };
 #define PLAIN (sizeof(plain_filters) / sizeof(plain_filters[0]))
 
@@ -202,8 +217,9 @@ static const char *stranger_of(const ap_filter_t *f)
 /* Whether a connection can leave httpd. */
 typedef enum {
     FIT,
+    PUMPED,    /* its end of a pair can: TLS ends in httpd */
     MALFORMED, /* no upgrade request; chat-push says what is wrong with it */
-    STAYS,     /* as it should: TLS ends in httpd, or it is HTTP/2 */
+    STAYS,     /* as it should: no TLS wanted or possible, or it is HTTP/2 */
     STRANGE    /* somebody should look */
 } fit_t;
 
@@ -211,10 +227,19 @@ typedef enum {
 static fit_t fit_of(request_rec *r, const char **why)
 {
     conn_rec *c = r->connection;
+    const int is_tls = ap_ssl_conn_is_ssl(c);
     const char *filter;
 
-    if (c->master != NULL || ap_ssl_conn_is_ssl(c)) {
-        *why = "its TLS ends in httpd";
+    if (c->master != NULL) {
+        *why = "it came by HTTP/2";
+        return STAYS;
+    }
+    if (is_tls && !chat_pump_possible(c)) {
+        *why = "its TLS ends in httpd, which needs MPM event for that";
+        return STAYS;
+    }
+    if (is_tls && chat_dir_of(r)->handoff == CHAT_HANDOFF_PLAIN_ONLY) {
+        *why = "its TLS ends in httpd and ChatHandoff is PlainOnly";
         return STAYS;
     }
     if (r->proto_num < HTTP_VERSION(1, 1) ||
@@ -229,7 +254,7 @@ static fit_t fit_of(request_rec *r, const char **why)
         filter = stranger_of(c->output_filters);
     }
     if (filter == NULL) {
-        return FIT;
+        return is_tls ? PUMPED : FIT;
     }
     *why = apr_pstrcat(r->pool, "the filter ", filter,
                        " stands between httpd and the client", NULL);
@@ -247,7 +272,9 @@ static int leave(request_rec *r, fit_t fit, const char *why)
                       why,
                       r->proxyreq ? "goes through mod_proxy and holds a worker"
                                   : "is refused, as there is no ProxyPass for "
-                                    "it");
+                                    "it (load mod_proxy and "
+                                    "mod_proxy_wstunnel, and give " PREFIX
+                                    " to chat-push as conf/chat.conf does)");
     }
     if (r->proxyreq) {
         count(&tally->declined);
@@ -487,16 +514,70 @@ static int give(request_rec *r, chat_companion_t *companion, int link,
     return detach(r);
 }
 
+/* As give(), of a connection whose TLS ends here. */
+static int give_pair(request_rec *r, chat_companion_t *companion, int link,
+                     chat_pumped_t *pumped, int end, const chat_handoff_t *m)
+{
+    chat_companion_result_t result = chat_companion_give(companion, link, end,
+                                                         m);
+
+    close(end);
+    if (result != CHAT_COMPANION_READY) {
+        chat_pump_drop(pumped);
+        return trouble(r, companion, result);
+    }
+    well_again(r);
+    return chat_pump_start(pumped);
+}
+
+/* The child has as many as it may, or no descriptors. */
+static int no_room(request_rec *r, apr_status_t rv)
+{
+    if (is_news(&told_full)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING,
+                      APR_STATUS_IS_ENOSPC(rv) ? 0 : rv, r,
+                      APR_STATUS_IS_ENOSPC(rv)
+                          ? "a child has as many WebSockets by TLS as "
+                            "AsyncRequestWorkerFactor leaves it; more are "
+                            "answered 503: set it higher"
+                          : "a WebSocket by TLS is answered 503");
+    }
+    apr_table_setn(r->err_headers_out, "Retry-After", RETRY_SECONDS);
+    return refuse(r, HTTP_SERVICE_UNAVAILABLE, "there is no room for it");
+}
+
+/* Ask and give. */
+static int hand_over(request_rec *r, chat_companion_t *companion,
+                     chat_handoff_t *m, int is_pumped)
+{
+    chat_companion_result_t result;
+    chat_pumped_t *pumped;
+    apr_status_t rv;
+    int link, end;
+
+    result = chat_companion_ask(&link, companion);
+    if (result != CHAT_COMPANION_READY) {
+        return trouble(r, companion, result);
+    }
+    if (!is_pumped) {
+        return give(r, companion, link, m);
+    }
+    rv = chat_pump_open(&pumped, &end, r);
+    if (rv != APR_SUCCESS) {
+        chat_companion_keep(companion, link);
+        return no_room(r, rv);
+    }
+    return give_pair(r, companion, link, pumped, end, m);
+}
+
 int chat_upgrade_handle(request_rec *r)
 {
     chat_companion_t *companion = chat_server_of(r->server)->companion;
     chat_handoff_t m = { .secure = strcmp(ap_http_scheme(r), "https") == 0 };
     const char *why = "";
     const fit_t fit = fit_of(r, &why);
-    chat_companion_result_t result;
-    int link;
 
-    if (fit != FIT) {
+    if (fit != FIT && fit != PUMPED) {
         return leave(r, fit, why);
     }
     m.head = head_of(r);
@@ -511,9 +592,5 @@ int chat_upgrade_handle(request_rec *r)
     if (!flush(r->connection, r->pool)) {
         return refuse(r, HTTP_BAD_REQUEST, "the client has gone");
     }
-    result = chat_companion_ask(&link, companion);
-    if (result != CHAT_COMPANION_READY) {
-        return trouble(r, companion, result);
-    }
-    return give(r, companion, link, &m);
+    return hand_over(r, companion, &m, fit == PUMPED);
 }
