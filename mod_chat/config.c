@@ -407,7 +407,9 @@ static const char *push_read(chat_push_t *push, const json_t *root,
     const json_t *port = chat_conf_find(root, "port");
     const json_t *wake = chat_conf_find(root, "database.wake");
     const json_t *handoff = chat_conf_find(root, "handoff.path");
+    const json_t *ping = chat_conf_find(root, "activityTimeout");
 
+    push->ping = json_is_integer(ping) ? (int)json_integer_value(ping) : 120;
     push->host = "127.0.0.1";
     push->port = 6001;
     if (host != NULL) {

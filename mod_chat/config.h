@@ -25,6 +25,7 @@ typedef struct {
     int port;
     const char *wake; /* path of its wake-up socket, NULL: it polls */
     const char *handoff; /* path where it takes sockets, NULL: it does not */
+    int ping; /* s after which a quiet client pings (activityTimeout) */
     chat_apps_t apps;    /* all of the file */
 } chat_push_t;
 

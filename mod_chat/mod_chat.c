@@ -30,6 +30,7 @@
 #include "handlers.h"
 #include "limiter.h"
 #include "routes.h"
+#include "startup.h"
 #include "tls_pump.h"
 #include "tls_room.h"
 #include "trigger.h"
@@ -96,7 +97,14 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     chat_tls_room_prepare(s, ptemp);
+    chat_startup_report(s, ptemp);
     return OK;
+}
+
+/* `httpd -t` says it as well. */
+static void test_config(apr_pool_t *p, server_rec *s)
+{
+    chat_startup_report(s, p);
 }
 
 /* Whether two hosts can use one pool of connections. */
@@ -281,6 +289,7 @@ static void register_hooks(apr_pool_t *p)
     (void)p;
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(translate_name, before, behind, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);

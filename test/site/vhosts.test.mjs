@@ -22,6 +22,8 @@ const ports = [first, second];
 const shop = { id: 'shop', key: 'shop-key', secret: 'the secret of the shop' };
 const modules = process.env.CHAT_HTTPD_MODULES || '/usr/lib/apache2/modules';
 const load = ['ssl', 'http2', 'remoteip'].map((n) => `LoadModule ${n}_module ${modules}/mod_${n}.so`).join('\n');
+// Each child takes as many sockets by TLS as a chat may want.
+const factor = 'AsyncRequestWorkerFactor 32';
 let ca;
 let file = 'plain';
 let more = ''; // lines behind the file
@@ -29,7 +31,7 @@ const site = await startSite({
   port,
   pushPort,
   metricsPort,
-  hostConf: (s) => `${load}\n${hostFile(file, s, ports)}\n${more}`,
+  hostConf: (s) => `${load}\n${factor}\n${hostFile(file, s, ports)}\n${more}`,
   before(s) {
     ca = makeCertificate(s);
     fs.mkdirSync(s.path('www'));
