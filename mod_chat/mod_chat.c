@@ -31,6 +31,8 @@
 #include "limiter.h"
 #include "routes.h"
 #include "startup.h"
+#include "status.h"
+#include "tally.h"
 #include "tls_pump.h"
 #include "tls_room.h"
 #include "trigger.h"
@@ -87,7 +89,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
                      "making shared memory for the rate limits");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    rv = chat_upgrade_prepare(s);
+    rv = chat_tally_prepare(s);
     if (rv == APR_SUCCESS) {
         rv = chat_pump_prepare(s);
     }
@@ -299,7 +301,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_suspend_connection(chat_pump_suspended, NULL, NULL,
                                APR_HOOK_REALLY_LAST);
     ap_hook_child_status(chat_pump_child_status, NULL, NULL, APR_HOOK_MIDDLE);
-    APR_OPTIONAL_HOOK(ap, status_hook, chat_upgrade_status, NULL, NULL,
+    APR_OPTIONAL_HOOK(ap, status_hook, chat_status, NULL, NULL,
                       APR_HOOK_MIDDLE);
 }
 

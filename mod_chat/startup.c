@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * startup.c - reading httpd's configuration for pure/sizing.c; see startup.h.
+ * startup.c - reading httpd's configuration for pure/hazard.c; see startup.h.
  *
  *   processes  what the MPM tells, and where the directives stand
  *   hosts      which way the WebSockets of each go, and what is on that way
  *   companion  whether httpd's children can reach chat-push's socket
  *
- * In httpd's tree included files and the insides of <IfModule> and the like stand as
- * if they had been written in their place. A directive of a virtual host comes
- * before the main server's, the last of several holds, and a <Location> of the
- * host comes behind the main server's. Patterns (<LocationMatch>, ProxyPassMatch)
- * are not judged: nothing is said of what is not understood.
+ * In httpd's tree included files and the insides of <IfModule> and the like
+ * stand as if they had been written in their place. A directive of a virtual
+ * host comes before the main server's, the last of several holds, and a
+ * <Location> of the host comes behind the main server's. Patterns
+ * (<LocationMatch>, ProxyPassMatch) are not judged: nothing is said of what is
+ * not understood.
  */
 #include "startup.h"
 
@@ -32,7 +33,7 @@
 #include "chat_module.h"
 #include "config.h"
 #include "path.h"
-#include "sizing.h"
+#include "hazard.h"
 
 APLOG_USE_MODULE(chat);
 
@@ -100,7 +101,8 @@ static const ap_directive_t *last_of(const scope_t *scope, const char *name)
     return d != NULL ? d : last_here(ap_conftree, name);
 }
 
-/* The processes' directives stand outside of hosts, some under an older name. */
+/* The processes' directives stand outside of hosts, some under an older name.
+ */
 static const char *place_of(const char *name, const char *older, apr_pool_t *p)
 {
     const ap_directive_t *d = last_here(ap_conftree, name);
@@ -269,8 +271,8 @@ static void timeout_of(chat_setting_t *out, const scope_t *scope,
  */
 
 /* A switch that stands the way it should not; else no name is set. */
-static void flagged(chat_setting_t *out, const scope_t *scope,
-                    const char *name, const char *wrong)
+static void flagged(chat_setting_t *out, const scope_t *scope, const char *name,
+                    const char *wrong)
 {
     const ap_directive_t *d = last_of(scope, name);
 
@@ -333,7 +335,8 @@ static int leaves_httpd(chat_way_t *way, const scope_t *scope)
     return 1;
 }
 
-/* A module that a ProxyPass of ws:// does not work without. NULL: all are there */
+/* A module that a ProxyPass of ws:// does not work without. NULL: all are there
+ */
 static const char *lacking(void)
 {
     static const char *const needed[] = { "mod_proxy.c", "mod_proxy_http.c",
@@ -347,7 +350,7 @@ static const char *lacking(void)
     return NULL;
 }
 
-static void way_of(chat_host_sizing_t *host, const scope_t *scope)
+static void way_of(chat_hazard_host_t *host, const scope_t *scope)
 {
     const proxied_t proxied = proxied_of(scope);
     const char *missing = lacking();
@@ -411,7 +414,7 @@ static const char *name_of(const server_rec *s, apr_pool_t *p)
                     : s->server_hostname;
 }
 
-static void host_of(chat_host_sizing_t *host, const scope_t *scope)
+static void host_of(chat_hazard_host_t *host, const scope_t *scope)
 {
     const ap_directive_t *d;
 
@@ -462,10 +465,9 @@ static int may_enter(const char *dir, const struct stat *st)
     if (getxattr(dir, "system.posix_acl_access", NULL, 0) > 0) {
         return 1;
     }
-    if (getgrouplist(ap_unixd_config.user_name != NULL
-                         ? ap_unixd_config.user_name
-                         : "",
-                     ap_unixd_config.group_id, groups, &n) < 0) {
+    if (getgrouplist(
+            ap_unixd_config.user_name != NULL ? ap_unixd_config.user_name : "",
+            ap_unixd_config.group_id, groups, &n) < 0) {
         n = GROUPS_MAX;
     }
     for (int i = 0; i < n && i < GROUPS_MAX; i++) {
@@ -518,7 +520,7 @@ static int mpm(int what)
     return ap_mpm_query(what, &value) == APR_SUCCESS ? value : 0;
 }
 
-static void mpm_of(chat_mpm_sizing_t *out, apr_pool_t *p)
+static void mpm_of(chat_hazard_mpm_t *out, apr_pool_t *p)
 {
     const int threads = mpm(AP_MPMQ_MAX_THREADS);
 
@@ -545,7 +547,7 @@ static void mpm_of(chat_mpm_sizing_t *out, apr_pool_t *p)
 /* Sentences on all hosts. @param holder  whose sockets stay in httpd, tunnels
  * before pumped ones; NULL: nobody's */
 static void judge_hosts(apr_array_header_t *out, const char **holder,
-                        int *tunnels, chat_mpm_sizing_t *processes,
+                        int *tunnels, chat_hazard_mpm_t *processes,
                         server_rec *s, apr_pool_t *p)
 {
     apr_table_t *said = apr_table_make(p, 8);
@@ -553,7 +555,7 @@ static void judge_hosts(apr_array_header_t *out, const char **holder,
 
     for (; s != NULL; s = s->next) {
         scope_t scope = { s, chat_server_of(s), inside_of(s), NULL, p };
-        chat_host_sizing_t host = { .way = CHAT_WAY_NONE };
+        chat_hazard_host_t host = { .way = CHAT_WAY_NONE };
 
         if (!scope.conf->used && scope.conf->push == NULL) {
             continue;
@@ -582,21 +584,21 @@ static void judge_hosts(apr_array_header_t *out, const char **holder,
         once(&host.h2, said);
         once(&host.keepalive, said);
         once(&host.fields, said);
-        chat_sizing_judge_host(out, &host, processes, p);
+        chat_hazard_of_host(out, &host, processes, p);
     }
 }
 
 void chat_startup_report(server_rec *s, apr_pool_t *p)
 {
     apr_array_header_t *out = apr_array_make(p, 8, sizeof(const char *));
-    chat_mpm_sizing_t processes = { .ping = 120 };
+    chat_hazard_mpm_t processes = { .ping = 120 };
     const char *holder = NULL;
     int tunnels = 0;
 
     mpm_of(&processes, p);
     judge_hosts(out, &holder, &tunnels, &processes, s, p);
     if (holder != NULL) {
-        chat_sizing_judge_mpm(out, &processes, holder, tunnels, p);
+        chat_hazard_of_mpm(out, &processes, holder, tunnels, p);
     }
     for (int i = 0; i < out->nelts; i++) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "%s",

@@ -232,13 +232,12 @@ static void set_cookie(const chat_request_t *q, const char *value,
 
     apr_table_addn(
         r->err_headers_out, "Set-Cookie",
-        apr_psprintf(r->pool,
-                     CHAT_COOKIE "=%s; Path=%s; Max-Age=%" APR_TIME_T_FMT
-                                 "; HttpOnly; SameSite=Lax%s",
-                     value, *prefix != '\0' ? prefix : "/",
-                     apr_time_sec(lifetime),
-                     strcmp(ap_http_scheme(r), "https") == 0 ? "; Secure"
-                                                             : ""));
+        apr_psprintf(
+            r->pool,
+            CHAT_COOKIE "=%s; Path=%s; Max-Age=%" APR_TIME_T_FMT
+                        "; HttpOnly; SameSite=Lax%s",
+            value, *prefix != '\0' ? prefix : "/", apr_time_sec(lifetime),
+            strcmp(ap_http_scheme(r), "https") == 0 ? "; Secure" : ""));
 }
 
 /* The browser's name for the record; NULL when it is no text. */
@@ -458,6 +457,6 @@ int chat_me(chat_request_t *q)
                                  : "null",
                     ",\"push\":{\"key\":", chat_json_quote(key, strlen(key), p),
                     ",\"host\":null,\"path\":\"", q->conf->prefix,
-                    "/app\"},\"channels\":[\"",
-                    CHAT_CHANNEL_USER, q->user->id, "\"]}", NULL));
+                    "/app\"},\"channels\":[\"", CHAT_CHANNEL_USER, q->user->id,
+                    "\"]}", NULL));
 }

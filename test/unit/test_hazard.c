@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_sizing.c - the arithmetic of threads and slots, and what is said of it.
+ * test_hazard.c - the arithmetic of threads and slots, and what is said of it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,12 +11,12 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "sizing.h"
+#include "hazard.h"
 
 static apr_pool_t *pool;
 
 /* Debian's mpm_event.conf. */
-static const chat_mpm_sizing_t debian = {
+static const chat_hazard_mpm_t debian = {
     .workers = { "MaxRequestWorkers", "mpm_event.conf:9", 150 },
     .threads = { "ThreadsPerChild", "mpm_event.conf:8", 25 },
     .slots = { "ServerLimit", NULL, 16 },
@@ -26,7 +26,7 @@ static const chat_mpm_sizing_t debian = {
 };
 
 /* doc/operations.md's, for 500 people. */
-static const chat_mpm_sizing_t sized = {
+static const chat_hazard_mpm_t sized = {
     .workers = { "MaxRequestWorkers", "chat-size.conf:3", 576 },
     .threads = { "ThreadsPerChild", "chat-size.conf:2", 64 },
     .slots = { "ServerLimit", "chat-size.conf:4", 18 },
@@ -46,37 +46,37 @@ static const char *sentence(const apr_array_header_t *all, int i)
     return APR_ARRAY_IDX(all, i, const char *);
 }
 
-static apr_array_header_t *judged(const chat_mpm_sizing_t *mpm, int tunnels)
+static apr_array_header_t *judged(const chat_hazard_mpm_t *mpm, int tunnels)
 {
     apr_array_header_t *all = sentences();
 
-    chat_sizing_judge_mpm(all, mpm, "chat.example.org:443", tunnels, pool);
+    chat_hazard_of_mpm(all, mpm, "chat.example.org:443", tunnels, pool);
     return all;
 }
 
-static apr_array_header_t *judged_host(const chat_host_sizing_t *host)
+static apr_array_header_t *judged_host(const chat_hazard_host_t *host)
 {
     apr_array_header_t *all = sentences();
 
-    chat_sizing_judge_host(all, host, &debian, pool);
+    chat_hazard_of_host(all, host, &debian, pool);
     return all;
 }
 
 static void children_are_rounded_up_and_slots_are_what_is_left(void **state)
 {
-    chat_mpm_sizing_t mpm = debian;
+    chat_hazard_mpm_t mpm = debian;
 
     (void)state;
-    assert_int_equal(chat_sizing_children(&mpm), 6);
-    assert_int_equal(chat_sizing_spare_slots(&mpm), 10);
+    assert_int_equal(chat_hazard_children(&mpm), 6);
+    assert_int_equal(chat_hazard_spare_slots(&mpm), 10);
     mpm.workers.value = 151;
-    assert_int_equal(chat_sizing_children(&mpm), 7);
+    assert_int_equal(chat_hazard_children(&mpm), 7);
     mpm.prefork = 1;
-    assert_int_equal(chat_sizing_children(&mpm), 151);
-    assert_int_equal(chat_sizing_spare_slots(&mpm), -135);
+    assert_int_equal(chat_hazard_children(&mpm), 151);
+    assert_int_equal(chat_hazard_spare_slots(&mpm), -135);
     mpm.prefork = 0;
     mpm.threads.value = 0;
-    assert_int_equal(chat_sizing_children(&mpm), 0);
+    assert_int_equal(chat_hazard_children(&mpm), 0);
 }
 
 static void what_the_documents_say_to_set_is_enough(void **state)
@@ -89,7 +89,7 @@ static void what_the_documents_say_to_set_is_enough(void **state)
 static void few_workers_are_said_with_the_number_of_people(void **state)
 {
     apr_array_header_t *all = judged(&debian, 1);
-    chat_mpm_sizing_t mpm = sized;
+    chat_hazard_mpm_t mpm = sized;
 
     (void)state;
     assert_int_equal(all->nelts, 2); /* and MaxSpareThreads */
@@ -110,7 +110,7 @@ static void few_workers_are_said_with_the_number_of_people(void **state)
 
 static void slots_must_do_for_two_generations(void **state)
 {
-    chat_mpm_sizing_t mpm = sized;
+    chat_hazard_mpm_t mpm = sized;
 
     (void)state;
     mpm.slots.value = 17;
@@ -133,22 +133,23 @@ static void slots_must_do_for_two_generations(void **state)
 
 static void children_that_end_for_other_reasons_are_named(void **state)
 {
-    chat_mpm_sizing_t mpm = sized;
+    chat_hazard_mpm_t mpm = sized;
 
     (void)state;
     mpm.spare.value = 250;
     mpm.recycle.value = 10000;
     assert_int_equal(judged(&mpm, 1)->nelts, 2);
-    assert_non_null(strstr(sentence(judged(&mpm, 0), 0),
-                           "MaxSpareThreads 250 (chat-size.conf:5) is less than "
-                           "MaxRequestWorkers 576: as soon as 251 threads"));
+    assert_non_null(
+        strstr(sentence(judged(&mpm, 0), 0),
+               "MaxSpareThreads 250 (chat-size.conf:5) is less than "
+               "MaxRequestWorkers 576: as soon as 251 threads"));
     assert_non_null(strstr(sentence(judged(&mpm, 0), 1),
                            "MaxConnectionsPerChild 10000 (the default) ends"));
 }
 
 static void a_timeout_must_let_a_ping_come_through(void **state)
 {
-    chat_host_sizing_t host = { .name = "a:443", .way = CHAT_WAY_TUNNEL };
+    chat_hazard_host_t host = { .name = "a:443", .way = CHAT_WAY_TUNNEL };
 
     (void)state;
     host.timeout.name = "ProxyTimeout";
@@ -176,7 +177,7 @@ static void a_timeout_must_let_a_ping_come_through(void **state)
 
 static void what_keeps_sockets_from_coming_counts_on_every_way(void **state)
 {
-    chat_host_sizing_t host = {
+    chat_hazard_host_t host = {
         .name = "a:443",
         .way = CHAT_WAY_HANDED,
         .h2 = { "H2WebSockets", "a.conf:1", 0 },

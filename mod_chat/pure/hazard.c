@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sizing.c - the arithmetic of threads and slots; see sizing.h. */
-#include "sizing.h"
+/* hazard.c - the arithmetic of threads and slots; see hazard.h. */
+#include "hazard.h"
 
 #include <stdarg.h>
 #include <apr_strings.h>
@@ -30,25 +30,25 @@ static const char *switched(const chat_setting_t *s, const char *to,
                         s->at != NULL ? s->at : "the default");
 }
 
-int chat_sizing_children(const chat_mpm_sizing_t *mpm)
+int chat_hazard_children(const chat_hazard_mpm_t *mpm)
 {
     const int threads = mpm->prefork ? 1 : mpm->threads.value;
 
     return threads > 0 ? (mpm->workers.value + threads - 1) / threads : 0;
 }
 
-int chat_sizing_spare_slots(const chat_mpm_sizing_t *mpm)
+int chat_hazard_spare_slots(const chat_hazard_mpm_t *mpm)
 {
-    return mpm->slots.value - chat_sizing_children(mpm);
+    return mpm->slots.value - chat_hazard_children(mpm);
 }
 
 /* How many people can be here at once. */
-static void judge_workers(apr_array_header_t *out, const chat_mpm_sizing_t *mpm,
+static void judge_workers(apr_array_header_t *out, const chat_hazard_mpm_t *mpm,
                           const char *host, apr_pool_t *p)
 {
-    const int room = mpm->workers.value - CHAT_SIZING_REQUESTS;
+    const int room = mpm->workers.value - CHAT_HAZARD_REQUESTS;
 
-    if (room > CHAT_SIZING_FEW) {
+    if (room > CHAT_HAZARD_FEW) {
         return;
     }
     say(out, p,
@@ -56,16 +56,16 @@ static void judge_workers(apr_array_header_t *out, const chat_mpm_sizing_t *mpm,
         "worker while it is open, so %d - %d for requests = %d people can be "
         "there at once and the next one waits with everybody else; set it to "
         "their number + %d",
-        named(&mpm->workers, p), host, mpm->workers.value, CHAT_SIZING_REQUESTS,
-        room > 0 ? room : 0, CHAT_SIZING_REQUESTS);
+        named(&mpm->workers, p), host, mpm->workers.value, CHAT_HAZARD_REQUESTS,
+        room > 0 ? room : 0, CHAT_HAZARD_REQUESTS);
 }
 
 /* A graceful restart beside children that stay for their sockets. */
-static void judge_slots(apr_array_header_t *out, const chat_mpm_sizing_t *mpm,
+static void judge_slots(apr_array_header_t *out, const chat_hazard_mpm_t *mpm,
                         const char *host, apr_pool_t *p)
 {
-    const int children = chat_sizing_children(mpm);
-    const int spare = chat_sizing_spare_slots(mpm);
+    const int children = chat_hazard_children(mpm);
+    const int spare = chat_hazard_spare_slots(mpm);
     const char *sum;
 
     if (spare >= children) {
@@ -74,18 +74,19 @@ static void judge_slots(apr_array_header_t *out, const chat_mpm_sizing_t *mpm,
     sum = mpm->prefork
               ? apr_psprintf(p, "%d - MaxRequestWorkers %d", mpm->slots.value,
                              mpm->workers.value)
-              : apr_psprintf(p, "%d - MaxRequestWorkers %d / ThreadsPerChild %d",
-                             mpm->slots.value, mpm->workers.value,
-                             mpm->threads.value);
+              : apr_psprintf(
+                    p, "%d - MaxRequestWorkers %d / ThreadsPerChild %d",
+                    mpm->slots.value, mpm->workers.value, mpm->threads.value);
     say(out, p,
-        "%s leaves %s = %d spare slots: at a graceful restart old children keep "
+        "%s leaves %s = %d spare slots: at a graceful restart old children "
+        "keep "
         "theirs while WebSockets of %s are open, and without a slot no new "
         "child can start and no request is answered; set it to 2 x %d = %d or "
         "more",
         named(&mpm->slots, p), sum, spare, host, children, 2 * children);
 }
 
-static void judge_spare(apr_array_header_t *out, const chat_mpm_sizing_t *mpm,
+static void judge_spare(apr_array_header_t *out, const chat_hazard_mpm_t *mpm,
                         const char *host, apr_pool_t *p)
 {
     if (mpm->prefork || mpm->spare.value >= mpm->workers.value) {
@@ -99,7 +100,7 @@ static void judge_spare(apr_array_header_t *out, const chat_mpm_sizing_t *mpm,
         mpm->workers.value);
 }
 
-static void judge_recycle(apr_array_header_t *out, const chat_mpm_sizing_t *mpm,
+static void judge_recycle(apr_array_header_t *out, const chat_hazard_mpm_t *mpm,
                           const char *host, apr_pool_t *p)
 {
     if (mpm->recycle.value == 0) {
@@ -111,9 +112,8 @@ static void judge_recycle(apr_array_header_t *out, const chat_mpm_sizing_t *mpm,
         named(&mpm->recycle, p), mpm->recycle.value, host);
 }
 
-void chat_sizing_judge_mpm(apr_array_header_t *out,
-                           const chat_mpm_sizing_t *mpm, const char *host,
-                           int tunnels, apr_pool_t *p)
+void chat_hazard_of_mpm(apr_array_header_t *out, const chat_hazard_mpm_t *mpm,
+                        const char *host, int tunnels, apr_pool_t *p)
 {
     if (tunnels) {
         judge_workers(out, mpm, host, p);
@@ -125,10 +125,10 @@ void chat_sizing_judge_mpm(apr_array_header_t *out,
 
 /* What mod_proxy does to a tunnel. */
 static void judge_tunnel(apr_array_header_t *out,
-                         const chat_host_sizing_t *host,
-                         const chat_mpm_sizing_t *mpm, apr_pool_t *p)
+                         const chat_hazard_host_t *host,
+                         const chat_hazard_mpm_t *mpm, apr_pool_t *p)
 {
-    const int least = mpm->ping + CHAT_SIZING_MARGIN;
+    const int least = mpm->ping + CHAT_HAZARD_MARGIN;
 
     if (host->untimed.name != NULL) {
         say(out, p,
@@ -144,13 +144,13 @@ static void judge_tunnel(apr_array_header_t *out,
             "pings after %d s only; set timeout=%d or more on the ProxyPass of "
             "/app/ (%d + %d)",
             named(&host->timeout, p), host->name, host->timeout.value,
-            mpm->ping, least, mpm->ping, CHAT_SIZING_MARGIN);
+            mpm->ping, least, mpm->ping, CHAT_HAZARD_MARGIN);
     }
 }
 
-void chat_sizing_judge_host(apr_array_header_t *out,
-                            const chat_host_sizing_t *host,
-                            const chat_mpm_sizing_t *mpm, apr_pool_t *p)
+void chat_hazard_of_host(apr_array_header_t *out,
+                         const chat_hazard_host_t *host,
+                         const chat_hazard_mpm_t *mpm, apr_pool_t *p)
 {
     if (host->way == CHAT_WAY_NONE) {
         return;
@@ -181,11 +181,11 @@ void chat_sizing_judge_host(apr_array_header_t *out,
             switched(&host->keepalive, "Off", p), host->name);
     }
     if (host->fields.name != NULL && host->fields.value > 0 &&
-        host->fields.value < CHAT_SIZING_FIELDS) {
+        host->fields.value < CHAT_HAZARD_FIELDS) {
         say(out, p,
             "%s refuses with 400 who has more header lines: a browser opens a "
             "WebSocket of %s with 15 to 20, and each proxy adds some; set it "
             "to %d or more",
-            named(&host->fields, p), host->name, CHAT_SIZING_FIELDS);
+            named(&host->fields, p), host->name, CHAT_HAZARD_FIELDS);
     }
 }
