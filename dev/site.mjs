@@ -272,7 +272,8 @@ LoadModule chat_module "${this.path('bin', 'mod_chat.so')}"
 </IfModule>
 <IfModule prefork.c>
   StartServers 4
-  MaxRequestWorkers 64
+  ServerLimit 400
+  MaxRequestWorkers 200
 </IfModule>
 
 ErrorLog logs/error.log
