@@ -32,7 +32,7 @@
 #include "routes.h"
 #include "startup.h"
 #include "status.h"
-#include "tally.h"
+#include "outcome.h"
 #include "tls_pump.h"
 #include "tls_room.h"
 #include "trigger.h"
@@ -89,7 +89,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
                      "making shared memory for the rate limits");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    rv = chat_tally_prepare(s);
+    rv = chat_outcome_prepare(s);
     if (rv == APR_SUCCESS) {
         rv = chat_pump_prepare(s);
     }

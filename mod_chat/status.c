@@ -9,25 +9,25 @@
 
 #include "companion.h"
 #include "config.h"
-#include "tally.h"
+#include "outcome.h"
 #include "tls_pump.h"
 
 /* Every counter: its name at `?auto` (NULL: it has none), and what people
  * read. Those from the third on are the ways in which one is refused. */
 /* clang-format off */
 static const struct {
-    chat_tally_t what;
+    chat_outcome_t what;
     const char *key;
     const char *text;
 } counters[] = {
-    { CHAT_TALLY_HANDED,    "ChatHandedOver",       "handed over to chat-push" },
-    { CHAT_TALLY_PROXIED,   "ChatLeftToProxy",      "left to mod_proxy" },
-    { CHAT_TALLY_AWAY,      "ChatRefusedAway",      "chat-push took none (503)" },
-    { CHAT_TALLY_FULL,      "ChatRefusedFull",      "no room for more by TLS (503)" },
-    { CHAT_TALLY_LARGE,     "ChatRefusedLarge",     "more than 16 kB of headers (431)" },
-    { CHAT_TALLY_EARLY,     "ChatRefusedEarly",     "gone, or too much sent before the answer (400)" },
-    { CHAT_TALLY_MALFORMED, "ChatRefusedMalformed", "no upgrade request (426)" },
-    { CHAT_TALLY_UNFIT,     "ChatRefusedUnfit",     "cannot be handed over, and no ProxyPass (501)" },
+    { CHAT_OUTCOME_HANDED,    "ChatHandedOver",       "handed over to chat-push" },
+    { CHAT_OUTCOME_PROXIED,   "ChatLeftToProxy",      "left to mod_proxy" },
+    { CHAT_OUTCOME_AWAY,      "ChatRefusedAway",      "chat-push took none (503)" },
+    { CHAT_OUTCOME_FULL,      "ChatRefusedFull",      "no room for more by TLS (503)" },
+    { CHAT_OUTCOME_LARGE,     "ChatRefusedLarge",     "more than 16 kB of headers (431)" },
+    { CHAT_OUTCOME_EARLY,     "ChatRefusedEarly",     "gone, or too much sent before the answer (400)" },
+    { CHAT_OUTCOME_MALFORMED, "ChatRefusedMalformed", "no upgrade request (426)" },
+    { CHAT_OUTCOME_UNFIT,     "ChatRefusedUnfit",     "cannot be handed over, and no ProxyPass (501)" },
 };
 /* clang-format on */
 #define COUNTERS (sizeof(counters) / sizeof(counters[0]))
@@ -40,7 +40,7 @@ static apr_uint64_t refused(void)
     apr_uint64_t sum = 0;
 
     for (size_t i = REFUSALS; i < COUNTERS; i++) {
-        sum += chat_tally_of(counters[i].what);
+        sum += chat_outcome_of(counters[i].what);
     }
     return sum;
 }
@@ -110,7 +110,7 @@ static void for_programs(request_rec *r)
 {
     for (size_t i = 0; i < COUNTERS; i++) {
         ap_rprintf(r, "%s: " N "\n", counters[i].key,
-                   chat_tally_of(counters[i].what));
+                   chat_outcome_of(counters[i].what));
     }
     ap_rprintf(r, "ChatRefused: " N "\n", refused());
     chat_pump_status(r, 1);
@@ -124,13 +124,13 @@ static void for_people(request_rec *r)
     ap_rputs("<hr />\n<h2>mod_chat: WebSockets</h2>\n<dl>\n", r);
     links_for_people(r);
     for (size_t i = 0; i < REFUSALS; i++) {
-        ap_rprintf(r, "<dt>" N " %s</dt>\n", chat_tally_of(counters[i].what),
+        ap_rprintf(r, "<dt>" N " %s</dt>\n", chat_outcome_of(counters[i].what),
                    counters[i].text);
     }
     chat_pump_status(r, 0);
     ap_rprintf(r, "\n<dt>" N " refused</dt>\n", refused());
     for (size_t i = REFUSALS; i < COUNTERS; i++) {
-        n = chat_tally_of(counters[i].what);
+        n = chat_outcome_of(counters[i].what);
         if (n > 0) {
             ap_rprintf(r, "<dd>" N " %s</dd>\n", n, counters[i].text);
         }

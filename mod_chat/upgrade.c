@@ -36,7 +36,7 @@
 #include "config.h"
 #include "csrf.h"
 #include "reply.h"
-#include "tally.h"
+#include "outcome.h"
 #include "tls_pump.h"
 
 APLOG_USE_MODULE(chat);
@@ -212,11 +212,11 @@ static int leave(request_rec *r, fit_t fit, const char *why)
                                     " to chat-push as conf/chat.conf does)");
     }
     if (r->proxyreq) {
-        chat_tally_count(CHAT_TALLY_PROXIED);
+        chat_outcome_count(CHAT_OUTCOME_PROXIED);
         return DECLINED;
     }
-    chat_tally_count(fit == MALFORMED ? CHAT_TALLY_MALFORMED
-                                      : CHAT_TALLY_UNFIT);
+    chat_outcome_count(fit == MALFORMED ? CHAT_OUTCOME_MALFORMED
+                                        : CHAT_OUTCOME_UNFIT);
     if (fit != MALFORMED) {
         return HTTP_NOT_IMPLEMENTED;
     }
@@ -381,9 +381,9 @@ static int detach(request_rec *r)
 
 static int refuse(request_rec *r, int status, const char *why)
 {
-    chat_tally_count(status == HTTP_SERVICE_UNAVAILABLE ? CHAT_TALLY_FULL
-                     : status == HTTP_BAD_REQUEST       ? CHAT_TALLY_EARLY
-                                                        : CHAT_TALLY_LARGE);
+    chat_outcome_count(status == HTTP_SERVICE_UNAVAILABLE ? CHAT_OUTCOME_FULL
+                       : status == HTTP_BAD_REQUEST       ? CHAT_OUTCOME_EARLY
+                                                          : CHAT_OUTCOME_LARGE);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "a WebSocket is refused with %d: %s", status, why);
     r->connection->keepalive = AP_CONN_CLOSE;
@@ -401,7 +401,7 @@ static int trouble(request_rec *r, const chat_companion_t *companion,
         return refuse(r, HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                       chat_companion_why(result));
     }
-    chat_tally_count(CHAT_TALLY_AWAY);
+    chat_outcome_count(CHAT_OUTCOME_AWAY);
     __atomic_add_fetch(&missed, 1, __ATOMIC_RELAXED);
     if (is_news(&told_trouble)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
@@ -447,7 +447,7 @@ static int give(request_rec *r, chat_companion_t *companion, int link,
         c->keepalive = AP_CONN_CLOSE; /* what was drained is lost */
         return trouble(r, companion, result);
     }
-    chat_tally_count(CHAT_TALLY_HANDED);
+    chat_outcome_count(CHAT_OUTCOME_HANDED);
     well_again(r);
     return detach(r);
 }
