@@ -10,6 +10,7 @@
 #   make bench-rest the chat's URLs against a PHP stand-in, and the bars
 #   make bench-handoff  10,000 sockets through httpd: workers, memory, rate; 3,000 by TLS
 #   make soak      chat-push under everything at once, SOAK_SECONDS (600)
+#   make soak-pump  WebSockets by TLS through httpd likewise, graceful restarts included
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
 #   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each)
@@ -62,7 +63,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak kill install deb deb-test clean distclean help
+.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak soak-pump kill install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -220,6 +221,10 @@ tsan: all
 SOAK_SECONDS ?= 600
 soak: all
 	SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/soak.mjs
+
+# The same of the pump: TLS that ends in httpd, which is restarted gracefully.
+soak-pump: all
+	SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/pump.mjs
 
 # Everybody dies now and then.
 KILL_ROUNDS ?= 50

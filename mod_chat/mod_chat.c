@@ -298,6 +298,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_translate_name(translate_upgrade, NULL, NULL, APR_HOOK_LAST);
     ap_hook_handler(handler_upgrade, NULL, behind, APR_HOOK_FIRST);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
+    chat_pump_register();
     ap_hook_suspend_connection(chat_pump_suspended, NULL, NULL,
                                APR_HOOK_REALLY_LAST);
     ap_hook_child_status(chat_pump_child_status, NULL, NULL, APR_HOOK_MIDDLE);

@@ -16,6 +16,9 @@
  *     FLUSH would, and unlike that one makes nobody wait.
  * So each direction holds at most one chunk, and the rest waits in the kernel
  * at whoever sent it.
+ *   - Records that carry no data (KeyUpdate) could keep mod_ssl reading for as
+ * long as a client sends them. An input filter below it lets a connection have
+ * so many bytes in a turn and then says that there are no more (meter).
  *
  * Who may touch a connection: the worker that runs the request, up to and
  * including the hook suspend_connection, which gives it to us; from then on
@@ -72,6 +75,8 @@ APLOG_USE_MODULE(chat);
 #define IN 8192
 #define OUT 7936
 #define CHUNKS_PER_TURN 16 /* each way; then the others have a turn */
+#define RAW_PER_TURN 65536 /* bytes of a client below TLS, likewise */
+#define METER "CHAT_PUMP"  /* the filter that counts them */
 #define EVENTS 256
 #define LAST_WORDS_MS 30000 /* for a client that does not read them */
 #define LINGER_MS 2000      /* as httpd's SECONDS_TO_LINGER */
@@ -115,6 +120,7 @@ struct chat_pumped_t {
     int in_over;          /* the client sends nothing more, or nobody listens */
     int out_over;         /* all that chat-push said has been read */
     int failed;           /* no goodbye is possible */
+    apr_off_t raw;        /* bytes it may still read in this turn */
     apr_int64_t until;    /* ms; LAST, LEAVING and LINGER end then */
     chat_pumped_t **list; /* which of the two below */
     chat_pumped_t *next, *prev; /* pump.open or pump.ending */
@@ -467,6 +473,31 @@ static int in_held(chat_pumped_t *p)
     return 0;
 }
 
+/* The input filter between mod_ssl and the socket. An empty brigade is how the
+ * core says EAGAIN. */
+static apr_status_t meter(ap_filter_t *f, apr_bucket_brigade *bb,
+                          ap_input_mode_t mode, apr_read_type_e block,
+                          apr_off_t len)
+{
+    chat_pumped_t *p = f->ctx;
+    apr_off_t got = 0;
+    apr_status_t rv;
+
+    if (p->raw <= 0) {
+        return APR_SUCCESS;
+    }
+    rv = ap_get_brigade(f->next, bb, mode, block, len);
+    if (rv == APR_SUCCESS && apr_brigade_length(bb, 0, &got) == APR_SUCCESS) {
+        p->raw -= got;
+    }
+    return rv;
+}
+
+void chat_pump_register(void)
+{
+    ap_register_input_filter(METER, meter, NULL, AP_FTYPE_NETWORK - 1);
+}
+
 /* The next bytes of the client, in pump.buf. @return as ap_get_brigade();
  * EAGAIN only when the filters and the socket have none */
 static apr_status_t in_read(chat_pumped_t *p, apr_size_t *len)
@@ -511,7 +542,7 @@ static int in_step(chat_pumped_t *p)
     }
     rv = in_read(p, &len);
     if (APR_STATUS_IS_EAGAIN(rv)) {
-        p->client.readable = 0;
+        p->client.readable = p->raw <= 0;
         return 0;
     }
     if (APR_STATUS_IS_EOF(rv)) {
@@ -636,6 +667,7 @@ static void flow(chat_pumped_t *p)
     if (p->phase == PUMP_OPEN && p->pair.ended) {
         enter(p, PUMP_LAST, LAST_WORDS_MS);
     }
+    p->raw = RAW_PER_TURN;
     for (i = 0; i < CHUNKS_PER_TURN && more && !p->failed; i++) {
         more = out_step(p);
         if (p->phase == PUMP_OPEN && !p->failed) {
@@ -648,7 +680,7 @@ static void flow(chat_pumped_t *p)
     else if (p->out_over && !p->c->data_in_output_filters) {
         pumped_leave(p);
     }
-    else if (more) {
+    else if (more || p->raw <= 0) {
         ready_add(p);
     }
 }
@@ -748,6 +780,7 @@ static void adopt(chat_pumped_t *p)
         p->c->base_server->module_config);
 
     p->bb = apr_brigade_create(p->c->pool, p->c->bucket_alloc);
+    ap_add_input_filter(METER, p, NULL, p->c);
     for (p->core = p->c->output_filters; p->core->next != NULL;
          p->core = p->core->next) {
     }

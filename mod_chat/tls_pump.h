@@ -30,6 +30,9 @@
 
 typedef struct chat_pumped_t chat_pumped_t;
 
+/** Its filter; while hooks are registered. */
+void chat_pump_register(void);
+
 /** Counters that outlive restarts; post_config. */
 apr_status_t chat_pump_prepare(server_rec *s);
 

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import fs from 'node:fs';
+import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
 import net from 'node:net';
@@ -15,6 +16,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { descriptors } from './lib/process.mjs';
 import { server } from './lib/pusher.mjs';
 import { eventually, sanitize, startSite } from './lib/site.mjs';
 import { Door, alive, event, greeted, join, say, subscribe, whole } from './lib/upgrade.mjs';
@@ -47,6 +49,17 @@ function certificate(site) {
   site.ca = fs.readFileSync(at('ca.crt'));
 }
 
+/** A page on a connection of its own: a restart closes those that are kept. */
+const page = (url) => new Promise((resolve, reject) => {
+  http.get(url, { agent: false }, async (r) => {
+    let text = '';
+    for await (const d of r) {
+      text += d;
+    }
+    resolve(text);
+  }).once('error', reject);
+});
+
 /** A site with doors that end TLS. */
 async function start(names, conf, more = {}) {
   const [port, pushPort, metricsPort, ...ports] = await freePorts(3 + Object.keys(names).length);
@@ -78,11 +91,11 @@ ${lines}
     }).once('error', reject);
   });
   site.status = async (name) => {
-    const text = await (await fetch(`${site.url}/server-status?auto`)).text();
+    const text = await page(`${site.url}/server-status?auto`);
     return Number(text.match(new RegExp(`^${name}: (\\d+)`, 'm'))[1]);
   };
   site.working = async () => {
-    const text = await (await fetch(`${site.url}/server-status?auto`)).text();
+    const text = await page(`${site.url}/server-status?auto`);
     return text.match(/^Scoreboard: (\S+)/m)[1].replace(/[_.K]/g, '').length;
   };
   return site;
@@ -102,7 +115,7 @@ const site = await start({
   h2: 'Protocols h2 http/1.1',
   old: 'SSLProtocol TLSv1.2',
   tight: 'FlushMaxThreshold 1024',
-}, 'AsyncRequestWorkerFactor 20', { pushEnv: { SOKETI_EVENT_MAX_SIZE_IN_KB: '1000' } });
+}, 'AsyncRequestWorkerFactor 20\nExtendedStatus On', { pushEnv: { SOKETI_EVENT_MAX_SIZE_IN_KB: '1000' } });
 const push = server(site);
 const open = new Set(); // sockets to be closed at the end of a test
 const kept = (peer) => (open.add(peer), peer);
@@ -319,8 +332,8 @@ on('each side may end first', async () => {
   assert.ok(!third.failed);
 });
 
-on('TLS ends with close_notify', async () => {
-  const s = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${site.port.tls}`, '-CAfile', site.path('conf', 'ca.crt'), '-msg', '-ign_eof'],
+on('TLS changes its keys, and ends with close_notify', async () => {
+  const s = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${site.port.tls}`, '-CAfile', site.path('conf', 'ca.crt'), '-msg'],
     { stdio: ['pipe', 'pipe', 'pipe'] });
   let out = '';
   s.stdout.on('data', (d) => { out += d.toString('latin1'); });
@@ -329,6 +342,15 @@ on('TLS ends with close_notify', async () => {
   try {
     s.stdin.write(site.door().request());
     await eventually(() => out.includes('pusher:connection_established'), 'it is open');
+    const count = (what) => out.split(what).length;
+    for (let i = 0; i < 3; i++) {
+      const before = { asked: count('KEYUPDATE'), keys: count('KeyUpdate') };
+      s.stdin.write('K\n'); // new keys on both sides, with what is said next
+      await eventually(() => count('KEYUPDATE') > before.asked, 'openssl has read it');
+      s.stdin.write(subscribe(`key-${i}`));
+      await eventually(() => out.includes(`key-${i}`), 'an answer');
+      assert.ok(count('KeyUpdate') >= before.keys + 2, out);
+    }
     s.stdin.write(closing(1000));
     await gone;
     assert.match(out, /<<< TLS 1.3, Alert \[length 0002\], warning close_notify/);
@@ -338,17 +360,20 @@ on('TLS ends with close_notify', async () => {
 });
 
 on('a client that dies in the middle of a frame is forgotten', async () => {
+  const before = children(site).map(descriptors);
   for (let i = 0; i < 10; i++) {
-    const peer = await site.door().open();
+    const wire = net.connect({ port: site.port.tls, host: '127.0.0.1' });
+    const peer = await site.door('tls', { socket: wire }).open();
     await join(peer, `mid-${i}`);
-    peer.send(subscribe('never').subarray(0, 11));
+    await new Promise((resolve) => peer.socket.write(subscribe('never').subarray(0, 11), resolve));
     if (i % 2) {
       peer.socket.destroy();
     } else {
-      peer.socket._parent ? peer.socket._parent.resetAndDestroy() : peer.socket.destroy(); // a reset, no goodbye
+      wire.resetAndDestroy(); // no goodbye
     }
   }
   await eventually(async () => (await site.status('ChatPumpedNow')) === 0, 'all are gone');
+  await eventually(() => children(site).map(descriptors).every((n, i) => n <= before[i]), 'no descriptor is left');
 });
 
 on('the log-in comes along', async () => {
@@ -490,6 +515,7 @@ MaxSpareThreads 8
 <IfModule mpm_event_module>
   Include conf/factor.conf
 </IfModule>`, {
+  appConf: { requireTls: true },
   before: (s) => fs.writeFileSync(s.path('conf', 'factor.conf'), 'Define FACTOR 10.9\nAsyncRequestWorkerFactor "${FACTOR}"\n'),
 });
 
@@ -506,6 +532,7 @@ test('so many sockets and no more, and other requests never wait', async () => {
   for (let i = 0; i < 10; i++) {
     assert.equal(await small.get(), 200);
   }
+  small.expectLog(/AH00484/); // all eight workers are busy for a moment
   assert.deepEqual(await many(8, () => small.get()), Array(8).fill(200));
   const r = await small.door().ask();
   assert.equal(r.status, 503, r.head);
@@ -517,4 +544,14 @@ test('so many sockets and no more, and other requests never wait', async () => {
   peers.push(await small.door().open());
   await many(40, (i) => alive(peers[i]));
   peers.forEach((peer) => peer.socket.destroy());
+});
+
+test('chat-push knows who came by TLS', async () => {
+  await alive(await small.door().open());
+  const { peer, status } = await new Door(small.o.port).ask();
+  assert.equal(status, 101);
+  const f = await peer.frame();
+  assert.equal(f.opcode, CLOSE);
+  assert.equal(f.payload.readUInt16BE(0), 4000, 'the app has requireTls');
+  peer.socket.destroy();
 });
