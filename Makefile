@@ -13,7 +13,7 @@
 #   make soak-pump  WebSockets by TLS through httpd likewise, graceful restarts included
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
-#   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each)
+#   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each, FUZZ_TARGETS)
 #   make install    DESTDIR= and --prefix are honoured
 #   make deb        Debian packages in build/deb; make deb-test installs, uses, upgrades
 #                   and purges them (as root)
@@ -63,7 +63,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/htdocs/.done
 
 
-.PHONY: all run check unit fuzz-replay fuzz site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak soak-pump kill install deb deb-test clean distclean help
+.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak soak-pump kill install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -134,12 +134,22 @@ $(B)/htdocs/.done: $(shell find htdocs -type f 2>/dev/null) package-lock.json
 	@touch $@
 
 # --- tests --------------------------------------------------------------------
+# check and the sanitizers build and run on all cores, whether or not the outer make
+# was told to: two for each, because unit tests wait half of their time. What one says
+# is shown when it is done.
+AT_ONCE = $(if $(filter --jobserver%,$(MAKEFLAGS)),,-j$(shell expr 2 '*' $$(nproc))) -O
+
+# The programs that tests are or use.
+tests: all $(UNIT) $(FUZZ) $(B)/bench/wsload
+
 $(B)/unit/%: test/unit/%.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
 	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(PUSH_INC) $(MOD_INC) -Ictl -o $@ $< $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
 
-unit: $(UNIT)
-	@for t in $^; do echo "== $$t"; $$t || exit 1; done
+# As many at once as make is told, each in directories of its own.
+unit: $(UNIT:%=%.run)
+$(UNIT:%=%.run): %.run: %
+	@echo "== $<"; $<
 
 # The corpora, replayed by an ordinary program; an empty corpus is a failure.
 $(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(B)/libpush.a $(B)/libchat.a
@@ -151,13 +161,14 @@ fuzz-replay: $(FUZZ)
 
 # Search for new inputs; needs clang and its runtime (packages clang and libclang-rt-14-dev).
 FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -pthread \
     $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC)
 FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(wildcard mod_chat/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
 fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
 	@command -v clang >/dev/null || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
 	@mkdir -p $(B)/libfuzzer
-	@for f in $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c)); do \
+	@for f in $(FUZZ_TARGETS); do \
 	    echo "== fuzz $$f ($(FUZZ_SECONDS) s)"; \
 	    clang $(FUZZ_FLAGS) -o $(B)/libfuzzer/$$f test/fuzz/fuzz_$$f.c $(FUZZ_SRC) $(DEP_LIBS) || exit 1; \
 	    mkdir -p $(B)/libfuzzer/corpus/$$f; \
@@ -165,22 +176,28 @@ fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
 	        -artifact_prefix=$(B)/libfuzzer/$$f- $(B)/libfuzzer/corpus/$$f test/fuzz/corpus/$$f || exit 1; \
 	done
 
-# Each test file starts its own httpd and chat-push on free ports. SITE picks files.
-SITE ?= $(wildcard test/site/*.test.mjs)
+# Each test file starts its own httpd and chat-push on free ports. SITE picks files,
+# WITHOUT leaves some out by name. Those that wait longest begin first.
+SITE_FIRST = push-storm relay push-hostile client-matrix
+SITE ?= $(filter-out $(WITHOUT:%=test/site/%.test.mjs), \
+    $(SITE_FIRST:%=test/site/%.test.mjs) \
+    $(filter-out $(SITE_FIRST:%=test/site/%.test.mjs),$(wildcard test/site/*.test.mjs)))
 WEB ?= $(wildcard test/web/*.test.mjs)
+RUN_TESTS = $(wildcard test/run/*.test.mjs)
+DRIFT = $(wildcard test/check/*.test.mjs)
 # Not abspath, which would cut a path at its blanks.
 B_PATH = $(if $(filter /%,$(B)),$(B),$(CURDIR)/$(B))
 NODE_RUN = CHAT_BUILD="$(B_PATH)" CHAT_SANITIZE=$(SANITIZE) CHAT_ENGINE=$(ENGINE) CHAT_HTTPD=$(HTTPD) CHAT_HTTPD_MODULES=$(HTTPD_MODULES) \
     CHAT_CHROMIUM=$(CHROMIUM) $(NODE)
-# The second reporter says at the end what failed. make sets MAKE_TERMOUT on a terminal.
-NODE_TEST = $(NODE_RUN) --test --test-reporter=$(if $(MAKE_TERMOUT),spec,tap) --test-reporter-destination=stdout \
-    --test-reporter=./test/lib/failed.mjs --test-reporter-destination=stderr
+# run.mjs: TEST_JOBS files at once, in this order; make sets MAKE_TERMOUT on a terminal.
+NODE_TEST = TEST_JOBS=$(TEST_JOBS) ONLY='$(ONLY)' MAKE_TERMOUT='$(MAKE_TERMOUT)' $(NODE_RUN) test/lib/run.mjs
 site: all $(B)/bench/wsload
 	$(NODE_TEST) $(SITE)
 
-# Every file that starts a site has a database: on PostgreSQL as well (one of them
-# does so anyway). Of the pages what reads and writes, without the long waits.
-SITE_PGSQL = $(filter-out test/site/pgsql.test.mjs,$(shell grep -l 'await startSite' test/site/*.test.mjs))
+# Every file that starts a site has a database: on PostgreSQL as well (two of them
+# do so anyway, three are about httpd alone). Of the pages what reads and writes, without
+# the long waits.
+SITE_PGSQL = $(filter-out $(patsubst %,test/site/%.test.mjs,pgsql laravel startup status vhosts),$(shell grep -l 'await startSite' $(SITE)))
 site-pgsql: all
 	@$(MAKE) --no-print-directory ENGINE=pgsql SITE="$(SITE_PGSQL)" site
 	@$(MAKE) --no-print-directory ENGINE=pgsql WEB=test/web/chat.test.mjs \
@@ -188,34 +205,44 @@ site-pgsql: all
 
 # ONLY picks tests by their names.
 web: all
-	$(NODE_TEST) $(if $(ONLY),--test-name-pattern='$(ONLY)') $(WEB)
+	$(NODE_TEST) $(WEB)
 
 run-test: all
-	$(NODE_TEST) $(wildcard test/run/*.test.mjs)
+	$(NODE_TEST) $(RUN_TESTS)
 
 drift: all
-	$(NODE_TEST) $(wildcard test/check/*.test.mjs)
+	$(NODE_TEST) $(DRIFT)
 
 # Judges the packages with lintian, and installs, uses, upgrades and purges them on a
 # machine of its own made of namespaces; hence root, and not in check.
 deb-test:
 	$(NODE_TEST) $(wildcard test/deb/*.test.mjs)
 
-check: all
-	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory fuzz-replay
-	@$(MAKE) --no-print-directory drift
-	@$(MAKE) --no-print-directory site
-	@$(MAKE) --no-print-directory site-pgsql
-	@$(MAKE) --no-print-directory run-test
-	@$(MAKE) --no-print-directory web
+# All test files but those on PostgreSQL in one run. What waits longest, Chromium's
+# minute without a network, begins early.
+check-site: all
+	@$(MAKE) --no-print-directory SITE="$(DRIFT) $(WEB) $(RUN_TESTS) $(SITE)" site
 
+check: all
+	@$(MAKE) --no-print-directory $(AT_ONCE) tests
+	@$(MAKE) --no-print-directory $(AT_ONCE) unit
+	@$(MAKE) --no-print-directory fuzz-replay
+	@$(MAKE) --no-print-directory check-site
+	@$(MAKE) --no-print-directory site-pgsql
+
+ASAN = $(MAKE) --no-print-directory B=build/asan SANITIZE=address,undefined
 asan:
-	@$(MAKE) --no-print-directory B=build/asan SANITIZE=address,undefined unit fuzz-replay site
+	+@$(ASAN) $(AT_ONCE) tests
+	+@$(ASAN) $(AT_ONCE) unit
+	+@$(ASAN) fuzz-replay
+	+@$(ASAN) site
 
 # httpd cannot load a module built for ThreadSanitizer: it gets the ordinary one.
+TSAN = CHAT_PLAIN="$(B_PATH)" $(MAKE) --no-print-directory B=build/tsan SANITIZE=thread
 tsan: all
-	@CHAT_PLAIN="$(B_PATH)" $(MAKE) --no-print-directory B=build/tsan SANITIZE=thread unit site
+	+@$(TSAN) $(AT_ONCE) tests
+	+@$(TSAN) $(AT_ONCE) unit
+	+@$(TSAN) site
 
 # Everything at once, for so long.
 SOAK_SECONDS ?= 600

@@ -36,6 +36,10 @@ static const struct {
       "add it as the schema's script has it (an application's: --repair does)" },
     { CTL_OBJECT_DIFFERENT, "column",
       "change it to what the schema's script has" },
+    { CTL_OBJECT_MISSING,   "constraint",
+      "add it to the table as the schema's script has it" },
+    { CTL_OBJECT_DIFFERENT, "constraint",
+      "change it to what the schema's script has" },
     { CTL_OBJECT_DIFFERENT, "index",
       "drop it, then run chatctl migrate --repair" },
     { CTL_OBJECT_IDLE,      "index",
@@ -180,6 +184,21 @@ static const char *column(sqlite3_stmt *stmt, int i)
     return text != NULL ? text : "";
 }
 
+/* The CHECKs of a table, from the statement that made it. */
+static void checks_add(apr_array_header_t *list, const char *table,
+                       const char *sql, apr_pool_t *p)
+{
+    apr_array_header_t *checks = ctl_sql_checks(sql, p);
+    const char *check;
+    int i;
+
+    for (i = 0; i < checks->nelts; i++) {
+        check = APR_ARRAY_IDX(checks, i, const char *);
+        object_add(list, "constraint", apr_pstrcat(p, table, " ", check, NULL),
+                   apr_pstrcat(p, table, ".", check, NULL), "", check, p);
+    }
+}
+
 /* @return SQLITE_OK, or the handle knows what went wrong */
 static int file_objects(apr_array_header_t *list, sqlite3 *db, apr_pool_t *p)
 {
@@ -190,6 +209,10 @@ static int file_objects(apr_array_header_t *list, sqlite3 *db, apr_pool_t *p)
         return sqlite3_errcode(db);
     }
     while (sqlite3_step(stmt) == SQLITE_ROW) {
+        if (!strcmp(column(stmt, 0), "checks")) {
+            checks_add(list, column(stmt, 1), column(stmt, 4), p);
+            continue;
+        }
         object_add(list, column(stmt, 0), column(stmt, 1), column(stmt, 2),
                    column(stmt, 3), column(stmt, 4), p);
     }

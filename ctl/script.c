@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 int ctl_script_version(const char *script)
 {
@@ -68,6 +69,8 @@ static const char *quoted_end(const char *s)
     return close != NULL ? close + 1 : s + strlen(s);
 }
 
+static int is_quote(char c) { return c == '\'' || c == '"' || c == '`'; }
+
 /* The end of a comment at s, or s when there is none. */
 static const char *comment_end(const char *s)
 {
@@ -102,11 +105,53 @@ const char *ctl_sql_plain(const char *sql, apr_pool_t *p)
             *to++ = ' ';
         }
         gap = 0;
-        end = *s == '\'' || *s == '"' ? quoted_end(s) : s + 1;
+        end = is_quote(*s) ? quoted_end(s) : s + 1;
         memcpy(to, s, (apr_size_t)(end - s));
         to += end - s;
         s = end;
     }
     *to = '\0';
     return plain;
+}
+
+/* The end of the parentheses at s, or of the text. */
+static const char *parentheses_end(const char *s)
+{
+    int depth = 0;
+
+    for (; *s != '\0'; s = is_quote(*s) ? quoted_end(s) : s + 1) {
+        depth += *s == '(' ? 1 : *s == ')' ? -1 : 0;
+        if (depth == 0) {
+            return s + 1;
+        }
+    }
+    return s;
+}
+
+static int is_word(char c) { return apr_isalnum(c) || c == '_' || (c & 0x80); }
+
+apr_array_header_t *ctl_sql_checks(const char *sql, apr_pool_t *p)
+{
+    static const char check[] = "CHECK";
+    apr_array_header_t *checks = apr_array_make(p, 4, sizeof(char *));
+    const char *s = ctl_sql_plain(sql, p);
+    const char *word, *end;
+
+    while (*s != '\0') {
+        for (word = s; is_word(*s); s++) {
+        }
+        if (s == word) {
+            s = is_quote(*s) ? quoted_end(s) : s + 1;
+            continue;
+        }
+        end = *s == ' ' ? s + 1 : s;
+        if (s - word == sizeof(check) - 1 && *end == '(' &&
+            !strncasecmp(word, check, sizeof(check) - 1)) {
+            s = parentheses_end(end);
+            APR_ARRAY_PUSH(checks, const char *) = apr_pstrcat(
+                p, check, " ", apr_pstrmemdup(p, end, (apr_size_t)(s - end)),
+                NULL);
+        }
+    }
+    return checks;
 }

@@ -8,6 +8,7 @@
 #define CTL_SCRIPT_H
 
 #include <apr_pools.h>
+#include <apr_tables.h>
 
 /**
  * The version a schema's script brings a database to: the highest number that
@@ -33,5 +34,13 @@ const char *ctl_script_body(const char *script, apr_pool_t *p);
  * @param sql  NULL gives ""
  */
 const char *ctl_sql_plain(const char *sql, apr_pool_t *p);
+
+/**
+ * The CHECK constraints of a CREATE TABLE, without their names: SQLite keeps them
+ * nowhere else.
+ * @param sql  as it was written; NULL has none
+ * @return const char *, each a "CHECK (…)", plain
+ */
+apr_array_header_t *ctl_sql_checks(const char *sql, apr_pool_t *p);
 
 #endif

@@ -12,7 +12,7 @@
 // the kernel ends them when we die without a chance to (setpriv --pdeathsig).
 
 import { spawn, spawnSync, execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -89,16 +89,25 @@ export function portFree(port, variable) {
   });
 }
 
-/** A port nothing listens on right now. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
+/* Below those that the kernel gives to clients: none can take a port between the look
+ * and the listen(), or while its program is being started again. */
+const PORTS = [10240, 32768];
+const ports = new Set(); // looked at by this process: given to somebody, or in use
+
+/** A port that nothing listens on and nobody here was given. Test files run beside each
+ * other: it is any of 20,000. */
+export async function freePort() {
+  for (let i = 0; i < 1000; i++) {
+    const port = randomInt(...PORTS);
+    if (ports.has(port)) {
+      continue;
+    }
+    ports.add(port);
+    if (await portFree(port, 'PORT').then(() => true, () => false)) {
+      return port;
+    }
+  }
+  throw new SiteError(`no port of 127.0.0.1 from ${PORTS[0]} to ${PORTS[1]} is free`);
 }
 
 const modules = [

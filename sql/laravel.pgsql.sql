@@ -297,9 +297,11 @@ END $$;
 -- Whoever brings a profile into a request locks it (FOR SHARE), so that who deletes
 -- it meanwhile comes before or after, and finds the request. What is read behind a
 -- request's lock is what had been committed by then. Locks are taken in the order
--- profile, requests by id; only a request that moves to another patient has its own row
--- first, and should that patient be changed at the same moment, PostgreSQL ends one
--- of the two as a deadlock.
+-- profile, requests by id. Only a request that moves to another patient has its own row
+-- first, because PostgreSQL locks a row before its triggers run. Who changes that
+-- patient does not wait for it, since it is not one of theirs yet. So a circle needs a
+-- request that has just left the patient and comes back, or two that change places, while
+-- the patient is changed: PostgreSQL ends one of them as a deadlock.
 
 DO $$
 DECLARE
@@ -338,6 +340,10 @@ BEGIN
         'CREATE OR REPLACE FUNCTION chat_people_set() RETURNS trigger
          LANGUAGE plpgsql AS $f$
          BEGIN
+             IF TG_OP = ''UPDATE''
+                AND NEW.patient_id IS NOT DISTINCT FROM OLD.patient_id THEN
+                 RETURN NEW; -- and the patient is not locked
+             END IF;
              SELECT p.user_id INTO NEW.chat_patient_id FROM patients p
              WHERE p.id = NEW.patient_id AND %s FOR SHARE;
              IF TG_OP = ''INSERT'' THEN

@@ -62,8 +62,10 @@ SELECT (to_regproc('chat_plan_json') IS NULL)::int,
               GROUP BY treatment_request_id HAVING count(*) > 1) AS several)
 
 -- Everything there is: kind, key, name, state, definition (ctl/inventory.h). What
--- the search_path shows; names in definitions have no schema then. An index is
--- known by what it does, not by its name. SQLite's is objects.sqlite.sql.
+-- the search_path shows; names in definitions have no schema then. An index and a
+-- CHECK are known by what they do, a foreign key by its columns, none by its name; a
+-- constraint that is not validated holds for what is written. SQLite's is
+-- objects.sqlite.sql.
 -- :name migrate_objects pgsql
 WITH tables AS (
     SELECT c.oid, c.relname, c.relkind FROM pg_class c
@@ -111,3 +113,13 @@ SELECT 'index',
 FROM tables t
 JOIN pg_index i ON i.indrelid = t.oid
 JOIN pg_class x ON x.oid = i.indexrelid
+UNION ALL
+SELECT 'constraint',
+       k.relname || ' ' || regexp_replace(k.def, ' REFERENCES .*$', ''),
+       k.relname || '.' || k.conname, '', k.def
+FROM (SELECT t.relname, c.conname,
+             regexp_replace(pg_get_constraintdef(c.oid, true),
+                            ' NOT VALID$', '') AS def
+      FROM tables t
+      JOIN pg_constraint c ON c.conrelid = t.oid
+      WHERE c.contype IN ('f', 'c')) AS k

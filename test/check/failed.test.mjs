@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What `make check` says last when something has failed (test/lib/failed.mjs).
+// How `make check` runs test files (test/lib/run.mjs), and what it says last when
+// something has failed (test/lib/failed.mjs).
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -21,9 +22,8 @@ function run(files) {
   }
   const env = { ...process.env };
   delete env.NODE_TEST_CONTEXT; // a run of its own, not a part of this one
-  return spawnSync(process.execPath, ['--test', '--test-reporter=tap', '--test-reporter-destination=stdout',
-    `--test-reporter=${path.join(root, 'test/lib/failed.mjs')}`, '--test-reporter-destination=stderr', ...Object.keys(files)],
-  { cwd: dir, env, encoding: 'utf8' });
+  delete env.MAKE_TERMOUT;
+  return spawnSync(process.execPath, [path.join(root, 'test/lib/run.mjs'), ...Object.keys(files)], { cwd: dir, env, encoding: 'utf8' });
 }
 
 const uses = "import assert from 'node:assert/strict';\nimport { test } from 'node:test';\n";
@@ -49,6 +49,16 @@ test('each failure is said with its file, its name and how its error begins', ()
   assert.match(said, /^ {2}bad\.test\.mjs: inside\n {6}one\n {6}two$/m);
   assert.match(said, /^ {2}broken\.test\.mjs: ended by exit\(1\)\n/m);
   assert.ok(!said.includes('good') && !said.includes('outside'), said);
+});
+
+test('what is to be done is no failure, nothing to run is one', () => {
+  assert.equal(run({ 'todo.test.mjs': `${uses}test('one day', { todo: true }, () => { throw new Error('not yet'); });` }).status, 0);
+  assert.equal(run({}).status, 2);
+});
+
+test('files begin in the order they are named', () => {
+  const r = run({ 'z.test.mjs': `${uses}test('first', () => {});`, 'a.test.mjs': `${uses}test('second', () => {});` });
+  assert.deepEqual(r.stdout.match(/^ok .*/gm), ['ok 1 - first', 'ok 2 - second']);
 });
 
 test("what fails at a file's end is that file's", () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A reporter for `node --test`, beside the ordinary one: when all files have run it
+// A reporter of node:test, beside the ordinary one (run.mjs): when all files have run it
 // says once more what failed, each with its file, its name and how its error begins.
 // A log is read from its end, and a thousand lines of TAP stand between. Nothing is
 // said when all has passed.

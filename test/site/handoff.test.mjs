@@ -8,9 +8,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http2 from 'node:http2';
-import net from 'node:net';
 import { test } from 'node:test';
 import tls from 'node:tls';
+import { freePort } from '../../dev/site.mjs';
 import { connect, collect, server, subscribed } from './lib/pusher.mjs';
 import { engine, eventually, startSite } from './lib/site.mjs';
 import { Door, alive, event, greeted, join, say, subscribe, whole } from './lib/upgrade.mjs';
@@ -20,20 +20,10 @@ const modules = process.env.CHAT_HTTPD_MODULES || '/usr/lib/apache2/modules';
 const load = (...names) => names.map((n) => `LoadModule ${n}_module ${modules}/mod_${n}.so`).join('\n');
 const many = (n, make) => Promise.all(Array.from({ length: n }, (_, i) => make(i)));
 
-/** Ports that nothing listens on: all held at once, so that no two are the same. */
-async function freePorts(n) {
-  const servers = await many(n, () => new Promise((resolve, reject) => {
-    const probe = net.createServer().once('error', reject).listen(0, '127.0.0.1', () => resolve(probe));
-  }));
-  const ports = servers.map((s) => s.address().port);
-  await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
-  return ports;
-}
-
 /** A site, and its other doors: virtual hosts that differ in one thing. */
 async function start(mpm) {
   const names = ['proxied', 'large', 'h2c', 'dumped', 'bare', 'off', 'plain', 'tls', 'tlsbare', 'closed'];
-  const [own, pushPort, metricsPort, ...ports] = await freePorts(3 + names.length);
+  const ports = await many(names.length, freePort);
   const port = Object.fromEntries(names.map((name, i) => [name, ports[i]]));
   const host = (name, lines) => `Listen 127.0.0.1:${port[name]}\n<VirtualHost 127.0.0.1:${port[name]}>\n${lines}\n</VirtualHost>`;
   const h2 = mpm !== 'prefork'; // mod_http2 refuses to work there
@@ -41,9 +31,6 @@ async function start(mpm) {
     mpm === 'event' ? 'ChatHandoff PlainOnly' : ''].join('\n'); // else pumped: tls-pump.test.mjs
   return await startSite({
     mpm,
-    port: own,
-    pushPort,
-    metricsPort,
     pushConf: { log: { level: 'debug', linesPerSecond: 100000 } },
     before(site) {
       fs.mkdirSync(site.path('conf'), { recursive: true });

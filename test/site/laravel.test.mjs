@@ -5,7 +5,7 @@
 // models fill; nothing of it may notice that the chat has come, or gone again.
 
 import assert from 'node:assert/strict';
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -586,12 +586,39 @@ for (const key of ['uuid', 'bigint']) {
       // Nobody waits for another in a circle,
       [300, '', [...others, 'patient']],
       [300, '', [...others, 'move']],
-      // but a request may move to a patient who is changed at that moment.
+      // but a request may move back to a patient who is changed at that moment.
       [60, 'EXCEPTION WHEN deadlock_detected THEN', Object.keys(work)],
     ]) {
       await Promise.all([0.1, 0.2, 0.3, 0.4].map((seed) => sqlMeanwhile(db, `SELECT setseed(${seed});`, chaos(rounds, end, names))));
       assert.equal(sql(db, STALE), '', names.join());
     }
+  });
+
+  test(`${key}: a request is written whole while its patient is being changed`, async () => {
+    // An application may name all columns in its UPDATE: the request has its row's
+    // lock then, and must not want the patient's.
+    const { patient, talk } = ids(key);
+    const db = application(key);
+    run(db, adaptation);
+    const waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database();";
+    const holder = spawn('psql', ['-X', '-q', '-A', '-t', db], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = new Promise((resolve) => holder.once('exit', resolve));
+    try {
+      holder.stdin.write(`BEGIN; UPDATE treatment_requests SET notes = 'first' WHERE id = '${talk(1)}'; SELECT 'held';\n`);
+      await new Promise((resolve) => holder.stdout.once('data', resolve));
+      // Has the patient, and waits for the first of its requests, which are 1, 3 and 4.
+      const change = sqlMeanwhile(db, `UPDATE patients SET deleted_at = now() WHERE id = '${patient(1)}';`);
+      await eventually(() => sql(db, waiting) === '1', 'it waits');
+      await sqlMeanwhile(db, "SET lock_timeout = '5s';", `UPDATE treatment_requests SET patient_id = patient_id, notes = 'whole' WHERE id = '${talk(3)}';`);
+      holder.stdin.end('COMMIT;\n');
+      await ended;
+      await change;
+    } finally {
+      holder.kill();
+    }
+    assert.equal(sql(db, STALE), '');
+    assert.equal(sql(db, `SELECT notes FROM treatment_requests WHERE id IN ('${talk(1)}', '${talk(3)}') ORDER BY id;`), 'first\nwhole');
+    assert.equal(sql(db, `SELECT count(*) FROM treatment_requests WHERE patient_id = '${patient(1)}' AND chat_patient_id IS NULL;`), '3');
   });
 
   test(`${key}: who is in a conversation is found by indexes`, () => {

@@ -197,6 +197,33 @@ for (const e of engines) {
     assert.equal(wrong(db).length, 1);
   });
 
+  test(`${e.name}: constraints that are missing or other ones are named`, () => {
+    const schema = fs.readFileSync(path.join(root, `sql/schema.${e.name === 'sqlite' ? 'sqlite' : 'pgsql'}.sql`), 'utf8');
+    const request = /(request_id \w+ REFERENCES treatment_requests \(id\)) ON DELETE CASCADE/;
+    for (const [from, to, finding] of [
+      [request, '$1', /the constraint messages\..*request_id.* is another one than this program's: change it/],
+      [/(request_id \w+) REFERENCES treatment_requests \(id\) ON DELETE CASCADE/, '$1', /the constraint messages\..*request_id.* is missing: add it/],
+      [/CHECK \(role IN \('patient', 'doctor', 'admin'\)\)/, "CHECK (role IN ('patient', 'doctor'))", /the constraint users\..*(CHECK|check).* is missing: add it/],
+      [/,\s*CHECK \(patient_id IS [A-Z ]+ doctor_id\)/, '', /the constraint treatment_requests\..*(CHECK|check).* is missing: add it/],
+    ]) {
+      assert.match(schema, from);
+      const db = e.create();
+      e.sql(db, schema.replace(from, to));
+      const found = wrong(db);
+      assert.equal(found.length, 1, found.join('\n'));
+      assert.match(found[0], finding);
+    }
+    // What it is called is nobody's business, nor that a table has more of them.
+    const db = e.create();
+    e.sql(db, schema.replace(/(request_id \w+) (REFERENCES treatment_requests \(id\) ON DELETE CASCADE)/, '$1 CONSTRAINT its_talk $2 CHECK (request_id > 0)'));
+    assert.deepEqual(done(check(db)), [`${e.name}: schema version ${VERSION}, complete`]);
+    if (e.name === 'postgresql') {
+      e.sql(db, `ALTER TABLE messages DROP CONSTRAINT its_talk;
+        ALTER TABLE messages ADD FOREIGN KEY (request_id) REFERENCES treatment_requests (id) ON DELETE CASCADE NOT VALID;`);
+      assert.deepEqual(done(check(db)), [`${e.name}: schema version ${VERSION}, complete`]);
+    }
+  });
+
   test(`${e.name}: a missing column is named, with what belongs to it`, () => {
     const db = e.create();
     done(migrate(db));

@@ -503,11 +503,54 @@ static void pipelined_requests_are_answered_in_order(void **state)
     close(fd);
 }
 
-static void nap(push_loop_t *l, push_task_t *task)
+/* --- what clients say while the loop stands ------------------------------- */
+
+typedef struct {
+    push_task_t task;
+    int stands; /* its thread is here; under lock */
+    int goes_on;
+    pthread_cond_t changed; /* one of them has */
+} stand_t;
+
+static void stand_run(push_loop_t *l, push_task_t *task)
 {
+    stand_t *stand = (stand_t *)(void *)task;
+
     (void)l;
-    usleep(300000);
-    free(task);
+    pthread_mutex_lock(&lock);
+    stand->stands = 1;
+    pthread_cond_broadcast(&stand->changed);
+    while (!stand->goes_on) {
+        pthread_cond_wait(&stand->changed, &lock);
+    }
+    pthread_mutex_unlock(&lock);
+    pthread_cond_destroy(&stand->changed);
+    free(stand);
+}
+
+/* The loop's thread stands still from here to go_on(). It has every connection
+ * that was opened before: tasks stay in order. */
+static stand_t *stand_still(void)
+{
+    stand_t *stand = calloc(1, sizeof(*stand));
+
+    pthread_cond_init(&stand->changed, NULL);
+    stand->task.run = stand_run;
+    push_loop_post(loop, &stand->task);
+    pthread_mutex_lock(&lock);
+    while (!stand->stands) {
+        pthread_cond_wait(&stand->changed, &lock);
+    }
+    pthread_mutex_unlock(&lock);
+    return stand;
+}
+
+static void go_on(stand_t *stand)
+{
+    pthread_mutex_lock(&lock);
+    stand->goes_on = 1; /* the loop's from here */
+    pthread_cond_broadcast(&stand->changed);
+    pthread_mutex_unlock(&lock);
 }
 
 /* With 200 clients of this kind another one waited for five seconds. */
@@ -515,18 +558,17 @@ static void a_flood_of_requests_leaves_others_their_turn(void **state)
 {
     static const char request[] = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
     static char many[1000 * (sizeof(request) - 1)];
-    push_task_t *task = calloc(1, sizeof(*task));
     int flood = open_pair(), other = open_pair(), i;
+    stand_t *stand;
 
     (void)state;
-    usleep(50000);
-    task->run = nap;
-    push_loop_post(loop, task); /* meanwhile both say all they have to say */
+    stand = stand_still(); /* meanwhile both say all they have to say */
     for (i = 0; i < 1000; i++) {
         memcpy(many + i * strlen(request), request, strlen(request));
     }
     say(flood, many, sizeof(many));
     say_text(other, "GET /mark HTTP/1.1\r\nHost: h\r\n\r\n");
+    go_on(stand);
     hear_answer(other);
     assert_in_range(seen(&marked), 0, 16384 / strlen(request));
     close(flood);
@@ -538,20 +580,19 @@ static void a_flood_of_packed_messages_leaves_others_their_turn(void **state)
 {
     static const char packed[] = "\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07";
     static char many[3000 * sizeof(packed)]; /* with the NUL at its end */
-    push_task_t *task = calloc(1, sizeof(*task));
     int flood = open_pair(), other = open_pair(), i;
+    stand_t *stand;
 
     (void)state;
     say_text(flood, UPGRADE_DEFLATE);
     hear_answer(flood);
-    usleep(50000);
-    task->run = nap;
-    push_loop_post(loop, task); /* meanwhile both say all they have to say */
+    stand = stand_still(); /* meanwhile both say all they have to say */
     for (i = 0; i < 3000; i++) {
         memcpy(many + i * sizeof(packed), packed, sizeof(packed));
     }
     say(flood, many, sizeof(many));
     say_text(other, "GET /mark HTTP/1.1\r\nHost: h\r\n\r\n");
+    go_on(stand);
     hear_answer(other);
     assert_in_range(seen(&marked), 0, 16384 / sizeof(packed) + 2);
     close(flood);
@@ -565,7 +606,7 @@ static void many_that_unpack_share_a_turn(void **state)
     enum { CLIENTS = 120 };
     static char text[MAX_MESSAGE];
     push_deflate_t d = { 0 };
-    push_task_t *task = calloc(1, sizeof(*task));
+    stand_t *stand;
     unsigned char *packed, frame[8] = { 0xc1, 0xfe };
     int fds[CLIENTS], i;
     apr_size_t len;
@@ -581,12 +622,12 @@ static void many_that_unpack_share_a_turn(void **state)
         say_text(fds[i], UPGRADE_DEFLATE);
         hear_answer(fds[i]);
     }
-    task->run = nap;
-    push_loop_post(loop, task); /* meanwhile all say what they have to say */
+    stand = stand_still(); /* meanwhile all say what they have to say */
     for (i = 0; i < CLIENTS; i++) {
         say(fds[i], (char *)frame, sizeof(frame)); /* its mask is 0 */
         say(fds[i], (char *)packed, len);
     }
+    go_on(stand);
     push_deflate_clear(&d);
     for (i = 0; i < CLIENTS; i++) {
         hear(fds[i], (char *)frame, 4); /* each has its answer */

@@ -128,6 +128,36 @@ static void texts_are_compared_without_comments_and_lines(void **state)
     }
 }
 
+static void the_checks_of_a_table_are_found(void **state)
+{
+    static const struct {
+        const char *sql;
+        const char *checks; /* joined by | */
+    } cases[] = {
+        { NULL, "" },
+        { "CREATE TABLE t (a, b)", "" },
+        { "CREATE TABLE t (a CHECK (a > 0), b, CONSTRAINT c check(b  <> a))",
+          "CHECK (a > 0)|CHECK (b <> a)" },
+        { "CREATE TABLE t (a CHECK -- why\n (a IN ('(', ')', 'x''y') AND (b)))",
+          "CHECK (a IN ('(', ')', 'x''y') AND (b))" },
+        { "CREATE TABLE checks (check_in, incheck (1), \"CHECK (1)\", "
+          "`CHECK (2)`, b DEFAULT 'CHECK (3)', check)",
+          "" },
+        { "CREATE TABLE t (\xc3\xa9""CHECK (1))", "" },
+        { "CREATE TABLE t (a CHECK (never ends", "CHECK (never ends" },
+        { "CHECK", "" },
+        { "CHECK (", "CHECK (" },
+    };
+    apr_size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_string_equal(
+            apr_array_pstrcat(pool, ctl_sql_checks(cases[i].sql, pool), '|'),
+            cases[i].checks);
+    }
+}
+
 /* --- inventories --- */
 
 static void the_best_of_several_counts(void **state)
@@ -162,6 +192,7 @@ int main(void)
         cmocka_unit_test(the_inside_of_a_transaction_is_found),
         cmocka_unit_test(no_script_has_a_second_transaction),
         cmocka_unit_test(texts_are_compared_without_comments_and_lines),
+        cmocka_unit_test(the_checks_of_a_table_are_found),
         cmocka_unit_test(the_best_of_several_counts),
     };
     int rc;

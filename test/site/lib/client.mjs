@@ -15,7 +15,9 @@ export class Client {
 
   /** @return {{status, headers, text, json}} json is null when it is none */
   async request(method, path, { body, type, headers = {}, accept = 'application/json' } = {}) {
-    const h = { Accept: accept, ...headers };
+    // No connection is kept: while a test runs a program (execFileSync) this process sees
+    // nothing, and the next POST would go into one that httpd has closed meanwhile.
+    const h = { Accept: accept, Connection: 'close', ...headers };
     if (this.token && !('Authorization' in h)) {
       h.Authorization = `Bearer ${this.token}`;
     }

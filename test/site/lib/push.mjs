@@ -22,8 +22,13 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../.
 export const build = path.resolve(process.env.CHAT_BUILD || path.join(root, 'build'));
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/* How long to wait for what must come, ms: other test files and a sanitizer may keep
+ * the machine busy. It decides nothing but when to give up. */
+const PATIENCE = process.env.CHAT_SANITIZE ? 40000 : 15000;
+
 /** Wait until fn gives something true. */
-export async function eventually(fn, what, ms = 5000) {
+export async function eventually(fn, what, ms = PATIENCE) {
+  ms = Math.max(ms, PATIENCE);
   const end = Date.now() + ms;
   for (;;) {
     const got = await fn();
@@ -253,7 +258,7 @@ export class Raw {
   }
 
   /** Take the first message of an event (any when none is named). */
-  async next(event, ms = 5000) {
+  async next(event, ms = PATIENCE) {
     const end = Date.now() + ms;
     for (;;) {
       const i = this.messages.findIndex((m) => event === undefined || m.event === event);
