@@ -51,11 +51,5 @@ export function makeCertificate(site) {
   return fs.readFileSync(at('ca.crt'), 'utf8');
 }
 
-/** Ports that are free, no two the same. */
-export async function freePorts(n) {
-  const ports = new Set();
-  while (ports.size < n) {
-    ports.add(await freePort());
-  }
-  return [...ports];
-}
+/** Ports that are free. */
+export const freePorts = (n) => Promise.all(Array.from({ length: n }, () => freePort()));
