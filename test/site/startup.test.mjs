@@ -68,6 +68,7 @@ function said(lines, { mpm = 'event', size = sizes[mpm], without = null, proxied
   fs.writeFileSync(at('conf', 'httpd.conf'), site.httpdConf()
     .replace(/<IfModule !?prefork\.c>[^]*?<\/IfModule>\n/g, '')
     .replace(/^LoadModule chat_module/m, `LoadModule ssl_module ${modules}/mod_ssl.so
+LoadModule rewrite_module ${modules}/mod_rewrite.so
 ${mpm === 'prefork' ? '' : `LoadModule http2_module ${modules}/mod_http2.so`}
 $&`)
     .replace(`LoadModule mpm_event_module ${modules}/mod_mpm_event.so`, `LoadModule mpm_${mpm}_module ${modules}/mod_mpm_${mpm}.so`)
@@ -144,6 +145,7 @@ test('a timeout below a client\'s ping, wherever it comes from', () => {
   // Forms in which sites write it.
   assert.match(said(off('ProxyPass "/app/" "ws://127.0.0.1:6001/app/"'), { ...o, proxied: false })[0], cut('Timeout', 60, 'the default'));
   assert.match(said(off('ProxyPass "/app" "http://127.0.0.1:6001/app" upgrade=websocket timeout=20'), { ...o, proxied: false })[0], cut('timeout= of ProxyPass', 20, here));
+  assert.match(said(off('RewriteEngine On\nRewriteRule "^/app/(.*)" "ws://127.0.0.1:6001/app/$1" [P]'), { ...o, proxied: false })[0], cut('Timeout', 60, 'the default'));
   // The client is told another time by the file of chat-push.
   const file = pushConf((conf) => { conf.activityTimeout = 30; });
   assert.deepEqual(said(off(`ChatPushConfig "${file}"\n${pass('timeout=90')}`), o), []);

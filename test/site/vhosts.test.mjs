@@ -304,6 +304,24 @@ test('two sites: one is the chat, both have sockets, and no channel is the other
   }
 });
 
+test('the chat is the app whose event log it is', async () => {
+  const change = (app) => {
+    const conf = JSON.parse(fs.readFileSync(site.path('conf', 'chat-push.json')));
+    conf.database.app = app;
+    fs.writeFileSync(site.path('conf', 'other.json'), JSON.stringify(conf), { mode: 0o600 });
+  };
+  change('shop');
+  await serve('plain');
+  fs.writeFileSync(site.path('conf', 'httpd.conf'), site.httpdConf().replaceAll(/^( *Define CHAT_PUSH_CONFIG) .*$/gm, `$1 "${site.path('conf', 'other.json')}"`));
+  await site.stopHttpd();
+  await site.startHttpd();
+  const me = await (await logIn(`http://chat.example.org:${first}`, 'doctor@example.com')).get('/chat/me');
+  assert.equal(me.json.push.key, shop.key);
+  change('nobody');
+  const r = spawnSync(process.env.CHAT_HTTPD || '/usr/sbin/apache2', ['-t', '-f', site.path('conf', 'httpd.conf')], { encoding: 'utf8', env: { ...process.env, ...site.httpdEnv() } });
+  assert.match(r.stderr, /other\.json: database\.app names no app/);
+});
+
 test('two chats with a database each cannot share a chat-push', async () => {
   file = 'plain';
   more = `

@@ -49,6 +49,16 @@ test('the whole chat below a path, in a browser', async () => {
     assert.ok(sockets.length >= 2);
     assert.deepEqual([...asked, ...sockets].filter((url) => !url.startsWith('data:') && !/^(http|ws):\/\/[^/]*\/clinic\//.test(url)), []);
     assert.deepEqual([...a.page.complaints, ...b.page.complaints], []);
+    // The browser sends the cookie with the WebSocket, so that no signature is needed.
+    const { port: at } = new URL(host);
+    const joined = (page, channel) => page.evaluate(([key, wsPort, name]) => new Promise((done) => {
+      const pusher = new window.Pusher(key, { cluster: 'mt1', wsHost: location.hostname, wsPort, wsPath: '/clinic', forceTLS: false, enabledTransports: ['ws'] });
+      const end = (what) => (pusher.disconnect(), done(what));
+      pusher.subscribe(name).bind('pusher:subscription_succeeded', () => end('joined')).bind('pusher:subscription_error', (e) => end(e.type));
+    }), [site.app.key, Number(at), channel]);
+    const foreign = site.people().conversations.find((c) => c.patient !== conv.patient);
+    assert.equal(await joined(a.page, `private.conversation.${conv.id}`), 'joined');
+    assert.equal(await joined(a.page, `private.conversation.${foreign.id}`), 'AuthError');
     // The rest of the site does not get the cookie.
     assert.deepEqual((await a.context.cookies(`${host}/clinic/chat`)).map((c) => c.path), ['/clinic']);
     assert.deepEqual(await a.context.cookies(`${host}/`), []);
