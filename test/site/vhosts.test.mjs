@@ -27,11 +27,12 @@ const factor = 'AsyncRequestWorkerFactor 32';
 let ca;
 let file = 'plain';
 let more = ''; // lines behind the file
+let other = null; // a second chat's database and chat-push
 const site = await startSite({
   port,
   pushPort,
   metricsPort,
-  hostConf: (s) => `${load}\n${factor}\n${hostFile(file, s, ports)}\n${more}`,
+  hostConf: (s) => `${load}\n${factor}\n${hostFile(file, s, ports, other)}\n${more}`,
   before(s) {
     ca = makeCertificate(s);
     fs.mkdirSync(s.path('www'));
@@ -320,6 +321,37 @@ test('the chat is the app whose event log it is', async () => {
   change('nobody');
   const r = spawnSync(process.env.CHAT_HTTPD || '/usr/sbin/apache2', ['-t', '-f', site.path('conf', 'httpd.conf')], { encoding: 'utf8', env: { ...process.env, ...site.httpdEnv() } });
   assert.match(r.stderr, /other\.json: database\.app names no app/);
+});
+
+test('two chats: log-ins, messages and sockets of the one are nothing to the other', async () => {
+  const here = `http://first.example.org:${first}`;
+  const there = `http://second.example.org:${second}`;
+  // Alike as two new databases are: the same people, conversations and ids.
+  other = await startSite({ httpd: false, appConf: { key: 'second-key' } });
+  await serve('two-chats');
+
+  const { doctor } = await talk(here, 'in the first');
+  const elsewhere = await logIn(there, 'doctor@example.com');
+  assert.equal((await new Client(there, { token: doctor.token }).get('/chat/me')).status, 401, 'a token of the other');
+  const name = `private-conversation.${conversation.id}`;
+  const mine = socket(here, doctor);
+  const theirs = socket(there, elsewhere, { key: 'second-key' });
+  const heard = [collect(await subscribed(mine, name), 'MessageSent'), collect(await subscribed(theirs, name), 'MessageSent')];
+  for (const [i, url] of [here, there].entries()) {
+    const patient = await logIn(url, 'patient@example.com');
+    assert.equal((await patient.post(`/chat/conversation/${conversation.id}/message`, { content: `to ${i}` })).status, 201);
+  }
+  await eventually(() => heard[0].length && heard[1].length, 'both');
+  assert.deepEqual(heard.map((all) => all.map((e) => e.message.content)), [['to 0'], ['to 1']]);
+  assert.equal(await other.metric('handed_over_total'), 1);
+  mine.disconnect();
+  theirs.disconnect();
+  // A key of the first chat's is nobody's on the second host: its chat-push says so.
+  const { peer, status: got } = await new Door(second).ask({ Authorization: `Bearer ${doctor.token}` }, { path: `/app/${site.app.key}?protocol=7` });
+  assert.equal(got, 101);
+  assert.equal((await peer.frame()).payload.readUInt16BE(0), 4001);
+  peer.socket.destroy();
+  other = null;
 });
 
 test('two chats with a database each cannot share a chat-push', async () => {

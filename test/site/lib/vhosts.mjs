@@ -15,9 +15,10 @@ export const folder = path.join(root, 'conf', 'sites');
  * @param {string} name     of the file, without .conf
  * @param {TestSite} site
  * @param {number[]} ports  of its hosts, in their order
+ * @param {TestSite} [other]  whose database and chat-push a second chat has
  * @return its text, and what listens
  */
-export function hostFile(name, site, ports) {
+export function hostFile(name, site, ports, other = null) {
   let text = fs.readFileSync(path.join(folder, `${name}.conf`), 'utf8');
   for (const [from, to] of [
     ['@PREFIX@/share/mod_chat/htdocs', site.path('htdocs')],
@@ -29,6 +30,11 @@ export function hostFile(name, site, ports) {
     ['/etc/letsencrypt/live/chat.example.org/fullchain.pem', site.path('conf', 'tls.crt')],
     ['/etc/letsencrypt/live/chat.example.org/privkey.pem', site.path('conf', 'tls.key')],
     ['/var/www/html', site.path('www')],
+    ...(other ? [
+      ['sqlite:/var/lib/mod_chat/second.db', other.db],
+      ['/etc/mod_chat/second.json', other.path('conf', 'chat-push.json')],
+      ['CHAT_PUSH_PORT 6002', `CHAT_PUSH_PORT ${other.o.pushPort}`],
+    ] : []),
   ]) {
     text = text.replaceAll(from, to);
   }
