@@ -32,7 +32,6 @@
 
 #include "chat_module.h"
 #include "config.h"
-#include "path.h"
 #include "hazard.h"
 
 APLOG_USE_MODULE(chat);
@@ -292,15 +291,14 @@ static int has_tls(const scope_t *scope)
 static int has_h2(const scope_t *scope)
 {
     const ap_directive_t *d = last_of(scope, "Protocols");
-    int i = 0;
+    const char *w;
 
-    if (d != NULL) {
-        while (*word(d, i, scope->p) != '\0' &&
-               strcasecmp(word(d, i, scope->p), "h2") != 0) {
-            i++;
+    for (int i = 0; d != NULL && *(w = word(d, i, scope->p)) != '\0'; i++) {
+        if (strcasecmp(w, "h2") == 0) {
+            return 1;
         }
     }
-    return d != NULL && *word(d, i, scope->p) != '\0';
+    return 0;
 }
 
 static int handoff_of(const scope_t *scope)
