@@ -447,7 +447,8 @@ Include "${path.join(root, 'conf', 'chat.conf')}"`;
         throw new SiteError(`${name} did not start: ${this.lastWords(logs)}`);
       }
       try {
-        const r = await fetch(url, { signal: AbortSignal.timeout(2000) });
+        // Not kept: who comes next may come after the server has closed it.
+        const r = await fetch(url, { headers: { Connection: 'close' }, signal: AbortSignal.timeout(2000) });
         await r.arrayBuffer();
         if (r.status < 500) {
           return;

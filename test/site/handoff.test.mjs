@@ -60,13 +60,13 @@ ${host('closed', '<Location "/app/">\nRequire all denied\n</Location>')}
 
 /** How many workers do anything but wait, for the next request included; who asks is one. */
 async function working(site) {
-  const text = await (await fetch(`${site.url}/server-status?auto`)).text();
+  const text = await (await fetch(`${site.url}/server-status?auto`, { headers: { Connection: 'close' } })).text();
   return text.match(/^Scoreboard: (\S+)/m)[1].replace(/[_.K]/g, '').length;
 }
 
 /** A figure of mod_status. */
 async function status(site, name) {
-  const text = await (await fetch(`${site.url}/server-status?auto`)).text();
+  const text = await (await fetch(`${site.url}/server-status?auto`, { headers: { Connection: 'close' } })).text();
   return Number(text.match(new RegExp(`^${name}: (\\d+)`, 'm'))[1]);
 }
 
@@ -411,7 +411,7 @@ for (const mpm of engine === 'pgsql' ? ['event'] : ['event', 'worker', 'prefork'
         assert.match(r.head, /^retry-after: 1/im);
       });
       for (let i = 0; i < 5; i++) {
-        assert.equal((await fetch(`${site.url}/chat/login`)).status, 200);
+        assert.equal((await fetch(`${site.url}/chat/login`, { headers: { Connection: 'close' } })).status, 200);
       }
       assert.equal((await door.ask()).status, 503);
     } finally {
@@ -434,7 +434,7 @@ for (const mpm of engine === 'pgsql' ? ['event'] : ['event', 'worker', 'prefork'
       kept(r.peer);
       assert.equal(r.status, 503, r.head);
       assert.match(r.head, /^retry-after: 1/im);
-      assert.equal((await fetch(`${site.url}/chat/login`)).status, 200);
+      assert.equal((await fetch(`${site.url}/chat/login`, { headers: { Connection: 'close' } })).status, 200);
       await site.startPush();
       await alive(kept(await door.open()));
     }

@@ -193,7 +193,7 @@ test('whatever another program wrote, it is not refused and nothing becomes unre
     assert.deepEqual(contents(seen), ['a blob', engine === 'pgsql' ? 'caf\u00e9\u200f' : 'caf\ufffd', 'readable again']);
     const strict = new TextDecoder('utf-8', { fatal: true });
     for (const path of ['/chat', `/chat/conversation/${conv.id}`, `/chat/conversation/${conv.id}/messages`, `/chat/sync?since=${start}`]) {
-      const r = await fetch(site.url + path, { headers: { Authorization: `Bearer ${doctor.token}`, Accept: 'application/json' } });
+      const r = await fetch(site.url + path, { headers: { Authorization: `Bearer ${doctor.token}`, Accept: 'application/json', Connection: 'close' } });
       assert.equal(r.status, 200, path);
       JSON.parse(strict.decode(await r.arrayBuffer()));
     }

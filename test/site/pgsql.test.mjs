@@ -336,7 +336,7 @@ test('an id of the wrong kind is no conversation', async () => {
     assert.equal((await doctor.get(`/chat/conversation/${id}/messages`)).status, 404, id);
     assert.equal((await doctor.post(`/chat/conversation/${id}/message`, { content: 'x' })).status, 404, id);
   }
-  assert.equal((await fetch(`${site.url}/chat/conversation/abc/messages`, { headers: { Accept: 'application/json' } })).status, 401);
+  assert.equal((await fetch(`${site.url}/chat/conversation/abc/messages`, { headers: { Accept: 'application/json', Connection: 'close' } })).status, 401);
 });
 
 test('a server that restarts costs the requests in flight, and nothing that was answered', async () => {

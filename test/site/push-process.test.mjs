@@ -481,7 +481,12 @@ test('a user it cannot become keeps it from starting', async () => {
 
 test('the canary comes and goes without a trace, and nobody else can be it', async () => {
   const child = await new Push().start({ env: { CHAT_PUSH_CANARY_SECONDS: '0.05', CHAT_PUSH_LOG_LEVEL: 'debug' } });
-  assert.deepEqual(await child.http('GET', '/ready').then((r) => [r.status, r.text]), [200, 'OK']);
+  // A round of 50 ms may be late on a busy machine, and is said to be: not for long.
+  const ready = () => eventually(async () => {
+    const r = await child.http('GET', '/ready');
+    return r.status === 200 && r.text === 'OK';
+  }, 'it is ready');
+  await ready();
   const s = await child.raw();
   await s.join('private-canary');
   const rounds = async () => Number((await (await fetch(`${child.metrics}/metrics`)).text()).match(/_canary_rounds_total\{[^}]*\} (\d+)/)[1]);
@@ -497,7 +502,7 @@ test('the canary comes and goes without a trace, and nobody else can be it', asy
   assert.doesNotMatch(text, /app_id="canary"/);
   assert.equal((await child.refused(child.url(undefined, 'canary'))).code, 4001);
   assert.doesNotMatch(child.stderr, /app=canary/);
-  assert.equal((await child.http('GET', '/ready')).status, 200);
+  await ready();
   await s.close();
   assert.equal((await child.stop()).code, 0);
 });

@@ -15,8 +15,9 @@ export class Client {
 
   /** @return {{status, headers, text, json}} json is null when it is none */
   async request(method, path, { body, type, headers = {}, accept = 'application/json' } = {}) {
-    // No connection is kept: while a test runs a program (execFileSync) this process sees
-    // nothing, and the next POST would go into one that httpd has closed meanwhile.
+    // No connection is kept, here and wherever else a test fetches from httpd: while a test
+    // runs a program (execFileSync) this process sees nothing, and the next POST would go
+    // into one that httpd has closed meanwhile.
     const h = { Accept: accept, Connection: 'close', ...headers };
     if (this.token && !('Authorization' in h)) {
       h.Authorization = `Bearer ${this.token}`;

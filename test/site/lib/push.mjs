@@ -22,13 +22,12 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../.
 export const build = path.resolve(process.env.CHAT_BUILD || path.join(root, 'build'));
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/* How long to wait for what must come, ms: other test files and a sanitizer may keep
- * the machine busy. It decides nothing but when to give up. */
+/* How long to wait for what must come, ms, where a test does not say: other test files
+ * and a sanitizer may keep the machine busy. */
 const PATIENCE = process.env.CHAT_SANITIZE ? 40000 : 15000;
 
 /** Wait until fn gives something true. */
 export async function eventually(fn, what, ms = PATIENCE) {
-  ms = Math.max(ms, PATIENCE);
   const end = Date.now() + ms;
   for (;;) {
     const got = await fn();
