@@ -8,12 +8,14 @@
 #   make asan       unit and site tests under AddressSanitizer and UBSan
 #   make tsan       chat-push's tests under ThreadSanitizer
 #   make bench-rest the chat's URLs against a PHP stand-in, and the bars
-#   make bench-handoff  10,000 sockets through httpd: workers, memory, rate; 3,000 by TLS
-#   make soak      chat-push under everything at once, SOAK_SECONDS (600)
+#   make bench-handoff  10,000 sockets through httpd: workers, memory, rate; ROUNDS of
+#                   restarts under them; 3,000 by TLS
+#   make soak       everything at once, also restarts, SOAK_SECONDS (600)
 #   make soak-pump  WebSockets by TLS through httpd likewise, graceful restarts included
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
 #   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each, FUZZ_TARGETS)
+#   make restarts   chat-push ends and begins under load, RESTARTS (50)
 #   make install    DESTDIR= and --prefix are honoured
 #   make deb        Debian packages in build/deb; make deb-test installs, uses, upgrades
 #                   and purges them (as root)
@@ -60,10 +62,10 @@ MOD_INC = -Imod_chat -Imod_chat/pure -Imod_chat/route
 UNIT = $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/test_*.c))
 FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 
-all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/htdocs/.done
+all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
 
 
-.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak soak-pump kill install deb deb-test clean distclean help
+.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak soak-pump kill restarts install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -120,6 +122,10 @@ $(B)/mod_chat.so: $(MOD_OBJ) $(B)/libchat.a
 # Test only: the frame code as an echo server, for conformance suites.
 $(B)/ws-echo: $(B)/test/ws-echo.o $(B)/libpush.a $(B)/libchat.a
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
+
+# For `make run` and tests: keeps chat-push's listening sockets, as systemd does.
+$(B)/hold: $(B)/dev/hold.o
+	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS)
 
 # --- the pages, with the libraries they use ---------------------------------------
 $(B)/htdocs/.done: $(shell find htdocs -type f 2>/dev/null) package-lock.json
@@ -244,10 +250,13 @@ tsan: all
 	+@$(TSAN) $(AT_ONCE) unit
 	+@$(TSAN) site
 
-# Everything at once, for so long.
+# Everything at once, for so long: chat-push alone, whose memory is looked at closely,
+# and beside it a site in which everything is restarted.
 SOAK_SECONDS ?= 600
 soak: all
-	SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/soak.mjs
+	@SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/soak.mjs & one=$$!; \
+	    SOAK_SECONDS=$(SOAK_SECONDS)$(if $(KILL_SEED), KILL_SEED=$(KILL_SEED)) $(NODE_RUN) test/soak/site.mjs; two=$$?; \
+	    wait $$one && exit $$two
 
 # The same of the pump: TLS that ends in httpd, which is restarted gracefully.
 soak-pump: all
@@ -257,6 +266,10 @@ soak-pump: all
 KILL_ROUNDS ?= 50
 kill: all
 	KILL_ROUNDS=$(KILL_ROUNDS)$(if $(KILL_SEED), KILL_SEED=$(KILL_SEED)) $(NODE_RUN) test/kill/kill.mjs
+
+RESTARTS ?= 50
+restarts: all
+	RESTARTS=$(RESTARTS)$(if $(KILL_SEED), KILL_SEED=$(KILL_SEED)) $(NODE_RUN) test/kill/restarts.mjs
 
 # Figures. bench-ws holds chat-push against the floor (test/bench/ws/README.md),
 # bench-rest the chat's URLs and its event log against PHP (test/bench/rest/README.md).
@@ -276,9 +289,9 @@ $(B)/bench/wsload $(B)/bench/wsfloor:
 bench-sockets: $(B)/chat-push $(B)/bench/wsload
 	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(NODE_RUN) test/bench/ws/sockets.mjs
 
-# Sockets handed over by httpd, and what httpd keeps of them.
+# Sockets handed over by httpd, what httpd keeps of them, and that they outlive it.
 bench-handoff: all $(B)/bench/wsload
-	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(if $(MPM),MPM=$(MPM) )$(NODE_RUN) test/bench/handoff.mjs
+	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(if $(MPM),MPM=$(MPM) )$(if $(ROUNDS),ROUNDS=$(ROUNDS) )$(if $(SEED),SEED=$(SEED) )$(NODE_RUN) test/bench/handoff.mjs
 	$(if $(TLS_SOCKETS),SOCKETS=$(TLS_SOCKETS) )$(NODE_RUN) test/bench/handoff-tls.mjs
 
 BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))

@@ -58,6 +58,8 @@ int chat_db_rows(const chat_db_result_t *res) { return res->rows; }
 
 int chat_db_cols(const chat_db_result_t *res) { return res->cols; }
 
+int chat_db_told(const chat_db_result_t *res) { return res->told; }
+
 const char *chat_db_get(const chat_db_result_t *res, int row, int col)
 {
     if (row < 0 || row >= res->rows || col < 0 || col >= res->cols) {

@@ -48,6 +48,11 @@ typedef struct {
     int create; /* SQLite: make the file when there is none; default 0 */
     int normal; /* SQLite: synchronous=NORMAL, which may lose the last commits
                    when the power fails; default 0: FULL */
+    /* PostgreSQL: called after a commit that may have been several threads', once
+     * for all of them, by one of them; chat_db_told() is true for each. Must be
+     * quick. NULL: nobody wants to know. */
+    void (*told)(void *data);
+    void *told_data; /* must outlive the pool of connections */
 } chat_db_conf_t;
 
 typedef enum { CHAT_DB_NULL, CHAT_DB_TEXT, CHAT_DB_INT } chat_db_type_t;
@@ -119,6 +124,9 @@ apr_status_t chat_db_run(chat_db_result_t **res, chat_db_conn_t *conn,
 apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
                            const char *label, const chat_db_value_t *args,
                            int n, apr_pool_t *p);
+
+/** @return 1: conf->told was called after the commit of this statement */
+int chat_db_told(const chat_db_result_t *res);
 
 /** The same on behalf of somebody not known yet: on PostgreSQL never in one
  * statement with others (send_bearer_many), so its values can spoil nobody's. */

@@ -130,7 +130,7 @@ static void group_lead(job_t *mine, chat_db_t *db, apr_time_t until)
     }
     chat_db_release(conn);
     if (others != NULL) {
-        chat_gate_served(&db->writers, others);
+        chat_gate_served(others);
     }
 }
 
@@ -252,7 +252,22 @@ static void rows_give(job_t *const *jobs, int n, const chat_db_result_t *all)
  * away is away for all, and what became of the statement is not known. */
 static int goes_alone(apr_status_t rv) { return rv != CHAT_DB_EAWAY; }
 
-/* Run the twin for n jobs of one statement. */
+/* One word for all of them, before any of them goes on. */
+static void tell_all(job_t *const *jobs, int n, const chat_db_t *db)
+{
+    int i;
+
+    if (db->conf.told != NULL) {
+        db->conf.told(db->conf.told_data);
+        for (i = 0; i < n; i++) {
+            jobs[i]->res->told = 1;
+        }
+    }
+}
+
+/* Run the twin for n jobs of one statement. The next one begins as soon as ours is
+ * committed: what its leader has to do until the server hears of it, and what we
+ * have to do for ours, is time in which the server does nothing. */
 static void many_run(job_t *const *jobs, int n, chat_db_t *db)
 {
     chat_db_value_t values[VALUES_MAX];
@@ -271,8 +286,10 @@ static void many_run(job_t *const *jobs, int n, chat_db_t *db)
                                jobs[0]->n, p);
         chat_db_release(conn);
     }
+    chat_gate_leave(&db->many);
     if (rv == APR_SUCCESS) {
         rows_give(jobs, n, all);
+        tell_all(jobs, n, db);
         return;
     }
     for (i = 0; i < n; i++) {
@@ -281,8 +298,8 @@ static void many_run(job_t *const *jobs, int n, chat_db_t *db)
     }
 }
 
-/* Inside the gate: our own and, of those who wait, what is the same statement.
- */
+/* Inside the gate, and out of it: our own and, of those who wait, what is the same
+ * statement. */
 static void many_lead(job_t *mine, chat_db_t *db)
 {
     chat_gate_wait_t *others = chat_gate_jobs(&db->many, MANY_MAX - 1), *at;
@@ -301,7 +318,7 @@ static void many_lead(job_t *mine, chat_db_t *db)
     }
     many_run(jobs, n, db);
     if (others != NULL) {
-        chat_gate_served(&db->many, others);
+        chat_gate_served(others);
     }
 }
 
@@ -321,7 +338,6 @@ apr_status_t chat_db_together(chat_db_result_t **res, chat_db_t *db, int i,
     }
     if (!served) {
         many_lead(&job, db);
-        chat_gate_leave(&db->many);
     }
     if (job.alone) {
         return chat_db_alone(res, db, i, args, n, p);

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gate.c - see gate.h. Each waiter sleeps on a condition of its own, so leaving
- * wakes exactly the one whose turn it is. All threads.
+ * gate.c - see gate.h. Each waiter sleeps at a lock and a condition of its own, so
+ * leaving wakes exactly the one whose turn it is, and who is woken meets nobody:
+ * at the gate's lock those of a group would stand in line once more, behind the
+ * one who is still waking the others. All threads. Who takes both locks takes the
+ * gate's first.
  */
 #include "gate.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <time.h>
+
+/* Where one who waits is. */
+enum {
+    WAITS,  /* in the queue */
+    INSIDE, /* it is handed the gate */
+    TAKEN,  /* somebody inside does its job: it waits for the end of that */
+    SERVED  /* its job is done */
+};
 
 void chat_gate_init(chat_gate_t *gate, int room)
 {
@@ -21,6 +32,8 @@ void chat_gate_destroy(chat_gate_t *gate)
 {
     pthread_mutex_destroy(&gate->lock);
 }
+
+/* --- the queue; the gate's lock is held ---------------------------------- */
 
 static void queue_add(chat_gate_t *gate, chat_gate_wait_t *me)
 {
@@ -48,42 +61,89 @@ static void queue_remove(chat_gate_t *gate, const chat_gate_wait_t *me)
     }
 }
 
-/* Sleep until it is our turn, our job is done, or it is too late. */
-static void turn_await(chat_gate_t *gate, chat_gate_wait_t *me,
-                       apr_interval_time_t wait)
+/* --- one who waits ------------------------------------------------------- */
+
+static void wait_init(chat_gate_wait_t *me, void *job)
 {
     pthread_condattr_t attr;
-    struct timespec until;
 
+    me->next = NULL;
+    me->job = job;
+    me->state = WAITS;
+    pthread_mutex_init(&me->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&me->turn, &attr);
     pthread_condattr_destroy(&attr);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)apr_time_sec(wait);
-    until.tv_nsec += (long)apr_time_usec(wait) * 1000;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
-    queue_add(gate, me);
-    while (!me->inside && !me->served) {
-        if (me->taken) {
-            pthread_cond_wait(&me->turn, &gate->lock);
-        }
-        else if (pthread_cond_timedwait(&me->turn, &gate->lock, &until) ==
-                     ETIMEDOUT &&
-                 !me->inside && !me->taken) {
-            queue_remove(gate, me);
-            return;
-        }
-    }
 }
+
+/* It may be gone when this returns. */
+static void wait_tell(chat_gate_wait_t *waits, int state)
+{
+    pthread_mutex_lock(&waits->lock);
+    waits->state = state;
+    if (state != TAKEN) {
+        pthread_cond_signal(&waits->turn);
+    }
+    pthread_mutex_unlock(&waits->lock);
+}
+
+/* Sleep until we are told, at most until then. @return our state */
+static int wait_until(chat_gate_wait_t *me, const struct timespec *until)
+{
+    int rv = 0, state;
+
+    pthread_mutex_lock(&me->lock);
+    while (me->state == WAITS && rv != ETIMEDOUT) {
+        rv = pthread_cond_timedwait(&me->turn, &me->lock, until);
+    }
+    state = me->state;
+    pthread_mutex_unlock(&me->lock);
+    return state;
+}
+
+static void wait_end(chat_gate_wait_t *me)
+{
+    pthread_mutex_lock(&me->lock);
+    while (me->state == TAKEN) {
+        pthread_cond_wait(&me->turn, &me->lock);
+    }
+    pthread_mutex_unlock(&me->lock);
+}
+
+/* Give up, unless we were told at the last moment. */
+static void wait_leave(chat_gate_t *gate, chat_gate_wait_t *me)
+{
+    pthread_mutex_lock(&gate->lock);
+    pthread_mutex_lock(&me->lock);
+    if (me->state == WAITS) {
+        queue_remove(gate, me);
+    }
+    pthread_mutex_unlock(&me->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static struct timespec moment(apr_interval_time_t wait)
+{
+    struct timespec at;
+
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += (time_t)apr_time_sec(wait);
+    at.tv_nsec += (long)apr_time_usec(wait) * 1000;
+    if (at.tv_nsec >= 1000000000L) {
+        at.tv_nsec -= 1000000000L;
+        at.tv_sec++;
+    }
+    return at;
+}
+
+/* --- in and out ---------------------------------------------------------- */
 
 apr_status_t chat_gate_enter_or_served(chat_gate_t *gate, void *job,
                                        apr_interval_time_t wait, int *served)
 {
-    chat_gate_wait_t me = { .job = job };
+    struct timespec until;
+    chat_gate_wait_t me;
 
     *served = 0;
     pthread_mutex_lock(&gate->lock);
@@ -92,11 +152,18 @@ apr_status_t chat_gate_enter_or_served(chat_gate_t *gate, void *job,
         pthread_mutex_unlock(&gate->lock);
         return APR_SUCCESS;
     }
-    turn_await(gate, &me, wait);
+    wait_init(&me, job);
+    queue_add(gate, &me);
     pthread_mutex_unlock(&gate->lock);
+    until = moment(wait);
+    if (wait_until(&me, &until) == WAITS) {
+        wait_leave(gate, &me);
+    }
+    wait_end(&me);
     pthread_cond_destroy(&me.turn);
-    *served = me.served;
-    return me.inside || me.served ? APR_SUCCESS : APR_TIMEUP;
+    pthread_mutex_destroy(&me.lock);
+    *served = me.state == SERVED;
+    return me.state == WAITS ? APR_TIMEUP : APR_SUCCESS;
 }
 
 apr_status_t chat_gate_enter(chat_gate_t *gate, apr_interval_time_t wait)
@@ -113,8 +180,8 @@ chat_gate_wait_t *chat_gate_jobs(chat_gate_t *gate, int max)
     pthread_mutex_lock(&gate->lock);
     while (max-- > 0 && (next = gate->first) != NULL && next->job != NULL) {
         queue_remove(gate, next);
-        next->taken = 1;
         next->next = NULL;
+        wait_tell(next, TAKEN);
         *end = next;
         end = &next->next;
     }
@@ -122,17 +189,14 @@ chat_gate_wait_t *chat_gate_jobs(chat_gate_t *gate, int max)
     return list;
 }
 
-void chat_gate_served(chat_gate_t *gate, chat_gate_wait_t *list)
+void chat_gate_served(chat_gate_wait_t *list)
 {
     chat_gate_wait_t *next;
 
-    pthread_mutex_lock(&gate->lock);
     for (; list != NULL; list = next) {
-        next = list->next; /* it may be gone once the lock is left */
-        list->served = 1;
-        pthread_cond_signal(&list->turn);
+        next = list->next; /* it may be gone once it is told */
+        wait_tell(list, SERVED);
     }
-    pthread_mutex_unlock(&gate->lock);
 }
 
 void chat_gate_leave(chat_gate_t *gate)
@@ -143,8 +207,7 @@ void chat_gate_leave(chat_gate_t *gate)
     next = gate->first;
     if (next != NULL) {
         queue_remove(gate, next);
-        next->inside = 1; /* our place goes from us to them */
-        pthread_cond_signal(&next->turn);
+        wait_tell(next, INSIDE); /* our place goes from us to them */
     }
     else {
         gate->room++;

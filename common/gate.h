@@ -20,14 +20,14 @@
 #include <apr_time.h>
 #include <pthread.h>
 
-/* One who waits, on its own stack. Guarded by the gate's lock. */
+/* One who waits, on its own stack. */
 typedef struct chat_gate_wait_t {
+    pthread_mutex_t lock; /* what it sleeps at: who wakes many does not make them
+                             queue again at the gate's own */
     pthread_cond_t turn;
-    struct chat_gate_wait_t *next;
-    void *job;  /* what it wants done; NULL: to come in itself */
-    int inside; /* the gate was handed to it */
-    int taken;  /* somebody inside is doing its job: it waits for the end */
-    int served; /* the job is done */
+    struct chat_gate_wait_t *next; /* the gate's lock */
+    void *job; /* what it wants done; NULL: to come in itself */
+    int state; /* gate.c's; its lock, and to begin with the gate's as well */
 } chat_gate_wait_t;
 
 typedef struct {
@@ -66,8 +66,9 @@ apr_status_t chat_gate_enter_or_served(chat_gate_t *gate, void *job,
  */
 chat_gate_wait_t *chat_gate_jobs(chat_gate_t *gate, int max);
 
-/** The jobs of this list are done. The list is gone with this call. */
-void chat_gate_served(chat_gate_t *gate, chat_gate_wait_t *list);
+/** The jobs of this list are done, by one who is or was inside. The list is gone
+ * with this call. */
+void chat_gate_served(chat_gate_wait_t *list);
 
 /** Go; the one who has waited longest comes in. */
 void chat_gate_leave(chat_gate_t *gate);

@@ -7,7 +7,7 @@
 #include "channel.h"
 
 #define HEADER 4 /* bytes that every version has */
-#define FIXED 32 /* bytes of a GIVE before its texts */
+#define FIXED 44 /* bytes of a GIVE before its texts */
 #define FLAG_SECURE 1
 
 /* Where the fields of a GIVE are. */
@@ -17,7 +17,10 @@ enum {
     AT_PORT = 6,
     AT_HEAD = 8,
     AT_EARLY = 12,
-    AT_ADDRESS = 16
+    AT_ADDRESS = 16,
+    AT_UNTIL = 32,
+    AT_SESSION = 40,
+    AT_ZEROS = 41
 };
 
 static void header_put(unsigned char *out, chat_handoff_kind_t kind)
@@ -62,47 +65,50 @@ apr_size_t chat_handoff_answer(unsigned char out[CHAT_HANDOFF_SHORT],
     return short_put(out, CHAT_HANDOFF_ANSWER, verdict);
 }
 
-/* An id is written into channel names and log lines: nothing else gets in. */
-static int user_valid(const char *user, apr_size_t len)
+/* Ids are written into channel names and log lines: nothing else gets in. Nobody
+ * has no log-in either. */
+static int identity_valid(const chat_identity_t *id)
 {
-    char text[CHAT_HANDOFF_USER + 1];
+    apr_size_t len = strlen(id->session);
 
-    if (len == 0) {
-        return 1;
+    if (id->user[0] == '\0') {
+        return len == 0 && id->until == 0;
     }
-    if (len > CHAT_HANDOFF_USER || memchr(user, '\0', len) != NULL) {
-        return 0;
-    }
-    memcpy(text, user, len);
-    text[len] = '\0';
-    return chat_id_valid(text);
+    return chat_id_valid(id->user) && id->until >= 0 &&
+           (len == 0 || chat_identity_session_valid(id->session, len));
 }
 
 static int fits(const chat_handoff_t *m)
 {
     return m->head_len > 0 && m->head_len <= CHAT_HANDOFF_HEAD &&
-           m->early_len <= CHAT_HANDOFF_EARLY &&
-           user_valid(m->user, m->user_len);
+           m->early_len <= CHAT_HANDOFF_EARLY && identity_valid(&m->identity);
 }
 
 apr_size_t chat_handoff_front(unsigned char out[CHAT_HANDOFF_FRONT],
                               const chat_handoff_t *m)
 {
+    const apr_uint64_t until = (apr_uint64_t)m->identity.until;
+    const apr_size_t user = strlen(m->identity.user);
+    const apr_size_t session = strlen(m->identity.session);
+
     if (!fits(m)) {
         return 0;
     }
     header_put(out, CHAT_HANDOFF_GIVE);
     out[AT_FLAGS] = m->secure ? FLAG_SECURE : 0;
-    out[AT_USER] = (unsigned char)m->user_len;
+    out[AT_USER] = (unsigned char)user;
     out[AT_PORT] = (unsigned char)(m->port >> 8);
     out[AT_PORT + 1] = (unsigned char)m->port;
     number_put(out + AT_HEAD, m->head_len);
     number_put(out + AT_EARLY, m->early_len);
     memcpy(out + AT_ADDRESS, m->address, sizeof(m->address));
-    if (m->user_len > 0) {
-        memcpy(out + FIXED, m->user, m->user_len);
-    }
-    return FIXED + m->user_len;
+    number_put(out + AT_UNTIL, until >> 32);
+    number_put(out + AT_UNTIL + 4, until);
+    out[AT_SESSION] = (unsigned char)session;
+    memset(out + AT_ZEROS, 0, FIXED - AT_ZEROS);
+    memcpy(out + FIXED, m->identity.user, user);
+    memcpy(out + FIXED + user, m->identity.session, session);
+    return FIXED + user + session;
 }
 
 /* Whose message it is, as far as every version says. */
@@ -126,26 +132,51 @@ static int short_value(const unsigned char *buf, apr_size_t len)
     return buf[HEADER];
 }
 
+/* A text of the message, terminated. @return 0: it is none of ours */
+static int text_get(char *to, apr_size_t room, const char *at, apr_size_t len)
+{
+    if (len >= room || memchr(at, '\0', len) != NULL) {
+        return 0;
+    }
+    memcpy(to, at, len);
+    to[len] = '\0';
+    return 1;
+}
+
 static chat_handoff_result_t
 give_parse(chat_handoff_t *m, const unsigned char *buf, apr_size_t len)
 {
     const char *at = (const char *)buf + FIXED;
+    apr_size_t user, session;
 
-    if (len < FIXED || (buf[AT_FLAGS] & ~FLAG_SECURE) != 0) {
+    memset(m, 0, sizeof(*m));
+    if (len < FIXED || (buf[AT_FLAGS] & ~FLAG_SECURE) != 0 ||
+        buf[AT_ZEROS] != 0 || buf[AT_ZEROS + 1] != 0 ||
+        buf[AT_ZEROS + 2] != 0) {
         return CHAT_HANDOFF_BAD;
     }
+    user = buf[AT_USER];
+    session = buf[AT_SESSION];
     m->secure = buf[AT_FLAGS] & FLAG_SECURE;
     m->port = (apr_uint16_t)(buf[AT_PORT] << 8 | buf[AT_PORT + 1]);
     memcpy(m->address, buf + AT_ADDRESS, sizeof(m->address));
-    m->user = at;
-    m->user_len = buf[AT_USER];
-    m->head = at + m->user_len;
+    m->head = at + user + session;
     m->head_len = number_get(buf + AT_HEAD);
     m->early = m->head + m->head_len;
     m->early_len = number_get(buf + AT_EARLY);
     /* No sum overflows: both are below 2^32, and bounded before they count. */
     if (m->head_len > CHAT_HANDOFF_HEAD || m->early_len > CHAT_HANDOFF_EARLY ||
-        FIXED + m->user_len + m->head_len + m->early_len != len || !fits(m)) {
+        FIXED + user + session + m->head_len + m->early_len != len ||
+        !text_get(m->identity.user, sizeof(m->identity.user), at, user) ||
+        !text_get(m->identity.session, sizeof(m->identity.session), at + user,
+                  session)) {
+        memset(m, 0, sizeof(*m));
+        return CHAT_HANDOFF_BAD;
+    }
+    m->identity.until =
+        (apr_int64_t)((apr_uint64_t)number_get(buf + AT_UNTIL) << 32 |
+                      number_get(buf + AT_UNTIL + 4));
+    if (!fits(m)) {
         memset(m, 0, sizeof(*m));
         return CHAT_HANDOFF_BAD;
     }

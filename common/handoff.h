@@ -25,7 +25,10 @@
  *   GIVE      4  flags     5  bytes of the user's id     6  client's port
  *             8  bytes of the head       12  bytes read behind it
  *            16  client's address, 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d
- *            32  the user's id, the head, the bytes behind it; nothing follows
+ *            32  when the log-in ends, 8 bytes: Unix seconds, 0: not by itself
+ *            40  bytes of the log-in's name      41  three zeros
+ *            44  the user's id, the log-in's name, the head, the bytes behind
+ *                it; nothing follows
  *
  * Pure: no sockets, no allocation.
  */
@@ -34,13 +37,15 @@
 
 #include <apr.h>
 
-#define CHAT_HANDOFF_VERSION 1
+#include "identity.h"
+
+#define CHAT_HANDOFF_VERSION 2
 
 #define CHAT_HANDOFF_SHORT 8     /* bytes of an ASK or ANSWER */
-#define CHAT_HANDOFF_USER 64     /* most bytes of a user's id */
 #define CHAT_HANDOFF_HEAD 16384  /* most bytes of a request head */
 #define CHAT_HANDOFF_EARLY 65536 /* most bytes read behind it */
-#define CHAT_HANDOFF_FRONT (32 + CHAT_HANDOFF_USER) /* most before the head */
+/* Most bytes before the head. */
+#define CHAT_HANDOFF_FRONT (44 + CHAT_IDENTITY_USER + CHAT_IDENTITY_SESSION)
 #define CHAT_HANDOFF_MAX                                                       \
     (CHAT_HANDOFF_FRONT + CHAT_HANDOFF_HEAD + CHAT_HANDOFF_EARLY)
 
@@ -58,13 +63,12 @@ typedef enum {
 } chat_handoff_verdict_t;
 #define CHAT_HANDOFF_VERDICTS 3
 
-/* The contents of a GIVE. Texts are not terminated. */
+/* The contents of a GIVE. Head and early bytes are not terminated. */
 typedef struct {
     int secure; /* the client came to httpd by TLS, or as if by it */
     unsigned char address[16]; /* all zero: unknown */
     apr_uint16_t port;         /* 0: unknown */
-    const char *user; /* id of who logged in: chat_id_valid(); len 0: nobody */
-    apr_size_t user_len;
+    chat_identity_t identity;  /* who logged in */
     const char *head; /* request line and headers, with the empty line */
     apr_size_t head_len;
     const char *early; /* lies right behind the head in a parsed message */

@@ -10,6 +10,8 @@
 #include "turn.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
@@ -61,8 +63,36 @@ static int semaphore_make(key_t key, const struct stat *st)
     return id;
 }
 
-/* Whoever can see the file knows the key, and could have made the queue first to
- * hold it for ever: ours is from the file's owner, root or ourselves. */
+#define GROUPS_MOST 256 /* of a user that are looked at */
+
+/* Whether a user may write the file by its group, which is how two programs
+ * with a user each share one. */
+static int is_member(uid_t uid, const struct stat *st)
+{
+    gid_t groups[GROUPS_MOST];
+    struct passwd pw, *found = NULL;
+    char names[4096];
+    int i, n = GROUPS_MOST;
+
+    if (!(st->st_mode & S_IWGRP) ||
+        getpwuid_r(uid, &pw, names, sizeof(names), &found) != 0 ||
+        found == NULL) {
+        return 0;
+    }
+    if (getgrouplist(pw.pw_name, pw.pw_gid, groups, &n) < 0) {
+        n = GROUPS_MOST; /* there are more */
+    }
+    for (i = 0; i < n; i++) {
+        if (groups[i] == st->st_gid) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whoever can see the file knows the key, and could have made the queue first
+ * to hold it for ever: ours is from root, from ourselves, or from somebody who
+ * may write the file and could hold SQLite's own lock as well. */
 static int is_trusted(int id, const struct stat *st)
 {
     struct semid_ds set;
@@ -70,7 +100,7 @@ static int is_trusted(int id, const struct stat *st)
 
     return semctl(id, 0, IPC_STAT, arg) == 0 &&
            (set.sem_perm.cuid == 0 || set.sem_perm.cuid == st->st_uid ||
-            set.sem_perm.cuid == geteuid());
+            set.sem_perm.cuid == geteuid() || is_member(set.sem_perm.cuid, st));
 }
 
 void chat_turn_find(chat_turn_t *turn, const char *path)

@@ -409,7 +409,7 @@ static int migrate(const ctl_migrate_t *m, chat_db_t *db, apr_pool_t *p)
 
 int ctl_migrate(int argc, const char *const *argv, apr_pool_t *p)
 {
-    chat_db_conf_t conf = { NULL, 1, 0, SQLITE_PATIENCE, 0, 0 };
+    chat_db_conf_t conf = { .max = 1, .busy = SQLITE_PATIENCE };
     ctl_migrate_t m = { 0 };
     const char *why = NULL;
     chat_db_t *db;

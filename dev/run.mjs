@@ -6,7 +6,8 @@
 //
 // Prints the addresses and accounts, writes $RUN_DIR/run.json once everything
 // answers, then prints `ready`. Ctrl-C or SIGTERM ends everything it started. A
-// program that dies is started again, as systemd would. SIGUSR1 holds chat-push
+// program that dies is started again, as systemd would; clients of chat-push wait
+// for the next one meanwhile and are not refused. SIGUSR1 holds chat-push
 // down until the next SIGUSR1. What a person can put right is said in one
 // sentence, with exit status 1.
 
@@ -113,6 +114,7 @@ async function main() {
     port: portOf('PORT', 8080),
     pushPort: portOf('PUSH_PORT', 6001),
     metricsPort: portOf('METRICS_PORT', 9601),
+    hold: true,
   });
   const ports = { PORT: site.o.port, PUSH_PORT: site.o.pushPort, METRICS_PORT: site.o.metricsPort };
   for (const [a, b] of [['PORT', 'PUSH_PORT'], ['PORT', 'METRICS_PORT'], ['PUSH_PORT', 'METRICS_PORT']]) {

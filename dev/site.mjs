@@ -143,6 +143,7 @@ export class Site {
    * @param {object} [o.appConf]   more keys for the app in chat-push.json
    * @param {object} [o.httpdEnv]  httpd's environment, more of it
    * @param {object} [o.pushEnv]   chat-push's
+   * @param {boolean} [o.hold]     chat-push's listening sockets outlive it, as under systemd
    * @param {string} [o.sanitize]  address,undefined | thread
    */
   constructor(o) {
@@ -151,6 +152,7 @@ export class Site {
     this.user = runUser();
     this.httpd = null; // child process, or null
     this.push = null;
+    this.keeper = null; // of chat-push's listening sockets, child process or null
     this.url = `http://127.0.0.1:${o.port}${this.o.prefix}`;
     this.status = `http://127.0.0.1:${o.port}/server-status`;
     this.metrics = `http://127.0.0.1:${o.metricsPort}/metrics`;
@@ -214,12 +216,13 @@ export class Site {
     fs.cpSync(path.join(build, 'htdocs'), this.path('htdocs'), { recursive: true });
     // httpd itself is not built for ThreadSanitizer and cannot load a module that is.
     const module = this.o.sanitize.includes('thread') ? process.env.CHAT_PLAIN : build;
-    for (const [name, from] of [['chat-push', build], ['chatctl', build], ['mod_chat.so', module]]) {
+    for (const [name, from] of [['chat-push', build], ['chatctl', build], ['hold', build], ['mod_chat.so', module]]) {
       fs.rmSync(this.path('bin', name), { force: true });
       fs.copyFileSync(path.join(from, name), this.path('bin', name));
     }
-    fs.chmodSync(this.path('bin', 'chat-push'), 0o755);
-    fs.chmodSync(this.path('bin', 'chatctl'), 0o755);
+    for (const name of ['chat-push', 'chatctl', 'hold']) {
+      fs.chmodSync(this.path('bin', name), 0o755);
+    }
   }
 
   /** Key and secret in one place: chat-push and mod_chat read this file. */
@@ -424,9 +427,29 @@ Include "${path.join(root, 'conf', 'chat.conf')}"`;
     return { ...env, ...more, LD_PRELOAD: `${env.LD_PRELOAD || ''} ${LD_PRELOAD}`.trim() };
   }
 
+  /** Somebody who keeps what chat-push listens on. */
+  async startKeeper() {
+    const store = this.path('run', 'store.sock');
+    fs.rmSync(store, { force: true });
+    this.keeper = this.launch('hold', this.path('bin', 'hold'), ['keep', store], { user: this.user, log: 'hold.log' });
+    while (!fs.existsSync(store)) {
+      if (this.keeper.ended) {
+        throw new SiteError(`hold did not start: ${this.lastWords(['hold.log'])}`);
+      }
+      await sleep(5);
+    }
+  }
+
   async startPush() {
-    this.push = this.launch('chat-push', this.path('bin', 'chat-push'),
-      ['--config', this.path('conf', 'chat-push.json')],
+    const held = [];
+    if (this.o.hold) {
+      if (!this.keeper || this.keeper.ended) {
+        await this.startKeeper();
+      }
+      held.push(this.path('bin', 'hold'), 'run', this.path('run', 'store.sock'));
+    }
+    const [program, ...args] = [...held, this.path('bin', 'chat-push'), '--config', this.path('conf', 'chat-push.json')];
+    this.push = this.launch('chat-push', program, args,
       { user: this.user, log: 'chat-push.log', env: { ...this.sanitizerEnv(false), ...this.o.pushEnv } });
     await this.answers(`http://127.0.0.1:${this.o.pushPort}/`, this.push, 'chat-push', 'chat-push.log');
   }
@@ -496,10 +519,14 @@ Include "${path.join(root, 'conf', 'chat.conf')}"`;
     }
   }
 
+  /** For good: whoever connects is refused. */
   async stopPush() {
     const child = this.push;
+    const { keeper } = this;
     this.push = null;
+    this.keeper = null;
     await this.end(child, 10000);
+    await this.end(keeper, 1000);
   }
 
   async stopHttpd() {

@@ -29,7 +29,8 @@ enum {
     COL_DIGEST,
     COL_CSRF,
     COL_IDLE,
-    COL_CONVERSATION
+    COL_CONVERSATION,
+    COL_UNTIL = CHAT_AUTH_COLUMNS /* of who_session and who_bearer alone */
 };
 
 /* The columns of conversation_of, and of who_… from COL_CONVERSATION on. */
@@ -287,6 +288,9 @@ apr_status_t chat_auth(chat_request_t *q)
     }
     if (rv == APR_SUCCESS) {
         chat_auth_found(q, &shown, res);
+        if (q->user != NULL && shown.via != CHAT_VIA_APACHE) {
+            q->until = chat_db_get_int(res, 0, COL_UNTIL, 0);
+        }
     }
     else if (rv == CHAT_DB_EINPUT) {
         rv = APR_SUCCESS; /* a name that cannot exist here */

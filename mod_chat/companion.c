@@ -15,6 +15,8 @@
 
 #define IDLE_MAX 16  /* links kept; more are made and dropped under load */
 #define PATIENCE 500 /* ms for an answer; a busy loop's turn takes tens */
+#define FEW 16       /* threads that may wait for so long */
+#define HURRY 100    /* ms for the others: they are httpd's workers */
 
 /* A link is over: its chat-push has ended. Nobody outside sees it. */
 #define GONE ((chat_companion_result_t)-1)
@@ -26,6 +28,7 @@ struct chat_companion_t {
     int idle[IDLE_MAX];   /* nidle of them, the last one used on top */
     int nidle;
     int overdue; /* a link that waits for its answer; -1: all is well */
+    int asking;  /* threads that are in chat_companion_ask() */
 };
 
 static void idle_drop(chat_companion_t *cp)
@@ -130,7 +133,7 @@ static chat_companion_result_t answer_read(int link, int ms)
     }
 }
 
-static chat_companion_result_t ask_over(int link)
+static chat_companion_result_t ask_over(int link, int patience)
 {
     unsigned char ask[CHAT_HANDOFF_SHORT];
     apr_size_t len = chat_handoff_ask(ask);
@@ -138,7 +141,7 @@ static chat_companion_result_t ask_over(int link)
     if (send(link, ask, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         return errno == EAGAIN ? CHAT_COMPANION_SILENT : GONE;
     }
-    return answer_read(link, PATIENCE);
+    return answer_read(link, patience);
 }
 
 /* @return -1: errno says why */
@@ -173,9 +176,11 @@ void chat_companion_keep(chat_companion_t *cp, int link)
 }
 
 /* A link to ask over, if there is one.
- * @param link  -1: none is idle
- * @return SILENT while an answer is overdue */
-static chat_companion_result_t take(int *link, chat_companion_t *cp)
+ * @param link      -1: none is idle
+ * @param patience  ms for the answer
+ * @return SILENT while an answer is overdue; on READY settle() follows */
+static chat_companion_result_t take(int *link, int *patience,
+                                    chat_companion_t *cp)
 {
     chat_companion_result_t result = CHAT_COMPANION_READY;
 
@@ -193,24 +198,26 @@ static chat_companion_result_t take(int *link, chat_companion_t *cp)
     if (result == CHAT_COMPANION_READY && cp->nidle > 0) {
         *link = cp->idle[--cp->nidle];
     }
+    if (result == CHAT_COMPANION_READY) {
+        *patience = cp->asking++ < FEW ? PATIENCE : HURRY;
+    }
     pthread_mutex_unlock(&cp->lock);
     return result;
 }
 
-/* What becomes of a link over which was asked. */
+/* What becomes of a link over which was asked.
+ * @param link  -1: there was none */
 static void settle(chat_companion_t *cp, int link,
                    chat_companion_result_t result)
 {
-    if (result == CHAT_COMPANION_READY) {
-        return;
-    }
     pthread_mutex_lock(&cp->lock);
-    if (result == CHAT_COMPANION_SILENT && cp->overdue < 0) {
+    cp->asking--;
+    if (result == CHAT_COMPANION_READY) {
+        link = -1; /* the asker's */
+    }
+    if (result == CHAT_COMPANION_SILENT && link >= 0 && cp->overdue < 0) {
         cp->overdue = link;
         link = -1;
-    }
-    if (result == GONE) {
-        idle_drop(cp); /* they led to the same process */
     }
     pthread_mutex_unlock(&cp->lock);
     if (link >= 0) {
@@ -218,26 +225,37 @@ static void settle(chat_companion_t *cp, int link,
     }
 }
 
+/* A link leads nowhere, nor do the others: they led to the same process. */
+static void gone(chat_companion_t *cp, int link)
+{
+    close(link);
+    pthread_mutex_lock(&cp->lock);
+    idle_drop(cp);
+    pthread_mutex_unlock(&cp->lock);
+}
+
 chat_companion_result_t chat_companion_ask(int *link, chat_companion_t *cp)
 {
-    chat_companion_result_t result = take(link, cp);
+    int patience = 0;
+    chat_companion_result_t result = take(link, &patience, cp);
 
     if (result != CHAT_COMPANION_READY) {
         return result;
     }
+    result = GONE;
     if (*link >= 0) {
-        result = ask_over(*link);
-        settle(cp, *link, result);
-        if (result != GONE) {
-            return result;
+        result = ask_over(*link, patience);
+    }
+    if (result == GONE) {
+        if (*link >= 0) {
+            gone(cp, *link);
         }
+        *link = dial(cp);
+        /* Its queue of connections may be full: nobody accepts them. */
+        result = *link >= 0        ? ask_over(*link, patience)
+                 : errno == EAGAIN ? CHAT_COMPANION_SILENT
+                                   : CHAT_COMPANION_ABSENT;
     }
-    *link = dial(cp);
-    if (*link < 0) {
-        /* Its queue of connections is full: nobody accepts them. */
-        return errno == EAGAIN ? CHAT_COMPANION_SILENT : CHAT_COMPANION_ABSENT;
-    }
-    result = ask_over(*link);
     settle(cp, *link, result);
     return result == GONE ? CHAT_COMPANION_ABSENT : result;
 }

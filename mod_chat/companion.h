@@ -9,8 +9,10 @@
  * Handing over takes two steps: chat_companion_ask() waits until chat-push says
  * that it takes a socket, some tens of microseconds; chat_companion_give()
  * sends it and never waits. A chat-push that is stopped or stuck answers
- * nothing: the first who ask find out in half a second, and until the answer
- * comes that they were waiting for, everybody else is told at once.
+ * nothing: the first who ask find out in half a second, when many wait already
+ * sooner, and until the answer comes that they were waiting for, everybody else
+ * is told at once. So it is too while chat-push restarts and somebody keeps its
+ * socket open: the next one finds the question in the socket's queue.
  *
  * Links of a chat-push that has ended are dropped when they are found to be,
  * and a new one is tried: the first request after its return gets through.

@@ -470,6 +470,7 @@ static const char *set_push(cmd_parms *cmd, void *dir, const char *arg)
     if (why != NULL) {
         return apr_pstrcat(cmd->pool, "ChatPushConfig ", path, ": ", why, NULL);
     }
+    push->path = path;
     conf_of(cmd)->push = push;
     return NULL;
 }

@@ -27,6 +27,8 @@ typedef struct {
     const char *handoff; /* path where it takes sockets, NULL: it does not */
     int ping; /* s after which a quiet client pings (activityTimeout) */
     chat_apps_t apps;    /* all of the file */
+    const char *path;    /* of the file */
+    struct chat_appkeys_t *more; /* appkeys.c: what the file has got since */
 } chat_push_t;
 
 typedef struct chat_server_t {

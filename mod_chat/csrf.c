@@ -10,6 +10,7 @@
 #include "origin.h"
 #include "secret.h"
 #include "signature.h"
+#include "vouch.h"
 
 static int listed(const apr_array_header_t *origins, const char *origin)
 {
@@ -53,6 +54,35 @@ int chat_csrf_token_ok(const chat_request_t *q)
     }
     return right != NULL &&
            chat_secret_equal(token, strlen(token), right, strlen(right));
+}
+
+int chat_csrf_push_asks(const chat_request_t *q)
+{
+    const char *header = apr_table_get(q->r->headers_in, CHAT_VOUCH_QUESTION);
+    const char *const *secret = q->conf->push->app->secrets;
+    const char *socket, *channel;
+    chat_piece_t pieces[CHAT_VOUCH_PIECES];
+    chat_signer_t *signer;
+    chat_vouch_t v;
+    int n;
+
+    if (header == NULL ||
+        !chat_vouch_question_parse(&v, header, strlen(header)) ||
+        !chat_vouch_fresh(&v, apr_time_as_msec(apr_time_now())) ||
+        chat_fields_text(&q->body, "socket_id", &socket) != CHAT_JSON_OK ||
+        chat_fields_text(&q->body, "channel_name", &channel) != CHAT_JSON_OK) {
+        return 0;
+    }
+    n = chat_vouch_question_pieces(pieces, &v, socket, strlen(socket), channel,
+                                   strlen(channel));
+    for (; *secret != NULL; secret++) {
+        if (chat_signer_create(&signer, *secret, q->r->pool) == APR_SUCCESS &&
+            chat_signed(signer, v.signature, CHAT_SIGNATURE_HEX - 1, pieces,
+                        n)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 const char *chat_csrf_derived(const chat_server_t *conf, const char *user_id,

@@ -20,6 +20,13 @@
  */
 int chat_csrf_origin_ok(const chat_request_t *q);
 
+/**
+ * Whether chat-push asks, on behalf of a socket whose upgrade showed this cookie:
+ * it signs socket and channel, which no page can, and has looked at the Origin of
+ * the upgrade itself.
+ */
+int chat_csrf_push_asks(const chat_request_t *q);
+
 /** Whether header X-CSRF-TOKEN or field _token holds the user's token. */
 int chat_csrf_token_ok(const chat_request_t *q);
 

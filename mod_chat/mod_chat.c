@@ -22,13 +22,16 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_status.h>
+#include <mpm_common.h>
 
+#include "appkeys.h"
 #include "auth.h"
 #include "chat_module.h"
 #include "companion.h"
 #include "config.h"
 #include "handlers.h"
 #include "limiter.h"
+#include "owner.h"
 #include "routes.h"
 #include "startup.h"
 #include "status.h"
@@ -78,7 +81,6 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
 {
     apr_status_t rv;
 
-    (void)p;
     (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK; /* the first of two readings at start */
@@ -87,6 +89,12 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
                      "making shared memory for the rate limits");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    rv = chat_appkeys_prepare(p, s);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
+                     "making shared memory for the keys of apps");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     rv = chat_outcome_prepare(s);
@@ -109,12 +117,19 @@ static void test_config(apr_pool_t *p, server_rec *s)
     chat_startup_report(s, p);
 }
 
-/* Whether two hosts can use one pool of connections. */
+static int same_wakeup(const chat_push_t *a, const chat_push_t *b)
+{
+    return a->wake == b->wake || (a->wake != NULL && b->wake != NULL &&
+                                  strcmp(a->wake, b->wake) == 0);
+}
+
+/* Whether two hosts can use one pool of connections: what is committed together
+ * is told to one chat-push. */
 static int same_database(const chat_server_t *a, const chat_server_t *b)
 {
     return strcmp(a->database, b->database) == 0 && a->db_max == b->db_max &&
            a->db_wait == b->db_wait && a->db_busy == b->db_busy &&
-           a->db_normal == b->db_normal;
+           a->db_normal == b->db_normal && same_wakeup(a->push, b->push);
 }
 
 /* A host before `s` that has already been given what `conf` wants. */
@@ -144,6 +159,9 @@ static const chat_server_t *push_twin(server_rec *first, server_rec *s,
     return NULL;
 }
 
+/* New in the event log: chat-push hears it once for all whose rows it is. */
+static void wakeup(void *data) { chat_wakeup_send(data); }
+
 static apr_status_t give_database(chat_server_t *conf,
                                   const chat_server_t *twin, apr_pool_t *p)
 {
@@ -151,7 +169,9 @@ static apr_status_t give_database(chat_server_t *conf,
                           .max = conf->db_max,
                           .wait = conf->db_wait,
                           .busy = conf->db_busy,
-                          .normal = conf->db_normal };
+                          .normal = conf->db_normal,
+                          .told = wakeup,
+                          .told_data = conf->wakeup };
     const char *why;
 
     if (twin != NULL) {
@@ -214,9 +234,9 @@ static void child_init(apr_pool_t *p, server_rec *first)
         if (!conf->used) {
             continue;
         }
-        rv = give_database(conf, database_twin(first, s, conf), p);
+        rv = give_push(conf, push_twin(first, s, conf), p);
         if (rv == APR_SUCCESS) {
-            rv = give_push(conf, push_twin(first, s, conf), p);
+            rv = give_database(conf, database_twin(first, s, conf), p);
         }
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
@@ -277,10 +297,22 @@ static int handler(request_rec *r)
     return chat_routes_answer(r);
 }
 
-/* Before mod_proxy's handler, which gets what this one declines. */
+/* Before mod_proxy's handler, which gets what this one declines, and with it
+ * whose WebSocket it is. */
 static int handler_upgrade(request_rec *r)
 {
-    return chat_upgrade_is(r) ? chat_upgrade_handle(r) : DECLINED;
+    int answer = chat_upgrade_is(r) ? chat_upgrade_handle(r) : DECLINED;
+    const chat_app_t *app;
+
+    if (answer == DECLINED &&
+        (r->proxyreq == PROXYREQ_REVERSE ||
+         (r->handler != NULL && strncmp(r->handler, "proxy:", 6) == 0))) {
+        app = chat_upgrade_app(r);
+        if (app != NULL) {
+            chat_owner_vouch(r, app);
+        }
+    }
+    return answer;
 }
 
 static void register_hooks(apr_pool_t *p)
@@ -292,7 +324,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(chat_appkeys_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_read_request(chat_owner_unvouch, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(translate_name, before, behind, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(translate_upgrade, NULL, NULL, APR_HOOK_LAST);

@@ -54,6 +54,8 @@ typedef struct {
     int body_status;         /* OK or the HTTP status of its refusal */
     const char *body_why;    /* a sentence for that */
     const chat_user_t *user; /* NULL: nobody we know */
+    apr_int64_t until; /* Unix seconds when their log-in ends; 0: it does not */
+    int by_push; /* chat-push asks, for a socket that showed their log-in */
     const char *stranger;    /* Apache knows this name, the chat does not */
     const chat_conversation_t *conversation; /* of id; NULL: none of theirs */
 } chat_request_t;

@@ -6,7 +6,8 @@
  *   route   the table below: path and method          404, 405
  *   who     auth.c: Apache's user, bearer, cookie      401 or 302, 403, 503
  *   body    body.c: form or JSON into fields           400, 413, 415, 422
- *   theirs  csrf.c: Origin and token, unless bearer    419
+ *   theirs  csrf.c: Origin and token, unless bearer or   419
+ *           chat-push itself
  *   member  auth.c: is the {id} one of theirs?         404, for strangers too
  *   do      the handler
  *
@@ -139,9 +140,11 @@ static int settle_user(chat_request_t *q, int *answer)
 }
 
 /* Whether they meant to send it. Likewise. */
-static int settle_intent(chat_request_t *q, int *answer)
+static int settle_intent(chat_request_t *q, const route_t *route, int *answer)
 {
-    if (q->user->via == CHAT_VIA_BEARER ||
+    q->by_push = route->handler == chat_broadcasting_auth &&
+                 chat_csrf_push_asks(q);
+    if (q->by_push || q->user->via == CHAT_VIA_BEARER ||
         (chat_csrf_origin_ok(q) && chat_csrf_token_ok(q))) {
         return 1;
     }
@@ -196,7 +199,7 @@ int chat_routes_answer(request_rec *r)
     if ((route->need != ANYBODY && !settle_user(q, &answer)) ||
         (route->method == M_POST && !chat_body_read(q, &answer)) ||
         (route->method == M_POST && q->user != NULL &&
-         !settle_intent(q, &answer))) {
+         !settle_intent(q, route, &answer))) {
         return answer;
     }
     /* 404 and not 403: a stranger need not learn that the id exists. */

@@ -14,11 +14,12 @@
  *   - Data is followed by a metadata bucket of our own that asks for nothing.
  *     It keeps mod_ssl's coalescing filter from sitting on small frames, as a
  *     FLUSH would, and unlike that one makes nobody wait.
+ *   - A client could send nothing but records without data (KeyUpdate), behind
+ *     each of which mod_ssl stops reading, whatever else is there. An input
+ *     filter below it, the meter, tells whether the socket was asked for more
+ *     than it had, and lets a connection have so many bytes in a turn.
  * So each direction holds at most one chunk, and the rest waits in the kernel
  * at whoever sent it.
- *   - Records that carry no data (KeyUpdate) could keep mod_ssl reading for as
- * long as a client sends them. An input filter below it lets a connection have
- * so many bytes in a turn and then says that there are no more (meter).
  *
  * Who may touch a connection: the worker that runs the request, up to and
  * including the hook suspend_connection, which gives it to us; from then on
@@ -121,6 +122,7 @@ struct chat_pumped_t {
     int out_over;         /* all that chat-push said has been read */
     int failed;           /* no goodbye is possible */
     apr_off_t raw;        /* bytes it may still read in this turn */
+    int dry;              /* the meter has been asked for more than there was */
     apr_int64_t until;    /* ms; LAST, LEAVING and LINGER end then */
     chat_pumped_t **list; /* which of the two below */
     chat_pumped_t *next, *prev; /* pump.open or pump.ending */
@@ -253,7 +255,7 @@ void chat_pump_status(request_rec *r, int is_auto)
                "<dt>%u by TLS now, %" APR_UINT64_T_FMT
                " in all, %" APR_UINT64_T_FMT
                " bytes moved</dt><dt>%" APR_UINT64_T_FMT
-               " by TLS refused for want of AsyncRequestWorkerFactor</dt>",
+               " by TLS refused for want of room</dt>",
                open, tally->opened, bytes, tally->full);
 }
 
@@ -484,12 +486,14 @@ static apr_status_t meter(ap_filter_t *f, apr_bucket_brigade *bb,
     apr_status_t rv;
 
     if (p->raw <= 0) {
+        p->dry = 1;
         return APR_SUCCESS;
     }
     rv = ap_get_brigade(f->next, bb, mode, block, len);
     if (rv == APR_SUCCESS && apr_brigade_length(bb, 0, &got) == APR_SUCCESS) {
         p->raw -= got;
     }
+    p->dry = got == 0;
     return rv;
 }
 
@@ -498,14 +502,24 @@ void chat_pump_register(void)
     ap_register_input_filter(METER, meter, NULL, AP_FTYPE_NETWORK - 1);
 }
 
+/* Whether mod_ssl has read something and then said EAGAIN without looking for
+ * more: it does so behind a record that carries no data. */
+static int stopped_early(const chat_pumped_t *p, apr_off_t raw_before)
+{
+    return !p->dry && p->raw < raw_before;
+}
+
 /* The next bytes of the client, in pump.buf. @return as ap_get_brigade();
  * EAGAIN only when the filters and the socket have none */
 static apr_status_t in_read(chat_pumped_t *p, apr_size_t *len)
 {
     apr_status_t rv;
+    apr_off_t raw;
     int again = p->client.ended;
 
     do {
+        raw = p->raw;
+        p->dry = 0;
         *len = sizeof(pump.buf);
         rv = ap_get_brigade(p->c->input_filters, p->bb, AP_MODE_READBYTES,
                             APR_NONBLOCK_READ, (apr_off_t)*len);
@@ -517,7 +531,8 @@ static apr_status_t in_read(chat_pumped_t *p, apr_size_t *len)
             rv = APR_EAGAIN;
         }
         /* The core reads a connection's end as nothing the first time. */
-    } while (APR_STATUS_IS_EAGAIN(rv) && again-- > 0);
+    } while (APR_STATUS_IS_EAGAIN(rv) &&
+             (stopped_early(p, raw) || again-- > 0));
     return rv;
 }
 

@@ -6,11 +6,15 @@
  * where the MPM reads it: in httpd's tree of directives, which is complete once
  * the configuration was read. Included files and the insides of <If…> sections
  * that hold stand in it like all else.
+ *
+ * Descriptors are a limit too: event gives a child up when accept() finds none.
  */
 #include "tls_room.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <ap_mpm.h>
 #include <http_config.h>
 #include <http_core.h>
@@ -21,9 +25,9 @@
 
 APLOG_USE_MODULE(chat);
 
-#define FACTOR 2.0   /* event's, without the directive */
-#define LARGE 100000 /* a factor beyond which nothing changes */
-#define WANTED 1000  /* sockets; less is worth a warning */
+#define FACTOR 2.0  /* event's, without the directive */
+#define LARGE 10000 /* a factor beyond which nothing changes */
+#define WANTED 1000 /* sockets; less is worth a warning */
 
 typedef struct {
     double factor;
@@ -87,6 +91,34 @@ static int least_children(int threads)
     return n > 1 ? n : 1;
 }
 
+static int is_little(int threads)
+{
+    return (apr_int64_t)room * least_children(threads) < WANTED;
+}
+
+/* How many the limit of open files leaves room for, at two each. The others: a
+ * worker has a connection, a file and one to a database or an application. */
+static int by_files(int threads)
+{
+    struct rlimit limit;
+    rlim_t others = (rlim_t)threads * 4 + 64;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+        limit.rlim_cur > 2 * (rlim_t)INT_MAX) {
+        return INT_MAX;
+    }
+    return limit.rlim_cur > others ? (int)((limit.rlim_cur - others) / 2) : 0;
+}
+
+static void warn_files(server_rec *s)
+{
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                 "the limit of open files is low: a child of httpd takes %d "
+                 "WebSockets by TLS, which have two each, more are answered "
+                 "503; raise it (LimitNOFILE= of the systemd unit, ulimit -n)",
+                 room);
+}
+
 static void warn(server_rec *s, int threads, int factor)
 {
     const int children = least_children(threads);
@@ -107,16 +139,23 @@ void chat_tls_room_prepare(server_rec *s, apr_pool_t *ptemp)
 {
     found_t found = { FACTOR, 0 };
     const int threads = mpm(AP_MPMQ_MAX_THREADS);
-    int factor;
+    int factor, files, says;
 
     look(&found, ap_conftree, ptemp);
     factor = found.factor < 0       ? 0
              : found.factor < LARGE ? (int)found.factor /* as event does */
                                     : LARGE;
     room = (int)((apr_int64_t)threads * factor / 2);
-    if (mpm(AP_MPMQ_IS_ASYNC) && found.has_tls && is_wanted(s) &&
-        (apr_int64_t)room * least_children(threads) < WANTED) {
+    says = mpm(AP_MPMQ_IS_ASYNC) && found.has_tls && is_wanted(s);
+    if (says && is_little(threads)) {
         warn(s, threads, factor);
+    }
+    files = by_files(threads);
+    if (files < room) {
+        room = files;
+        if (says && is_little(threads)) {
+            warn_files(s);
+        }
     }
 }
 

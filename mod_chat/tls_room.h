@@ -10,7 +10,7 @@
  * worker, nothing makes the MPM start another child for them. Half of what the
  * factor gives is theirs: then a child still takes connections when half of its
  * workers are busy, and half of the rest is left for connections that are kept
- * alive.
+ * alive. And no more than the limit of open files allows.
  */
 #ifndef CHAT_TLS_ROOM_H
 #define CHAT_TLS_ROOM_H

@@ -29,13 +29,11 @@
 #include <http_ssl.h>
 #include <util_filter.h>
 
-#include "auth.h"
-#include "channel.h"
+#include "appkeys.h"
 #include "chat_module.h"
 #include "companion.h"
 #include "config.h"
-#include "csrf.h"
-#include "reply.h"
+#include "owner.h"
 #include "outcome.h"
 #include "tls_pump.h"
 
@@ -79,38 +77,44 @@ static int header_is(const request_rec *r, const char *header,
     return is != NULL && strcmp(is, value) == 0;
 }
 
-/* An app of chat-push's own; other WebSockets below /app/ are none of ours. */
-static int is_app(const chat_push_t *push, const char *key)
-{
-    for (int i = 0; i < push->apps.n; i++) {
-        if (strcmp(push->apps.list[i].key, key) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* What stands behind /app/, which itself may stand behind ChatPrefix. NULL: it
- * is another path. */
+/* The app's key of a WebSocket's request below /app/, which itself may stand
+ * behind ChatPrefix. NULL: it is none. */
 static const char *key_of(const request_rec *r)
 {
     const char *path = chat_server_path(r->server, r->uri);
 
-    return path != NULL && strncmp(path, PREFIX, strlen(PREFIX)) == 0
-               ? path + strlen(PREFIX)
-               : NULL;
+    if (path == NULL || r->main != NULL || r->prev != NULL ||
+        r->method_number != M_GET || r->header_only ||
+        strncmp(path, PREFIX, strlen(PREFIX)) != 0 ||
+        !lists(r, "Upgrade", "websocket") ||
+        !lists(r, "Connection", "upgrade")) {
+        return NULL;
+    }
+    return path + strlen(PREFIX);
+}
+
+/* An app of chat-push's own; other WebSockets below /app/ are none of ours. */
+const chat_app_t *chat_upgrade_app(const request_rec *r)
+{
+    const chat_push_t *push = chat_server_of(r->server)->push;
+    const char *key = push != NULL ? key_of(r) : NULL;
+
+    return key != NULL ? chat_app_by_key(&push->apps, key, strlen(key)) : NULL;
 }
 
 int chat_upgrade_is(const request_rec *r)
 {
     const chat_server_t *conf = chat_server_of(r->server);
-    const char *key = key_of(r);
+    const char *key;
 
-    return key != NULL && conf->companion != NULL &&
-           chat_dir_of(r)->handoff != CHAT_HANDOFF_OFF && r->main == NULL &&
-           r->prev == NULL && r->method_number == M_GET && !r->header_only &&
-           is_app(conf->push, key) && lists(r, "Upgrade", "websocket") &&
-           lists(r, "Connection", "upgrade");
+    if (conf->companion == NULL ||
+        chat_dir_of(r)->handoff == CHAT_HANDOFF_OFF) {
+        return 0;
+    }
+    key = key_of(r);
+    return key != NULL &&
+           (chat_app_by_key(&conf->push->apps, key, strlen(key)) != NULL ||
+            chat_appkeys_has(conf->push, key));
 }
 
 /* --- fit -------------------------------------------------------------------
@@ -224,43 +228,6 @@ static int leave(request_rec *r, fit_t fit, const char *why)
     apr_table_setn(r->err_headers_out, "Connection", "Upgrade");
     apr_table_setn(r->err_headers_out, "Sec-WebSocket-Version", "13");
     return HTTP_UPGRADE_REQUIRED;
-}
-
-/* --- who -------------------------------------------------------------------
- */
-
-/* Whose log-in came along. A browser sends the cookie with every WebSocket,
- * also one that another site's page opens: such a page gets a socket, but not
- * in the user's name. @return an id, NULL: nobody's */
-static const char *identity(request_rec *r)
-{
-    chat_request_t *q = apr_pcalloc(r->pool, sizeof(*q));
-    chat_shown_t shown;
-    apr_status_t rv;
-
-    q->r = r;
-    q->conf = chat_server_of(r->server);
-    if (q->conf->db == NULL || !chat_auth_shown(&shown, q)) {
-        return NULL;
-    }
-    if (shown.via != CHAT_VIA_BEARER && !chat_csrf_origin_ok(q)) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      "a WebSocket of another site's page comes with a log-in, "
-                      "which does not count");
-        return NULL;
-    }
-    rv = chat_auth(q);
-    if (rv != APR_SUCCESS) {
-        chat_reply_note(q, rv, "looking up whose WebSocket it is");
-        return NULL;
-    }
-    if (q->user == NULL || !chat_id_valid(q->user->id)) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      "a WebSocket comes with a log-in that is not valid: it "
-                      "is nobody's");
-        return NULL;
-    }
-    return q->user->id;
 }
 
 /* --- give ------------------------------------------------------------------
@@ -476,8 +443,8 @@ static int no_room(request_rec *r, apr_status_t rv)
                       APR_STATUS_IS_ENOSPC(rv) ? 0 : rv, r,
                       APR_STATUS_IS_ENOSPC(rv)
                           ? "a child has as many WebSockets by TLS as "
-                            "AsyncRequestWorkerFactor leaves it; more are "
-                            "answered 503: set it higher"
+                            "AsyncRequestWorkerFactor or the limit of open "
+                            "files leaves it; more are answered 503"
                           : "a WebSocket by TLS is answered 503");
     }
     apr_table_setn(r->err_headers_out, "Retry-After", RETRY_SECONDS);
@@ -524,8 +491,7 @@ int chat_upgrade_handle(request_rec *r)
         return refuse(r, HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                       "what chat-push needs of its head is more than 16 kB");
     }
-    m.user = identity(r);
-    m.user_len = m.user != NULL ? strlen(m.user) : 0;
+    m.identity = *chat_owner_of(r);
     address_of(&m, r);
     if (!flush(r->connection, r->pool)) {
         return refuse(r, HTTP_BAD_REQUEST, "the client has gone");

@@ -17,6 +17,12 @@
 
 #include <httpd.h>
 
+#include "app.h"
+
+/** The app whose WebSocket a request begins; NULL: it does not begin one of
+ * ours. */
+const chat_app_t *chat_upgrade_app(const request_rec *r);
+
 /** Whether a request is a WebSocket's beginning that is ours to hand over. */
 int chat_upgrade_is(const request_rec *r);
 

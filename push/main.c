@@ -9,15 +9,19 @@
  * webhooks', says what listens where, and then waits for a signal: SIGHUP reads the settings
  * again (reload.h), SIGTERM or SIGINT ends it in
  * good order, the clients one after the other (drain.h), and a second one at
- * once. What keeps it from starting is one sentence and exit status 1.
+ * once. SIGUSR2 ends it too, and makes the next one of it: the same process runs
+ * the program that is installed by then, on the same listening sockets (held.h).
+ * What keeps it from starting is one sentence and exit status 1.
  */
 #include "adopt.h"
 #include "client.h"
 #include "drain.h"
+#include "held.h"
 #include "listener.h"
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
+#include "person.h"
 #include "privilege.h"
 #include "pulse.h"
 #include "reload.h"
@@ -115,6 +119,7 @@ static int settings(process_t *m, const char *file)
     for (i = 0; m->conf.warnings[i] != NULL; i++) {
         push_log(PUSH_LOG_WARNING, "%s", m->conf.warnings[i]);
     }
+    push_held_tell(push_log_report);
     return 1;
 }
 
@@ -253,8 +258,10 @@ static int relay_create(process_t *m)
                                         strlen(conf->database_app))
                        : push_apps_at(push_server.apps, 0);
     m->reload.log_app = m->relay.app;
+    push_server.chat = m->relay.app;
     m->relay.loops = m->loops;
     m->relay.nloops = push_server.nloops;
+    m->relay.session = push_person_until;
     m->relay.log = push_log_report;
     if (push_relay_create(&push_server.relay, &m->relay, &why, m->pool) !=
         APR_SUCCESS) {
@@ -291,20 +298,31 @@ static int retention_create(process_t *m)
                : fail(why);
 }
 
-/* Who httpd says is logged in is a user of this database. */
+/* Who httpd says is logged in, by whatever way, is a user of this database. */
 static int membership_create(process_t *m)
 {
     const char *why = NULL;
 
-    if (push_server.relay == NULL || m->conf.handoff_path == NULL) {
+    if (push_server.relay == NULL) {
         return 1;
     }
-    push_server.chat = m->relay.app;
     return push_membership_create(&push_server.membership,
                                   m->conf.database_url, push_log_report, &why,
                                   m->pool) == APR_SUCCESS
                ? 1
                : fail(why);
+}
+
+/* Who else may be let in is for the apps' auth endpoints to say. */
+static int endpoint_create(process_t *m)
+{
+    apr_status_t rv;
+
+    if (!push_server.identities) {
+        return 1;
+    }
+    rv = push_endpoint_create(&push_server.endpoint, push_log_report, m->pool);
+    return rv == APR_SUCCESS ? 1 : failed(m, rv, "auth endpoints");
 }
 
 static int webhooks_create(process_t *m)
@@ -497,6 +515,10 @@ static int threads_start(process_t *m)
         push_membership_start(push_server.membership) != APR_SUCCESS) {
         return fail("the thread of memberships cannot be started");
     }
+    if (push_server.endpoint != NULL &&
+        push_endpoint_start(push_server.endpoint) != APR_SUCCESS) {
+        return fail("the thread of auth endpoints cannot be started");
+    }
     if (push_server.webhooks != NULL &&
         push_webhooks_start(push_server.webhooks) != APR_SUCCESS) {
         return fail("the webhooks' thread cannot be started");
@@ -538,6 +560,7 @@ static void signals_block(sigset_t *set)
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
@@ -567,13 +590,17 @@ static int signal_next(process_t *m, const sigset_t *set)
     }
 }
 
-static void wait_for_end(process_t *m, const sigset_t *set)
+/* @return the signal that ends it */
+static int wait_for_end(process_t *m, const sigset_t *set)
 {
-    while (signal_next(m, set) == SIGHUP) {
+    int sig;
+
+    while ((sig = signal_next(m, set)) == SIGHUP) {
         push_notify_reloading();
         push_reload(&m->reload);
         push_notify("READY=1");
     }
+    return sig;
 }
 
 /* Whether somebody has lost patience: another SIGTERM or SIGINT within ms. */
@@ -595,9 +622,10 @@ static apr_uint64_t now_ms(void)
 
 /* Send the clients away and let them answer their close frames.
  * @return 0 when that was cut short */
-static int drain(process_t *m, const sigset_t *set)
+static int drain(process_t *m, const sigset_t *set, int again)
 {
-    const apr_uint32_t whole = (apr_uint32_t)m->conf.drain_ms;
+    /* Who waits for the next process is not spared by going early. */
+    const apr_uint32_t whole = again ? 0 : (apr_uint32_t)m->conf.drain_ms;
     const apr_uint32_t most = whole + (apr_uint32_t)m->conf.shutdown_grace;
     const apr_uint64_t begun = now_ms();
     apr_uint32_t passed = 0;
@@ -614,13 +642,21 @@ static int drain(process_t *m, const sigset_t *set)
     return 1;
 }
 
-static void end(process_t *m, const sigset_t *set)
+/* @param again  the next process is made of this one
+ * @return 0 when somebody had no patience */
+static int end(process_t *m, const sigset_t *set, int again)
 {
     int patient;
     int i;
 
-    push_log(PUSH_LOG_INFO, "closing");
-    push_notify("STOPPING=1\nSTATUS=Sending clients away");
+    push_log(PUSH_LOG_INFO, again ? "closing, to start again" : "closing");
+    if (again) {
+        push_notify_reloading();
+        push_held_prepare();
+    }
+    else {
+        push_notify("STOPPING=1\nSTATUS=Sending clients away");
+    }
     push_server_close();
     for (i = 0; i < m->nlisteners; i++) {
         push_listener_close(m->listeners[i]);
@@ -640,7 +676,10 @@ static void end(process_t *m, const sigset_t *set)
     if (push_server.membership != NULL) {
         push_membership_stop(push_server.membership);
     }
-    patient = drain(m, set);
+    if (push_server.endpoint != NULL) {
+        push_endpoint_stop(push_server.endpoint);
+    }
+    patient = drain(m, set, again);
     if (m->metrics_listener != NULL) {
         push_listener_close(m->metrics_listener);
     }
@@ -654,6 +693,7 @@ static void end(process_t *m, const sigset_t *set)
         push_webhooks_stop(push_server.webhooks,
                            patient ? m->conf.shutdown_grace : 0);
     }
+    return patient;
 }
 
 int main(int argc, char **argv)
@@ -662,30 +702,38 @@ int main(int argc, char **argv)
     const char *file;
     apr_uint64_t files;
     sigset_t set;
+    int again;
 
     if (!arguments(argc, argv, &file)) {
         return 1;
     }
     apr_initialize();
+    push_held_begin();
     apr_pool_create(&m.pool, NULL);
     signals_block(&set);
     files = descriptors();
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
         !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) ||
         !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m) ||
-        !membership_create(&m)) {
+        !membership_create(&m) || !endpoint_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }
+    push_held_rest(push_log_report);
     if (!threads_start(&m)) {
         return 1;
     }
     announce(&m, files);
     push_pulse_create(&m.pulse, m.loops, push_server.nloops, m.pool);
     push_notify("READY=1\nSTATUS=Listening");
-    wait_for_end(&m, &set);
-    end(&m, &set);
+    again = wait_for_end(&m, &set) == SIGUSR2;
+    again = end(&m, &set, again) && again; /* SIGTERM meanwhile means it */
     apr_pool_destroy(m.pool);
+    if (again) {
+        push_log(PUSH_LOG_ERROR, "cannot start again as %s: %s", argv[0],
+                 strerror(push_held_exec(argv)));
+        return 1;
+    }
     apr_terminate();
     push_log(PUSH_LOG_INFO, "closed");
     return 0;

@@ -51,6 +51,45 @@ void push_notify(const char *state)
     close(fd);
 }
 
+/* This one waits a second for room: what is lost here is closed at our end. */
+void push_notify_store(int fd, const char *name)
+{
+    const struct timeval patience = { 1, 0 };
+    char state[300];
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct sockaddr_un to;
+    struct iovec iov = { state, 0 };
+    struct msghdr msg = { .msg_name = &to,
+                          .msg_namelen = address_read(&to),
+                          .msg_iov = &iov,
+                          .msg_iovlen = 1,
+                          .msg_control = &control,
+                          .msg_controllen = sizeof(control) };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    int by;
+
+    if (msg.msg_namelen == 0) {
+        return;
+    }
+    by = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (by < 0) {
+        return;
+    }
+    iov.iov_len = (size_t)snprintf(state, sizeof(state),
+                                   "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+    memset(&control, 0, sizeof(control));
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &fd, sizeof(int));
+    setsockopt(by, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    sendmsg(by, &msg, MSG_NOSIGNAL);
+    close(by);
+}
+
 void push_notify_reloading(void)
 {
     struct timespec ts;

@@ -16,6 +16,10 @@
 /** Send "READY=1", "STATUS=…" or several of these, a line each. */
 void push_notify(const char *state);
 
+/** Have the supervisor keep a descriptor and give it to the next process.
+ * @param name  at most 255 bytes, no colon */
+void push_notify_store(int fd, const char *name);
+
 /** "RELOADING=1" with the time, as Type=notify-reload wants it. */
 void push_notify_reloading(void);
 

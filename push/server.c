@@ -34,6 +34,12 @@ apr_status_t push_server_prepare(void)
     push_server.ping = pusher_ping(PUSHER_NEWEST);
     push_server.ping_4 = pusher_ping(PUSHER_OLDEST);
     rv = push_quota_init(&push_server.quota);
+    if (rv == APR_SUCCESS) {
+        rv = push_recent_init(&push_server.vouched);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = push_recent_init(&push_server.ended);
+    }
     return rv == APR_SUCCESS ? boot_number(&push_server.boot) : rv;
 }
 

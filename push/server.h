@@ -12,9 +12,11 @@
 
 #include "canary.h"
 #include "conf.h"
+#include "endpoint.h"
 #include "hub.h"
 #include "membership.h"
 #include "quota.h"
+#include "recent.h"
 #include "relay.h"
 #include "retention.h"
 #include "webhook.h"
@@ -29,11 +31,14 @@ typedef struct {
     push_relay_t *relay;       /* NULL: no event log */
     push_retention_t *retention; /* NULL: no event log */
     push_membership_t *membership; /* NULL: no database */
-    const push_app_t *chat;      /* whose users httpd names; NULL: no database */
+    push_endpoint_t *endpoint; /* NULL: `private.` names are public ones */
+    push_app_t *chat;            /* whose users httpd names; NULL: no database */
     push_webhooks_t *webhooks; /* NULL: no app has any */
     push_canary_t *canary;     /* NULL: none */
     apr_uint64_t boot;    /* first half of socket ids: differs at each start */
     push_quota_t quota;   /* connections by user and address */
+    push_recent_t vouched; /* signed identities that were used */
+    push_recent_t ended;   /* log-ins */
     int identities;       /* whether `private.` names are private here */
     int port;             /* really listened on */
     apr_time_t started; /* seconds since 1970 */

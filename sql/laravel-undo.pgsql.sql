@@ -39,6 +39,10 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_dispatch_emptied ON treatment_request_doctors;
     DROP TRIGGER IF EXISTS chat_patient_changed ON patients;
     DROP TRIGGER IF EXISTS chat_doctor_changed ON doctors;
+    DROP TRIGGER IF EXISTS chat_users_moved ON users;
+    DROP TRIGGER IF EXISTS chat_users_ended ON users;
+    DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
+    DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
 
     FOR ours IN
@@ -49,7 +53,9 @@ BEGIN
                           'chat_person_json', 'chat_message_json',
                           'chat_plan_json', 'chat_people_set',
                           'chat_doctor_renew', 'chat_dispatch_changed',
-                          'chat_patient_changed', 'chat_doctor_changed')
+                          'chat_patient_changed', 'chat_doctor_changed',
+                          'chat_session_write', 'chat_sessions_moved',
+                          'chat_tokens_moved', 'chat_users_moved')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP

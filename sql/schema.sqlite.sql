@@ -441,12 +441,115 @@ BEGIN
     WHERE r.id = NEW.treatment_request_id AND r.deleted_at IS NULL;
 END;
 
+-- --- triggers: log-ins -----------------------------------------------------------------
+-- A log-in that ends, or is to end at another time, is told to chat-push, which has
+-- sockets that came by it. Such an event is for nobody else: it has no channel and
+-- no conversation (0). The log-in's name is made as common/identity.h says; `until`
+-- is in Unix seconds, 0: it has ended, null: it does not end by itself. What ends
+-- by its time alone needs no event.
+
+DROP TRIGGER IF EXISTS chat_sessions_ended;
+CREATE TRIGGER chat_sessions_ended AFTER DELETE ON chat_sessions
+WHEN OLD.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    VALUES ('chat:session', 0, '[]',
+            json_object('session', 's' || substr(OLD.token_hash, 1, 32),
+                        'until', 0));
+END;
+
+DROP TRIGGER IF EXISTS chat_sessions_moved;
+CREATE TRIGGER chat_sessions_moved
+AFTER UPDATE OF token_hash, user_id, expires_at ON chat_sessions
+WHEN OLD.token_hash IS NOT NEW.token_hash OR OLD.user_id IS NOT NEW.user_id
+  OR OLD.expires_at IS NOT NEW.expires_at
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    VALUES ('chat:session', 0, '[]',
+            json_object('session', 's' || substr(OLD.token_hash, 1, 32),
+                        'until',
+                        CASE WHEN OLD.token_hash IS NOT NEW.token_hash
+                               OR OLD.user_id IS NOT NEW.user_id THEN 0
+                             ELSE CAST(strftime('%s', NEW.expires_at)
+                                       AS INTEGER) END));
+END;
+
+DROP TRIGGER IF EXISTS chat_tokens_ended;
+CREATE TRIGGER chat_tokens_ended AFTER DELETE ON personal_access_tokens
+WHEN OLD.expires_at IS NULL
+  OR OLD.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    VALUES ('chat:session', 0, '[]',
+            json_object('session', 't' || substr(OLD.token, 1, 32),
+                        'until', 0));
+END;
+
+DROP TRIGGER IF EXISTS chat_tokens_moved;
+CREATE TRIGGER chat_tokens_moved
+AFTER UPDATE OF token, tokenable_type, tokenable_id, expires_at
+ON personal_access_tokens
+WHEN OLD.token IS NOT NEW.token OR OLD.tokenable_id IS NOT NEW.tokenable_id
+  OR OLD.tokenable_type IS NOT NEW.tokenable_type
+  OR OLD.expires_at IS NOT NEW.expires_at
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    VALUES ('chat:session', 0, '[]',
+            json_object('session', 't' || substr(OLD.token, 1, 32),
+                        'until',
+                        CASE WHEN OLD.token IS NOT NEW.token
+                               OR OLD.tokenable_id IS NOT NEW.tokenable_id
+                               OR OLD.tokenable_type IS NOT NEW.tokenable_type
+                             THEN 0
+                             ELSE CAST(strftime('%s', NEW.expires_at)
+                                       AS INTEGER) END));
+END;
+
+-- All log-ins of a user, who may or may not use them from now on.
+DROP TRIGGER IF EXISTS chat_users_moved;
+CREATE TRIGGER chat_users_moved AFTER UPDATE OF status, deleted_at ON users
+WHEN (OLD.deleted_at IS NULL AND OLD.status <> 'suspended')
+  <> (NEW.deleted_at IS NULL AND NEW.status <> 'suspended')
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'chat:session', 0, '[]',
+           json_object('session', session, 'until',
+                       CASE WHEN NEW.deleted_at IS NULL
+                             AND NEW.status <> 'suspended'
+                            THEN CAST(strftime('%s', ends) AS INTEGER)
+                            ELSE 0 END)
+    FROM (SELECT 's' || substr(token_hash, 1, 32) AS session,
+                 expires_at AS ends
+          FROM chat_sessions WHERE user_id = NEW.id
+          UNION ALL
+          SELECT 't' || substr(token, 1, 32), expires_at
+          FROM personal_access_tokens
+          WHERE tokenable_type = 'App\Models\User' AND tokenable_id = NEW.id
+          UNION ALL
+          SELECT 'u' || NEW.id, NULL);
+END;
+
+DROP TRIGGER IF EXISTS chat_users_ended;
+CREATE TRIGGER chat_users_ended AFTER DELETE ON users
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'chat:session', 0, '[]',
+           json_object('session', session, 'until', 0)
+    FROM (SELECT 's' || substr(token_hash, 1, 32) AS session
+          FROM chat_sessions WHERE user_id = OLD.id
+          UNION ALL
+          SELECT 't' || substr(token, 1, 32) FROM personal_access_tokens
+          WHERE tokenable_type = 'App\Models\User' AND tokenable_id = OLD.id
+          UNION ALL
+          SELECT 'u' || OLD.id);
+END;
+
 -- --- version -------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS chat_schema (
     version INTEGER PRIMARY KEY,
     applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
 );
-INSERT OR IGNORE INTO chat_schema (version) VALUES (2);
+INSERT OR IGNORE INTO chat_schema (version) VALUES (3);
 
 COMMIT;

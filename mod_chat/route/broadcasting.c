@@ -16,6 +16,7 @@
 #include "auth.h"
 #include "channel.h"
 #include "json.h"
+#include "owner.h"
 #include "reply.h"
 #include "signature.h"
 
@@ -70,6 +71,21 @@ static apr_status_t may_join(int *may, int *presence, const chat_request_t *q,
     return rv;
 }
 
+/* What chat-push is told besides: from which log-in the socket has its right,
+ * and when that ends. */
+static const char *log_in(const chat_request_t *q)
+{
+    chat_identity_t id = { .user = "" };
+
+    if (!q->by_push) {
+        return "";
+    }
+    chat_owner_fill(&id, q);
+    return apr_psprintf(q->r->pool,
+                        ",\"session\":%s,\"until\":%" APR_INT64_T_FMT,
+                        quoted(id.session, q->r->pool), id.until);
+}
+
 static int channel_reply(chat_request_t *q, const char *socket,
                          const char *channel, int presence)
 {
@@ -88,7 +104,7 @@ static int channel_reply(chat_request_t *q, const char *socket,
                            ",\"user_info\":", user_info(q->user, p), "}", NULL);
     }
     auth = chat_sign_channel(signer, app->key, socket, channel, data, p);
-    json = apr_pstrcat(p, "{\"auth\":", quoted(auth, p), NULL);
+    json = apr_pstrcat(p, "{\"auth\":", quoted(auth, p), log_in(q), NULL);
     if (presence) {
         json = apr_pstrcat(p, json, ",\"channel_data\":", quoted(data, p),
                            NULL);

@@ -32,6 +32,7 @@
 #include "reply.h"
 #include "secret.h"
 #include "utf8.h"
+#include "wakeup.h"
 
 APLOG_USE_MODULE(chat);
 
@@ -384,6 +385,7 @@ int chat_logout(chat_request_t *q)
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "logging out");
     }
+    chat_wakeup_send(q->conf->wakeup); /* sockets of the log-in end with it */
     return q->html ? chat_reply_redirect(q, LOGIN)
                    : chat_reply(q, HTTP_OK, "{\"status\":\"logged_out\"}");
 }

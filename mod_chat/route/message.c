@@ -290,7 +290,9 @@ int chat_message_send_at_once(chat_request_t *q)
     if (m.id == NULL) {
         return reply_again(q, &draft);
     }
-    chat_wakeup_send(q->conf->wakeup);
+    if (!chat_db_told(res)) {
+        chat_wakeup_send(q->conf->wakeup);
+    }
     return reply_sent(q, &m);
 }
 

@@ -10,6 +10,7 @@
  * for the queues too would let one slow reader hold the place for all.
  */
 #include "relay.h"
+#include "json.h"
 #include "tail.h"
 #include "wake.h"
 
@@ -372,11 +373,39 @@ static apr_status_t look_ended(push_relay_t *relay, apr_status_t rv)
     return APR_SUCCESS;
 }
 
+/* A log-in has another end. The row is the triggers' (sql/schema.*.sql). */
+static void session_event(const push_relay_t *relay, const push_tail_event_t *e)
+{
+    json_t *data = chat_json_parse_pool(e->data, e->len, NULL, relay->scratch);
+    const char *session = json_string_value(json_object_get(data, "session"));
+    const json_t *until = json_object_get(data, "until");
+    apr_int64_t at = json_is_integer(until) ? json_integer_value(until) : -1;
+
+    if (session != NULL && until != NULL && relay->conf->session != NULL) {
+        /* A negative number is a time before 1970. */
+        relay->conf->session(session,
+                             json_is_integer(until) && at < 0 ? 0 : at);
+    }
+}
+
+/* Whether an event is for us and no client. */
+static int is_ours(const push_relay_t *relay, const push_tail_event_t *e)
+{
+    if (strcmp(e->event, PUSH_RELAY_SESSION) != 0) {
+        return 0;
+    }
+    session_event(relay, e);
+    return 1;
+}
+
 static void event_publish(void *baton, const push_tail_event_t *e)
 {
     const push_relay_t *relay = baton;
     int i;
 
+    if (is_ours(relay, e)) {
+        return;
+    }
     for (i = 0; e->channels[i] != NULL; i++) {
         push_hub_event(relay->conf->hubs, relay->conf->app, e->channels[i],
                        e->event, e->data, e->len);
@@ -613,6 +642,9 @@ static void event_keep(void *baton, const push_tail_event_t *e)
     const push_relay_t *relay = baton;
     int i;
 
+    if (is_ours(relay, e)) {
+        return; /* a socket of it may have been on its way when we came */
+    }
     for (i = 0; e->channels[i] != NULL; i++) {
         push_hub_backlog(relay->conf->hubs, relay->conf->app, e->channels[i],
                          e->event, e->data, e->len,

@@ -33,6 +33,9 @@
 #include "hub.h"
 #include "loop.h"
 
+/* The event of a log-in that ends, or is to at another time; for no client. */
+#define PUSH_RELAY_SESSION "chat:session"
+
 typedef struct push_relay_t push_relay_t;
 
 /* What it is told; everything pointed to outlives the relay. */
@@ -49,6 +52,9 @@ typedef struct {
     push_app_t *app; /* whose channels they are */
     push_loop_t *const *loops;
     int nloops;
+    /* Called with a log-in's new end (PUSH_RELAY_SESSION); NULL: nobody cares.
+     * Unix seconds, 0: it has ended, negative: it does not by itself. */
+    void (*session)(const char *session, apr_int64_t until);
     /* A line for the log, without line break. trouble: 1 for what somebody
      * should look at, 0 for information. Called on the main thread before the
      * start and on the relay's after. */

@@ -58,7 +58,7 @@ typedef struct {
     push_conns_t *to;
     int fd;
     push_given_t given;
-    char user[CHAT_HANDOFF_USER + 1];
+    chat_identity_t identity;
     apr_size_t len;
     char bytes[];
 } parcel_t;
@@ -205,9 +205,9 @@ static int give(push_adopt_t *a, int fd, const chat_handoff_t *m)
     parcel->fd = fd;
     memcpy(parcel->given.ip.at, m->address, sizeof(m->address));
     parcel->given.secure = m->secure;
-    parcel->given.user = m->user_len > 0 ? parcel->user : NULL;
-    memcpy(parcel->user, m->user, m->user_len);
-    parcel->user[m->user_len] = '\0';
+    parcel->identity = m->identity;
+    parcel->given.identity = m->identity.user[0] != '\0' ? &parcel->identity
+                                                         : NULL;
     parcel->len = m->head_len + m->early_len;
     memcpy(parcel->bytes, m->head, parcel->len); /* early lies behind it */
     push_loop_post(push_conns_loop(parcel->to), &parcel->task);

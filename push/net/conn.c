@@ -369,7 +369,13 @@ push_conn_t *push_conn_adopt(push_conns_t *conns, int fd,
     g = given_of(c);
     g->ip = given->ip;
     g->secure = given->secure;
-    g->user = given->user != NULL ? strdup(given->user) : NULL;
+    g->identity = NULL;
+    if (given->identity != NULL) {
+        g->identity = malloc(sizeof(*g->identity));
+        if (g->identity != NULL) { /* else it is nobody's */
+            *g->identity = *given->identity;
+        }
+    }
     conn_count(&conns->counters.adopted, 1);
     conn_count(&conns->counters.bytes_in, len);
     conn_feed(c, bytes, len);
@@ -385,15 +391,21 @@ static void given_leave(push_conn_t *c)
 {
     push_loop_unwatch(c->all->loop, &c->watch);
     shutdown(c->watch.fd, SHUT_RDWR);
-    free(given_of(c)->user);
+    push_conn_identity_drop(c);
 }
 
-const char *push_conn_user(const push_conn_t *c)
+const chat_identity_t *push_conn_identity(const push_conn_t *c)
 {
-    return c->given ? given_of(c)->user : NULL;
+    return c->given ? given_of(c)->identity : NULL;
 }
 
-void **push_conn_baton(push_conn_t *c) { return &given_of(c)->baton; }
+void push_conn_identity_drop(push_conn_t *c)
+{
+    if (c->given) {
+        free(given_of(c)->identity);
+        given_of(c)->identity = NULL;
+    }
+}
 
 /* --- the end -------------------------------------------------------------- */
 

@@ -27,6 +27,7 @@
 #include "forwarded.h"
 #include "frame.h"
 #include "http.h"
+#include "identity.h"
 #include "loop.h"
 #include "tls.h"
 
@@ -140,7 +141,7 @@ typedef struct {
     push_ip_t ip;     /* the client's, as httpd sees it; not the peer's where a
                          proxy stands before httpd */
     int secure;       /* between the client and httpd is TLS */
-    const char *user; /* id of who had logged in; NULL: nobody */
+    const chat_identity_t *identity; /* who had logged in; NULL: nobody */
 } push_given_t;
 
 /**
@@ -196,13 +197,12 @@ int push_conn_is_tls(const push_conn_t *c);
 /** The peer's address, or what httpd said; unknown for a Unix socket's. */
 void push_conn_ip(const push_conn_t *c, push_ip_t *ip);
 
-/** The id of the user whose log-in came with the upgrade through httpd. NULL:
- * nobody, or it did not come that way. */
-const char *push_conn_user(const push_conn_t *c);
+/** Whose log-in came with the upgrade through httpd; known until
+ * push_conn_identity_drop(). NULL: nobody's, or it did not come that way. */
+const chat_identity_t *push_conn_identity(const push_conn_t *c);
 
-/** A place for a pointer of the protocol's, NULL at first. Only of connections
- * that push_conn_user() knows. */
-void **push_conn_baton(push_conn_t *c);
+/** It has been read: free it. */
+void push_conn_identity_drop(push_conn_t *c);
 
 /** The same as text, "" if unknown. */
 void push_conn_address(const push_conn_t *c, char out[PUSH_IP_TEXT]);

@@ -116,8 +116,7 @@ typedef struct {
 /* What a connection that came through httpd has there. */
 typedef struct {
     push_ip_t ip;
-    char *user;  /* ours; NULL: nobody */
-    void *baton; /* the protocol's */
+    chat_identity_t *identity; /* ours; NULL: nobody, or it was dropped */
     int secure;
 } conn_given_t;
 

@@ -16,9 +16,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <apr_strings.h>
 
+#include "held.h"
 #include "listener.h"
 #include "unix_socket.h"
 
@@ -26,6 +28,7 @@
 #define ACCEPTS_PER_TURN 128  /* then the loop's other sockets have a turn */
 #define TURNED_AWAY 16        /* clients refused before a rest */
 #define USER_TIMEOUT_MS 30000 /* unacknowledged bytes end a connection */
+#define CLEARED_TRIES 200     /* 10 ms each */
 
 typedef struct door_t door_t;
 struct door_t {
@@ -51,8 +54,19 @@ struct push_listener_t {
 typedef struct {
     push_task_t task;
     push_conns_t *to;
+    push_tls_t *tls; /* NULL: plain */
     int fd;
 } handover_t;
+
+static void accept_on(push_conns_t *conns, int fd, push_tls_t *tls)
+{
+    if (tls != NULL) {
+        push_conn_accept_tls(conns, fd, tls);
+    }
+    else {
+        push_conn_accept(conns, fd, NULL, 0);
+    }
+}
 
 static int spare_open(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
@@ -96,12 +110,12 @@ static void handover_run(push_loop_t *loop, push_task_t *task)
     handover_t *h = (handover_t *)task;
 
     (void)loop;
-    push_conn_accept(h->to, h->fd, NULL, 0);
+    accept_on(h->to, h->fd, h->tls);
     free(h);
 }
 
 /* @return 0: it cannot be handed over */
-static int handover(push_conns_t *to, int fd)
+static int handover(push_conns_t *to, int fd, push_tls_t *tls)
 {
     handover_t *h = malloc(sizeof(*h));
 
@@ -110,6 +124,7 @@ static int handover(push_conns_t *to, int fd)
     }
     h->task.run = handover_run;
     h->to = to;
+    h->tls = tls;
     h->fd = fd;
     push_loop_post(push_conns_loop(to), &h->task);
     return 1;
@@ -129,14 +144,8 @@ static void door_give(door_t *d, int fd)
 {
     push_conns_t *to = door_turn(d);
 
-    if (to != d->conns && handover(to, fd)) {
-        return;
-    }
-    if (d->tls != NULL) {
-        push_conn_accept_tls(d->conns, fd, d->tls);
-    }
-    else {
-        push_conn_accept(d->conns, fd, NULL, 0);
+    if (to == d->conns || !handover(to, fd, d->tls)) {
+        accept_on(d->conns, fd, d->tls);
     }
 }
 
@@ -286,6 +295,14 @@ static int socket_bind(const struct addrinfo *ai, int both, int shared)
     return -1;
 }
 
+static int socket_prepare(int fd)
+{
+    return option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1) == 0 &&
+           option_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS) ==
+               0 &&
+           listen(fd, BACKLOG) == 0;
+}
+
 static int socket_listen(const struct addrinfo *ai, int both, int shared)
 {
     int err, fd = socket_bind(ai, both, shared);
@@ -293,9 +310,7 @@ static int socket_listen(const struct addrinfo *ai, int both, int shared)
     if (fd < 0) {
         return -1;
     }
-    if (option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1) == 0 &&
-        option_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS) == 0 &&
-        listen(fd, BACKLOG) == 0) {
+    if (socket_prepare(fd)) {
         return fd;
     }
     err = errno;
@@ -333,15 +348,46 @@ static apr_status_t address_probe(const struct addrinfo *ai, int both)
     return APR_SUCCESS;
 }
 
+/* Connections of this one go to all loops in turn. */
+static void door_share(door_t *d, push_conns_t *const *conns, int n,
+                       apr_pool_t *p)
+{
+    d->all = apr_pmemdup(p, conns, (apr_size_t)n * sizeof(*conns));
+    d->nall = n;
+}
+
+/* The sockets we were given for an address, all of them: clients wait in each.
+ * @return how many */
+static int held_open(push_listener_t *l, struct addrinfo *ai, int both,
+                     push_conns_t *const *conns, int n, apr_pool_t *p)
+{
+    door_t *const before = l->doors;
+    door_t *d;
+    int fd, m = 0;
+
+    while ((fd = push_held_port(ai->ai_addr, !both)) >= 0) {
+        if (l->port == 0) {
+            l->port = port_get(fd);
+            port_set(ai->ai_addr, l->port);
+        }
+        socket_prepare(fd);
+        door_open(l, fd, conns[m % n], p);
+        m++;
+    }
+    for (d = l->doors; d != before && m < n; d = d->next) {
+        door_share(d, conns, n, p);
+    }
+    return m;
+}
+
 /* One socket for each loop. The first one settles the port when any will do. */
-static apr_status_t address_open(push_listener_t *l, struct addrinfo *ai,
+static apr_status_t sockets_open(push_listener_t *l, struct addrinfo *ai,
                                  int both, push_conns_t *const *conns, int n,
                                  apr_pool_t *p)
 {
     apr_status_t rv = APR_SUCCESS;
     int i, fd;
 
-    port_set(ai->ai_addr, l->port);
     if (n > 1 && l->port != 0) {
         rv = address_probe(ai, both);
     }
@@ -354,7 +400,33 @@ static apr_status_t address_open(push_listener_t *l, struct addrinfo *ai,
             l->port = port_get(fd);
             port_set(ai->ai_addr, l->port);
         }
+        push_held_keep_port(fd);
         rv = door_open(l, fd, conns[i], p);
+    }
+    return rv;
+}
+
+static apr_status_t address_open(push_listener_t *l, struct addrinfo *ai,
+                                 int both, push_conns_t *const *conns, int n,
+                                 apr_pool_t *p)
+{
+    const struct timespec step = { 0, 10000000 };
+    apr_status_t rv;
+    int i;
+
+    port_set(ai->ai_addr, l->port);
+    if (held_open(l, ai, both, conns, n, p) > 0) {
+        return APR_SUCCESS;
+    }
+    rv = sockets_open(l, ai, both, conns, n, p);
+    if (rv != APR_FROM_OS_ERROR(EADDRINUSE) || !push_held_clear(l->port)) {
+        return rv;
+    }
+    /* The port is the same and the address another: what we were given had it,
+     * and so has who keeps it, until our word has reached it. */
+    for (i = 0; i < CLEARED_TRIES && rv == APR_FROM_OS_ERROR(EADDRINUSE); i++) {
+        nanosleep(&step, NULL);
+        rv = sockets_open(l, ai, both, conns, n, p);
     }
     return rv;
 }
@@ -475,8 +547,7 @@ apr_status_t push_listener_open_path(push_listener_t **out,
         return rv;
     }
     if (n > 1) {
-        l->doors->all = apr_pmemdup(p, conns, (apr_size_t)n * sizeof(*conns));
-        l->doors->nall = n;
+        door_share(l->doors, conns, n, p);
     }
     return APR_SUCCESS;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <apr_strings.h>
 
+#include "held.h"
 #include "unix_socket.h"
 
 /* @param err  an errno that says more, or 0 */
@@ -99,7 +100,30 @@ static apr_status_t name_open(push_unix_socket_t *s,
     }
     s->dev = st.st_dev;
     s->ino = st.st_ino;
+    push_held_keep_path(s->fd, &st);
     return APR_SUCCESS;
+}
+
+/* One that listens there since before we began. @return 0: there is none */
+static int name_take(push_unix_socket_t *s, const char *path, mode_t mode,
+                     int backlog)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0) {
+        return 0;
+    }
+    s->fd = push_held_path(s->type, path, &st);
+    if (s->fd < 0) {
+        return 0;
+    }
+    if ((st.st_mode & 0777) != mode) {
+        chmod(path, mode); /* another one may own it, a socket unit */
+    }
+    listen(s->fd, backlog);
+    s->dev = st.st_dev;
+    s->ino = st.st_ino;
+    return 1;
 }
 
 apr_status_t push_unix_socket_open(push_unix_socket_t *s, const char *path,
@@ -116,11 +140,16 @@ apr_status_t push_unix_socket_open(push_unix_socket_t *s, const char *path,
         return refuse(why, path, 0, "the path is longer than 107 bytes", p);
     }
     apr_cpystrn(where.sun_path, path, sizeof(where.sun_path));
+    s->path = apr_pstrdup(p, path);
+    if (name_take(s, path, mode, backlog)) {
+        return APR_SUCCESS;
+    }
+    push_held_clear_path(path);
     rv = name_clear(&where, s->type, why, p);
     if (rv != APR_SUCCESS) {
+        s->path = NULL;
         return rv;
     }
-    s->path = apr_pstrdup(p, path);
     s->fd = socket_of(s->type);
     if (s->fd < 0) {
         return refuse(why, path, errno, "no socket is to be had", p);
@@ -136,7 +165,7 @@ void push_unix_socket_remove(push_unix_socket_t *s)
 {
     struct stat st;
 
-    if (s->path == NULL) {
+    if (s->path == NULL || push_held_outlive()) {
         return;
     }
     if (lstat(s->path, &st) == 0 && st.st_dev == s->dev &&

@@ -9,6 +9,7 @@
 #include "client.h"
 #include "client_inside.h"
 #include "json.h"
+#include "person.h"
 #include "pusher.h"
 #include "server.h"
 #include "trace.h"
@@ -120,10 +121,13 @@ static int version_read(const http_head_t *head, int *code, const char **why)
 
 /* An entry of the list against an Origin: "*", a whole origin, a host, or
  * "*.host" for everything below it. */
-static int origin_is(const char *entry, const char *origin, const char *host,
-                     apr_size_t host_len)
+int push_client_origin_is(const char *entry, const char *origin)
 {
-    apr_size_t len = strlen(entry);
+    const char *host = strstr(origin, "://");
+    apr_size_t len = strlen(entry), host_len;
+
+    host = host ? host + 3 : origin;
+    host_len = strcspn(host, ":/");
 
     if (!strcmp(entry, "*")) {
         return 1;
@@ -144,17 +148,15 @@ static int origin_allowed(const push_conn_t *c, const chat_app_t *app,
 {
     const http_span_t *span = http_header(head, "Origin");
     const char *const *entry = app->origins;
-    const char *origin, *host;
+    const char *origin;
 
     if (span == NULL || entry == NULL) {
         return 1;
     }
     origin = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), span->at,
                             span->len);
-    host = strstr(origin, "://");
-    host = host ? host + 3 : origin;
     for (; *entry != NULL; entry++) {
-        if (origin_is(*entry, origin, host, strcspn(host, ":/"))) {
+        if (push_client_origin_is(*entry, origin)) {
             return 1;
         }
     }
@@ -332,13 +334,14 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
     me->hub.number = push_conn_id(c) * (apr_uint64_t)push_server.nloops +
                      (apr_uint64_t)loop;
     push_count(&push_app_traffic(app, loop)->opened, 1);
-    push_trace_opened(c, me);
     push_client_socket_id(socket_id, me);
     push_client_send(
         c, me,
         pusher_established(socket_id, me->protocol >= 7
                                           ? push_server.conf->activity_timeout
                                           : 0));
+    push_person_find(c, me, head);
+    push_trace_opened(c, me);
 }
 
 void push_client_closed(push_conn_t *c, push_end_t why, int code)
@@ -349,7 +352,8 @@ void push_client_closed(push_conn_t *c, push_end_t why, int code)
     if (me->app == NULL) {
         return;
     }
-    push_client_forget(c);
+    push_client_forget(me);
+    push_person_forget(me);
     push_hub_leave_all(push_server_hub(c), &me->hub);
     if (me->login != NULL) {
         push_client_offline(c, me);
@@ -366,12 +370,13 @@ void push_client_closed(push_conn_t *c, push_end_t why, int code)
     me->app = NULL;
 }
 
-void push_client_terminate(push_subscriber_t *client)
+void push_client_terminate(push_subscriber_t *client, apr_int64_t unused)
 {
     push_client_t *me = (push_client_t *)(void *)client;
     push_conn_t *c = push_conn_of(me);
     const char *why = "Terminated by the application";
 
+    (void)unused;
     if (push_conn_state(c) != PUSH_CONN_OPEN) {
         return;
     }
@@ -480,11 +485,12 @@ apr_uint32_t push_client_sweep(push_conn_t *c, apr_uint32_t now)
 {
     push_client_t *me = push_conn_client(c);
     const char *why = "Connection not authorized in time";
-    apr_uint32_t until, next;
+    apr_uint32_t until, next, person;
 
     if (me->app == NULL) {
         return now + 1;
     }
+    person = push_person_sweep(c, me, now);
     until = authorized_until(me);
     if (until != 0 && now >= until) {
         push_client_send(c, me, pusher_error(PUSHER_UNAUTHORIZED, NULL, why));
@@ -492,7 +498,8 @@ apr_uint32_t push_client_sweep(push_conn_t *c, apr_uint32_t now)
         return now + 1;
     }
     next = liveness(c, me, now);
-    return until != 0 && until < next ? until : next;
+    next = until != 0 && until < next ? until : next;
+    return person != 0 && person < next ? person : next;
 }
 
 static void ping(push_conn_t *c, push_client_t *me, const pusher_message_t *m)

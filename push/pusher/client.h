@@ -25,11 +25,14 @@ typedef struct {
     int online;            /* counted for those who watch the user */
 } push_login_t;
 
+typedef struct push_person_t push_person_t; /* person.h */
+
 typedef struct {
     push_subscriber_t hub; /* first: this is how the hub knows it */
     push_app_t *app;       /* NULL until accepted */
     push_login_t *login;   /* malloc'ed; NULL until signed in */
     push_seat_t *seat;     /* counted for its address; NULL: not counted */
+    push_person_t *person; /* malloc'ed; NULL: nobody, and nothing asked */
     push_budget_t events;  /* max_client_events */
     apr_uint32_t opened;   /* monotonic second */
     apr_uint32_t pinged;   /* second of an unanswered ping, 0: none */
@@ -51,7 +54,7 @@ apr_uint32_t push_client_sweep(push_conn_t *c, apr_uint32_t now);
 void push_client_closed(push_conn_t *c, push_end_t why, int code);
 
 /** End a connection whose user is no longer wanted; for push_hub_each(). */
-void push_client_terminate(push_subscriber_t *client);
+void push_client_terminate(push_subscriber_t *client, apr_int64_t unused);
 
 /**
  * After a change of the settings: close a connection that would not be let in

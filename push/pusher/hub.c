@@ -21,8 +21,11 @@
 typedef struct {
     push_subscriber_t *client;
     apr_uint32_t slot;  /* in the client: 0 is `one`, i + 1 is more[i] */
-    apr_uint32_t alias; /* it used the `private.` name */
+    apr_uint32_t names; /* that it used: OWN, ALIAS or both */
 } listener_t;
+
+#define OWN 1u   /* the name under which the channel is kept */
+#define ALIAS 2u /* `private.` where that is `private-` */
 
 struct push_channel_t {
     push_channel_t *next; /* in its chain */
@@ -273,7 +276,7 @@ static void channel_destroy(push_hub_t *hub, push_channel_t *ch)
 }
 
 static apr_uint32_t channel_add(push_channel_t *ch, push_subscriber_t *client,
-                                int alias)
+                                apr_uint32_t names)
 {
     listener_t *list;
 
@@ -290,8 +293,18 @@ static apr_uint32_t channel_add(push_channel_t *ch, push_subscriber_t *client,
     }
     list = &listeners(ch)[ch->n];
     list->client = client;
-    list->alias = (apr_uint32_t)alias;
+    list->names = names;
     return ch->n++;
+}
+
+static apr_uint32_t name_bit(const push_name_t *name)
+{
+    return name->alias ? ALIAS : OWN;
+}
+
+static listener_t *listener_of(const push_subscription_t *sub)
+{
+    return &listeners(sub->channel)[sub->index];
 }
 
 /* Where a listener's client keeps its subscription. */
@@ -356,6 +369,15 @@ static int known(const push_subscription_t *sub, apr_uint64_t number)
     return ((sub->after - number) & mask) <= mask / 2;
 }
 
+/* Whether an event is for a listener. */
+static int is_wanted(const listener_t *l, apr_uint64_t except,
+                     apr_uint64_t number)
+{
+    return (except == 0 || l->client->number != except) &&
+           (number == 0 || !known(sub_of(l), number));
+}
+
+/* Under each name that a listener used. */
 static void deliver(push_hub_t *hub, push_channel_t *ch, push_frame_t *frame,
                     apr_uint32_t name_at, apr_uint64_t except,
                     apr_uint64_t number)
@@ -364,6 +386,7 @@ static void deliver(push_hub_t *hub, push_channel_t *ch, push_frame_t *frame,
     push_frame_t *alias = NULL;
     push_traffic_t *traffic = push_app_traffic(ch->entry->app, hub->index);
     push_conns_t *many = NULL; /* small channels are not worth a batch */
+    apr_uint32_t both = 0;     /* who used both names */
     apr_uint32_t sent = 0;
     apr_uint32_t i;
 
@@ -372,19 +395,28 @@ static void deliver(push_hub_t *hub, push_channel_t *ch, push_frame_t *frame,
         push_conns_batch_begin(many);
     }
     for (i = 0; i < ch->n; i++) {
-        if ((except != 0 && list[i].client->number == except) ||
-            (number != 0 && known(sub_of(&list[i]), number))) {
+        if (!is_wanted(&list[i], except, number)) {
             continue;
         }
-        if (list[i].alias && alias == NULL) {
+        if ((list[i].names & ALIAS) && alias == NULL) {
             alias = alias_frame(frame, name_at);
         }
         push_conn_send(push_conn_of(list[i].client),
-                       list[i].alias ? alias : frame);
+                       list[i].names & OWN ? frame : alias);
+        both += list[i].names == (OWN | ALIAS);
         sent++;
     }
     if (many != NULL) {
         push_conns_batch_end(many);
+    }
+    /* A batch holds one frame for each connection: the second ones go now. */
+    for (i = 0; i < ch->n && both > 0; i++) {
+        if (list[i].names == (OWN | ALIAS) &&
+            is_wanted(&list[i], except, number)) {
+            push_conn_send(push_conn_of(list[i].client), alias);
+            sent++;
+            both--;
+        }
     }
     push_count(&traffic->messages_out, sent);
     push_count(&traffic->bytes_out, (apr_uint64_t)sent * frame->len);
@@ -724,8 +756,12 @@ push_join_t push_hub_join(push_hub_t *hub, const push_name_t *name,
 
     if (ch != NULL) {
         *out = subs_find(&client->subs, ch);
-        if (*out != NULL) {
+        if (*out != NULL && (listener_of(*out)->names & name_bit(name))) {
             return PUSH_JOIN_AGAIN;
+        }
+        if (*out != NULL) {
+            listener_of(*out)->names |= name_bit(name);
+            return PUSH_JOIN_OK;
         }
     }
     if (ch == NULL || name->members || name->cache ||
@@ -739,7 +775,7 @@ push_join_t push_hub_join(push_hub_t *hub, const push_name_t *name,
         enter(hub, ch, ch->entry);
     }
     sub.channel = ch;
-    sub.index = channel_add(ch, client, name->alias);
+    sub.index = channel_add(ch, client, name_bit(name));
     *out = subs_add(&client->subs, &sub);
     subscriptions_add(hub, name->app, 1);
     return PUSH_JOIN_OK;
@@ -810,8 +846,12 @@ int push_hub_leave(push_hub_t *hub, const push_name_t *name,
     push_subscription_t *sub = push_hub_find(hub, name, client);
     push_subscription_t gone;
 
-    if (sub == NULL) {
+    if (sub == NULL || !(listener_of(sub)->names & name_bit(name))) {
         return 0;
+    }
+    if (listener_of(sub)->names != name_bit(name)) {
+        listener_of(sub)->names &= ~name_bit(name);
+        return 1; /* it goes on under the other one */
     }
     gone = *sub;
     subs_remove(&client->subs, sub);
@@ -920,7 +960,7 @@ int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
     push_subscription_t *sub = push_hub_find(hub, name, client);
     const apr_uint32_t now = push_seconds();
     const push_cached_t *cached;
-    push_frame_t *frame = NULL;
+    push_frame_t *frame = NULL, *alias = NULL;
     push_shard_t *s;
     int any;
 
@@ -933,15 +973,23 @@ int push_hub_send_cached(push_hub_t *hub, const push_name_t *name,
     cached = push_entry_cached(sub->channel->entry, now);
     any = cached != NULL;
     *news = !any && miss_is_news(sub->channel->entry, now);
-    /* One kept since the join is on its way as a task. */
-    if (any && known(sub, cached->number)) {
+    /* One kept since the join is on its way as a task. Under a second name it
+     * may come twice: better than not at all. */
+    if (any && (known(sub, cached->number) ||
+                listener_of(sub)->names == (OWN | ALIAS))) {
         frame = cached->frame;
         push_frame_retain(frame);
+        if (name->alias) {
+            alias = alias_frame(frame, cached->name_at);
+        }
     }
     push_shard_unlock(s);
     if (frame != NULL) {
-        push_conn_send(push_conn_of(client), frame);
+        push_conn_send(push_conn_of(client), alias != NULL ? alias : frame);
         push_frame_release(frame);
+    }
+    if (alias != NULL) {
+        push_frame_release(alias);
     }
     return any;
 }
@@ -1057,7 +1105,8 @@ void push_hub_event(push_hubs_t *hubs, push_app_t *app, const char *channel,
 typedef struct {
     push_task_t task;
     push_hub_t *hub;
-    void (*fn)(push_subscriber_t *client);
+    void (*fn)(push_subscriber_t *client, apr_int64_t value);
+    apr_int64_t value;
     push_app_t *app;
     apr_uint32_t hash;
     apr_uint32_t len;
@@ -1073,13 +1122,14 @@ static void run_visit(push_loop_t *loop, push_task_t *task)
 
     (void)loop;
     for (i = 0; ch != NULL && i < ch->n; i++) {
-        v->fn(listeners(ch)[i].client);
+        v->fn(listeners(ch)[i].client, v->value);
     }
     free(v);
 }
 
 void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
-                   void (*fn)(push_subscriber_t *client))
+                   void (*fn)(push_subscriber_t *client, apr_int64_t value),
+                   apr_int64_t value)
 {
     int i;
 
@@ -1089,6 +1139,7 @@ void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
         v->task.run = run_visit;
         v->hub = &hubs->list[i];
         v->fn = fn;
+        v->value = value;
         v->app = name->app;
         v->hash = name->hash;
         v->len = (apr_uint32_t)name->len;

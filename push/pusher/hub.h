@@ -30,7 +30,8 @@
  *
  * `private.user.7` and `private-user.7` are one channel when identities are
  * known (push_hubs_create, aliases): it is kept under the `private-` name and
- * each subscription remembers the name it used.
+ * each subscription remembers the names it used. Who used both gets an event
+ * under each, and is one subscriber where they are counted.
  */
 #ifndef PUSH_HUB_H
 #define PUSH_HUB_H
@@ -109,7 +110,7 @@ typedef struct {
 
 typedef enum {
     PUSH_JOIN_OK,
-    PUSH_JOIN_AGAIN, /* was subscribed already; nothing changed */
+    PUSH_JOIN_AGAIN, /* was subscribed already under this name; nothing changed */
     PUSH_JOIN_FULL   /* the presence channel has its most users */
 } push_join_t;
 
@@ -194,7 +195,7 @@ push_join_t push_hub_join(push_hub_t *hub, const push_name_t *name,
 push_subscription_t *push_hub_find(push_hub_t *hub, const push_name_t *name,
                                    push_subscriber_t *client);
 
-/** Unsubscribe; 0 when there was no subscription. */
+/** Unsubscribe; 0 when there was no subscription under this name. */
 int push_hub_leave(push_hub_t *hub, const push_name_t *name,
                    push_subscriber_t *client);
 
@@ -245,9 +246,11 @@ void push_hub_send_backlog(push_hub_t *hub, const push_name_t *name,
 /**
  * Call fn on every loop for each subscriber of a channel there. Any thread; fn
  * runs on the subscriber's loop. Used to end all connections of a user.
+ * @param value  handed to fn
  */
 void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
-                   void (*fn)(push_subscriber_t *client));
+                   void (*fn)(push_subscriber_t *client, apr_int64_t value),
+                   apr_int64_t value);
 
 /* Asking, from any thread. */
 

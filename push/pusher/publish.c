@@ -473,7 +473,7 @@ void api_user_terminate(api_request_t *r)
     if (!user_name(r, &name, PUSH_USER_CHANNEL)) {
         return;
     }
-    push_hub_each(push_server.hubs, &name, push_client_terminate);
+    push_hub_each(push_server.hubs, &name, push_client_terminate, 0);
     push_text_str(&out, empty);
     api_reply(r, 200, &out);
 }

@@ -8,19 +8,21 @@
  *
  * A socket that came through httpd may have a user. It needs no signature for
  * the user's own channel nor for those of the user's conversations; whether one
- * is, is asked of the database, and the answer comes in a later turn.
+ * is, is asked of the database, and the answer comes in a later turn. For one that
+ * came otherwise the app's auth endpoint is asked for a signature, likewise.
  *
  * An answer is a list of things in this order: subscription_succeeded, the
  * count of subscribers where the app tells it, the cached event or cache_miss,
  * and what was missed while chat-push was away.
  */
 #include "client_inside.h"
-#include "handoff.h"
+#include "person.h"
 #include "server.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <apr_strings.h>
+#include <apr_time.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -90,47 +92,55 @@ static int auth_right(const ask_t *ask, const char *channel_data,
 typedef enum {
     MAY_NOT,
     MAY,
-    MAY_BE /* the database is asked */
+    MAY_BE /* the database or the endpoint is asked */
 } may_t;
 
-/* A request that waits for the database. */
-typedef struct pending_t pending_t;
-struct pending_t {
-    push_membership_ask_t ask; /* first: this is how the answer knows it */
+/* A request that waits for an answer. */
+typedef struct push_pending_t pending_t;
+struct push_pending_t {
+    union { /* first: this is how the answer knows it */
+        push_task_t task;
+        push_membership_ask_t members;
+        push_endpoint_ask_t endpoint;
+    } ask;
+    int by_endpoint; /* which of them it is */
     push_client_t *me;      /* NULL: the connection has ended */
     pending_t *next;        /* of the same connection */
     int cancelled;          /* it has unsubscribed meanwhile */
     apr_uint32_t len;       /* bytes of the channel's name */
-    char user[CHAT_HANDOFF_USER + 1];
-    char conversation[CHAT_HANDOFF_USER + 1];
-    char json[]; /* the channel's name in quotes */
+    char user[CHAT_IDENTITY_USER + 1];
+    char conversation[CHAT_IDENTITY_USER + 1];
+    char socket_id[PUSH_SOCKET_ID_MAX];
+    char question[CHAT_VOUCH_MAX];
+    char *canonical; /* the channel's name as the endpoint is asked */
+    char json[];     /* the channel's name in quotes; behind it lie those two */
 };
 
 #define PENDING_MAX 64 /* of one connection */
 
-static pending_t *pending_of(push_conn_t *c)
+static pending_t *pending_of(const push_client_t *me)
 {
-    return push_conn_user(c) != NULL ? *push_conn_baton(c) : NULL;
+    return me->person != NULL ? me->person->pending : NULL;
 }
 
-void push_client_forget(push_conn_t *c)
+void push_client_forget(push_client_t *me)
 {
-    pending_t *p = pending_of(c);
+    pending_t *p = pending_of(me);
 
     for (; p != NULL; p = p->next) {
         p->me = NULL;
     }
-    if (push_conn_user(c) != NULL) {
-        *push_conn_baton(c) = NULL;
+    if (me->person != NULL) {
+        me->person->pending = NULL;
     }
 }
 
-static void pending_remove(push_conn_t *c, const pending_t *gone)
+static void pending_remove(push_client_t *me, const pending_t *gone)
 {
-    pending_t *p = pending_of(c);
+    pending_t *p = me->person->pending;
 
     if (p == gone) {
-        *push_conn_baton(c) = gone->next;
+        me->person->pending = gone->next;
         return;
     }
     while (p->next != gone) {
@@ -139,9 +149,9 @@ static void pending_remove(push_conn_t *c, const pending_t *gone)
     p->next = gone->next;
 }
 
-static void pending_cancel(push_conn_t *c, const char *name, apr_size_t len)
+static void pending_cancel(push_client_t *me, const char *name, apr_size_t len)
 {
-    pending_t *p = pending_of(c);
+    pending_t *p = pending_of(me);
 
     for (; p != NULL; p = p->next) {
         p->cancelled |= p->len == len && !memcmp(p->json + 1, name, len);
@@ -150,50 +160,119 @@ static void pending_cancel(push_conn_t *c, const char *name, apr_size_t len)
 
 static void pending_run(push_loop_t *loop, push_task_t *task);
 
-static may_t conversation_ask(const ask_t *ask, const char *id, refusal_t *r)
+/* A request that is going to wait. @param more  bytes behind the name
+ * @return NULL: too many of the connection's do */
+static pending_t *pending_create(const ask_t *ask, apr_size_t more,
+                                 refusal_t *r)
 {
     const apr_size_t len = ask->in.channel.size;
-    pending_t *p = pending_of(ask->c);
+    pending_t *p = pending_of(ask->me);
     int n = 0;
 
     for (; p != NULL; p = p->next) {
         n++;
     }
-    p = n < PENDING_MAX ? calloc(1, sizeof(*p) + len + 2) : NULL;
+    p = n < PENDING_MAX ? calloc(1, sizeof(*p) + len + 2 + more) : NULL;
     if (p == NULL) {
-        return refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,
-                      "The connection asks for too many channels at once");
+        refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,
+               "The connection asks for too many channels at once");
+        return NULL;
     }
     p->ask.task.run = pending_run;
-    p->ask.loop = push_conn_loop(ask->c);
-    apr_cpystrn(p->user, push_conn_user(ask->c), sizeof(p->user));
-    p->ask.user = p->user;
-    apr_cpystrn(p->conversation, id, sizeof(p->conversation));
-    p->ask.conversation = p->conversation;
     p->me = ask->me;
     p->len = (apr_uint32_t)len;
     p->json[0] = p->json[len + 1] = '"';
     memcpy(p->json + 1, ask->name, len); /* no character of it is escaped */
-    if (!push_membership_ask(push_server.membership, &p->ask)) {
-        free(p);
+    return p;
+}
+
+static void pending_free(pending_t *p)
+{
+    if (p->by_endpoint) {
+        push_shown_release(p->ask.endpoint.shown);
+    }
+    free(p);
+}
+
+/* It waits, if it was taken. */
+static may_t pending_wait(const ask_t *ask, pending_t *p, int taken,
+                          refusal_t *r)
+{
+    if (!taken) {
+        pending_free(p);
         return refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,
                       "Too many channels are asked for, try again");
     }
-    p->next = pending_of(ask->c);
-    *push_conn_baton(ask->c) = p;
+    p->next = ask->me->person->pending;
+    ask->me->person->pending = p;
     return MAY_BE;
+}
+
+static may_t conversation_ask(const ask_t *ask, const char *id, refusal_t *r)
+{
+    pending_t *p = pending_create(ask, 0, r);
+
+    if (p == NULL) {
+        return MAY_NOT;
+    }
+    p->ask.members.loop = push_conn_loop(ask->c);
+    apr_cpystrn(p->user, push_person_user(ask->me), sizeof(p->user));
+    p->ask.members.user = p->user;
+    apr_cpystrn(p->conversation, id, sizeof(p->conversation));
+    p->ask.members.conversation = p->conversation;
+    return pending_wait(
+        ask, p, push_membership_ask(push_server.membership, &p->ask.members),
+        r);
+}
+
+/* Ask as the client library would for the canonical name, which is one that
+ * other endpoints know as well. */
+static may_t endpoint_ask(const ask_t *ask, refusal_t *r)
+{
+    const char *url = ask->me->app->conf->auth_endpoint;
+    const apr_size_t len = ask->in.channel.size, room = strlen(url) + 1;
+    const int loop = push_loop_index(push_conn_loop(ask->c));
+    pending_t *p = pending_create(ask, len + 1 + room, r);
+
+    if (p == NULL) {
+        return MAY_NOT;
+    }
+    p->by_endpoint = 1;
+    p->canonical = p->json + len + 2;
+    chat_channel_canonical(p->canonical, ask->name, len);
+    push_client_socket_id(p->socket_id, ask->me);
+    chat_vouch_question(p->question, ask->me->app->signers[loop][0],
+                        p->socket_id, p->canonical, len,
+                        apr_time_as_msec(apr_time_now()));
+    p->ask.endpoint.loop = push_conn_loop(ask->c);
+    p->ask.endpoint.url = memcpy(p->canonical + len + 1, url, room);
+    p->ask.endpoint.shown = push_shown_retain(ask->me->person->shown);
+    p->ask.endpoint.socket_id = p->socket_id;
+    p->ask.endpoint.channel = p->canonical;
+    p->ask.endpoint.question = p->question;
+    return pending_wait(
+        ask, p, push_endpoint_ask(push_server.endpoint, &p->ask.endpoint), r);
+}
+
+/* Whether the app can be asked what the connection may. */
+static int is_askable(const push_client_t *me)
+{
+    return me->person != NULL && me->person->shown != NULL &&
+           me->app->conf->auth_endpoint != NULL;
 }
 
 /* What the user that httpd has named may hear without a signature. */
 static may_t may_by_identity(const ask_t *ask, refusal_t *r)
 {
-    const char *user = push_conn_user(ask->c);
+    const char *user = push_person_user(ask->me);
     char name[CHAT_CHANNEL_NAME_MAX + 1];
     apr_size_t len = ask->in.channel.size;
     const char *id;
 
-    if (user == NULL || ask->me->app != push_server.chat ||
-        len >= sizeof(name)) {
+    if (user == NULL && is_askable(ask->me)) {
+        return endpoint_ask(ask, r);
+    }
+    if (user == NULL || len >= sizeof(name)) {
         return not_authorized(r, "The connection has no identity");
     }
     chat_channel_canonical(name, ask->name, len);
@@ -216,8 +295,7 @@ static int is_by_identity(const ask_t *ask)
            ((ask->in.auth.type == SCAN_ABSENT ||
              ask->in.auth.type == SCAN_NULL) &&
             ask->kind.kind == CHAT_CHANNEL_PRIVATE &&
-            push_conn_user(ask->c) != NULL &&
-            ask->me->app == push_server.chat);
+            (push_person_user(ask->me) != NULL || is_askable(ask->me)));
 }
 
 static int may_private(const ask_t *ask, refusal_t *r)
@@ -357,10 +435,14 @@ static void answer(const ask_t *ask, const push_name_t *name,
 }
 
 /* A signed-in one is also on the list of its user's connections, on the channel
- * of its user's events, and on the lists of the users it watches. */
+ * of its user's events, and on the lists of the users it watches; one with an
+ * identity on the list of its log-in's. */
 static apr_size_t own_channels(const push_client_t *me)
 {
-    return me->login != NULL ? 2u + me->login->watching : 0;
+    const int session = push_person_listed(me);
+
+    return (me->login != NULL ? 2u + me->login->watching : 0) +
+           (apr_size_t)session;
 }
 
 /* Let it in. @return 0 when there is no room */
@@ -413,7 +495,47 @@ static void refusal_send(const ask_t *ask, const refusal_t *r)
                                                r->status, r->why));
 }
 
-/* The database has spoken. */
+/* Whether what the endpoint signed is this channel for this socket. */
+static int endpoint_signed(const ask_t *ask, const pending_t *p)
+{
+    const char *auth = p->ask.endpoint.answer.auth;
+    const chat_piece_t pieces[] = { { p->socket_id, strlen(p->socket_id) },
+                                    { ":", 1 },
+                                    { p->canonical, p->len } };
+
+    return push_app_auth(ask->me->app, push_loop_index(push_conn_loop(ask->c)),
+                         auth, strlen(auth), pieces, COUNT(pieces));
+}
+
+/* Whether the database or the endpoint says yes; else r says why not. */
+static int pending_may(ask_t *ask, pending_t *p, refusal_t *r)
+{
+    const push_answer_t *answer = &p->ask.endpoint.answer;
+
+    if (!p->by_endpoint) {
+        if (p->ask.members.verdict == PUSH_MEMBERSHIP_UNKNOWN) {
+            return refuse(r, "AuthError", 503,
+                          "Who belongs to the conversation cannot be found out "
+                          "right now");
+        }
+        return p->ask.members.verdict == PUSH_MEMBERSHIP_YES ||
+               not_authorized(r, "The channel is not this user's");
+    }
+    if (answer->verdict == PUSH_VERDICT_UNKNOWN) {
+        return refuse(r, "AuthError", 503,
+                      "The app's auth endpoint cannot be asked right now");
+    }
+    if (answer->verdict == PUSH_VERDICT_NO) {
+        return not_authorized(r, "The app's auth endpoint says no");
+    }
+    if (!endpoint_signed(ask, p)) {
+        return not_authorized(r, "The auth endpoint's signature is wrong");
+    }
+    push_person_session(ask->c, ask->me, answer->session, answer->until);
+    return 1;
+}
+
+/* The answer is here. */
 static void pending_answer(pending_t *p)
 {
     push_conn_t *c = push_conn_of(p->me);
@@ -426,24 +548,19 @@ static void pending_answer(pending_t *p)
                   .name = p->json + 1 };
     refusal_t r;
 
-    pending_remove(c, p);
+    pending_remove(p->me, p);
     if (p->cancelled || push_conn_state(c) != PUSH_CONN_OPEN ||
         push_client_channel(&ask.kind, ask.name, p->len,
                             p->me->app->conf->max_channel_name) !=
             CHAT_CHANNEL_OK) {
         return;
     }
-    if (p->ask.verdict == PUSH_MEMBERSHIP_UNKNOWN) {
-        refuse(&r, "AuthError", 503, "Who belongs to the conversation cannot be "
-                                     "found out right now");
+    if (!pending_may(&ask, p, &r)) {
+        refusal_send(&ask, &r);
     }
-    else if (p->ask.verdict == PUSH_MEMBERSHIP_NO) {
-        not_authorized(&r, "The channel is not this user's");
+    else if (push_conn_state(c) == PUSH_CONN_OPEN && !join(&ask, &r)) {
+        refusal_send(&ask, &r);
     }
-    else if (join(&ask, &r)) {
-        return;
-    }
-    refusal_send(&ask, &r);
 }
 
 static void pending_run(push_loop_t *loop, push_task_t *task)
@@ -454,7 +571,7 @@ static void pending_run(push_loop_t *loop, push_task_t *task)
     if (p->me != NULL) {
         pending_answer(p);
     }
-    free(p);
+    pending_free(p);
 }
 
 /* The data of a subscribe or unsubscribe; 0 when it was refused. */
@@ -517,7 +634,7 @@ void push_client_unsubscribe(push_conn_t *c, push_client_t *me,
         ask.name[0] != '#') {
         return;
     }
-    pending_cancel(c, ask.name, ask.in.channel.size);
+    pending_cancel(me, ask.name, ask.in.channel.size);
     push_name_set(&name, push_server.hubs, me->app, ask.name,
                   ask.in.channel.size, ask.name[0] == '#' ? NULL : &ask.kind);
     push_hub_leave(push_server_hub(c), &name, &me->hub);

@@ -7,6 +7,7 @@
  */
 #include "trace.h"
 #include "log.h"
+#include "person.h"
 
 #include <netinet/in.h>
 #include <linux/tcp.h>
@@ -36,7 +37,7 @@ static void text(fields_t *f, const char *key, const char *value)
     }
 }
 
-static void who(fields_t *f, push_conn_t *c, const push_app_t *app)
+static void who(fields_t *f, const push_conn_t *c, const push_app_t *app)
 {
     f->n = 0;
     number(f, "loop", (apr_uint64_t)push_loop_index(push_conn_loop(c)));
@@ -78,10 +79,23 @@ void push_trace_opened(push_conn_t *c, const push_client_t *me)
     who(&f, c, me->app);
     socket_id(&f, me);
     number(&f, "protocol", me->protocol);
-    if (push_conn_user(c) != NULL) {
-        text(&f, "user", push_conn_user(c));
+    if (push_person_user(me) != NULL) {
+        text(&f, "user", push_person_user(me));
     }
     push_log_client(PUSH_LOG_DEBUG, "opened", f.list, f.n);
+}
+
+void push_trace_unbelieved(const push_conn_t *c, const push_client_t *me)
+{
+    fields_t f;
+
+    if (push_log_on(PUSH_LOG_INFO)) {
+        who(&f, c, me->app);
+        socket_id(&f, me);
+        push_log_client(PUSH_LOG_INFO,
+                        "an identity in a header is not believed", f.list,
+                        f.n);
+    }
 }
 
 /* Whether an end is worth a look: the client broke a rule or could not keep

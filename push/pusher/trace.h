@@ -14,6 +14,9 @@
 /** An accepted WebSocket. */
 void push_trace_opened(push_conn_t *c, const push_client_t *me);
 
+/** A header that says whose it is, which is not believed. */
+void push_trace_unbelieved(const push_conn_t *c, const push_client_t *me);
+
 /** The end of one, accepted or refused. */
 void push_trace_closed(push_conn_t *c, const push_client_t *me, push_end_t why,
                        int code);

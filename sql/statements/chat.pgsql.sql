@@ -18,7 +18,8 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
        (u.id IN (c.patient_id, c.doctor_id)
         OR EXISTS (SELECT 1 FROM chat_members m
                    WHERE m.conversation_id = c.id AND m.user_id = u.id
-                     AND m.role NOT IN ('patient', 'doctor')))::int
+                     AND m.role NOT IN ('patient', 'doctor')))::int,
+       floor(extract(epoch FROM s.expires_at))::bigint
 FROM chat_sessions s
 JOIN chat_users u ON u.id = s.user_id
 LEFT JOIN chat_conversations c ON c.id = $2
@@ -36,7 +37,8 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
        (u.id IN (c.patient_id, c.doctor_id)
         OR EXISTS (SELECT 1 FROM chat_members m
                    WHERE m.conversation_id = c.id AND m.user_id = u.id
-                     AND m.role NOT IN ('patient', 'doctor')))::int
+                     AND m.role NOT IN ('patient', 'doctor')))::int,
+       floor(extract(epoch FROM t.expires_at))::bigint
 FROM personal_access_tokens t
 JOIN chat_users u ON u.id = t.tokenable_id
 LEFT JOIN chat_conversations c ON c.id = $2
@@ -532,6 +534,6 @@ LIMIT $3
 -- :name sync_events_all pgsql
 SELECT e.id, e.event, e.conversation_id, e.payload
 FROM chat_events e
-WHERE e.id > $1
+WHERE e.id > $1 AND e.event <> 'chat:session'
 ORDER BY e.id
 LIMIT $2

@@ -13,7 +13,8 @@
 -- it exists and they belong to it. The columns are the same for all three:
 -- the user (id, name, email, role, as JSON), what was shown (its digest, the CSRF
 -- token, seconds since it was last used), the conversation (id, id as JSON,
--- messages in it, 1 for a member).
+-- messages in it, 1 for a member), and for the first two when the log-in ends, in
+-- Unix seconds (NULL: it does not).
 
 -- $1 the cookie's digest, $2 conversation id or NULL
 -- :name who_session sqlite
@@ -25,7 +26,8 @@ SELECT u.id, u.name, u.email, u.role,
        strftime('%s', 'now') - strftime('%s', s.last_seen_at),
        c.id, json_quote(c.id), c.message_count,
        EXISTS (SELECT 1 FROM chat_members m
-               WHERE m.conversation_id = c.id AND m.user_id = u.id)
+               WHERE m.conversation_id = c.id AND m.user_id = u.id),
+       CAST(strftime('%s', s.expires_at) AS INTEGER)
 FROM chat_sessions s
 JOIN chat_users u ON u.id = s.user_id
 LEFT JOIN chat_conversations c ON c.id = $2
@@ -42,7 +44,8 @@ SELECT u.id, u.name, u.email, u.role,
        strftime('%s', 'now') - strftime('%s', t.last_used_at),
        c.id, json_quote(c.id), c.message_count,
        EXISTS (SELECT 1 FROM chat_members m
-               WHERE m.conversation_id = c.id AND m.user_id = u.id)
+               WHERE m.conversation_id = c.id AND m.user_id = u.id),
+       CAST(strftime('%s', t.expires_at) AS INTEGER)
 FROM personal_access_tokens t
 JOIN chat_users u ON u.id = t.tokenable_id
 LEFT JOIN chat_conversations c ON c.id = $2
@@ -360,11 +363,11 @@ WHERE e.id > $2
 ORDER BY e.id
 LIMIT $3
 
--- The same for staff.  $1 last id seen, $2 limit
+-- The same for staff; what is for chat-push alone has no member either.  $1 last id seen, $2 limit
 -- :name sync_events_all sqlite
 SELECT e.id, e.event, e.conversation_id,
        CASE WHEN json_valid(e.payload) THEN e.payload END
 FROM chat_events e
-WHERE e.id > $1
+WHERE e.id > $1 AND e.event <> 'chat:session'
 ORDER BY e.id
 LIMIT $2

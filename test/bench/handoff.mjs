@@ -3,12 +3,14 @@
 // `make bench-handoff`: 10,000 plain sockets (SOCKETS) enter through one httpd (MPM)
 // and are handed over to chat-push. While an event a second goes to all of them httpd
 // is restarted gracefully and hard, stopped gracefully and hard, and started again.
-// Prints what httpd keeps of the sockets, how many were lost, and how many were
-// taken a second; ends with status 1 when a bar is missed.
+// With ROUNDS that goes on, one of the four at a time, drawn by SEED, while other clients
+// ask for a page. Prints what httpd keeps of the sockets, how many were lost, and how
+// many were taken a second; ends with status 1 when a bar is missed.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { Random } from '../kill/rounds.mjs';
 import { Site, freePort, root, sleep, tmpName } from '../../dev/site.mjs';
 import { descriptorLimit, written } from '../site/lib/process.mjs';
 
@@ -17,6 +19,8 @@ const MIN_RATE = 5000; // upgrades a second
 const SPARE = 1000; // descriptors for what is no socket
 const WARM = 2000; // sockets before, so that httpd has its threads and buffers
 const build = path.resolve(process.env.CHAT_BUILD || path.join(root, 'build'));
+const rounds = Number(process.env.ROUNDS || 0);
+const seed = Number(process.env.SEED || Date.now() % 100000);
 const wanted = Number(process.env.SOCKETS || 10000);
 const sockets = Math.min(wanted, descriptorLimit() - SPARE);
 if (sockets < wanted) {
@@ -61,17 +65,18 @@ async function held() {
   return text.match(/^Scoreboard: (\S+)/m)[1].replace(/[_.K]/g, '').length - 1;
 }
 
-/** wsload on httpd's port; publishes go to chat-push itself. @return a promise of its result */
+/** wsload on httpd's port; publishes go to chat-push itself. @return a promise of its
+ * result; `enough()` of it ends it early */
 function load(n, ...options) {
   const child = spawn(path.join(build, 'bench/wsload'), [...options, '--conns', String(n), '--pin', '-1',
     '--port', String(site.o.port), '--pubport', String(site.o.pushPort), '--app-id', site.app.id, '--key', site.app.key,
     '--secret', site.app.secret, '--pid', String(site.push.pid)], { stdio: ['ignore', 'pipe', 'inherit'] });
   let out = '';
   child.stdout.on('data', (d) => { out += d; });
-  return new Promise((resolve, reject) => {
+  return Object.assign(new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code) => (code === 0 && out ? resolve(JSON.parse(out)) : reject(new Error(`wsload ended with ${code}`))));
-  });
+    child.once('exit', (code) => (code === 0 && out ? resolve(JSON.parse(out)) : reject(new Error(`wsload ended with ${code}: ${out}`))));
+  }), { enough: () => child.kill('SIGTERM') });
 }
 
 async function ended(signal) {
@@ -92,6 +97,47 @@ async function again(signal) {
   return Date.now() - begun;
 }
 
+/* What httpd may do, by its signal. */
+const ways = {
+  graceful: { signal: 'SIGUSR1' },
+  restart: { signal: 'SIGHUP' },
+  'graceful-stop': { signal: 'SIGWINCH', ends: true },
+  'stop and start': { signal: 'SIGTERM', ends: true },
+};
+
+/** ROUNDS of them while pages are asked for. @return what was done, how often */
+async function manyRounds() {
+  const random = new Random(seed);
+  const done = {};
+  const answers = {};
+  let over = false;
+  const asking = Promise.all(Array.from({ length: 4 }, async () => {
+    while (!over) {
+      const what = await fetch(`${site.url}/chat/login`, { signal: AbortSignal.timeout(30000) })
+        .then((r) => r.arrayBuffer().then(() => r.status), (e) => e.cause?.code || e.name);
+      answers[what] = (answers[what] || 0) + 1;
+      await sleep(10);
+    }
+  }));
+  for (let i = 0; i < rounds; i++) {
+    const name = random.pick(Object.keys(ways));
+    const { signal, ends } = ways[name];
+    await sleep(100 + random.below(900));
+    if (ends) {
+      await ended(signal);
+      await site.startHttpd();
+    } else {
+      await again(signal);
+    }
+    done[name] = (done[name] || 0) + 1;
+  }
+  over = true;
+  await asking;
+  const text = (counts) => Object.entries(counts).map(([what, n]) => `${n} ${what}`).join(', ');
+  console.log(`SEED=${seed}: ${text(done)}; pages asked for meanwhile: ${text(answers)}`);
+  return rounds;
+}
+
 let missed = false;
 function bar(what, value, unit, good) {
   missed ||= !good;
@@ -106,7 +152,7 @@ try {
   await sleep(1000);
   const before = httpd();
 
-  const running = load(sockets, '--scenario', 'fanout-10k', '--rate', '1', '--secs', '30', '--warmup', '0', '--settle', '2', '--data', 'json');
+  const running = load(sockets, '--scenario', 'fanout-10k', '--rate', '1', '--secs', '3600', '--warmup', '0', '--settle', '2', '--data', 'json');
   running.catch(() => {}); // awaited below
   await until('everybody is there', async () => (await metric('subscriptions')) >= sockets);
   await sleep(1000);
@@ -123,13 +169,16 @@ try {
     await site.startHttpd();
     steps.push(`${name} and start`);
   }
+  const more = await manyRounds();
+  await sleep(2000);
+  running.enough();
   const left = await metric('subscriptions');
   const r = await running;
 
   console.log(`${sockets} sockets through ${site.o.mpm}, ${handed - WARM} of them handed over; ${with_all.children} children (before: ${before.children}); ${steps.join(', ')}`);
   bar('workers held', workers, '', workers === 0);
   bar('memory of httpd for all of them', with_all.kb - before.kb, 'kB', with_all.kb - before.kb <= MAX_KB);
-  bar('sockets lost by all this', sockets - left + r.closed, '', r.ready === sockets && left === sockets && r.closed === 0);
+  bar(`sockets lost by all this${more ? ` and ${more} rounds more` : ''}`, sockets - left + r.closed, '', r.ready === sockets && left === sockets && r.closed === 0);
   bar(`events lost, twice (of ${r.deliveries} deliveries)`, `${r.lost}, ${r.dup}`, '', r.lost === 0 && r.dup === 0);
   bar('upgraded and subscribed', Math.round(r.connect_per_s), '/s', r.connect_per_s >= MIN_RATE);
 } finally {

@@ -61,6 +61,24 @@ const status = (url) => box.run(`${process.execPath} -e 'fetch("${url}").then((r
 const active = (unit) => box.run(`systemctl is-active ${unit}`, { any: true }).trim();
 const exists = (file) => box.run(`test -e ${file} && echo yes`, { any: true }) === 'yes\n';
 
+const until = (what) => `for i in $(seq 100); do ${what} && break; sleep 0.1; done; ${what}`;
+
+/** Shell lines while somebody comes to chat-push all the time, who is never refused. */
+function knocked(lines) {
+  const places = '6001 9601 /run/mod_chat/handoff.sock';
+  const said = box.run(`rm -f /tmp/enough /tmp/knocks
+    ${process.execPath} ${path.join(root, 'test/deb/knock.mjs')} /tmp/enough ${places} >/tmp/knocks 2>&1 </dev/null &
+    trap ': >/tmp/enough' EXIT
+    ${until('[ -s /tmp/knocks ]')}
+    ${lines}
+    : >/tmp/enough
+    wait
+    cat /tmp/knocks`);
+  const { refused, answered } = JSON.parse(said.trim().split('\n').pop());
+  assert.equal(refused, 0, said);
+  assert.ok(answered > 100, said);
+}
+
 before(async () => {
   if (process.getuid() !== 0) {
     throw new Error('make deb-test installs packages in a namespace of its own and has to be run by root');
@@ -123,6 +141,40 @@ test('programs, files and the writers\' queue belong to whom they should', () =>
   assert.doesNotMatch(box.run('cat /var/log/apache2/error.log'), /chat:|\[proxy/);
 });
 
+test('nobody is refused while chat-push restarts, however it ends', () => {
+  const starts = '$(journalctl -u chat-push -o cat | grep -c "listening on")';
+  knocked(`for how in restart restart KILL KILL USR2; do
+      before=$(systemctl show -p MainPID --value chat-push) n=${starts}
+      case $how in
+        restart) systemctl restart chat-push;;
+        *) systemctl kill -s $how --kill-who=main chat-push;;
+      esac
+      ${until(`[ ${starts} -gt $n ]`)}
+      [ $how != USR2 ] || [ $before = $(systemctl show -p MainPID --value chat-push) ]
+    done`);
+  assert.match(box.run('journalctl -u chat-push -o cat'), /[0-9]+ listening sockets taken over/);
+  assert.equal(active('chat-push'), 'active');
+  assert.ok(exists('/run/mod_chat/handoff.sock'));
+  assert.ok(say('after restarts') > 0);
+  // Stopped for good it is gone.
+  box.run('systemctl stop chat-push');
+  assert.ok(!exists('/run/mod_chat/handoff.sock'));
+  box.run('systemctl start chat-push');
+});
+
+test('a socket unit listens before chat-push runs', () => {
+  const unit = '/etc/systemd/system/chat-push.socket';
+  box.run(`cp ${conf} /tmp/conf && systemctl stop chat-push
+    printf '[Socket]\\nListenStream=127.0.0.1:6005\\n' >${unit}
+    sed -i 's/"port": 6001/"port": 6005/' ${conf}
+    systemctl daemon-reload && systemctl start chat-push.socket`);
+  assert.notEqual(active('chat-push'), 'active');
+  assert.equal(status('http://127.0.0.1:6005/'), '200'); // who asks starts it
+  assert.equal(active('chat-push'), 'active');
+  assert.match(box.run('journalctl -u chat-push -o cat -n 5'), /1 listening socket taken over[^]*listening on 127\.0\.0\.1:6005/);
+  box.run(`systemctl stop chat-push.socket chat-push && rm ${unit} && cat /tmp/conf >${conf} && systemctl daemon-reload && systemctl start chat-push`);
+});
+
 test('an upgrade keeps messages, settings and edited files, and migrates the database', () => {
   box.run("sed -i 's/^#ChatSendRate 300 100/ChatSendRate 299 99/' /etc/apache2/conf-available/chat.conf && systemctl reload apache2");
   const kept = box.run(`md5sum ${conf} /etc/apache2/conf-available/chat.conf /etc/apache2/conf-available/chat-size.conf`);
@@ -130,7 +182,7 @@ test('an upgrade keeps messages, settings and edited files, and migrates the dat
   const count = sql('SELECT count(*) FROM messages');
   const version = sql('SELECT max(version) FROM chat_schema');
   sql('UPDATE chat_schema SET version = 1'); // as an earlier release left it
-  box.run('cd /packages/upgrade && apt-get install ./chat-push_*.deb ./libapache2-mod-chat_*.deb');
+  knocked('cd /packages/upgrade && apt-get install ./chat-push_*.deb ./libapache2-mod-chat_*.deb');
   assert.match(box.run("dpkg-query -W -f '${Version}\\n' chat-push libapache2-mod-chat"), /^(0\.1\.0\+upgrade1\n){2}$/);
   assert.equal(box.run(`md5sum ${conf} /etc/apache2/conf-available/chat.conf /etc/apache2/conf-available/chat-size.conf`), kept);
   assert.equal(sql('SELECT count(*) FROM messages'), count);

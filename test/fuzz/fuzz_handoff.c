@@ -27,7 +27,8 @@ static void give_check(const chat_handoff_t *m, const uint8_t *data,
 
     must(n > 0 && n + m->head_len + m->early_len == size);
     must(memcmp(front, data, n) == 0);
-    must(m->user_len <= CHAT_HANDOFF_USER);
+    must(strlen(m->identity.user) <= CHAT_IDENTITY_USER);
+    must(strlen(m->identity.session) <= CHAT_IDENTITY_SESSION);
     must(m->head == (const char *)data + n);
     must(m->early == m->head + m->head_len);
     must(m->early + m->early_len == (const char *)data + size);

@@ -8,11 +8,13 @@
 //             GET /chat/sync for what it missed, as a plain client it never does
 //   Insister  the same with pusher-js
 //   Syncer    asks GET /chat/sync all the time, from the cursor it was given last
+//   Knocker   connects again and again, and is never refused
 //
 // None of them asserts: what must not be goes into `world.wrong`, in words, and
 // what they have is looked at when everything is over (rounds.mjs).
 
 import { createHmac } from 'node:crypto';
+import net from 'node:net';
 import WebSocket from 'ws';
 import { Pusher, pusherOptions } from '../site/lib/pusher.mjs';
 import { sleep } from '../site/lib/site.mjs';
@@ -25,7 +27,8 @@ export class World {
   wrong = [];
   running = true; // new messages are said
   ending = false; // nobody comes back any more
-  httpdKilled = -Infinity; // when an httpd child was killed last, ms
+  pace = 60; // ms between two messages of a phone, at most
+  httpdKilled = -Infinity; // when httpd last closed connections that it need not, ms
   statuses = {}; // of all answers; `closed`: there was none
 
   constructor(site) {
@@ -89,7 +92,7 @@ export class Phone {
   async run() {
     while (this.world.running) {
       await this.say(this.random.pick(this.talks), `kill.${++said}`);
-      await sleep(this.random.below(60));
+      await sleep(this.random.below(this.world.pace));
     }
   }
 
@@ -365,5 +368,57 @@ export class Insister {
   end() {
     clearInterval(this.timer);
     this.pusher.disconnect();
+  }
+}
+
+/** Connects where somebody listens for a chat-push that may be away: is answered, or
+ * waits until it is. Through httpd: is given a socket, or 503 that says when to come. */
+export class Knocker {
+  counts = {};
+  longest = 0; // ms until the answer
+
+  /** @param door  port, metrics: chat-push's own; httpd: an upgrade there */
+  constructor(world, door) {
+    Object.assign(this, { world, door });
+  }
+
+  async run() {
+    while (this.world.running) {
+      const begun = Date.now();
+      const what = await this.knock();
+      this.counts[what] = (this.counts[what] || 0) + 1;
+      this.longest = Math.max(this.longest, Date.now() - begun);
+      if (what.startsWith('!')) {
+        this.world.wrong.push(`at ${this.door}: ${what.slice(1)}`);
+      }
+      await sleep(this.world.pace / 12);
+    }
+  }
+
+  knock() {
+    const { site } = this.world;
+    const port = { port: site.o.pushPort, metrics: site.o.metricsPort, httpd: site.o.port }[this.door];
+    const upgrade = 'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
+    return new Promise((resolve) => {
+      const socket = net.connect({ port, host: '127.0.0.1' });
+      let text = '';
+      const done = (what) => {
+        socket.destroy();
+        resolve(what);
+      };
+      socket.setTimeout(PATIENCE, () => done('!no answer'));
+      socket.on('error', (e) => done(e.code === 'ECONNREFUSED' ? '!refused' : 'broken off'));
+      socket.on('close', () => done('broken off')); // it was killed with the request
+      socket.on('data', (d) => {
+        text += d;
+        if (text.includes('\r\n\r\n')) {
+          const status = text.split(' ')[1];
+          const fine = this.door !== 'httpd' ? status !== undefined : status === '101' || (status === '503' && /^retry-after: \d/im.test(text));
+          done(fine ? status : `!${text.split('\r\n')[0]}`);
+        }
+      });
+      socket.write(this.door === 'httpd' ? `GET /app/${site.app.key}?protocol=7 HTTP/1.1\r\nHost: h\r\n${upgrade}`
+        : 'GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
+    });
   }
 }

@@ -20,7 +20,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { eventually, sleep } from '../site/lib/site.mjs';
-import { Insister, Listener, Phone, Syncer, World } from './load.mjs';
+import { Insister, Knocker, Listener, Phone, Syncer, World } from './load.mjs';
 
 /** Numbers that are the same for the same seed (mulberry32). */
 export class Random {
@@ -63,11 +63,21 @@ const victims = {
     kill.world.httpdKilled = Date.now();
     process.kill(Number(kill.random.pick(children.split(' '))), 'SIGKILL');
   },
-  'chat-push': async (kill) => {
-    // Who is not back yet is told by the next process only if no more are here than
-    // before; what is promised to everybody is promised to who was here.
-    await eventually(() => kill.plain.every((l) => l.well), 'everybody is back', 60000);
-    kill.site.push.kill('SIGKILL');
+  'chat-push': (kill) => kill.push('SIGKILL'),
+  'chat-push, in good order': (kill) => kill.push('SIGTERM'),
+  'chat-push, in place': (kill) => kill.push('SIGUSR2'),
+  'httpd, gracefully': async ({ site, world }) => {
+    const resumed = () => fs.readFileSync(site.path('logs', 'error.log'), 'utf8').split('resuming normal operations').length;
+    const before = resumed();
+    world.httpdKilled = Date.now(); // idle connections are closed
+    site.httpd.kill('SIGUSR1');
+    await eventually(() => resumed() > before, 'the graceful restart', 60000);
+    world.httpdKilled = Date.now();
+  },
+  'settings again': async ({ site }) => {
+    const before = site.logged('settings reloaded');
+    site.push.kill('SIGHUP');
+    await eventually(() => site.logged('settings reloaded') > before, 'the reload', 60000);
   },
   'PostgreSQL process': async (kill) => {
     const pids = await eventually(() => kill.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'mod_chat';"), 'a connection of ours');
@@ -80,13 +90,24 @@ const victims = {
   },
 };
 
-class Kill {
-  constructor({ site, cluster, seed, say }) {
-    Object.assign(this, { site, cluster, say });
+export class Kill {
+  constructor({ site, cluster, seed, say, names }) {
+    Object.assign(this, { site, cluster, say, names });
     this.random = new Random(seed);
     this.world = new World(site);
     this.killed = {};
     site.onExit = (name, child) => this.revive(name, child);
+  }
+
+  /** End chat-push, and see the next one listen. */
+  async push(signal) {
+    // Who is not back yet is told by the next process only if no more are here than
+    // before; what is promised to everybody is promised to who was here.
+    await eventually(() => this.plain.every((l) => l.well), 'everybody is back', 60000);
+    const { site } = this;
+    const before = site.logged('listening on');
+    site.push.kill(signal);
+    await eventually(() => site.logged('listening on') > before, 'the next chat-push', 60000);
   }
 
   /** chat-push again after it died, as `make run` does it. */
@@ -133,6 +154,7 @@ class Kill {
       as(doctor, new Syncer(world, phones.get(doctor), 40)),
       as(patient, new Syncer(world, phones.get(patient), 90)),
     ];
+    this.knockers = site.o.hold ? [new Knocker(world, 'port'), new Knocker(world, 'metrics'), new Knocker(world, 'httpd')] : [];
     for (const who of [...this.syncers, ...this.plain, ...this.pages]) {
       await who.begin();
     }
@@ -150,7 +172,7 @@ class Kill {
 
   /** Each victim about as often as the others, in a drawn order. */
   deck(rounds) {
-    const names = this.cluster ? ['httpd child', 'chat-push', 'PostgreSQL process', 'httpd child', 'chat-push', 'PostgreSQL']
+    const names = this.names ? this.names : this.cluster ? ['httpd child', 'chat-push', 'PostgreSQL process', 'httpd child', 'chat-push', 'PostgreSQL']
       : ['httpd child', 'chat-push', 'httpd child'];
     const deck = [];
     while (deck.length < rounds) {
@@ -170,7 +192,7 @@ class Kill {
       await sleep(200 + this.random.below(800));
       this.say(`round ${i + 1}: ${name}`);
       await this.kill(name);
-      if (this.random.below(4) === 0) { // trouble seldom comes alone
+      if (!this.names && this.random.below(4) === 0) { // trouble seldom comes alone
         await this.kill('httpd child');
       }
     }
@@ -180,10 +202,12 @@ class Kill {
     await this.people();
     const talking = Promise.all(this.phones.map((p) => p.run()));
     const syncing = Promise.all(this.syncers.map((s) => s.run()));
+    const knocking = Promise.all(this.knockers.map((k) => k.run()));
     await this.rounds(rounds);
     await sleep(500);
     this.world.running = false;
     await talking; // each has its 201
+    await knocking;
     await eventually(() => !this.cluster || this.psql('SELECT 1;'), 'the database'); // it may be recovering
     const stored = this.stored();
     await this.arrived(stored);
@@ -286,6 +310,7 @@ class Kill {
       `killed: ${Object.entries(this.killed).map(([name, n]) => `${n} ${name}`).join(', ')}`,
       `${stored.messages.length} messages; answers: ${Object.entries(this.world.statuses).map(([s, n]) => `${n} × ${s}`).join(', ')}`,
       `connections: ${[...this.plain, ...this.pages].map((l) => `${l.name} ${l.connections}`).join(', ')}`,
+      ...this.knockers.map((k) => `at ${k.door}: ${Object.entries(k.counts).map(([what, n]) => `${n} ${what}`).join(', ')}; longest ${k.longest} ms`),
       `repeats: ${repeats([...this.plain, ...this.pages, ...this.syncers])}`,
     ];
   }
@@ -296,10 +321,11 @@ class Kill {
  * @param site     started, with three httpd children or so and no limit on sends
  * @param cluster  PostgreSQL's, null on SQLite
  * @param say      (line): what is going on
+ * @param names    who is killed, drawn from these alone
  */
-export async function killRounds({ site, cluster, rounds, seed, say }) {
+export async function killRounds({ site, cluster, rounds, seed, say, names }) {
   say(`KILL_SEED=${seed}, ${rounds} rounds on ${cluster ? 'PostgreSQL' : 'SQLite'}`);
-  const kill = new Kill({ site, cluster, seed, say });
+  const kill = new Kill({ site, cluster, seed, say, names });
   try {
     (await kill.run(rounds)).forEach(say);
   } finally {
@@ -310,6 +336,9 @@ export async function killRounds({ site, cluster, rounds, seed, say }) {
   const { wrong } = kill.world;
   assert.equal(wrong.length, 0, `KILL_SEED=${seed}: ${wrong.length} things are wrong:\n${wrong.slice(0, 40).join('\n')}`);
 }
+
+/** The ways in which chat-push ends alone. */
+export const restarts = ['chat-push', 'chat-push, in good order', 'chat-push, in place'];
 
 /** httpd with several children, so that the death of one is not that of all. */
 export const killConf = `ChatSendRate off

@@ -148,7 +148,7 @@ for (const key of ['uuid', 'bigint']) {
 
   test(`${key}: the stand-alone tables were not made there`, () => {
     assert.equal(sql(db, "SELECT count(*) FROM information_schema.columns WHERE table_name = 'treatment_requests' AND column_name = 'doctor_id';"), '0');
-    assert.equal(sql(db, 'SELECT max(version) FROM chat_schema;'), '2');
+    assert.equal(sql(db, 'SELECT max(version) FROM chat_schema;'), '3');
   });
 
   test(`${key}: what was there before is counted and shown`, async () => {
@@ -493,9 +493,11 @@ for (const key of ['uuid', 'bigint']) {
       WHERE d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass) AND c.relkind = 'r'
       GROUP BY c.relname ORDER BY 1;`);
     assert.deepEqual(held.split('\n'), [
+      'chat_sessions.expires_at token_hash user_id',
       'doctors.deleted_at id user_id',
       'messages.deleted_at request_id',
       'patients.deleted_at id user_id',
+      'personal_access_tokens.expires_at token tokenable_id tokenable_type',
       'treatment_plans.deleted_at status',
       'treatment_request_doctors.doctor_id id responded_at status treatment_request_id',
       'treatment_requests.chat_doctor_id chat_patient_id created_at deleted_at id message_count patient_id status title updated_at',

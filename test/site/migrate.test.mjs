@@ -19,7 +19,7 @@ const dir = testDir('migrate');
 cleanup(() => fs.rmSync(dir, { recursive: true, force: true }));
 const cluster = await startCluster();
 const user = runUser();
-const VERSION = 2;
+const VERSION = 3;
 
 /** Run chatctl. @return {{status, stdout, stderr}} */
 function ctl(args, options = {}) {
@@ -148,7 +148,7 @@ for (const e of engines) {
     assert.deepEqual(done(migrate(db)), [`${e.name}: schema version 1 -> ${VERSION}`]);
     assert.equal(e.sql(db, rows), before);
     assert.deepEqual(done(check(db)), [`${e.name}: schema version ${VERSION}, complete`]);
-    assert.equal(e.sql(db, 'SELECT version FROM chat_schema ORDER BY version;'), '1\n2');
+    assert.equal(e.sql(db, 'SELECT version FROM chat_schema ORDER BY version;'), '1\n3');
     e.sql(db, insertMessage(e, 'three') + `UPDATE messages SET read_at = ${e.now} WHERE body = 'two';
       UPDATE treatment_requests SET status = 'completed' WHERE id = 1;`);
     assert.equal(e.sql(db, 'SELECT event FROM chat_events ORDER BY id;'), 'MessageSent\nMessageSent\nMessageSent\nMessageRead\nConversationUpdated');
@@ -239,7 +239,7 @@ for (const e of engines) {
     e.sql(newer, 'INSERT INTO chat_schema (version) VALUES (99);');
     const foreign = e.create();
     e.sql(foreign, 'CREATE TABLE users (id integer PRIMARY KEY, nick text);');
-    for (const [db, why] of [[newer, /at schema version 99 and this program knows 2: install/],
+    for (const [db, why] of [[newer, /at schema version 99 and this program knows 3: install/],
       [foreign, /has a table users that is not the chat's: give an empty database/]]) {
       const before = e.dump(db);
       assert.match(refused(migrate(db)), why);

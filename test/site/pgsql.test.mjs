@@ -251,6 +251,25 @@ test('a conversation that somebody holds keeps nobody else waiting', async () =>
   assert.equal((await stuck).status, 201);
 });
 
+// One word to chat-push is for all that are stored together; and one whose leader sends
+// into a conversation that is not his must be said as well.
+test('messages that are stored together are told, whoever leads', async () => {
+  const talk = quiet.people().conversations.find((c) => c.patient === 1 && c.doctor === 2);
+  const [member, stranger] = [await quiet.phone('doctor@example.com'), await quiet.phone('reem@example.com')];
+  const pusher = connect(quiet, member);
+  const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');
+  await Promise.all([member, stranger].map((c) => c.get('/chat/me')));
+  let sent = 0;
+  for (let round = 0; round < 8; round++) {
+    const answers = await Promise.all(Array.from({ length: 12 }, (_, i) =>
+      (i % 3 ? member : stranger).post(`/chat/conversation/${talk.id}/message`, { content: `${round}.${i}` })));
+    sent += answers.filter((r) => r.status === 201).length;
+    assert.equal(sent, 8 * (round + 1));
+    await eventually(() => seen.length === sent, `all of round ${round}`);
+  }
+  pusher.disconnect();
+});
+
 // Notifications come with the answer to whatever the connection is asking: with the
 // last answer of a look, the next look came when its time was up.
 test('a commit that is told with the answer of a look is looked for at once', async (t) => {

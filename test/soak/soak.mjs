@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `make soak`: chat-push under everything at once, for SOAK_SECONDS (600). Healthy
+// The half of `make soak` in which chat-push runs through (the other is site.mjs): it is
+// under everything at once, for SOAK_SECONDS (600). Healthy
 // clients hear numbered events on several channels while a crowd (crowd.mjs) comes,
 // goes, floods, stops reading and breaks every rule, and SIGHUP arrives all the
 // time. At the end, and once before when it is warm, the crowd is sent away and what

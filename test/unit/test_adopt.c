@@ -61,7 +61,8 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
     }
     push_conn_address(c, address);
     n = snprintf(text, sizeof(text), "%s %s %s", address,
-                 push_conn_user(c) != NULL ? push_conn_user(c) : "nobody",
+                 push_conn_identity(c) != NULL ? push_conn_identity(c)->user
+                                          : "nobody",
                  push_conn_is_tls(c) ? "tls" : "plain");
     push_conn_reply(c, head, 200, NULL, NULL, text, (apr_size_t)n);
 }
@@ -230,14 +231,13 @@ static apr_size_t message(unsigned char *out, const char *user,
                           apr_size_t early_len)
 {
     chat_handoff_t m = { .secure = user[0] != '\0',
-                         .user = user,
-                         .user_len = strlen(user),
                          .head = head,
                          .head_len = strlen(head),
                          .early = early,
                          .early_len = early_len };
     apr_size_t n;
 
+    apr_cpystrn(m.identity.user, user, sizeof(m.identity.user));
     m.address[10] = m.address[11] = 0xff;
     memcpy(m.address + 12, "\xc0\x00\x02\x07", 4);
     n = chat_handoff_front(out, &m);

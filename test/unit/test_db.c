@@ -63,7 +63,7 @@ typedef struct {
 
 static chat_db_conf_t conf_of(const world_t *w)
 {
-    chat_db_conf_t conf = { NULL, 2, 0, 0, 0, 0 };
+    chat_db_conf_t conf = { .max = 2 };
 
     conf.target = apr_pstrcat(w->p, "sqlite:", w->file, NULL);
     conf.wait = apr_time_from_msec(100);

@@ -112,12 +112,72 @@ static void as_many_come_in_as_there_is_room_for(void **state)
     chat_gate_destroy(&gate);
 }
 
+/* One inside takes the jobs of those who wait, leaves, and does them: others come
+ * in and go meanwhile, and those who were taken come back when they are told. */
+typedef struct {
+    chat_gate_t *gate;
+    int job;
+    int served;
+    apr_status_t rv;
+} client_t;
+
+static void *ask(void *data)
+{
+    client_t *c = data;
+
+    c->rv = chat_gate_enter_or_served(c->gate, &c->job, apr_time_from_sec(30),
+                                      &c->served);
+    if (c->rv == APR_SUCCESS && !c->served) {
+        chat_gate_leave(c->gate);
+    }
+    return NULL;
+}
+
+static void jobs_are_done_by_one_who_has_left_already(void **state)
+{
+    chat_gate_t gate;
+    client_t clients[THREADS];
+    pthread_t threads[THREADS];
+    chat_gate_wait_t *list = NULL, **end = &list;
+    int n = 0;
+
+    (void)state;
+    chat_gate_init(&gate, 1);
+    assert_int_equal(chat_gate_enter(&gate, 0), APR_SUCCESS);
+    for (int i = 0; i < THREADS; i++) {
+        clients[i] = (client_t){ .gate = &gate };
+        assert_int_equal(pthread_create(&threads[i], NULL, ask, &clients[i]),
+                         0);
+    }
+    while (n < THREADS) {
+        *end = chat_gate_jobs(&gate, THREADS);
+        for (; *end != NULL; end = &(*end)->next) {
+            *(int *)(*end)->job = 1;
+            n++;
+        }
+    }
+    chat_gate_leave(&gate);
+    assert_int_equal(chat_gate_enter(&gate, 0), APR_SUCCESS);
+    chat_gate_leave(&gate);
+    chat_gate_served(list);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(clients[i].rv, APR_SUCCESS);
+        assert_int_equal(clients[i].served, 1);
+        assert_int_equal(clients[i].job, 1);
+    }
+    assert_int_equal(chat_gate_enter(&gate, 0), APR_SUCCESS);
+    chat_gate_leave(&gate);
+    chat_gate_destroy(&gate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(those_who_wait_come_in_as_they_came),
         cmocka_unit_test(who_waited_too_long_leaves_the_queue_whole),
         cmocka_unit_test(as_many_come_in_as_there_is_room_for),
+        cmocka_unit_test(jobs_are_done_by_one_who_has_left_already),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

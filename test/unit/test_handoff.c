@@ -13,14 +13,15 @@
 #include "handoff.h"
 
 #define HEAD "GET /app/key HTTP/1.1\r\nHost: h\r\n\r\n"
+#define USER "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
+#define SESSION "s0123456789abcdef0123456789abcdef"
 #define EARLY "\x81\x80\0\0\0\0"
 
 static const chat_handoff_t usual = {
     .secure = 1,
     .address = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7 },
     .port = 51234,
-    .user = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d",
-    .user_len = 36,
+    .identity = { .user = USER, .session = SESSION, .until = 0x123456789a },
     .head = HEAD,
     .head_len = sizeof(HEAD) - 1,
     .early = EARLY,
@@ -63,8 +64,9 @@ static void what_is_given_arrives(void **state)
     assert_true(m.secure);
     assert_memory_equal(m.address, usual.address, 16);
     assert_int_equal(m.port, 51234);
-    assert_int_equal(m.user_len, 36);
-    assert_memory_equal(m.user, usual.user, 36);
+    assert_string_equal(m.identity.user, USER);
+    assert_string_equal(m.identity.session, SESSION);
+    assert_int_equal(m.identity.until, 0x123456789a);
     assert_int_equal(m.head_len, sizeof(HEAD) - 1);
     assert_memory_equal(m.head, HEAD, sizeof(HEAD) - 1);
     assert_int_equal(m.early_len, sizeof(EARLY) - 1);
@@ -75,14 +77,15 @@ static void what_is_given_arrives(void **state)
 
 static void nobody_and_nothing_early_is_fine_too(void **state)
 {
-    chat_handoff_t m = { .head = "x", .head_len = 1, .user = "", .early = "" };
+    chat_handoff_t m = { .head = "x", .head_len = 1, .early = "" };
     chat_handoff_kind_t kind;
     unsigned char *buf;
     apr_size_t len = whole(&buf, &m);
 
     (void)state;
     assert_int_equal(chat_handoff_parse(&kind, &m, buf, len), CHAT_HANDOFF_OK);
-    assert_int_equal(m.user_len, 0);
+    assert_string_equal(m.identity.user, "");
+    assert_string_equal(m.identity.session, "");
     assert_int_equal(m.early_len, 0);
     assert_false(m.secure);
     free(buf);
@@ -92,9 +95,7 @@ static void the_largest_fits_and_no_larger(void **state)
 {
     static char bytes[CHAT_HANDOFF_EARLY + 1];
     unsigned char front[CHAT_HANDOFF_FRONT];
-    chat_handoff_t m = { .user = bytes,
-                         .user_len = CHAT_HANDOFF_USER,
-                         .head = bytes,
+    chat_handoff_t m = { .head = bytes,
                          .head_len = CHAT_HANDOFF_HEAD,
                          .early = bytes,
                          .early_len = CHAT_HANDOFF_EARLY };
@@ -102,6 +103,9 @@ static void the_largest_fits_and_no_larger(void **state)
 
     (void)state;
     memset(bytes, 'a', sizeof(bytes));
+    memset(m.identity.user, 'a', CHAT_IDENTITY_USER);
+    memset(m.identity.session, 'u', CHAT_IDENTITY_SESSION);
+    m.identity.until = APR_INT64_MAX;
     assert_int_equal(whole(&buf, &m), CHAT_HANDOFF_MAX);
     assert_int_equal(parse(buf, CHAT_HANDOFF_MAX), CHAT_HANDOFF_OK);
     free(buf);
@@ -111,9 +115,6 @@ static void the_largest_fits_and_no_larger(void **state)
     m.head_len++;
     assert_int_equal(chat_handoff_front(front, &m), 0);
     m.head_len = 1;
-    m.user_len++;
-    assert_int_equal(chat_handoff_front(front, &m), 0);
-    m.user_len = 0;
     m.head_len = 0;
     assert_int_equal(chat_handoff_front(front, &m), 0);
 }
@@ -129,8 +130,7 @@ static void an_id_with_other_characters_is_no_id(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        m.user = wrong[i];
-        m.user_len = strlen(wrong[i]);
+        strcpy(m.identity.user, wrong[i]);
         assert_int_equal(chat_handoff_front(front, &m), 0);
     }
     len = whole(&buf, &usual);
@@ -140,11 +140,32 @@ static void an_id_with_other_characters_is_no_id(void **state)
                        : (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
                              (c >= 'a' && c <= 'z');
 
-        buf[32] = (unsigned char)c;
+        buf[44] = (unsigned char)c;
         assert_int_equal(parse(buf, len),
                          good ? CHAT_HANDOFF_OK : CHAT_HANDOFF_BAD);
     }
     free(buf);
+}
+
+/* Nobody has no log-in, and a log-in has a name of ours. */
+static void a_log_in_without_a_user_is_refused(void **state)
+{
+    unsigned char front[CHAT_HANDOFF_FRONT];
+    chat_handoff_t m = usual;
+
+    (void)state;
+    m.identity.user[0] = '\0';
+    assert_int_equal(chat_handoff_front(front, &m), 0);
+    m.identity.session[0] = '\0';
+    assert_int_equal(chat_handoff_front(front, &m), 0);
+    m.identity.until = 0;
+    assert_true(chat_handoff_front(front, &m) > 0);
+    m = usual;
+    m.identity.session[0] = 'x';
+    assert_int_equal(chat_handoff_front(front, &m), 0);
+    m = usual;
+    m.identity.until = -1;
+    assert_int_equal(chat_handoff_front(front, &m), 0);
 }
 
 static void a_message_cut_anywhere_is_refused(void **state)
@@ -179,6 +200,12 @@ static void lengths_that_lie_are_refused(void **state)
         { 5, { 35, 0xc8, 0x22, 0 } },
         { 5, { 255, 0xc8, 0x22, 0 } },
         { 4, { 3, 36, 0xc8, 0x22 } },
+        { 32, { 0x80, 0, 0, 0 } },
+        { 40, { 32, 0, 0, 0 } },
+        { 40, { 34, 0, 0, 0 } },
+        { 40, { 0, 0, 0, 0 } },
+        { 40, { 33, 0, 0, 1 } },
+        { 40, { 33, 1, 0, 0 } },
     };
 
     (void)state;
@@ -252,6 +279,7 @@ int main(void)
         cmocka_unit_test(nobody_and_nothing_early_is_fine_too),
         cmocka_unit_test(the_largest_fits_and_no_larger),
         cmocka_unit_test(an_id_with_other_characters_is_no_id),
+        cmocka_unit_test(a_log_in_without_a_user_is_refused),
         cmocka_unit_test(a_message_cut_anywhere_is_refused),
         cmocka_unit_test(lengths_that_lie_are_refused),
         cmocka_unit_test(asking_and_answering_are_understood),

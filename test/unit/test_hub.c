@@ -691,6 +691,43 @@ static void each_subscriber_hears_the_name_it_used(void **state)
     assert_true(leave(1, "private.user.7"));
 }
 
+/* Two names of one channel are two subscriptions to whoever uses both, in a small
+ * channel and in one whose frames go out in batches. */
+static void who_uses_both_names_hears_an_event_under_each(void **state)
+{
+    push_channel_info_t info;
+    push_name_t name = name_of("private.user.7");
+    int i, round;
+
+    (void)state;
+    for (round = 0; round < 2; round++) {
+        for (i = round ? 2 : 0; i < (round ? CLIENTS : 2); i++) {
+            join(i, "private-user.7");
+            join(i, "private.user.7");
+        }
+        publish(0, "private-user.7", "x", 0);
+        turns();
+        for (i = 0; i < (round ? CLIENTS : 2); i++) {
+            assert_int_equal(received(&peers[i]), 2);
+            assert_non_null(strstr(last, "\"private.user.7\""));
+        }
+    }
+    push_hub_info(hubs, &name, &info);
+    assert_int_equal(info.subscriptions, CLIENTS);
+    assert_true(leave(0, "private-user.7"));
+    assert_false(leave(0, "private-user.7"));
+    publish(-1, "private-user.7", "y", 0);
+    turns();
+    assert_int_equal(received(&peers[0]), 1);
+    assert_non_null(strstr(last, "\"private.user.7\""));
+    assert_true(leave(0, "private.user.7"));
+    publish(-1, "private-user.7", "z", 0);
+    turns();
+    assert_int_equal(received(&peers[0]), 0);
+    push_hub_info(hubs, &name, &info);
+    assert_int_equal(info.subscriptions, CLIENTS - 1);
+}
+
 static void
 what_was_missed_is_told_in_order_and_under_the_name_used(void **state)
 {
@@ -955,9 +992,10 @@ static void the_servers_own_events_reach_either_name(void **state)
 
 static int visited;
 
-static void visit(push_subscriber_t *client)
+static void visit(push_subscriber_t *client, apr_int64_t value)
 {
     (void)client;
+    assert_int_equal(value, 42);
     visited++;
 }
 
@@ -970,7 +1008,7 @@ static void each_visits_the_subscribers_on_all_loops(void **state)
     join(1, "#user-7");
     join(2, "#user-8");
     visited = 0;
-    push_hub_each(hubs, &name, visit);
+    push_hub_each(hubs, &name, visit, 42);
     turns();
     assert_int_equal(visited, 2);
     assert_int_equal(push_hubs_count(hubs), 0); /* server names do not count */
@@ -1074,6 +1112,7 @@ int main(void)
         HUB_TEST(a_full_channel_refuses_users_but_not_connections),
         HUB_TEST(a_cache_channel_tells_the_last_event_to_whoever_joins),
         HUB_TEST(each_subscriber_hears_the_name_it_used),
+        HUB_TEST(who_uses_both_names_hears_an_event_under_each),
         HUB_TEST(what_was_missed_is_told_in_order_and_under_the_name_used),
         HUB_TEST(a_newcomer_is_told_the_newest_that_its_queue_can_take),
         HUB_TEST(of_too_much_that_was_missed_the_oldest_give_way),

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -272,6 +273,29 @@ static void a_queue_that_a_stranger_made_is_not_waited_in(void **state)
     w->turn.id = semget(key, 1, 0);
 }
 
+/* Two programs with a user each share a file by its group, and either may have
+ * been first. Only root can play the others. */
+static void a_queue_of_a_member_of_the_files_group_is_waited_in(void **state)
+{
+    const struct passwd *member = getpwnam("nobody");
+    world_t *w = *state;
+    key_t key = key_of(w);
+    uid_t owner;
+
+    assert_non_null(member);
+    owner = geteuid() == 0 ? member->pw_uid - 1 : geteuid();
+    semctl(w->turn.id, 0, IPC_RMID);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(w->path, owner, member->pw_gid), 0);
+    }
+    made_by(geteuid() == 0 ? member->pw_uid : geteuid(), key);
+    chmod(w->path, 0660);
+    assert_int_equal(believes(w, owner, owner), 1);
+    chmod(w->path, 0640); /* who may read alone is a stranger */
+    assert_int_equal(believes(w, owner, owner), geteuid() != 0);
+    w->turn.id = semget(key, 1, 0);
+}
+
 #define WITH_WORLD(t) cmocka_unit_test_setup_teardown(t, world_make, world_end)
 
 int main(void)
@@ -284,6 +308,7 @@ int main(void)
         WITH_WORLD(a_queue_that_was_removed_is_gone_without),
         WITH_WORLD(a_queue_has_the_mode_of_its_file),
         WITH_WORLD(a_queue_that_a_stranger_made_is_not_waited_in),
+        WITH_WORLD(a_queue_of_a_member_of_the_files_group_is_waited_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

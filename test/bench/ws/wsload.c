@@ -9,7 +9,7 @@
  * with what the server used and what became of every delivery. README.md
  * explains scenarios, options and figures; load.h says which file does what.
  *
- * Exit status 0: everyone connected and every message arrived once, where it
+ * SIGTERM ends the stretch that is measured early. Exit status 0: everyone connected and every message arrived once, where it
  * should. 2: otherwise. 1: it could not run.
  */
 #include <signal.h>
@@ -50,6 +50,7 @@ load_options_t opt = {
 load_count_t count;
 int load_epoll;
 int load_recording;
+static volatile sig_atomic_t enough; /* SIGTERM came: publish no more */
 uint64_t load_last_delivery;
 
 /* What a run is; the columns are the options of these names. */
@@ -279,7 +280,7 @@ static void publish_at_rate(uint64_t end)
 {
     uint64_t step = (uint64_t)(1e9 / opt.rate), now = load_now(), next = now;
 
-    while (now < end) {
+    while (now < end && !enough) {
         while (next <= now && next < end) {
             publish_due(next);
             next += step;
@@ -298,7 +299,7 @@ static void publish_for(double secs)
         publish_at_rate(end);
         return;
     }
-    while (load_now() < end) {
+    while (load_now() < end && !enough) {
         publish_all_it_takes();
         turn(20000000);
     }
@@ -477,12 +478,19 @@ static void publish_measured(result_t *r)
     }
 }
 
+static void on_term(int signo)
+{
+    (void)signo;
+    enough = 1;
+}
+
 int main(int argc, char **argv)
 {
     result_t r = { 0 };
 
     options(argc, argv);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, on_term);
     raise_limit();
     load_epoll = epoll_create1(EPOLL_CLOEXEC);
     subscribers_create();

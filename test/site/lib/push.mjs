@@ -56,13 +56,13 @@ function kept(child) {
 }
 
 /** Run chat-push until it ends; for starts that fail. */
-export function runPush(env = {}, args = [], options = {}) {
+export function runPush(env = {}, args = [], { program = path.join(build, 'chat-push'), ...options } = {}) {
   return new Promise((resolve, reject) => {
-    const child = kept(spawn(path.join(build, 'chat-push'), args, { env: { PATH: process.env.PATH, ...env }, ...options }));
+    const child = kept(spawn(program, args, { env: { PATH: process.env.PATH, ...env }, ...options }));
     let stderr = '';
     child.stderr.on('data', (d) => { stderr += d; });
     child.once('error', reject);
-    child.once('exit', (code) => resolve({ code, stderr }));
+    child.once('close', (code) => resolve({ code, stderr }));
   });
 }
 
