@@ -201,8 +201,9 @@ site: all $(B)/bench/wsload
 	$(NODE_TEST) $(SITE)
 
 # Every file that starts a site has a database: on PostgreSQL as well (two of them
-# do so anyway). Of the pages what reads and writes, without the long waits.
-SITE_PGSQL = $(filter-out test/site/pgsql.test.mjs test/site/laravel.test.mjs test/site/doctor.test.mjs,$(shell grep -l 'await startSite' $(SITE)))
+# do so anyway, four are about httpd alone). Of the pages what reads and writes, without
+# the long waits.
+SITE_PGSQL = $(filter-out $(patsubst %,test/site/%.test.mjs,pgsql laravel doctor startup status vhosts),$(shell grep -l 'await startSite' $(SITE)))
 site-pgsql: all
 	@$(MAKE) --no-print-directory ENGINE=pgsql SITE="$(SITE_PGSQL)" site
 	@$(MAKE) --no-print-directory ENGINE=pgsql WEB=test/web/chat.test.mjs \
@@ -320,6 +321,8 @@ install: all
 	install -m 644 ctl/chatctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 push/chat-push.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 conf/chat.conf conf/chat-push.json $(DESTDIR)$(PREFIX)/share/mod_chat/conf/
+	install -d $(DESTDIR)$(PREFIX)/share/mod_chat/conf/sites
+	for f in conf/sites/*.conf; do sed 's|@PREFIX@|$(PREFIX)|' $$f >$(DESTDIR)$(PREFIX)/share/mod_chat/$$f && chmod 644 $(DESTDIR)$(PREFIX)/share/mod_chat/$$f || exit 1; done
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d mod_chat)
 	sed 's|@PREFIX@|$(PREFIX)|' conf/chat-push.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
 	sed 's|@PREFIX@|$(PREFIX)|' conf/setup.sh >$(DESTDIR)$(PREFIX)/lib/mod_chat/setup

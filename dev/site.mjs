@@ -137,6 +137,8 @@ export class Site {
    * @param {string} [o.db]        sqlite (a file in dir), or a PostgreSQL URL
    * @param {string} [o.mpm]       event, worker or prefork
    * @param {string} [o.extraConf] more lines for httpd.conf
+   * @param {(site) => string} [o.hostConf] the chat's lines, in place of conf/chat.conf
+   * @param {string} [o.prefix]    its ChatPrefix
    * @param {object} [o.pushConf]  more keys for chat-push.json
    * @param {object} [o.appConf]   more keys for the app in chat-push.json
    * @param {object} [o.httpdEnv]  httpd's environment, more of it
@@ -145,13 +147,14 @@ export class Site {
    * @param {string} [o.sanitize]  address,undefined | thread
    */
   constructor(o) {
-    this.o = { db: 'sqlite', mpm: 'event', extraConf: '', pushConf: {}, appConf: {}, sanitize: '', ...o };
+    this.o = { db: 'sqlite', mpm: 'event', extraConf: '', prefix: '', pushConf: {}, appConf: {}, sanitize: '', ...o };
     this.dir = o.dir;
     this.user = runUser();
     this.httpd = null; // child process, or null
     this.push = null;
     this.keeper = null; // of chat-push's listening sockets, child process or null
-    this.url = `http://127.0.0.1:${o.port}`;
+    this.url = `http://127.0.0.1:${o.port}${this.o.prefix}`;
+    this.status = `http://127.0.0.1:${o.port}/server-status`;
     this.metrics = `http://127.0.0.1:${o.metricsPort}/metrics`;
     this.dbFile = isPgsql(o.db || '') ? null : path.join(this.dir, 'db', 'chat.db');
     this.db = this.dbFile ? `sqlite:${this.dbFile}` : o.db; // as ChatDatabase takes it
@@ -281,7 +284,8 @@ LoadModule chat_module "${this.path('bin', 'mod_chat.so')}"
 </IfModule>
 <IfModule prefork.c>
   StartServers 4
-  MaxRequestWorkers 64
+  ServerLimit 400
+  MaxRequestWorkers 200
 </IfModule>
 
 ErrorLog logs/error.log
@@ -305,14 +309,18 @@ DocumentRoot "${this.path('htdocs')}"
   AllowOverride None
 </Directory>
 
-Define CHAT_HTDOCS "${this.path('htdocs')}"
+${this.o.hostConf ? this.o.hostConf(this) : this.chatConf()}
+${this.o.extraConf}
+`;
+  }
+
+  chatConf() {
+    return `Define CHAT_HTDOCS "${this.path('htdocs')}"
 Define CHAT_DATABASE "${this.db}"
 Define CHAT_PUSH_CONFIG "${this.path('conf', 'chat-push.json')}"
 Define CHAT_PUSH_HOST 127.0.0.1
 Define CHAT_PUSH_PORT ${this.o.pushPort}
-Include "${path.join(root, 'conf', 'chat.conf')}"
-${this.o.extraConf}
-`;
+Include "${path.join(root, 'conf', 'chat.conf')}"`;
   }
 
   give(at) {
@@ -451,7 +459,7 @@ ${this.o.extraConf}
     fs.rmSync(this.path('run', 'httpd.pid'), { force: true });
     this.httpd = this.launch('httpd', httpd, ['-D', 'FOREGROUND', '-f', this.path('conf', 'httpd.conf')],
       { log: 'httpd.out', env: this.httpdEnv() });
-    await this.answers(`${this.url}/chat/login`, this.httpd, 'httpd', 'httpd.out', 'error.log');
+    await this.answers(this.o.hostConf ? this.status : `${this.url}/chat/login`, this.httpd, 'httpd', 'httpd.out', 'error.log');
   }
 
   /** Wait until an address answers, or say why the program behind it ended. */

@@ -18,6 +18,7 @@
 #include "form.h"
 #include "json.h"
 #include "origin.h"
+#include "path.h"
 
 #define UNSET (-1)
 
@@ -75,6 +76,14 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     return conf;
 }
 
+const char *chat_server_path(const server_rec *s, const char *uri)
+{
+    const chat_server_t *conf = ap_get_module_config(s->module_config,
+                                                     &chat_module);
+
+    return chat_path_behind(uri, conf->prefix);
+}
+
 void *chat_server_merge(apr_pool_t *p, void *base, void *add)
 {
     const chat_server_t *under = base, *over = add;
@@ -99,6 +108,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->htdocs != NULL) {
         conf->htdocs = over->htdocs;
+    }
+    if (over->prefix != NULL) {
+        conf->prefix = over->prefix;
     }
     if (over->push != NULL) {
         conf->push = over->push;
@@ -201,6 +213,31 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
         APR_ARRAY_PUSH(conf->staff_roles, const char *) = "admin";
     }
     conf->staff_list = staff_list_of(conf->staff_roles, p);
+    return NULL;
+}
+
+const char *chat_server_clash(server_rec *first, server_rec *s, apr_pool_t *p)
+{
+    const chat_server_t *conf = chat_server_of(s);
+
+    if (!conf->used || conf->push->handoff == NULL) {
+        return NULL;
+    }
+    for (; first != s; first = first->next) {
+        const chat_server_t *other = chat_server_of(first);
+
+        if (other->used && other->push->handoff != NULL &&
+            strcmp(other->push->handoff, conf->push->handoff) == 0 &&
+            strcmp(other->database, conf->database) != 0) {
+            return apr_psprintf(
+                p,
+                "two hosts with Chat On (%s, %s) differ in ChatDatabase and "
+                "hand sockets to one chat-push (handoff.path %s), which would "
+                "take the users of one for those of the other: give each a "
+                "chat-push and a ChatPushConfig of its own",
+                other->where, conf->where, conf->push->handoff);
+        }
+    }
     return NULL;
 }
 
@@ -319,6 +356,23 @@ static const char *set_htdocs(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_prefix(cmd_parms *cmd, void *dir, const char *arg)
+{
+    size_t len = strlen(arg);
+    char *prefix = apr_pstrdup(cmd->pool, arg);
+
+    (void)dir;
+    if (len > 0 && prefix[len - 1] == '/') {
+        prefix[len - 1] = '\0'; /* "/clinic/" is "/clinic", and "/" is "" */
+    }
+    if (len == 0 || !chat_prefix_valid(prefix)) {
+        return "ChatPrefix: / or a path as /clinic/, of letters, digits and "
+               ". _ ~ -";
+    }
+    conf_of(cmd)->prefix = prefix;
+    return NULL;
+}
+
 /* Where to reach a server that listens on `host`. */
 static const char *reachable(const char *host)
 {
@@ -326,6 +380,23 @@ static const char *reachable(const char *host)
         return "127.0.0.1";
     }
     return strcmp(host, "::") == 0 ? "::1" : host;
+}
+
+/* Whose event log the database holds: chat-push reads the same key. NULL: an app
+ * that is not there. */
+static const chat_app_t *log_app(const chat_apps_t *apps, const json_t *root)
+{
+    const char *id = json_string_value(chat_conf_find(root, "database.app"));
+
+    if (id == NULL) {
+        return &apps->list[0];
+    }
+    for (int i = 0; i < apps->n; i++) {
+        if (strcmp(apps->list[i].id, id) == 0) {
+            return &apps->list[i];
+        }
+    }
+    return NULL;
 }
 
 /* The keys beside the apps. @return a complaint, NULL when all is well */
@@ -336,7 +407,9 @@ static const char *push_read(chat_push_t *push, const json_t *root,
     const json_t *port = chat_conf_find(root, "port");
     const json_t *wake = chat_conf_find(root, "database.wake");
     const json_t *handoff = chat_conf_find(root, "handoff.path");
+    const json_t *ping = chat_conf_find(root, "activityTimeout");
 
+    push->ping = json_is_integer(ping) ? (int)json_integer_value(ping) : 120;
     push->host = "127.0.0.1";
     push->port = 6001;
     if (host != NULL) {
@@ -388,12 +461,15 @@ static const char *set_push(cmd_parms *cmd, void *dir, const char *arg)
         why = apps.n == 0 ? "it names no app (appManager.array.apps)"
                           : push_read(push, root, cmd->pool);
     }
+    push->apps = apps;
+    push->app = why == NULL ? log_app(&push->apps, root) : NULL;
     json_decref(root);
+    if (why == NULL && push->app == NULL) {
+        why = "database.app names no app";
+    }
     if (why != NULL) {
         return apr_pstrcat(cmd->pool, "ChatPushConfig ", path, ": ", why, NULL);
     }
-    push->app = &apps.list[0];
-    push->apps = apps;
     push->path = path;
     conf_of(cmd)->push = push;
     return NULL;
@@ -535,6 +611,9 @@ const command_rec chat_commands[] = {
         "Full or Normal; Full."),
     AP_INIT_TAKE1("ChatHtdocs", set_htdocs, NULL, RSRC_CONF,
         "The directory with index.html and login.html. No default."),
+    AP_INIT_TAKE1("ChatPrefix", set_prefix, NULL, RSRC_CONF,
+        "What the path of every URL of the chat begins with. A path as "
+        "/clinic/; /."),
     AP_INIT_TAKE1("ChatPushConfig", set_push, NULL, RSRC_CONF,
         "chat-push's configuration file: key, secret, address and wake-up "
         "socket are read from it. No default."),

@@ -20,11 +20,12 @@
 
 /* The part of chat-push.json that mod_chat uses. */
 typedef struct {
-    const chat_app_t *app; /* the file's first app: key, secret, id */
+    const chat_app_t *app; /* whose event log it is: key, secret, id */
     const char *host;      /* where its HTTP API listens; never a wildcard */
     int port;
     const char *wake; /* path of its wake-up socket, NULL: it polls */
     const char *handoff; /* path where it takes sockets, NULL: it does not */
+    int ping; /* s after which a quiet client pings (activityTimeout) */
     chat_apps_t apps;    /* all of the file */
     const char *path;    /* of the file */
     struct chat_appkeys_t *more; /* appkeys.c: what the file has got since */
@@ -39,6 +40,7 @@ typedef struct chat_server_t {
     apr_interval_time_t db_busy; /* µs for another writer's lock */
     int db_normal;               /* SQLite: 1 synchronous=NORMAL, 0 FULL */
     const char *htdocs;          /* directory of the pages */
+    const char *prefix; /* of every URL, "" or as "/clinic" (path.h) */
     const chat_push_t *push;
     apr_interval_time_t session_lifetime; /* µs from log-in to its end */
     chat_rate_t send;                     /* messages, per account */
@@ -81,11 +83,18 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add);
 chat_server_t *chat_server_of(server_rec *s);
 const chat_dir_t *chat_dir_of(const request_rec *r);
 
+/** A request's path behind the host's ChatPrefix. NULL: none of ours. */
+const char *chat_server_path(const server_rec *s, const char *uri);
+
 /**
  * Fill the defaults of what no directive set, and see that all that is needed
  * is there.
  * @return a sentence saying what is missing, from p; NULL when all is well
  */
 const char *chat_server_check(chat_server_t *conf, apr_pool_t *p);
+
+/** A sentence when a host, checked, cannot stand beside one of those before it;
+ * NULL when it can. */
+const char *chat_server_clash(server_rec *first, server_rec *s, apr_pool_t *p);
 
 #endif

@@ -33,6 +33,9 @@
 #include "limiter.h"
 #include "owner.h"
 #include "routes.h"
+#include "startup.h"
+#include "status.h"
+#include "outcome.h"
 #include "tls_pump.h"
 #include "tls_room.h"
 #include "trigger.h"
@@ -49,12 +52,21 @@ static const char UPGRADE[] = "chat-upgrade";
 static int check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
                         server_rec *s)
 {
+    server_rec *first = s;
+
     (void)plog;
     (void)ptemp;
     for (; s != NULL; s = s->next) {
         chat_server_t *conf = chat_server_of(s);
-        const char *why = conf->used ? chat_server_check(conf, p) : NULL;
+        const char *why;
 
+        if (conf->prefix == NULL) {
+            conf->prefix = "";
+        }
+        why = conf->used ? chat_server_check(conf, p) : NULL;
+        if (why == NULL) {
+            why = chat_server_clash(first, s, p);
+        }
         if (why != NULL) {
             ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s, "%s",
                          why);
@@ -85,7 +97,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
                      "making shared memory for the keys of apps");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    rv = chat_upgrade_prepare(s);
+    rv = chat_outcome_prepare(s);
     if (rv == APR_SUCCESS) {
         rv = chat_pump_prepare(s);
     }
@@ -95,7 +107,14 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     chat_tls_room_prepare(s, ptemp);
+    chat_startup_report(s, ptemp);
     return OK;
+}
+
+/* `httpd -t` says it as well. */
+static void test_config(apr_pool_t *p, server_rec *s)
+{
+    chat_startup_report(s, p);
 }
 
 static int same_wakeup(const chat_push_t *a, const chat_push_t *b)
@@ -244,7 +263,9 @@ static int claim(request_rec *r, const char *as)
  * before mod_proxy and mod_alias, which may have been given all the rest. */
 static int translate_name(request_rec *r)
 {
-    if (chat_dir_of(r)->on != 1 || !chat_routes_own(r->uri)) {
+    const char *path = chat_server_path(r->server, r->uri);
+
+    if (path == NULL || chat_dir_of(r)->on != 1 || !chat_routes_own(path)) {
         return DECLINED;
     }
     return claim(r, HANDLER);
@@ -302,6 +323,7 @@ static void register_hooks(apr_pool_t *p)
     (void)p;
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_monitor(chat_appkeys_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_read_request(chat_owner_unvouch, NULL, NULL, APR_HOOK_FIRST);
@@ -314,7 +336,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_suspend_connection(chat_pump_suspended, NULL, NULL,
                                APR_HOOK_REALLY_LAST);
     ap_hook_child_status(chat_pump_child_status, NULL, NULL, APR_HOOK_MIDDLE);
-    APR_OPTIONAL_HOOK(ap, status_hook, chat_upgrade_status, NULL, NULL,
+    APR_OPTIONAL_HOOK(ap, status_hook, chat_status, NULL, NULL,
                       APR_HOOK_MIDDLE);
 }
 

@@ -142,6 +142,7 @@ int chat_reply_failed(chat_request_t *q, apr_status_t rv, const char *doing)
 int chat_reply_redirect(chat_request_t *q, const char *to)
 {
     common_headers(q->r);
-    apr_table_setn(q->r->headers_out, "Location", to);
+    apr_table_setn(q->r->headers_out, "Location",
+                   apr_pstrcat(q->r->pool, q->conf->prefix, to, NULL));
     return HTTP_MOVED_TEMPORARILY;
 }

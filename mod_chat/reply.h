@@ -52,7 +52,7 @@ void chat_reply_note(chat_request_t *q, apr_status_t rv, const char *doing);
  */
 int chat_reply_failed(chat_request_t *q, apr_status_t rv, const char *doing);
 
-/** 302 to a path of ours. */
+/** 302 to a path of ours, without its prefix. */
 int chat_reply_redirect(chat_request_t *q, const char *to);
 
 #endif

@@ -45,6 +45,7 @@ typedef struct {
 typedef struct {
     request_rec *r;
     const chat_server_t *conf;
+    const char *path;      /* of the URL, behind ChatPrefix */
     char id[CHAT_ID_SIZE]; /* the path's {id}, "" when it has none */
     int html;              /* the caller would rather have a page than JSON */
     chat_form_t query;

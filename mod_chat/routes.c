@@ -48,7 +48,7 @@ typedef struct {
     int (*at_once)(chat_request_t *q); /* NULL, or see above */
 } route_t;
 
-/* Every URL this module answers. {id} is 1-64 characters of [A-Za-z0-9_-] and
+/* Every URL this module answers, behind ChatPrefix. {id} is 1-64 characters of [A-Za-z0-9_-] and
  * reaches the handler as q->id. */
 /* clang-format off */
 static const route_t routes[] = {
@@ -96,7 +96,7 @@ static const route_t *find(chat_request_t *q, const char **allow)
     for (size_t i = 0; i < NROUTES; i++) {
         const route_t *route = &routes[i];
 
-        if (!chat_path_match(route->path, q->r->uri, id)) {
+        if (!chat_path_match(route->path, q->path, id)) {
             continue;
         }
         if (route->method == q->r->method_number) {
@@ -177,6 +177,7 @@ int chat_routes_answer(request_rec *r)
 
     q->r = r;
     q->conf = chat_server_of(r->server);
+    q->path = chat_server_path(r->server, r->uri);
     q->html = chat_accepts_html(apr_table_get(r->headers_in, "Accept"));
     route = find(q, &allow);
     if (route == NULL) {

@@ -21,14 +21,12 @@
 #include <unistd.h>
 #include <netinet/in.h>
 #include <apr_portable.h>
-#include <apr_shm.h>
 #include <apr_strings.h>
 #include <http_connection.h>
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <http_ssl.h>
-#include <mod_status.h>
 #include <util_filter.h>
 
 #include "appkeys.h"
@@ -36,80 +34,18 @@
 #include "companion.h"
 #include "config.h"
 #include "owner.h"
+#include "outcome.h"
 #include "tls_pump.h"
 
 APLOG_USE_MODULE(chat);
 
 #define PREFIX "/app/"
-#define RETAINED "mod_chat-upgrades" /* httpd's name for the counters */
 #define QUIET_SECONDS 60 /* between two log lines of the same trouble */
 #define RETRY_SECONDS "1"
-
-/* What became of upgrade requests, of all children, since httpd's start. */
-typedef struct {
-    apr_uint64_t handed;   /* to chat-push */
-    apr_uint64_t refused;  /* answered by us: 400, 431, 503 */
-    apr_uint64_t declined; /* left to mod_proxy */
-} tally_t;
-
-/* Set by the parent before it forks. */
-static tally_t *tally;
 
 /* When this child last wrote a line of a kind; microseconds. Atomic. */
 static apr_time_t told_unfit, told_trouble, told_full;
 static apr_uint32_t missed; /* refused with 503 since. Atomic */
-
-static void count(apr_uint64_t *counter)
-{
-    __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
-}
-
-apr_status_t chat_upgrade_prepare(server_rec *s)
-{
-    void **kept = ap_retained_data_get(RETAINED);
-    apr_shm_t *shm;
-    apr_status_t rv;
-
-    if (kept == NULL) {
-        rv = apr_shm_create(&shm, sizeof(tally_t), NULL, s->process->pool);
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        memset(apr_shm_baseaddr_get(shm), 0, sizeof(tally_t));
-        kept = ap_retained_data_create(RETAINED, sizeof(*kept));
-        *kept = apr_shm_baseaddr_get(shm);
-    }
-    tally = *kept;
-    return APR_SUCCESS;
-}
-
-int chat_upgrade_status(request_rec *r, int flags)
-{
-    const tally_t now = {
-        __atomic_load_n(&tally->handed, __ATOMIC_RELAXED),
-        __atomic_load_n(&tally->refused, __ATOMIC_RELAXED),
-        __atomic_load_n(&tally->declined, __ATOMIC_RELAXED),
-    };
-
-    if (flags & AP_STATUS_SHORT) {
-        ap_rprintf(r,
-                   "ChatHandedOver: %" APR_UINT64_T_FMT
-                   "\nChatRefused: %" APR_UINT64_T_FMT
-                   "\nChatLeftToProxy: %" APR_UINT64_T_FMT "\n",
-                   now.handed, now.refused, now.declined);
-        chat_pump_status(r, 1);
-        return OK;
-    }
-    ap_rprintf(r,
-               "<hr />\n<h2>mod_chat: WebSockets</h2>\n<dl>"
-               "<dt>%" APR_UINT64_T_FMT " handed over to chat-push</dt>"
-               "<dt>%" APR_UINT64_T_FMT " refused</dt>"
-               "<dt>%" APR_UINT64_T_FMT " left to mod_proxy</dt>",
-               now.handed, now.refused, now.declined);
-    chat_pump_status(r, 0);
-    ap_rputs("</dl>\n", r);
-    return OK;
-}
 
 /* Whether a line may be written: not every one of ten thousand clients that
  * come back each second is news. */
@@ -141,16 +77,20 @@ static int header_is(const request_rec *r, const char *header,
     return is != NULL && strcmp(is, value) == 0;
 }
 
-/* The app's key of a WebSocket's request below /app/, NULL: it is none. */
+/* The app's key of a WebSocket's request below /app/, which itself may stand
+ * behind ChatPrefix. NULL: it is none. */
 static const char *key_of(const request_rec *r)
 {
-    if (r->main != NULL || r->prev != NULL || r->method_number != M_GET ||
-        r->header_only || strncmp(r->uri, PREFIX, strlen(PREFIX)) != 0 ||
+    const char *path = chat_server_path(r->server, r->uri);
+
+    if (path == NULL || r->main != NULL || r->prev != NULL ||
+        r->method_number != M_GET || r->header_only ||
+        strncmp(path, PREFIX, strlen(PREFIX)) != 0 ||
         !lists(r, "Upgrade", "websocket") ||
         !lists(r, "Connection", "upgrade")) {
         return NULL;
     }
-    return r->uri + strlen(PREFIX);
+    return path + strlen(PREFIX);
 }
 
 /* An app of chat-push's own; other WebSockets below /app/ are none of ours. */
@@ -167,7 +107,8 @@ int chat_upgrade_is(const request_rec *r)
     const chat_server_t *conf = chat_server_of(r->server);
     const char *key;
 
-    if (conf->companion == NULL || chat_dir_of(r)->handoff == CHAT_HANDOFF_OFF) {
+    if (conf->companion == NULL ||
+        chat_dir_of(r)->handoff == CHAT_HANDOFF_OFF) {
         return 0;
     }
     key = key_of(r);
@@ -275,10 +216,11 @@ static int leave(request_rec *r, fit_t fit, const char *why)
                                     " to chat-push as conf/chat.conf does)");
     }
     if (r->proxyreq) {
-        count(&tally->declined);
+        chat_outcome_count(CHAT_OUTCOME_PROXIED);
         return DECLINED;
     }
-    count(&tally->refused);
+    chat_outcome_count(fit == MALFORMED ? CHAT_OUTCOME_MALFORMED
+                                        : CHAT_OUTCOME_UNFIT);
     if (fit != MALFORMED) {
         return HTTP_NOT_IMPLEMENTED;
     }
@@ -312,7 +254,7 @@ static const char *head_of(request_rec *r)
     apr_array_header_t *head = apr_array_make(r->pool, 48, sizeof(char *));
 
     APR_ARRAY_PUSH(head, const char *) = "GET " PREFIX;
-    APR_ARRAY_PUSH(head, const char *) = r->uri + strlen(PREFIX);
+    APR_ARRAY_PUSH(head, const char *) = key_of(r);
     if (r->args != NULL) {
         APR_ARRAY_PUSH(head, const char *) = "?";
         APR_ARRAY_PUSH(head, const char *) = r->args;
@@ -406,7 +348,9 @@ static int detach(request_rec *r)
 
 static int refuse(request_rec *r, int status, const char *why)
 {
-    count(&tally->refused);
+    chat_outcome_count(status == HTTP_SERVICE_UNAVAILABLE ? CHAT_OUTCOME_FULL
+                       : status == HTTP_BAD_REQUEST       ? CHAT_OUTCOME_EARLY
+                                                          : CHAT_OUTCOME_LARGE);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "a WebSocket is refused with %d: %s", status, why);
     r->connection->keepalive = AP_CONN_CLOSE;
@@ -424,7 +368,7 @@ static int trouble(request_rec *r, const chat_companion_t *companion,
         return refuse(r, HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                       chat_companion_why(result));
     }
-    count(&tally->refused);
+    chat_outcome_count(CHAT_OUTCOME_AWAY);
     __atomic_add_fetch(&missed, 1, __ATOMIC_RELAXED);
     if (is_news(&told_trouble)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
@@ -470,7 +414,7 @@ static int give(request_rec *r, chat_companion_t *companion, int link,
         c->keepalive = AP_CONN_CLOSE; /* what was drained is lost */
         return trouble(r, companion, result);
     }
-    count(&tally->handed);
+    chat_outcome_count(CHAT_OUTCOME_HANDED);
     well_again(r);
     return detach(r);
 }

@@ -30,10 +30,4 @@ int chat_upgrade_is(const request_rec *r);
  * else shall serve it */
 int chat_upgrade_handle(request_rec *r);
 
-/** Counters that outlive restarts; post_config. */
-apr_status_t chat_upgrade_prepare(server_rec *s);
-
-/** Our lines in mod_status' page. */
-int chat_upgrade_status(request_rec *r, int flags);
-
 #endif

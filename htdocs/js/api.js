@@ -19,11 +19,13 @@ export class ApiError extends Error {
 
 export class Api {
   /**
+   * @param prefix    what every path of ours begins with, "" or "/clinic"
    * @param csrf      token for POSTs
    * @param reached   (status): how the server is; 0 when there was no answer
    * @param ended     (): the login is over
    */
-  constructor({ csrf, reached, ended }) {
+  constructor({ prefix, csrf, reached, ended }) {
+    this.prefix = prefix;
     this.csrf = csrf;
     this.reached = reached;
     this.ended = ended;
@@ -38,7 +40,8 @@ export class Api {
 
   /** @param next  what an earlier answer called `next`: an address or null */
   list(next = null) {
-    return this.get(next ?? '/chat');
+    return next === null ? this.get('/chat')
+      : this.request('GET', next, {});
   }
 
   conversation(key) {
@@ -65,7 +68,7 @@ export class Api {
 
   /** @param socketId  our socket, which need not hear of it, or null */
   typing(key, typing, socketId) {
-    return this.request('POST', `/chat/conversation/${key}/typing`, {
+    return this.request('POST', `${this.prefix}/chat/conversation/${key}/typing`, {
       body: JSON.stringify({ typing }),
       headers: {
         'Content-Type': 'application/json',
@@ -77,7 +80,7 @@ export class Api {
 
   /** pusher-js itself posts a form here; so do we. */
   authorize(socketId, channelName) {
-    return this.request('POST', '/broadcasting/auth', {
+    return this.request('POST', `${this.prefix}/broadcasting/auth`, {
       body: new URLSearchParams({
         socket_id: socketId,
         channel_name: channelName,
@@ -93,11 +96,11 @@ export class Api {
   // --- requests --------------------------------------------------------------
 
   get(path) {
-    return this.request('GET', path, {});
+    return this.request('GET', this.prefix + path, {});
   }
 
   post(path, data) {
-    return this.request('POST', path, {
+    return this.request('POST', this.prefix + path, {
       body: JSON.stringify(data),
       headers: { 'Content-Type': 'application/json' },
     });
@@ -154,7 +157,7 @@ export class Api {
 
   /** Logging in anew in another tab gave the session another token. */
   async renewCsrf() {
-    const me = await this.request('GET', '/chat/me', {}, true);
+    const me = await this.request('GET', `${this.prefix}/chat/me`, {}, true);
     this.csrf = me.csrf_token ?? this.csrf;
   }
 }

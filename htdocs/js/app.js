@@ -45,7 +45,8 @@ class App {
   constructor(root) {
     this.root = root;
     this.config = readConfig();
-    this.keep = new Keep(this.config.user.id, sessionStorage);
+    this.keep = new Keep(this.config.prefix, this.config.user.id,
+      sessionStorage);
     this.state = store.createState(this.config.user);
     this.state.selected = route.keyIn(location.pathname);
     this.filter = '';
@@ -68,6 +69,7 @@ class App {
     const { state } = this;
     const draw = () => this.draw();
     this.api = new Api({
+      prefix: this.config.prefix,
       csrf: this.config.csrf_token,
       reached: (status) => this.reached(status),
       ended: () => this.goToLogin(),
@@ -271,7 +273,7 @@ class App {
     if (!this.leaving) {
       this.leaving = true;
       this.live.stop();
-      location.assign('/chat/login');
+      location.assign(`${this.config.prefix}/chat/login`);
     }
   }
 

@@ -7,8 +7,9 @@
 const PREFIX = 'chat.';
 
 export class Keep {
-  constructor(userId, storage) {
-    this.prefix = `${PREFIX}${userId}.`;
+  /** @param site  tells two chats of one host apart: their paths' prefix */
+  constructor(site, userId, storage) {
+    this.prefix = `${PREFIX}${site}${userId}.`;
     this.storage = storage;
     this.closed = false; // logged out: nothing is written any more
   }

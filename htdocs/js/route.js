@@ -2,7 +2,8 @@
 //
 // route.js - the address bar. /chat is the list, /chat/conversation/{id} an
 // open conversation; both are the same page. The back button of a phone leaves
-// the conversation as the button on the screen does.
+// the conversation as the button on the screen does. What stands before /chat is
+// the site's and stays.
 
 const CONVERSATION = /\/chat\/conversation\/([A-Za-z0-9_-]{1,64})\/?$/;
 
@@ -11,8 +12,10 @@ export function keyIn(pathname) {
   return pathname.match(CONVERSATION)?.[1] ?? null;
 }
 
-export function pathOf(key) {
-  return key === null ? '/chat' : `/chat/conversation/${key}`;
+/** @param here  where the page is */
+export function pathOf(key, here = location.pathname) {
+  const list = here.replace(CONVERSATION, '/chat').replace(/\/$/, '');
+  return key === null ? list : `${list}/conversation/${key}`;
 }
 
 /**

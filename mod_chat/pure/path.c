@@ -56,3 +56,29 @@ int chat_path_below(const char *path, const char *prefix)
     return strncmp(path, prefix, len) == 0 &&
            (path[len] == '\0' || path[len] == '/');
 }
+
+int chat_prefix_valid(const char *prefix)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz"
+                                  "0123456789._~-";
+
+    while (*prefix == '/') {
+        size_t len = strspn(++prefix, allowed);
+
+        if (len == 0 || (prefix[0] == '.' &&
+                         (len == 1 || (len == 2 && prefix[1] == '.')))) {
+            return 0;
+        }
+        prefix += len;
+    }
+    return *prefix == '\0';
+}
+
+const char *chat_path_behind(const char *path, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return strncmp(path, prefix, len) == 0 && path[len] == '/' ? path + len
+                                                               : NULL;
+}

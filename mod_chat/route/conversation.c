@@ -55,7 +55,7 @@ static int place_parse(const char **updated, const char **id, const char *text,
 
 /* The path of the next part as JSON; "null" after the last. */
 static const char *next_path(const chat_db_result_t *res, int shown,
-                             apr_pool_t *p)
+                             const char *prefix, apr_pool_t *p)
 {
     const char *path;
 
@@ -64,8 +64,8 @@ static const char *next_path(const chat_db_result_t *res, int shown,
     }
     path = apr_pstrcat(p, chat_db_get(res, shown - 1, COL_UPDATED), "|",
                        chat_db_get(res, shown - 1, COL_ID), NULL);
-    path = apr_pstrcat(p, "/chat?before=", apr_pescape_urlencoded(p, path),
-                       NULL);
+    path = apr_pstrcat(p, prefix,
+                       "/chat?before=", apr_pescape_urlencoded(p, path), NULL);
     return chat_json_quote(path, strlen(path), p);
 }
 
@@ -141,8 +141,8 @@ static int list_reply(chat_request_t *q, const chat_db_result_t *res)
     return chat_reply(
         q, HTTP_OK,
         apr_pstrcat(p, "{\"user\":", q->user->me_json, ",\"conversations\":[",
-                    apr_array_pstrcat(p, parts, ','),
-                    "],\"next\":", next_path(res, n, p), "}", NULL));
+                    apr_array_pstrcat(p, parts, ','), "],\"next\":",
+                    next_path(res, n, q->conf->prefix, p), "}", NULL));
 }
 
 /* GET /chat - the page, or the caller's conversations, latest activity first,

@@ -225,17 +225,20 @@ static int send_refusal(chat_request_t *q, const refusal_t *no,
 
 /* Secure whenever the browser came over TLS, so that the cookie never travels
  * in the clear. */
-static void set_cookie(request_rec *r, const char *value,
+static void set_cookie(const chat_request_t *q, const char *value,
                        apr_interval_time_t lifetime)
 {
+    request_rec *r = q->r;
+    const char *prefix = q->conf->prefix;
+
     apr_table_addn(
         r->err_headers_out, "Set-Cookie",
-        apr_psprintf(r->pool,
-                     CHAT_COOKIE "=%s; Path=/; Max-Age=%" APR_TIME_T_FMT
-                                 "; HttpOnly; SameSite=Lax%s",
-                     value, apr_time_sec(lifetime),
-                     strcmp(ap_http_scheme(r), "https") == 0 ? "; Secure"
-                                                             : ""));
+        apr_psprintf(
+            r->pool,
+            CHAT_COOKIE "=%s; Path=%s; Max-Age=%" APR_TIME_T_FMT
+                        "; HttpOnly; SameSite=Lax%s",
+            value, *prefix != '\0' ? prefix : "/", apr_time_sec(lifetime),
+            strcmp(ap_http_scheme(r), "https") == 0 ? "; Secure" : ""));
 }
 
 /* The browser's name for the record; NULL when it is no text. */
@@ -304,7 +307,7 @@ static apr_status_t session_start(chat_request_t *q, const char *user_id,
     chat_sha256_hex(digest, token, strlen(token));
     rv = session_store(q, digest, user_id, *csrf);
     if (rv == APR_SUCCESS) {
-        set_cookie(q->r, token, q->conf->session_lifetime);
+        set_cookie(q, token, q->conf->session_lifetime);
     }
     return rv;
 }
@@ -373,7 +376,7 @@ int chat_logout(chat_request_t *q)
     if (q->user->via == CHAT_VIA_SESSION) {
         rv = chat_db_query(NULL, q->conf->db, "session_delete", &digest, 1,
                            q->r->pool);
-        set_cookie(q->r, "", 0);
+        set_cookie(q, "", 0);
     }
     else if (q->user->via == CHAT_VIA_BEARER) {
         rv = chat_db_query(NULL, q->conf->db, "token_delete", &digest, 1,
@@ -455,6 +458,7 @@ int chat_me(chat_request_t *q)
                     csrf != NULL ? chat_json_quote(csrf, strlen(csrf), p)
                                  : "null",
                     ",\"push\":{\"key\":", chat_json_quote(key, strlen(key), p),
-                    ",\"host\":null,\"path\":\"/app\"},\"channels\":[\"",
-                    CHAT_CHANNEL_USER, q->user->id, "\"]}", NULL));
+                    ",\"host\":null,\"path\":\"", q->conf->prefix,
+                    "/app\"},\"channels\":[\"", CHAT_CHANNEL_USER, q->user->id,
+                    "\"]}", NULL));
 }

@@ -381,7 +381,8 @@ static const char *list_of(const chat_request_t *q, const chat_db_result_t *res,
 const char *chat_message_url(const chat_request_t *q, const char *suffix)
 {
     return ap_construct_url(q->r->pool,
-                            apr_pstrcat(q->r->pool, "/chat/conversation/",
+                            apr_pstrcat(q->r->pool, q->conf->prefix,
+                                        "/chat/conversation/",
                                         q->conversation->id, suffix, NULL),
                             q->r);
 }

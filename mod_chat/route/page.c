@@ -112,10 +112,12 @@ static const char *page_config(chat_request_t *q, const char *csrf)
 {
     apr_pool_t *p = q->r->pool;
     const char *key = q->conf->push->app->key;
+    const char *prefix = q->conf->prefix; /* nothing in it needs a quote */
 
     return apr_pstrcat(
         p, "{\"key\":", chat_json_quote(key, strlen(key), p),
-        ",\"wsPath\":\"\",\"cluster\":\"mt1\",\"user\":", q->user->me_json,
+        ",\"prefix\":\"", prefix, "\",\"wsPath\":\"", prefix,
+        "\",\"cluster\":\"mt1\",\"user\":", q->user->me_json,
         ",\"csrf_token\":", chat_json_quote(csrf, strlen(csrf), p), "}", NULL);
 }
 
@@ -123,15 +125,18 @@ int chat_page_app(chat_request_t *q)
 {
     const char *csrf = q->user->csrf != NULL ? q->user->csrf : "";
     chat_slot_t slots[] = { { "CSRF", csrf },
-                            { "CONFIG", page_config(q, csrf) } };
+                            { "CONFIG", page_config(q, csrf) },
+                            { "PREFIX", q->conf->prefix } };
 
-    return chat_page_send(q, HTTP_OK, "index.html", slots, 2);
+    return chat_page_send(q, HTTP_OK, "index.html", slots, 3);
 }
 
 int chat_page_login(chat_request_t *q, int status, const char *error,
                     const char *email)
 {
-    chat_slot_t slots[] = { { "ERROR", error }, { "EMAIL", email } };
+    chat_slot_t slots[] = { { "ERROR", error },
+                            { "EMAIL", email },
+                            { "PREFIX", q->conf->prefix } };
 
-    return chat_page_send(q, status, "login.html", slots, 2);
+    return chat_page_send(q, status, "login.html", slots, 3);
 }

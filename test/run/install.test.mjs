@@ -24,6 +24,13 @@ test('make install puts programs, pages, configuration and SQL under DESTDIR', (
     assert.ok(fs.existsSync(path.join(share, file)), file);
   }
   assert.ok(!fs.existsSync(path.join(share, 'htdocs/.done')));
+  const sites = fs.readdirSync(path.join(share, 'conf/sites'));
+  assert.deepEqual(sites, fs.readdirSync(path.join(root, 'conf/sites')));
+  for (const site of sites) {
+    const text = fs.readFileSync(path.join(share, 'conf/sites', site), 'utf8');
+    assert.doesNotMatch(text, /@PREFIX@/, site);
+    assert.ok(text.includes(`Include "${prefix}/share/mod_chat/conf/chat.conf"`), site);
+  }
   const unit = path.join(dir, prefix, 'lib/systemd/system/chat-push.service');
   assert.match(fs.readFileSync(unit, 'utf8'), new RegExp(`^ExecStart=${prefix}/sbin/chat-push --config `, 'm'));
   for (const file of ['lib/sysusers.d/chat-push.conf', 'lib/tmpfiles.d/chat-push.conf', 'lib/mod_chat/setup', 'share/man/man8/chat-push.8']) {

@@ -101,6 +101,38 @@ static void below_means_the_same_or_behind_a_slash(void **state)
     assert_false(chat_path_below("/cha", "/chat"));
 }
 
+static void a_prefix_is_what_needs_no_quoting_anywhere(void **state)
+{
+    static const char *const good[] = { "", "/clinic", "/a/b", "/~me/v1.2",
+                                        "/-_", "/...", "/.a" };
+    static const char *const bad[] = { "/", "clinic", "/clinic/", "//", "/a//b",
+                                       "/.", "/..", "/a/../b", "/a b", "/a%20",
+                                       "/a;b", "/\"", "/<", "/a?b", "/a\n",
+                                       "/\xc3\xa4" };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(chat_prefix_valid(good[i]));
+    }
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(chat_prefix_valid(bad[i]));
+    }
+}
+
+static void only_what_lies_below_the_prefix_is_behind_it(void **state)
+{
+    (void)state;
+    assert_string_equal(chat_path_behind("/chat", ""), "/chat");
+    assert_string_equal(chat_path_behind("/clinic/chat", "/clinic"), "/chat");
+    assert_string_equal(chat_path_behind("/clinic/", "/clinic"), "/");
+    assert_null(chat_path_behind("/clinic", "/clinic"));
+    assert_null(chat_path_behind("/clinical/chat", "/clinic"));
+    assert_null(chat_path_behind("/chat", "/clinic"));
+    assert_null(chat_path_behind("*", "")); /* OPTIONS * */
+    assert_null(chat_path_behind("", ""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +142,8 @@ int main(void)
         cmocka_unit_test(an_id_has_64_bytes_at_most),
         cmocka_unit_test(one_slash_at_the_end_is_forgiven),
         cmocka_unit_test(below_means_the_same_or_behind_a_slash),
+        cmocka_unit_test(a_prefix_is_what_needs_no_quoting_anywhere),
+        cmocka_unit_test(only_what_lies_below_the_prefix_is_behind_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

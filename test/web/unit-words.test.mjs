@@ -189,9 +189,15 @@ test('the word for the connection is honest', () => {
 // --- addresses, typing --------------------------------------------------------
 
 test('addresses lead to conversations and back', () => {
-  assert.equal(keyIn(pathOf('a-1_B')), 'a-1_B');
   assert.equal(keyIn('/chat'), null);
-  assert.equal(pathOf(null), '/chat');
+  // Whatever stands before it is the site's, and stays.
+  for (const before of ['', '/clinic', '/chat', '/chat/conversation/7', '/a/chatty']) {
+    for (const here of ['/chat', '/chat/', '/chat/conversation/7', '/chat/conversation/7/']) {
+      assert.equal(pathOf(null, before + here), `${before}/chat`);
+      assert.equal(pathOf('a-1_B', before + here), `${before}/chat/conversation/a-1_B`);
+      assert.equal(keyIn(pathOf('a-1_B', before + here)), 'a-1_B');
+    }
+  }
 });
 
 test('typing is told at most every few seconds, and its end once', () => {

@@ -27,7 +27,7 @@ export async function logIn(page, url, email, password = 'password') {
   await page.locator('input[name=email]').fill(email);
   await page.locator('input[name=password]').fill(password);
   await Promise.all([
-    page.waitForURL((u) => u.pathname.startsWith('/chat') && !u.pathname.endsWith('/login')),
+    page.waitForURL((u) => u.pathname.includes('/chat') && !u.pathname.endsWith('/login')),
     page.locator('form button').click(),
   ]);
 }
