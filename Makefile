@@ -177,9 +177,9 @@ NODE_TEST = $(NODE_RUN) --test --test-reporter=$(if $(MAKE_TERMOUT),spec,tap) --
 site: all $(B)/bench/wsload
 	$(NODE_TEST) $(SITE)
 
-# Every file that starts a site has a database: on PostgreSQL as well (one of them
-# does so anyway). Of the pages what reads and writes, without the long waits.
-SITE_PGSQL = $(filter-out test/site/pgsql.test.mjs,$(shell grep -l 'await startSite' test/site/*.test.mjs))
+# Every file that starts a site has a database: on PostgreSQL as well (two of them
+# do so anyway). Of the pages what reads and writes, without the long waits.
+SITE_PGSQL = $(filter-out test/site/pgsql.test.mjs test/site/doctor.test.mjs,$(shell grep -l 'await startSite' test/site/*.test.mjs))
 site-pgsql: all
 	@$(MAKE) --no-print-directory ENGINE=pgsql SITE="$(SITE_PGSQL)" site
 	@$(MAKE) --no-print-directory ENGINE=pgsql WEB=test/web/chat.test.mjs \

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define SECONDS 5 /* to wait for an answer */
@@ -149,6 +150,13 @@ static int named_check(const doctor_options_t *o)
         if (files[i] != NULL && access(files[i], F_OK) != 0) {
             return ctl_usage("doctor", "there is no file %s", files[i]);
         }
+    }
+    if (o->url != NULL && strncasecmp(o->url, "http://", 7) != 0 &&
+        strncasecmp(o->url, "https://", 8) != 0) {
+        return ctl_usage("doctor",
+                         "--url is http://HOST or https://HOST, not "
+                         "'%s'",
+                         o->url);
     }
     return CTL_OK;
 }

@@ -372,7 +372,9 @@ static double figure(const char *text, const char *name)
 /* The metrics; NULL: they are not served. */
 static const char *metrics(const doctor_t *d)
 {
-    const json_t *on = chat_conf_find(d->push, "metrics.enabled");
+    const json_t *on = d->push != NULL
+                           ? chat_conf_find(d->push, "metrics.enabled")
+                           : NULL;
     const char *host = doctor_push_text(d, "metrics.host");
     wire_to_t to = push_to(d);
     wire_answer_t a;
@@ -584,6 +586,12 @@ static void check_handed(doctor_t *d, double before)
                "the socket was handed over and holds no worker");
 }
 
+/* The app's key, as the settings or the user say it; NULL: unknown. */
+static const char *door_key(const doctor_t *d)
+{
+    return d->apps.n > 0 ? d->apps.list[0].key : d->o.key;
+}
+
 static void check_site_door(doctor_t *d)
 {
     const wire_to_t to = site_to(d);
@@ -592,7 +600,7 @@ static void check_site_door(doctor_t *d)
     double before = text != NULL ? figure(text, "handed_over_total") : -1;
     door_t door;
 
-    door_try(d, &door, &to, apr_pstrcat(d->p, path, d->apps.list[0].key, NULL),
+    door_try(d, &door, &to, apr_pstrcat(d->p, path, door_key(d), NULL),
              d->origin_refused ? NULL : d->site.origin);
     if (door.answer.status != 101) {
         say_refused(d, &door);
@@ -669,6 +677,9 @@ void doctor_check_doors(doctor_t *d)
         }
     }
     if (d->push == NULL || d->apps.n == 0) {
+        if (d->site.url != NULL && !d->httpd_down && door_key(d) != NULL) {
+            check_site_door(d); /* from another machine */
+        }
         return;
     }
     if (d->push_down) {

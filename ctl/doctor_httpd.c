@@ -700,8 +700,8 @@ static void check_slots(doctor_t *d, const chat_sizing_t *s,
     }
     doctor_say(d, DOCTOR_OK, "worker-slots", NULL, NULL,
                doctor_sockets_stay(d)
-                   ? "ServerLimit %d has slots for %d children and for %d "
-                     "restarts while sockets stay"
+                   ? "ServerLimit %d has slots for %d children, and as many "
+                     "again for %d graceful restart(s) while sockets stay"
                    : "ServerLimit %d, %d children; no socket stays in httpd, "
                      "so restarts (%d) need no slots",
                s->server_limit, c->children, c->restarts);

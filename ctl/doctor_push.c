@@ -51,6 +51,33 @@ static void check_same_file(doctor_t *d)
     }
 }
 
+/* Who has to read the file: httpd as it starts, chat-push again at SIGHUP. */
+static int check_readable(doctor_t *d)
+{
+    const char *at = d->push_file;
+    const char *program = "chat-push (systemctl reload)";
+    const char *why = d->push_user.name != NULL
+                          ? may_use(&at, &d->push_user, d->push_file, 4, d->p)
+                          : NULL;
+    who_t parent;
+
+    if (why == NULL && d->httpd_pid > 0 &&
+        who_runs(&parent, d->httpd_pid, d->p)) {
+        program = "httpd (ChatPushConfig)";
+        why = may_use(&at, &parent, d->push_file, 4, d->p);
+    }
+    if (why == NULL) {
+        return 1;
+    }
+    doctor_say(d, DOCTOR_FAIL, "push-config", at,
+               apr_psprintf(d->p,
+                            "let chat-push's group read it and nobody else: "
+                            "chgrp chat-push, chmod 640 %s",
+                            d->push_file),
+               "%s cannot read the settings: it %s", program, why);
+    return 0;
+}
+
 static const char *app_setting(const doctor_t *d, int i, const char *name)
 {
     return doctor_setting(
@@ -483,8 +510,10 @@ void doctor_check_push(doctor_t *d)
     if (d->push == NULL) {
         return; /* said when it was read */
     }
-    doctor_say(d, DOCTOR_OK, "push-config", NULL, NULL, "%s can be read",
-               d->push_file);
+    if (check_readable(d)) {
+        doctor_say(d, DOCTOR_OK, "push-config", NULL, NULL,
+                   "%s can be read by whom it is for", d->push_file);
+    }
     check_same_file(d);
     check_apps(d);
     check_secrets(d);

@@ -101,6 +101,17 @@ test('the steps of doc/operations.md lead from a default Apache to people who ta
   assert.ok(say('from a package') > 0);
 });
 
+test('chatctl doctor finds nothing wrong with it', () => {
+  const { ok, site, checks } = JSON.parse(box.run('chatctl doctor --json', { any: true }));
+  const bad = checks.filter((c) => c.status === 'fail' || c.status === 'unknown');
+  // No ServerName is said in the steps, so whether the origin is right cannot be known.
+  assert.deepEqual(bad.map((c) => c.check), ['origin'], JSON.stringify(bad));
+  assert.ok(ok && site === 'https://localhost');
+  for (const check of ['httpd-syntax', 'handoff', 'database-files', 'site-door', 'push-door', 'relay']) {
+    assert.ok(checks.some((c) => c.check === check && c.status === 'ok'), check);
+  }
+});
+
 test('programs, files and the writers\' queue belong to whom they should', () => {
   assert.equal(active('chat-push'), 'active');
   assert.equal(box.run('systemctl is-enabled chat-push').trim(), 'enabled');

@@ -103,7 +103,7 @@ const pushConf = site.path('conf', 'chat-push.json');
 /** Run the doctor. @return { status, checks, failed, out } */
 function doctor(...args) {
   const given = [
-    'doctor', '--json', '--timeout', '2', '--cafile', site.path('conf', 'root.crt'), '--httpd', httpd,
+    'doctor', '--json', '--timeout', '10', '--cafile', site.path('conf', 'root.crt'), '--httpd', httpd,
     ...(args.includes('--httpd-conf') ? [] : ['--httpd-conf', conf]), ...args,
   ];
   return new Promise((resolve, reject) => {
@@ -218,7 +218,7 @@ test('for people: a line for each finding, one at the end; --quiet leaves out wh
 });
 
 test('arguments that make no sense are refused with 2', () => {
-  for (const args of [['--sockets', 'many'], ['--timeout', '0'], ['--httpd-conf', '/nowhere'], ['--nonsense'], ['more']]) {
+  for (const args of [['--sockets', 'many'], ['--timeout', '0'], ['--httpd-conf', '/nowhere'], ['--url', 'chat.example.com'], ['--nonsense'], ['more']]) {
     assert.throws(() => execFileSync(site.path('bin', 'chatctl'), ['doctor', ...args], { stdio: 'pipe' }),
       (e) => e.status === 2 && /chatctl doctor: /.test(e.stderr));
   }
@@ -336,6 +336,9 @@ broken('httpd writes to another database than chat-push reads', async () => {
 broken('httpd reads other settings than chat-push', async () => {
   const other = site.path('conf', 'other.json');
   fs.copyFileSync(pushConf, other);
+  if (site.user) {
+    fs.chownSync(other, site.user.uid, site.user.gid);
+  }
   found(await doctor('--push-config', other, ...plain), 'push-config', `${path.join(root, 'conf/chat.conf')}:${line(path.join(root, 'conf/chat.conf'), 'ChatPushConfig "')}`,
     /ChatPushConfig ".*other\.json"/);
 });
@@ -375,6 +378,20 @@ broken('everybody may read the secrets', async () => {
   const r = await doctor(...plain);
   fs.chmodSync(pushConf, 0o600);
   found(r, 'push-secrets', pushConf, /chmod o= /, /0644/);
+});
+
+broken('chat-push may not read its settings again', async () => {
+  const { uid, gid } = fs.statSync(pushConf);
+  fs.chmodSync(pushConf, site.user ? 0o600 : 0);
+  if (site.user) {
+    fs.chownSync(pushConf, 0, 0);
+  }
+  const r = await doctor(...plain);
+  fs.chmodSync(pushConf, 0o600);
+  fs.chownSync(pushConf, uid, gid);
+  if (site.user) {
+    found(r, 'push-config', pushConf, /chgrp chat-push, chmod 640/, /may not read it/);
+  }
 });
 
 broken('the settings are no JSON', async () => {
@@ -575,11 +592,15 @@ broken('the clock is 20 minutes off', async () => {
 test('an ordinary user is told what could not be looked at, and nothing is said to have failed', async () => {
   doctor.as = site.user ? { uid: site.user.uid, gid: site.user.gid } : {};
   const all = await doctor(...plain);
-  const outside = await doctor('--httpd-conf', '/etc/hostname', '--push-config', '/etc/hostname', ...plain);
+  const outside = await doctor('--httpd-conf', '/dev/null', '--key', 'askkey', ...plain);
   doctor.as = {};
   assert.equal(told(all.failed), '');
   assert.equal(all.status, 0);
-  assert.ok(outside.ok.some((c) => c.check === 'site-rest'), told(outside.ok));
+  assert.equal(told(outside.failed), '', 'from another machine all is seen from outside');
+  for (const check of ['site-rest', 'site-door']) {
+    assert.ok(outside.ok.some((c) => c.check === check), `${check}\n${told(outside.ok)}`);
+  }
+  assert.ok(outside.unknown.some((c) => c.check === 'httpd-config'));
 });
 
 broken('httpd does not run', async () => {
