@@ -427,6 +427,12 @@ static int are_pumped(const doctor_t *d)
            httpd_conf_module(d->conf, "mpm_event_module");
 }
 
+/* Whether each holds a worker and goes by mod_proxy. */
+static int are_proxied(const doctor_t *d)
+{
+    return doctor_sockets_stay(d) && !are_pumped(d);
+}
+
 static int pattern_has(const char *pattern, const char *path)
 {
     regex_t re;
@@ -497,20 +503,17 @@ static void check_modules(doctor_t *d)
     int ws = !strncasecmp(target, "ws:", 3) || !strncasecmp(target, "wss:", 4);
     const char *lacks = NULL;
 
+    if (tunnel == NULL && !are_proxied(d)) {
+        doctor_say(d, DOCTOR_OK, "proxy-modules", NULL, NULL,
+                   "no ProxyPass takes sockets, and none is needed");
+        return;
+    }
     if (tunnel == NULL) {
-        doctor_say(d,
-                   doctor_sockets_stay(d) && !are_pumped(d) ? DOCTOR_FAIL
-                                                            : DOCTOR_OK,
-                   "proxy-modules",
-                   doctor_sockets_stay(d) ? doctor_at(d, d->chat) : NULL,
-                   doctor_sockets_stay(d)
-                       ? "add the ProxyPass of chat.conf for /app/; switch "
-                         "proxy, proxy_http and proxy_wstunnel on"
-                       : NULL,
-                   doctor_sockets_stay(d) && !are_pumped(d)
-                       ? "sockets stay in httpd here (TLS, ChatHandoff, or no "
-                         "handoff.path), and no ProxyPass takes them on"
-                       : "no ProxyPass takes sockets, and none is needed");
+        doctor_say(d, DOCTOR_FAIL, "proxy-modules", doctor_at(d, d->chat),
+                   "add the ProxyPass of chat.conf for /app/; switch proxy, "
+                   "proxy_http and proxy_wstunnel on",
+                   "sockets stay in httpd here (TLS, ChatHandoff, or no "
+                   "handoff.path), and no ProxyPass takes them on");
         return;
     }
     if (!httpd_conf_module(d->conf, "proxy_module")) {
@@ -523,7 +526,7 @@ static void check_modules(doctor_t *d)
         lacks = "proxy_http";
     }
     if (lacks != NULL) {
-        doctor_say(d, doctor_sockets_stay(d) ? DOCTOR_FAIL : DOCTOR_WARN,
+        doctor_say(d, are_proxied(d) ? DOCTOR_FAIL : DOCTOR_WARN,
                    "proxy-modules", doctor_at(d, tunnel),
                    apr_psprintf(d->p, "a2enmod %s, or LoadModule %s_module",
                                 lacks, lacks),
@@ -612,7 +615,7 @@ static void check_timeout(doctor_t *d)
         value = by != NULL ? httpd_directive_word(by, 0) : "60";
     }
     if (seconds_of(value) < QUIET_CLIENT + 10) {
-        doctor_say(d, doctor_sockets_stay(d) ? DOCTOR_FAIL : DOCTOR_WARN,
+        doctor_say(d, are_proxied(d) ? DOCTOR_FAIL : DOCTOR_WARN,
                    "proxy-timeout",
                    by != NULL ? doctor_at(d, by) : doctor_at(d, tunnel),
                    apr_psprintf(d->p,
@@ -715,7 +718,7 @@ static void check_workers(doctor_t *d, const chat_sizing_t *s,
     static const char *const spares[] = { "MaxSpareThreads", "MaxSpareServers",
                                           "MaxRequestWorkers", NULL };
 
-    if (!doctor_sockets_stay(d) || are_pumped(d)) {
+    if (!are_proxied(d)) {
         doctor_say(d, DOCTOR_OK, "workers", NULL, NULL,
                    "%d workers, none of them held by sockets", s->max_workers);
     }

@@ -93,6 +93,7 @@ const site = await startSite({
 });
 site.expectLog(/ssl:warn\] .*AH0(1882|1873|1909|1906)/); // its own affairs
 site.expectLog(/AH00558|AH00112/);
+site.expectLog(/chat-push takes no sockets at/);
 site.expectLog(/AsyncRequestWorkerFactor is/);
 site.expectLog(/AH01630: client denied by server configuration: .*\/app\//);
 site.expectLog(/the secret of app askapp is "app-secret"/);
@@ -248,20 +249,23 @@ test('the documents name every check', async () => {
 
 const broken = (name, fn) => test(`broken: ${name}`, fn);
 
+/** Every socket stays in httpd. */
+const proxied = (chat) => chat.replace('#ChatHandoff On', 'ChatHandoff Off');
+
 broken('ProxyTimeout 30, and no timeout in the ProxyPass', async () => {
-  const v = variant({ main: (s) => s.replace('Timeout 60', 'ProxyTimeout 30'), chat: (s) => s.replace(' timeout=300', '') });
-  found(await doctor('--httpd-conf', v.own, ...tls()), 'proxy-timeout', `${v.own}:${line(v.own, 'ProxyTimeout 30')}`,
+  const v = variant({ main: (s) => s.replace('Timeout 60', 'ProxyTimeout 30'), chat: (s) => proxied(s).replace(' timeout=300', '') });
+  found(await doctor('--httpd-conf', v.own, ...plain), 'proxy-timeout', `${v.own}:${line(v.own, 'ProxyTimeout 30')}`,
     /timeout=300 in the ProxyPass at .*broken-chat\.conf:\d+/, /after 30 s/);
 });
 
 broken('no ProxyTimeout at all: Timeout counts', async () => {
-  const v = variant({ chat: (s) => s.replace(' timeout=300', '') });
-  found(await doctor('--httpd-conf', v.own, ...tls()), 'proxy-timeout', `${v.own}:${line(v.own, 'Timeout 60')}`, /ProxyTimeout 300/);
+  const v = variant({ chat: (s) => proxied(s).replace(' timeout=300', '') });
+  found(await doctor('--httpd-conf', v.own, ...plain), 'proxy-timeout', `${v.own}:${line(v.own, 'Timeout 60')}`, /ProxyTimeout 300/);
 });
 
 broken('a timeout of its own that is too short', async () => {
-  const v = variant({ chat: (s) => s.replace('timeout=300', 'timeout=100') });
-  found(await doctor('--httpd-conf', v.own, ...tls()), 'proxy-timeout', `${v.included}:${line(v.included, 'timeout=100')}`, /timeout=300/);
+  const v = variant({ chat: (s) => proxied(s).replace('timeout=300', 'timeout=100') });
+  found(await doctor('--httpd-conf', v.own, ...plain), 'proxy-timeout', `${v.included}:${line(v.included, 'timeout=100')}`, /timeout=300/);
 });
 
 broken('/app/ is denied by a <Location> of the host, and httpd refuses it', async () => {
@@ -282,7 +286,7 @@ broken('AsyncRequestWorkerFactor too low for the sockets by TLS', async () => {
 });
 
 broken('fewer workers than sockets, where each holds one', async () => {
-  const v = variant({ main: (s) => s.replace('MaxRequestWorkers 1024', 'MaxRequestWorkers 256'), chat: (s) => s.replace('#ChatHandoff On', 'ChatHandoff Off') });
+  const v = variant({ main: (s) => s.replace('MaxRequestWorkers 1024', 'MaxRequestWorkers 256'), chat: proxied });
   found(await doctor('--httpd-conf', v.own, ...plain, '--sockets', '300'), 'workers', `${v.own}:${line(v.own, 'MaxRequestWorkers 256')}`,
     /MaxRequestWorkers 350/);
 });
@@ -298,12 +302,12 @@ broken('Chat is not On', async () => {
 });
 
 broken('no mod_proxy_wstunnel, with ChatHandoff Off', async () => {
-  const v = variant({ main: (s) => s.replace(/^LoadModule proxy_wstunnel.*$/m, ''), chat: (s) => s.replace('#ChatHandoff On', 'ChatHandoff Off') });
+  const v = variant({ main: (s) => s.replace(/^LoadModule proxy_wstunnel.*$/m, ''), chat: proxied });
   found(await doctor('--httpd-conf', v.own, ...plain), 'proxy-modules', `${v.included}:${line(v.included, 'ProxyPass "ws:')}`, /a2enmod proxy_wstunnel/);
 });
 
 broken('no ProxyPass, with ChatHandoff Off', async () => {
-  const v = variant({ chat: (s) => s.replace('#ChatHandoff On', 'ChatHandoff Off').replace(/^ *ProxyPass "ws:.*$/m, '') });
+  const v = variant({ chat: (s) => proxied(s).replace(/^ *ProxyPass "ws:.*$/m, '') });
   found(await doctor('--httpd-conf', v.own, ...plain), 'proxy-modules', v.included, /add the ProxyPass/);
 });
 
@@ -481,6 +485,23 @@ broken('chat-push does not run', async () => {
   await site.startPush();
 });
 
+broken('chat-push was restarted with other settings, and httpd was not reloaded', async () => {
+  const restarted = async (change) => {
+    await site.stopPush();
+    const r = await withPushConf(change, async () => {
+      await site.startPush();
+      return doctor(...plain);
+    });
+    await site.stopPush();
+    return r;
+  };
+  const moved = await restarted((c) => { c.handoff.path = site.path('run', 'elsewhere.sock'); });
+  const key = await restarted((c, app) => { app.key = 'anotherkey'; });
+  await site.startPush();
+  found(moved, 'site-door', `${pushConf}: handoff.path`, /reload httpd/, /gets 503/);
+  found(key, 'site-handoff', `${pushConf}: handoff.path`, /reload httpd/, /proxied and not handed over/);
+});
+
 broken('another program has the port', async () => {
   await site.stopPush();
   const other = net.createServer().listen(pushPort, '127.0.0.1');
@@ -576,6 +597,7 @@ broken('the certificate is for another name', async () => {
 broken('the certificate expires in days, and one that vouches for itself', async () => {
   await warned(await doctor(...tls('short')), 'site-tls', certificateAt('short'), /renew it/);
   await warned(await doctor(...tls('self')), 'site-tls', certificateAt('self'), /certbot/);
+  assert.equal((await doctor(...tls('self'), '--strict')).status, 1);
 });
 
 broken('the clock is 20 minutes off', async () => {
