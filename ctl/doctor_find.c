@@ -273,6 +273,21 @@ static int host_for(const doctor_t *d, int port, const char *name)
     return first;
 }
 
+/* What stands before the chat's own paths: people may give the chat's address,
+ * https://example.org/clinic/chat. */
+static const char *prefix_of(const char *path, apr_pool_t *p)
+{
+    apr_size_t len = strcspn(path, "?#");
+
+    while (len > 0 && path[len - 1] == '/') {
+        len--;
+    }
+    if (len >= 5 && !strncmp(path + len - 5, "/chat", 5)) {
+        len -= 5;
+    }
+    return apr_pstrmemdup(p, path, len);
+}
+
 /* "https://chat.example.org:8443/…"; @return 0: not of that form */
 static int url_read(doctor_site_t *site, const char *url, apr_pool_t *p)
 {
@@ -287,6 +302,7 @@ static int url_read(doctor_site_t *site, const char *url, apr_pool_t *p)
     site->tls = (url[4] | 0x20) == 's';
     from += 3;
     len = strcspn(from, "/?#");
+    site->prefix = prefix_of(from + len, p);
     site->port = site->tls ? 443 : 80;
     colon = memchr(from, ':', len);
     if (colon != NULL) {
@@ -375,6 +391,7 @@ static void site_guess(doctor_t *d)
 static void site_find(doctor_t *d)
 {
     doctor_site_t *site = &d->site;
+    const httpd_directive_t *prefix;
 
     site->vhost = HTTPD_SERVER;
     if (d->o.url != NULL) {
@@ -386,11 +403,12 @@ static void site_find(doctor_t *d)
     else if (d->conf != NULL && d->chat != NULL) {
         site_guess(d);
     }
-    site->prefix = d->conf != NULL ? httpd_directive_word(
-                                         httpd_conf_last(d->conf, site->vhost,
-                                                         "ChatPrefix"),
-                                         0)
-                                   : "";
+    prefix = d->conf != NULL
+                 ? httpd_conf_last(d->conf, site->vhost, "ChatPrefix")
+                 : NULL;
+    if (prefix != NULL || site->prefix == NULL) {
+        site->prefix = httpd_directive_word(prefix, 0);
+    }
 }
 
 /* --- chat-push's settings --- */

@@ -94,6 +94,7 @@ const site = await startSite({
 site.expectLog(/ssl:warn\] .*AH0(1882|1873|1909|1906)/); // its own affairs
 site.expectLog(/AH00558|AH00112/);
 site.expectLog(/chat-push takes no sockets at/);
+site.expectLog(/the limit of open files is low/);
 site.expectLog(/AsyncRequestWorkerFactor is/);
 site.expectLog(/AH01630: client denied by server configuration: .*\/app\//);
 site.expectLog(/the secret of app askapp is "app-secret"/);
@@ -199,7 +200,7 @@ async function warned(r, check, where, remedy) {
 }
 
 test('a good site is all well, plain and by TLS', async () => {
-  for (const args of [[], plain, tls()]) {
+  for (const args of [[], plain, ['--url', `http://127.0.0.1:${own}/chat/`], tls()]) {
     const r = await doctor(...args);
     assert.equal(told([...r.failed, ...r.warned, ...r.unknown]), '', args.join(' '));
     assert.equal(r.status, 0);
