@@ -334,6 +334,14 @@ static void batch_count(push_relay_t *relay, const push_tail_batch_t *batch)
     }
 }
 
+/* Nothing was written since the last look: who was at the end is there yet. */
+static void still_caught_up(push_relay_t *relay)
+{
+    if (__atomic_load_n(&relay->counters.behind, __ATOMIC_RELAXED) == 0) {
+        __atomic_store_n(&relay->caught_up, now_ms(), __ATOMIC_RELAXED);
+    }
+}
+
 /* One batch from the log through `fn`. @param more  set to "read again" */
 static apr_status_t batch_read(push_relay_t *relay, apr_int64_t most,
                                push_tail_fn fn, int *more)
@@ -391,6 +399,9 @@ static apr_status_t look(push_relay_t *relay, int asked)
 
     if (!asked) {
         rv = push_tail_changed(relay->tail, &more);
+        if (rv == APR_SUCCESS && !more) {
+            still_caught_up(relay);
+        }
     }
     while (rv == APR_SUCCESS && more && !stopping(relay)) {
         rv = batch_read(relay, -1, event_publish, &more);

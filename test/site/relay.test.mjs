@@ -309,6 +309,11 @@ test('a second chat-push does not take the wake-up socket of the first', async (
   assert.equal(words.split('\n').length, 1);
 });
 
+test('while nobody writes, it is at the end of the log and says so', async () => {
+  await sleep(2500); // it counts whole seconds
+  await eventually(async () => (await site.metric('relay_lag_seconds')) === 0, 'no lag');
+});
+
 test('a datagram to the wake-up socket is faster than the clock', async () => {
   const file = site.path('conf', 'chat-push.json');
   const conf = JSON.parse(fs.readFileSync(file));
