@@ -420,12 +420,12 @@ static void check_relay(doctor_t *d)
                    "database?",
                    "chat-push has no connection to the database");
     }
-    else if (lag > 10 && behind > 0) {
+    else if (lag > 10) {
         doctor_say(d, DOCTOR_FAIL, "relay", doctor_setting(d, "database.url"),
                    "look for a long transaction (pg_stat_activity) or a slow "
                    "disk",
                    "chat-push is %.0f s and %.0f events behind the log", lag,
-                   behind);
+                   behind > 0 ? behind : 0);
     }
     else {
         doctor_say(d, DOCTOR_OK, "relay", NULL, NULL,
