@@ -160,11 +160,13 @@ async function withPushConf(change, fn) {
   const before = read(pushConf);
   const json = JSON.parse(before);
   change(json, json.appManager.array.apps[0]);
+  const { mtime } = fs.statSync(pushConf);
   fs.writeFileSync(pushConf, JSON.stringify(json, null, 2));
   try {
     return await fn();
   } finally {
     fs.writeFileSync(pushConf, before);
+    fs.utimesSync(pushConf, mtime, mtime); // else it is newer than what httpd has read
   }
 }
 
@@ -401,9 +403,11 @@ broken('chat-push may not read its settings again', async () => {
 
 broken('the settings are no JSON', async () => {
   const before = read(pushConf);
+  const { mtime } = fs.statSync(pushConf);
   fs.writeFileSync(pushConf, before.replace('{', '{,'));
   const r = await doctor(...plain);
   fs.writeFileSync(pushConf, before);
+  fs.utimesSync(pushConf, mtime, mtime);
   // httpd would not start with it either, and says so with the line of ChatPushConfig.
   assert.deepEqual([...new Set(r.failed.map((c) => c.check))].sort(), ['httpd-syntax', 'push-config'], told(r.failed));
   assert.equal(r.failed.find((c) => c.check === 'push-config').where, pushConf);
@@ -624,6 +628,15 @@ test('an ordinary user is told what could not be looked at, and nothing is said 
     assert.ok(outside.ok.some((c) => c.check === check), `${check}\n${told(outside.ok)}`);
   }
   assert.ok(outside.unknown.some((c) => c.check === 'httpd-config'));
+});
+
+broken('a file was changed after httpd has read it', async () => {
+  const { mtime } = fs.statSync(conf);
+  const later = new Date(Date.now() + 60000);
+  fs.utimesSync(conf, later, later);
+  const r = await doctor(...plain);
+  fs.utimesSync(conf, mtime, mtime);
+  await warned(r, 'httpd-process', conf, /systemctl reload/);
 });
 
 broken('httpd does not run', async () => {
