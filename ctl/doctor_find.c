@@ -361,7 +361,7 @@ static void site_guess(doctor_t *d)
 {
     doctor_site_t *site = &d->site;
     const httpd_directive_t *name;
-    const char *address, *listen, *said;
+    const char *address, *listen, *said, *scheme;
 
     site->vhost = host_choose(d);
     site->port = site->vhost != HTTPD_SERVER ? host_port(d, site->vhost) : 0;
@@ -379,12 +379,16 @@ static void site_guess(doctor_t *d)
     site->connect = address != NULL ? address : "127.0.0.1";
     name = httpd_conf_last(d->conf, site->vhost, "ServerName");
     said = httpd_directive_word(name, 0);
-    said = strstr(said, "://") != NULL ? strstr(said, "://") + 3 : said;
+    scheme = strstr(said, "://");
+    said = scheme != NULL ? scheme + 3 : said;
     site->host = *said != '\0' ? apr_pstrmemdup(d->p, said, strcspn(said, ":"))
                                : "localhost";
     site_name(d);
     if (*said == '\0') {
         site->origin = NULL;
+    }
+    else if (scheme != NULL) { /* TLS ends before httpd: a browser's words */
+        site->origin = httpd_directive_word(name, 0);
     }
 }
 

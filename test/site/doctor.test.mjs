@@ -423,6 +423,11 @@ broken('the site is not among allowedOrigins', async () => {
   found(r, 'origin', `${pushConf}: appManager.array.apps.0.allowedOrigins`, new RegExp(`add "http://127.0.0.1:${own}"`));
 });
 
+broken('TLS ends before httpd, and allowedOrigins has the address within', async () => {
+  const v = variant({ main: (s) => s.replace(/^<VirtualHost[^]*<\/VirtualHost>$/m, '').replace('ServerName 127.0.0.1', 'ServerName https://chat.example.com') });
+  found(await doctor('--httpd-conf', v.own), 'origin', `${pushConf}: appManager.array.apps.0.allowedOrigins`, /add "https:\/\/chat\.example\.com"/);
+});
+
 broken('the running chat-push does not let the site in, though the file does', async () => {
   await withPushConf((c, app) => { app.allowedOrigins = ['https://chat.example.com']; }, reload);
   found(await doctor(...plain), 'site-door', `${pushConf}: appManager.array.apps.0.allowedOrigins`, /reload chat-push/, /4009/);
