@@ -49,8 +49,7 @@ const char *process_name(pid_t pid, apr_pool_t *p);
 /** Who listens on a TCP port; 0: nobody, or we may not know. */
 pid_t process_listening(int port, apr_pool_t *p);
 
-/** A process by its name that has a word among its
- * arguments; 0: none. */
+/** The first process of a name that has a word among its arguments; 0: none. */
 pid_t process_called(const char *name, const char *word, apr_pool_t *p);
 
 /** The first number of a file below /proc/sys; -1: unknown. */
