@@ -1,28 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Whose socket it is, through every door: handed over by httpd, through mod_proxy,
-// straight to chat-push. The client snippet of existing pages works for members and
+// Whose socket it is, through every door: handed over by httpd, plain and by the pump
+// for TLS; through mod_proxy, likewise; straight to chat-push. The client snippet of existing pages works for members and
 // fails for everybody else; nobody borrows an identity; and it ends with the log-in.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import fs from 'node:fs';
 import { test } from 'node:test';
+import tls from 'node:tls';
 import { openJar } from './lib/jar.mjs';
 import { Pusher, collect } from './lib/pusher.mjs';
 import { eventually, startSite, testDatabase } from './lib/site.mjs';
 import { cleanup } from './lib/cleanup.mjs';
-import { Door, alive, event, greeted, subscribe } from './lib/upgrade.mjs';
+import { Door, alive, event, subscribe } from './lib/upgrade.mjs';
 import { freePort } from '../../dev/site.mjs';
 
-const [own, proxied] = [await freePort(), await freePort()];
+const modules = process.env.CHAT_HTTPD_MODULES || '/usr/lib/apache2/modules';
+const [own, proxied, pumped, tunnelled] = await Promise.all([1, 2, 3, 4].map(() => freePort()));
+const host = (port, lines) => `Listen 127.0.0.1:${port}\n<VirtualHost 127.0.0.1:${port}>\nChatOrigin http://127.0.0.1:${own}\n${lines}\n</VirtualHost>`;
+const secure = 'SSLEngine On\nSSLCertificateFile conf/tls.crt\nSSLCertificateKeyFile conf/tls.key';
 const site = await startSite({
   db: await testDatabase(),
   port: own,
   appConf: { authEndpoint: `http://127.0.0.1:${own}/broadcasting/auth`, allowedOrigins: [`http://127.0.0.1:${own}`, '*'] },
   pushConf: { log: { level: 'debug', linesPerSecond: 100000 } },
-  extraConf: `Listen 127.0.0.1:${proxied}\n<VirtualHost 127.0.0.1:${proxied}>\nChatHandoff Off\nChatOrigin http://127.0.0.1:${own}\n</VirtualHost>`,
+  before(s) {
+    fs.mkdirSync(s.path('conf'), { recursive: true });
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+      '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1',
+      '-keyout', s.path('conf', 'tls.key'), '-out', s.path('conf', 'tls.crt')], { stdio: 'pipe' });
+  },
+  extraConf: [`LoadModule ssl_module ${modules}/mod_ssl.so\nSSLSessionCache none`, host(proxied, 'ChatHandoff Off'),
+    host(pumped, secure), host(tunnelled, `${secure}\nChatHandoff PlainOnly`)].join('\n'),
 });
-const ports = { handoff: own, proxy: proxied, direct: site.o.pushPort };
+site.expectLog(/ssl:warn\] .*AH0(1882|1873|1909|1906)|AsyncRequestWorkerFactor is|the limit of open files is low/);
+const ports = { handoff: own, pump: pumped, proxy: proxied, 'proxy with TLS': tunnelled, direct: site.o.pushPort };
+const ca = fs.readFileSync(site.path('conf', 'tls.crt'));
+/** How to connect where TLS is spoken. */
+const dialOf = (door) => (/pump|TLS/.test(door) ? (port) => tls.connect({ port, host: '127.0.0.1', ca, checkServerIdentity: () => undefined }) : undefined);
 const { accounts, conversations } = site.people();
 const idOf = (email) => accounts.find((a) => a.email === email).user_id;
 const patient = idOf('patient@example.com');
@@ -33,7 +50,7 @@ const page = { Origin: `http://127.0.0.1:${own}` };
 const open = new Set();
 /** A raw socket through a door, gone at the test's end. */
 async function socket(door, headers) {
-  const peer = await new Door(ports[door]).open(headers);
+  const peer = await new Door(ports[door], { dial: dialOf(door) }).open(headers);
   open.add(peer);
   return peer;
 }
@@ -65,10 +82,10 @@ const bearer = (phone) => ({ Authorization: `Bearer ${phone.token}` });
 
 /** The snippet of existing pages, in a browser that has these cookies. */
 async function snippet(door, headers) {
-  const jar = await openJar(ports[door], headers);
+  const jar = await openJar(ports[door], headers, dialOf(door));
   const pusher = new Pusher('askkey', { cluster: 'mt1', wsHost: '127.0.0.1', wsPort: jar.port, forceTLS: false, enabledTransports: ['ws'], disableStats: true });
   cleanup(() => pusher.disconnect());
-  return { jar, pusher };
+  return { pusher };
 }
 
 /** @return {Promise<true | number>} subscribed, or the status of the refusal */
@@ -77,7 +94,7 @@ const result = (channel) => new Promise((resolve) => {
   channel.bind('pusher:subscription_error', (e) => resolve(e.status));
 });
 
-const doors = ['handoff', 'proxy', 'direct'];
+const doors = Object.keys(ports);
 for (const door of doors) {
   on(`${door}: the documented snippet works for a member and for nobody else`, async () => {
     const member = await site.browser('patient@example.com');

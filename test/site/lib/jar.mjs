@@ -2,8 +2,7 @@
 //
 // What a browser adds to a page's WebSocket and a page cannot: the cookies of the
 // host, whatever the port, and the page's Origin. pusher-js of node connects to a
-// jar, which adds them to the first request and then passes bytes on; what came is
-// kept for whoever wants to send it again.
+// jar, which adds them to the first request and then passes bytes on.
 
 import net from 'node:net';
 import { cleanup } from './cleanup.mjs';
@@ -12,9 +11,10 @@ export class Jar {
   /**
    * @param {number} to       the door's port
    * @param {object} headers  that the browser adds
+   * @param {(port) => net.Socket} [dial]  another way to connect
    */
-  constructor(to, headers) {
-    Object.assign(this, { to, headers, heads: [] });
+  constructor(to, headers, dial = (port) => net.connect({ port, host: '127.0.0.1', noDelay: true })) {
+    Object.assign(this, { to, headers, dial });
   }
 
   async open() {
@@ -26,7 +26,7 @@ export class Jar {
   }
 
   pass(page) {
-    const door = net.connect({ port: this.to, host: '127.0.0.1', noDelay: true });
+    const door = this.dial(this.to);
     const end = () => {
       page.destroy();
       door.destroy();
@@ -41,7 +41,6 @@ export class Jar {
       page.off('data', first);
       const added = Object.entries(this.headers).map(([name, value]) => `\r\n${name}: ${value}`).join('');
       const asked = head.slice(0, at).replace(/^(host: .*:)\d+/im, `$1${this.to}`) + added;
-      this.heads.push(asked);
       door.write(Buffer.from(asked + head.slice(at), 'latin1'));
       page.pipe(door);
     };
@@ -53,4 +52,4 @@ export class Jar {
 }
 
 /** A jar in front of a port; gone at the file's end. */
-export const openJar = (to, headers) => new Jar(to, headers).open();
+export const openJar = (to, headers, dial) => new Jar(to, headers, dial).open();
