@@ -273,6 +273,16 @@ static int host_for(const doctor_t *d, int port, const char *name)
     return first;
 }
 
+/* ChatPrefix ends with a slash, and the paths that follow it begin with one. */
+static const char *slash_off(const httpd_directive_t *prefix, apr_pool_t *p)
+{
+    const char *path = httpd_directive_word(prefix, 0);
+    apr_size_t len = strlen(path);
+
+    return len > 0 && path[len - 1] == '/' ? apr_pstrmemdup(p, path, len - 1)
+                                           : path;
+}
+
 /* What stands before the chat's own paths: people may give the chat's address,
  * https://example.org/clinic/chat. */
 static const char *prefix_of(const char *path, apr_pool_t *p)
@@ -411,7 +421,7 @@ static void site_find(doctor_t *d)
                  ? httpd_conf_last(d->conf, site->vhost, "ChatPrefix")
                  : NULL;
     if (prefix != NULL || site->prefix == NULL) {
-        site->prefix = httpd_directive_word(prefix, 0);
+        site->prefix = prefix != NULL ? slash_off(prefix, d->p) : "";
     }
 }
 

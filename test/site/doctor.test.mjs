@@ -96,6 +96,7 @@ site.expectLog(/AH00558|AH00112/);
 site.expectLog(/chat-push takes no sockets at/);
 site.expectLog(/the limit of open files is low/);
 site.expectLog(/AsyncRequestWorkerFactor is/);
+site.expectLog(/lets nobody in to \/app\//);
 site.expectLog(/AH01630: client denied by server configuration: .*\/app\//);
 site.expectLog(/the secret of app askapp is "app-secret"/);
 
