@@ -67,6 +67,7 @@ const victims = {
     // Who is not back yet is told by the next process only if no more are here than
     // before; what is promised to everybody is promised to who was here.
     await eventually(() => kill.plain.every((l) => l.well), 'everybody is back', 60000);
+    await kill.revived; // clients may have found it before we did
     kill.site.push.kill('SIGKILL');
   },
   'PostgreSQL process': async (kill) => {
@@ -86,12 +87,17 @@ class Kill {
     this.random = new Random(seed);
     this.world = new World(site);
     this.killed = {};
-    site.onExit = (name, child) => this.revive(name, child);
+    this.revived = Promise.resolve(); // chat-push runs, and who started it knows
+    site.onExit = (name, child) => {
+      if (child === site.push) {
+        this.revived = this.revive(child);
+      }
+    };
   }
 
   /** chat-push again after it died, as `make run` does it. */
-  async revive(name, child) {
-    while (child === this.site.push) {
+  async revive(child) {
+    while (child && child === this.site.push) { // null: the site has been stopped
       try {
         await this.site.startPush();
         return;
