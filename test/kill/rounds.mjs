@@ -96,7 +96,12 @@ export class Kill {
     this.random = new Random(seed);
     this.world = new World(site);
     this.killed = {};
-    site.onExit = (name, child) => this.revive(name, child);
+    this.revived = Promise.resolve(); // chat-push runs, and who started it knows
+    site.onExit = (name, child) => {
+      if (child === site.push) {
+        this.revived = this.revive(child);
+      }
+    };
   }
 
   /** End chat-push, and see the next one listen. */
@@ -104,6 +109,7 @@ export class Kill {
     // Who is not back yet is told by the next process only if no more are here than
     // before; what is promised to everybody is promised to who was here.
     await eventually(() => this.plain.every((l) => l.well), 'everybody is back', 60000);
+    await this.revived; // clients may have found it before we did
     const { site } = this;
     const before = site.logged('listening on');
     site.push.kill(signal);
@@ -111,8 +117,8 @@ export class Kill {
   }
 
   /** chat-push again after it died, as `make run` does it. */
-  async revive(name, child) {
-    while (child === this.site.push) {
+  async revive(child) {
+    while (child && child === this.site.push) { // null: the site has been stopped
       try {
         await this.site.startPush();
         return;
