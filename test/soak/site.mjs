@@ -47,6 +47,19 @@ class Doors extends Push {
   set port(_) {} // of Push
 }
 
+/** What ends later than that is stuck. */
+async function within(ms, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not end within ${ms} ms`)), ms);
+  });
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 class Soak extends Kill {
   lives = {};
   failures = 0; // lives that a restart cut short
@@ -57,7 +70,7 @@ class Soak extends Kill {
     while (this.mob.running) {
       const begun = Date.now();
       try {
-        await life(this.doors, this.mob);
+        await within(60000, life(this.doors, this.mob));
         this.lives[life.name] = (this.lives[life.name] ?? 0) + 1;
       } catch (e) {
         if (this.disturbed < begun - 2000) {

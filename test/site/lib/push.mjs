@@ -201,6 +201,8 @@ export class Push {
       }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (d) => { text += d; });
+        response.once('error', reject);
+        response.once('close', () => reject(new Error('the answer was cut short')));
         response.on('end', () => {
           let json = null;
           try {
