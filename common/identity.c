@@ -15,10 +15,9 @@ int chat_identity_session(char out[CHAT_IDENTITY_SESSION + 1],
     apr_size_t len = strlen(of);
 
     out[0] = '\0';
-    if (kind == CHAT_SESSION_APACHE ? !chat_id_valid(of)
-                                    : len != DIGEST ||
-                                          strspn(of, "0123456789abcdef") !=
-                                              DIGEST) {
+    if (kind == CHAT_SESSION_APACHE
+            ? !chat_id_valid(of)
+            : len != DIGEST || strspn(of, "0123456789abcdef") != DIGEST) {
         return 0;
     }
     if (kind != CHAT_SESSION_APACHE) {

@@ -137,8 +137,12 @@ static int pieces(chat_piece_t out[CHAT_VOUCH_PIECES], const char *purpose,
                   const char *b, apr_size_t b_len)
 {
     const chat_piece_t all[CHAT_VOUCH_PIECES] = {
-        { purpose, strlen(purpose) }, { v->text, v->len }, { "|", 1 },
-        { a, a_len },                 { "|", 1 },          { b, b_len },
+        { purpose, strlen(purpose) },
+        { v->text, v->len },
+        { "|", 1 },
+        { a, a_len },
+        { "|", 1 },
+        { b, b_len },
     };
 
     memcpy(out, all, sizeof(all));
@@ -195,8 +199,8 @@ void chat_vouch_question(char out[CHAT_VOUCH_MAX], chat_signer_t *signer,
     chat_vouch_t v = { .issued = now, .text = out };
     char hex[CHAT_SIGNATURE_HEX];
 
-    v.len = (apr_size_t)apr_snprintf(out, CHAT_VOUCH_MAX,
-                                     "1.%" APR_INT64_T_FMT, now);
+    v.len = (apr_size_t)apr_snprintf(out, CHAT_VOUCH_MAX, "1.%" APR_INT64_T_FMT,
+                                     now);
     chat_sign(signer, hex, all,
               chat_vouch_question_pieces(all, &v, socket, strlen(socket),
                                          channel, channel_len));

@@ -4,23 +4,25 @@
  *
  * Two statements, each true for half a minute:
  *
- *   IDENTITY  mod_chat to chat-push, with an upgrade that goes through mod_proxy:
- *             whose log-in came with it
- *   QUESTION  chat-push to mod_chat, with a request to the auth route on behalf
- *             of a socket: this comes from no browser, Origin was looked at
+ *   IDENTITY  mod_chat to chat-push, with an upgrade that goes through
+ *             mod_proxy: whose log-in came with it
+ *   QUESTION  chat-push to mod_chat, with a request to the auth route on
+ *             behalf of a socket: this comes from no browser, its Origin was
+ *             looked at
  *
  * Both are signed with the app's secret, which both programs have (and whoever
- * has it may sign every channel anyway). What is signed begins with a word and a
- * colon, as no signature of the Pusher protocol does, so neither can pass for the
- * other or for a channel's.
+ * has it may sign every channel anyway). What is signed begins with a word and
+ * a colon, as no signature of the Pusher protocol does, so neither can pass for
+ * the other or for a channel's.
  *
  *   X-Chat-Identity: 1.issued.nonce.until.session.user.signature
  *   X-Chat-Question: 1.issued.signature
  *
- * issued is in Unix milliseconds, until in Unix seconds, nonce 16 hex digits, the
- * signature 64. An identity is bound to the upgrade it came with by that one's
- * Sec-WebSocket-Key and its app; that it is used once is for who believes it to
- * see to (push/pusher/once.h). A question is bound to its socket and channel.
+ * issued is in Unix milliseconds, until in Unix seconds, nonce 16 hex digits,
+ * the signature 64. An identity is bound to the upgrade it came with by that
+ * one's Sec-WebSocket-Key and its app; that it is used once is for who believes
+ * it to see to (push/pusher/recent.h). A question is bound to its socket and
+ * channel.
  *
  * Pure: no clock, no sockets; parsing allocates nothing.
  */
@@ -34,9 +36,10 @@
 
 #define CHAT_VOUCH_IDENTITY "X-Chat-Identity"
 #define CHAT_VOUCH_QUESTION "X-Chat-Question"
-#define CHAT_VOUCH_MAX 320   /* most bytes of either */
-#define CHAT_VOUCH_MS 30000  /* how long one is believed, and how far ahead the
-                                other's clock may be */
+#define CHAT_VOUCH_MAX 320 /* most bytes of either */
+#define CHAT_VOUCH_MS                                                          \
+    30000 /* how long one is believed, and how far ahead the                   \
+             other's clock may be */
 #define CHAT_VOUCH_PIECES 6
 
 /* A statement taken apart; nothing in it is believed before its signature was

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * owner.h - whose WebSocket an upgrade request begins, and how chat-push hears of
- * it.
+ * owner.h - whose WebSocket an upgrade request begins, and how chat-push hears
+ * of it.
  *
  * With a socket that is handed over the identity stands in the same message.
  * With one that goes through mod_proxy it stands in a signed header (vouch.h),
@@ -19,9 +19,9 @@
 #include "request.h"
 
 /**
- * Whose log-in came along. A browser sends the cookie with every WebSocket, also
- * one that another site's page opens: such a page gets a socket, but not in the
- * user's name.
+ * Whose log-in came along. A browser sends the cookie with every WebSocket,
+ * also one that another site's page opens: such a page gets a socket, but not
+ * in the user's name.
  * @return from r->pool; user is "" when it is nobody's
  */
 const chat_identity_t *chat_owner_of(request_rec *r);

@@ -17,7 +17,7 @@
 
 #include "text.h"
 
-#define AT_ONCE 64     /* requests under way */
+#define AT_ONCE 64 /* requests under way */
 #define CONNECT_MS 2000
 #define REST_MS 60000  /* the thread's longest sleep */
 #define WAITING_MS 100 /* the same while a question waits for its turn */
@@ -40,9 +40,9 @@ struct push_endpoint_t {
     pthread_t thread;
     int started;
     void (*log)(int trouble, const char *line);
-    int away;            /* that an endpoint cannot say has been said */
-    request_t *requests; /* under way */
-    int active;          /* of these */
+    int away;             /* that an endpoint cannot say has been said */
+    request_t *requests;  /* under way */
+    int active;           /* of these */
     pthread_mutex_t lock; /* around the rest */
     push_endpoint_ask_t *first, *last;
     int n;
@@ -418,8 +418,9 @@ static void request_end(push_endpoint_t *e, request_t *r, CURLcode rc)
     ask->answer.verdict = PUSH_VERDICT_UNKNOWN;
     curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, &status);
     if (rc == CURLE_OK) {
-        push_verdict_read(&ask->answer, status, r->body.len > 0 ? r->body.at : "",
-                          r->body.len, e->scratch);
+        push_verdict_read(&ask->answer, status,
+                          r->body.len > 0 ? r->body.at : "", r->body.len,
+                          e->scratch);
         apr_pool_clear(e->scratch);
     }
     apr_snprintf(why, sizeof(why), "it answered %ld", status);

@@ -2,12 +2,12 @@
 /*
  * endpoint.h - asking an app's auth endpoint on behalf of a socket.
  *
- * For sockets that came to chat-push without httpd naming their user: what their
- * upgrade showed of itself (Cookie, Authorization) goes to the app's
+ * For sockets that came to chat-push without httpd naming their user: what
+ * their upgrade showed of itself (Cookie, Authorization) goes to the app's
  * `authEndpoint` with socket id and channel, as the client library would have
- * sent it, and the answer's `auth` is checked like any. A loop must not wait, so
- * it leaves a question here and goes on; one thread asks (libcurl), many at a
- * time, and posts the answer back to the loop.
+ * sent it, and the answer's `auth` is checked like any. A loop must not wait,
+ * so it leaves a question here and goes on; one thread asks (libcurl), many at
+ * a time, and posts the answer back to the loop.
  *
  * Everything is bounded: questions that wait, that are asked at once, the time
  * of each from its arrival, the size of an answer. Redirects are not followed.
@@ -28,15 +28,15 @@
 
 /* What a socket showed of itself; counted, because questions outlive it. */
 typedef struct {
-    apr_uint32_t refs;         /* atomic */
-    apr_size_t size;           /* bytes that it takes */
-    const char *cookie;        /* header values; NULL: it had none */
+    apr_uint32_t refs;  /* atomic */
+    apr_size_t size;    /* bytes that it takes */
+    const char *cookie; /* header values; NULL: it had none */
     const char *authorization;
     const char *origin;
-    char bytes[];              /* the values */
+    char bytes[]; /* the values */
 } push_shown_t;
 
-#define PUSH_SHOWN_MOST 8192 /* bytes of one socket's */
+#define PUSH_SHOWN_MOST 8192      /* bytes of one socket's */
 #define PUSH_SHOWN_ALL (64 << 20) /* bytes of all sockets' */
 
 /** A header value that is to be kept; at NULL: there is none. */

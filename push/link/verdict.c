@@ -7,8 +7,8 @@
 
 #include "json.h"
 
-/* What a status alone says. 408, 421, 425 and 429 are about the request's time or
- * place, and a redirect about the setting: none of them is a no. */
+/* What a status alone says. 408, 421, 425 and 429 are about the request's time
+ * or place, and a redirect about the setting: none of them is a no. */
 static push_verdict_t by_status(long status)
 {
     if (status / 100 == 2) {
@@ -49,8 +49,7 @@ void push_verdict_read(push_answer_t *out, long status, const char *body,
     }
     root = chat_json_parse_pool(body, len, NULL, p);
     auth = json_object_get(root, "auth");
-    if (!json_is_string(auth) ||
-        json_string_length(auth) > PUSH_VERDICT_AUTH ||
+    if (!json_is_string(auth) || json_string_length(auth) > PUSH_VERDICT_AUTH ||
         strlen(json_string_value(auth)) != json_string_length(auth)) {
         out->verdict = PUSH_VERDICT_UNKNOWN; /* that is no auth endpoint */
         return;

@@ -4,8 +4,8 @@
  *
  *   {"auth":"key:signature"}, and from mod_chat also "session" and "until"
  *
- * The status says whether it is worth reading: 2xx is a yes that still has to be
- * signed, most of 4xx is a no, everything else says nothing about the user.
+ * The status says whether it is worth reading: 2xx is a yes that still has to
+ * be signed, most of 4xx is a no, everything else says nothing about the user.
  *
  * Pure: no sockets, no clock.
  */

@@ -14,7 +14,8 @@
 #include "trace.h"
 #include "vouch.h"
 
-#define SESSION_CHANNEL "#session-" /* a log-in's connections; its name follows */
+#define SESSION_CHANNEL                                                        \
+    "#session-" /* a log-in's connections; its name follows */
 #define SESSION_NAME (sizeof(SESSION_CHANNEL) + CHAT_IDENTITY_SESSION)
 #define REST 3600 /* seconds a look ahead may be: the clock may be set */
 
@@ -93,9 +94,9 @@ static push_value_t value_of(const http_head_t *head, const char *name)
     return v;
 }
 
-/* Whether a page of this origin may use what the browser adds by itself: one that
- * the app lists by its name ("*" lets everybody connect and nobody speak for
- * others), or one from where the endpoint is. */
+/* Whether a page of this origin may use what the browser adds by itself: one
+ * that the app lists by its name ("*" lets everybody connect and nobody speak
+ * for others), or one from where the endpoint is. */
 static int origin_trusted(const push_conn_t *c, const chat_app_t *app,
                           push_value_t origin)
 {
@@ -221,8 +222,8 @@ void push_person_find(push_conn_t *c, push_client_t *me,
     }
 }
 
-void push_person_session(push_conn_t *c, push_client_t *me,
-                         const char *session, apr_int64_t until)
+void push_person_session(push_conn_t *c, push_client_t *me, const char *session,
+                         apr_int64_t until)
 {
     chat_identity_t *who = &me->person->who;
 

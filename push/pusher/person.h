@@ -12,10 +12,10 @@
  *     adds it to any page's WebSocket.
  * Without, nobody is: the connection may do what needs no identity.
  *
- * A connection with an identity is also on a channel of its log-in's, so that it
- * is found when that ends; and a log-in that has ended lately is refused when its
- * socket comes later than the news. Such a connection is closed with 4009, after
- * which the client libraries do not try again by themselves.
+ * A connection with an identity is also on a channel of its log-in's, so that
+ * it is found when that ends; and a log-in that has ended lately is refused
+ * when its socket comes later than the news. Such a connection is closed with
+ * 4009, after which the client libraries do not try again by themselves.
  */
 #ifndef PUSH_PERSON_H
 #define PUSH_PERSON_H
@@ -40,9 +40,10 @@ void push_person_find(push_conn_t *c, push_client_t *me,
 /** The user's id, NULL: nobody's. */
 const char *push_person_user(const push_client_t *me);
 
-/** The app's auth endpoint has named the log-in. It may be closing afterwards. */
-void push_person_session(push_conn_t *c, push_client_t *me,
-                         const char *session, apr_int64_t until);
+/** The app's auth endpoint has named the log-in. It may be closing afterwards.
+ */
+void push_person_session(push_conn_t *c, push_client_t *me, const char *session,
+                         apr_int64_t until);
 
 /** Whether it is on its log-in's channel. */
 int push_person_listed(const push_client_t *me);
@@ -56,8 +57,8 @@ apr_uint32_t push_person_sweep(push_conn_t *c, push_client_t *me,
                                apr_uint32_t now);
 
 /**
- * A log-in has another end. Its connections are closed when that has come, those
- * that are on their way to us as well. Any thread.
+ * A log-in has another end. Its connections are closed when that has come,
+ * those that are on their way to us as well. Any thread.
  * @param until  Unix seconds; 0: now; negative: it does not end by itself
  */
 void push_person_until(const char *session, apr_int64_t until);

@@ -5,8 +5,8 @@
  * Two uses: signed identities that were used (each is good once), and log-ins
  * that have ended (a socket of one may still be on its way here). A name is
  * remembered for PUSH_RECENT_SECONDS at least and twice that at most: names go
- * into the younger of two tables, and when its time is over it becomes the older
- * and that one is emptied.
+ * into the younger of two tables, and when its time is over it becomes the
+ * older and that one is emptied.
  *
  * Kept are 64 bits of a keyed hash and not the name: two names that share them
  * are one in 2^64 pairs, and nobody outside knows the key.
@@ -20,12 +20,12 @@
 #include <apr_errno.h>
 
 #define PUSH_RECENT_SECONDS 120
-#define PUSH_RECENT_MOST 1048576 /* names of a table; more are not remembered */
+#define PUSH_RECENT_MOST 1048576 /* names of a table; no more are kept */
 
 typedef struct {
     apr_uint64_t *slots; /* open addressing; 0: empty, 1: forgotten */
     apr_uint32_t room;   /* a power of two, or 0 */
-    apr_uint32_t n; /* slots that are not empty */
+    apr_uint32_t n;      /* slots that are not empty */
 } push_recent_table_t;
 
 /* All zero but for what push_recent_init() sets. */

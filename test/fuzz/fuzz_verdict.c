@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_verdict.c - the same bytes as an auth endpoint's answer and as a Cookie
- * header: what is taken out of them fits, and is a header value or a name of ours.
+ * header: what is taken out of them fits, and is a header value or a name of
+ * ours.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -53,8 +53,8 @@ static void a_name_is_new_once(void **state)
     assert_true(has("a", BEGIN));
 }
 
-static void it_is_remembered_for_its_time_and_no_longer_than_twice_that(
-    void **state)
+static void
+it_is_remembered_for_its_time_and_no_longer_than_twice_that(void **state)
 {
     apr_uint32_t t;
 
@@ -110,8 +110,7 @@ static void very_many_are_told_apart(void **state)
 
 int main(void)
 {
-#define RECENT_TEST(name)                                                      \
-    cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define RECENT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         RECENT_TEST(a_name_is_new_once),
         RECENT_TEST(

@@ -579,6 +579,77 @@ static void every_statement_compiles(void **state)
 }
 
 /* What each of the frequent questions costs: none may read a whole table. */
+/* What the events since the last call say, for chat-push alone, in their order. */
+static void ended(sqlite3 *db, const char *wanted)
+{
+    is(db,
+       "SELECT group_concat(payload, ' ') FROM (SELECT payload FROM chat_events"
+       " WHERE event = 'chat:session' AND channels = '[]'"
+       " AND conversation_id = 0 ORDER BY id)",
+       wanted);
+    is(db, "SELECT count(*) FROM chat_events WHERE event <> 'chat:session'",
+       "0");
+    says(db, "DELETE FROM chat_events");
+}
+
+/* Sockets are found by these names: mod_chat makes the same (identity.c). */
+static void the_end_of_a_log_in_is_told_by_its_name(void **state)
+{
+#define SESSION "0123456789abcdef0123456789abcdef"
+#define TOKEN "fedcba9876543210fedcba9876543210"
+    static const char log_ins[] =
+        "INSERT INTO chat_sessions (token_hash, user_id, csrf_token,"
+        " expires_at) VALUES ('" SESSION "xxxx', 1, 'c', '2100-01-01');"
+        "INSERT INTO personal_access_tokens (tokenable_id, name, token)"
+        " VALUES (1, 'phone', '" TOKEN "yyyy');";
+    sqlite3 *db = *state;
+
+    says(db, log_ins);
+    says(db, "UPDATE chat_sessions SET last_seen_at = '2026-01-01';"
+             "UPDATE personal_access_tokens SET last_used_at = '2026-01-01';"
+             "UPDATE users SET name = 'New', updated_at = NULL WHERE id = 1;");
+    ended(db, NULL);
+    says(db, "UPDATE personal_access_tokens SET expires_at ="
+             " '2100-01-01 00:00:00';"
+             "UPDATE personal_access_tokens SET expires_at = NULL;");
+    ended(db, "{\"session\":\"t" TOKEN "\",\"until\":4102444800} "
+              "{\"session\":\"t" TOKEN "\",\"until\":null}");
+    says(db, "UPDATE users SET status = 'suspended' WHERE id = 1;");
+    ended(db, "{\"session\":\"s" SESSION "\",\"until\":0} "
+              "{\"session\":\"t" TOKEN "\",\"until\":0} "
+              "{\"session\":\"u1\",\"until\":0}");
+    says(db, "UPDATE users SET deleted_at = '2026-01-01' WHERE id = 1;");
+    ended(db, NULL); /* they had none any more */
+    says(db, "UPDATE users SET deleted_at = NULL, status = 'active'"
+             " WHERE id = 1;");
+    ended(db, "{\"session\":\"s" SESSION "\",\"until\":4102444800} "
+              "{\"session\":\"t" TOKEN "\",\"until\":null} "
+              "{\"session\":\"u1\",\"until\":null}");
+    says(db, "DELETE FROM chat_sessions; DELETE FROM personal_access_tokens;");
+    ended(db, "{\"session\":\"s" SESSION "\",\"until\":0} "
+              "{\"session\":\"t" TOKEN "\",\"until\":0}");
+    /* Whose time has passed have ended by themselves. */
+    says(db, log_ins);
+    says(db, "UPDATE chat_sessions SET expires_at = '2020-01-01';"
+             "UPDATE personal_access_tokens SET expires_at = '2020-01-01';"
+             "DELETE FROM chat_events;"
+             "DELETE FROM chat_sessions; DELETE FROM personal_access_tokens;");
+    ended(db, NULL);
+}
+
+/* Also by a program that does not know foreign keys: then rows stay behind. */
+static void a_user_who_is_removed_has_no_log_in_left(void **state)
+{
+    sqlite3 *db = *state;
+
+    says(db, "PRAGMA foreign_keys = OFF;"
+             "INSERT INTO personal_access_tokens (tokenable_id, name, token)"
+             " VALUES (3, 'phone', '" TOKEN "yyyy');"
+             "DELETE FROM users WHERE id = 3;");
+    ended(db, "{\"session\":\"t" TOKEN "\",\"until\":0} "
+              "{\"session\":\"u3\",\"until\":0}");
+}
+
 static void the_frequent_questions_use_an_index(void **state)
 {
     static const char *const questions[] = {
@@ -697,6 +768,8 @@ int main(void)
         WITH_WORLD(a_consultation_has_one_accepted_plan),
         WITH_WORLD(members_are_the_two_people_of_a_consultation),
         WITH_WORLD(the_deleted_and_suspended_keep_their_names_only),
+        WITH_WORLD(the_end_of_a_log_in_is_told_by_its_name),
+        WITH_WORLD(a_user_who_is_removed_has_no_log_in_left),
         WITH_WORLD(the_log_has_a_name_and_ids_that_never_return),
         WITH_WORLD(the_schema_may_be_run_again),
         WITH_WORLD(every_statement_compiles),

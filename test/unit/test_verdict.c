@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_verdict.c - what an auth endpoint's answer means, and what a socket shows
- * to one.
+ * test_verdict.c - what an auth endpoint's answer means, and what a socket
+ * shows to one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,7 +60,8 @@ static void a_yes_brings_its_signature_and_maybe_the_log_in(void **state)
 static void a_refusal_is_a_no_and_trouble_is_neither(void **state)
 {
     static const long no[] = { 400, 401, 403, 404, 419, 422 };
-    static const long unknown[] = { 0, 100, 301, 302, 408, 421, 425, 429, 500, 503 };
+    static const long unknown[] = { 0,   100, 301, 302, 408,
+                                    421, 425, 429, 500, 503 };
     size_t i;
 
     (void)state;
@@ -77,8 +78,15 @@ static void a_refusal_is_a_no_and_trouble_is_neither(void **state)
 static void what_is_no_answer_is_trouble(void **state)
 {
     static const char *const bodies[] = {
-        "", "x", "[]", "{}", "{\"auth\":1}", "{\"auth\":null}",
-        "{\"auth\":\"a\\u0000b\"}", "\"auth\"", "{\"auth\":\"k:1\"",
+        "",
+        "x",
+        "[]",
+        "{}",
+        "{\"auth\":1}",
+        "{\"auth\":null}",
+        "{\"auth\":\"a\\u0000b\"}",
+        "\"auth\"",
+        "{\"auth\":\"k:1\"",
     };
     size_t i;
 

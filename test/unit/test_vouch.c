@@ -45,8 +45,7 @@ static chat_identity_t usual(void)
 {
     chat_identity_t id = { .user = "7", .until = 1800000000 };
 
-    assert_true(
-        chat_identity_session(id.session, CHAT_SESSION_COOKIE, DIGEST));
+    assert_true(chat_identity_session(id.session, CHAT_SESSION_COOKIE, DIGEST));
     return id;
 }
 
@@ -89,8 +88,8 @@ static void the_longest_fits(void **state)
 
     (void)state;
     memset(id.user, 'a', CHAT_IDENTITY_USER);
-    assert_true(chat_identity_session(id.session, CHAT_SESSION_APACHE,
-                                      id.user));
+    assert_true(
+        chat_identity_session(id.session, CHAT_SESSION_APACHE, id.user));
     text = chat_vouch_identity(signer, &id, KEY, WS, 999999999999999999, pool);
     assert_true(strlen(text) <= CHAT_VOUCH_MAX);
     assert_true(believed(text, KEY, WS));
@@ -105,9 +104,8 @@ static void it_holds_for_its_own_upgrade_and_app_only(void **state)
     assert_false(believed(text, KEY, "AGhlIHNhbXBsZSBub25jZQ=="));
     assert_false(believed(text, "other", WS));
     assert_false(believed(text, "", WS "|" KEY));
-    assert_false(
-        believed(chat_vouch_identity(stranger, &id, KEY, WS, NOW, pool), KEY,
-                 WS));
+    assert_false(believed(
+        chat_vouch_identity(stranger, &id, KEY, WS, NOW, pool), KEY, WS));
 }
 
 static void every_byte_counts(void **state)
@@ -181,8 +179,7 @@ static void what_is_no_identity_is_refused(void **state)
 
     (void)state;
     for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        assert_false(
-            chat_vouch_identity_parse(&v, wrong[i], strlen(wrong[i])));
+        assert_false(chat_vouch_identity_parse(&v, wrong[i], strlen(wrong[i])));
     }
     assert_true(chat_vouch_identity_parse(
         &v, "1.1.0123456789abcdef.0.s1.7." MAC,
@@ -215,21 +212,21 @@ static void a_question_holds_for_its_socket_and_channel(void **state)
     assert_int_equal(v.issued, NOW);
     n = chat_vouch_question_pieces(pieces, &v, "1.2", 3, channel,
                                    strlen(channel));
-    assert_true(chat_signed(signer, v.signature, CHAT_SIGNATURE_HEX - 1,
-                            pieces, n));
+    assert_true(
+        chat_signed(signer, v.signature, CHAT_SIGNATURE_HEX - 1, pieces, n));
     n = chat_vouch_question_pieces(pieces, &v, "1.3", 3, channel,
                                    strlen(channel));
-    assert_false(chat_signed(signer, v.signature, CHAT_SIGNATURE_HEX - 1,
-                             pieces, n));
+    assert_false(
+        chat_signed(signer, v.signature, CHAT_SIGNATURE_HEX - 1, pieces, n));
     n = chat_vouch_question_pieces(pieces, &v, "1.2", 3, channel,
                                    strlen(channel) - 1);
-    assert_false(chat_signed(signer, v.signature, CHAT_SIGNATURE_HEX - 1,
-                             pieces, n));
+    assert_false(
+        chat_signed(signer, v.signature, CHAT_SIGNATURE_HEX - 1, pieces, n));
     /* Nor is it an identity. */
     n = chat_vouch_identity_pieces(pieces, &v, channel, strlen(channel), "1.2",
                                    3);
-    assert_false(chat_signed(signer, v.signature, CHAT_SIGNATURE_HEX - 1,
-                             pieces, n));
+    assert_false(
+        chat_signed(signer, v.signature, CHAT_SIGNATURE_HEX - 1, pieces, n));
     assert_false(chat_vouch_identity_parse(&v, text, strlen(text)));
 }
 
