@@ -10,6 +10,7 @@
 #include "turn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
@@ -26,14 +27,28 @@ union semun {
     unsigned short *array;
 };
 
+/* When a file was made, in ns; 0 where the filesystem does not know. */
+static apr_int64_t born(const char *path)
+{
+    struct statx sx;
+
+    if (statx(AT_FDCWD, path, 0, STATX_BTIME, &sx) != 0 ||
+        !(sx.stx_mask & STATX_BTIME)) {
+        return 0;
+    }
+    return sx.stx_btime.tv_sec * 1000000000 + sx.stx_btime.tv_nsec;
+}
+
 /* FNV-1a over what the file is; two files with the same key would only wait for
- * each other. */
-static key_t key_of(const struct stat *st)
+ * each other. An inode's number is used again, and then the queue of the file
+ * that had it may be a stranger's: hence the time as well. */
+static key_t key_of(const char *path, const struct stat *st)
 {
     const struct {
         char name[8];
         apr_uint64_t device, inode;
-    } what = { "modchat", st->st_dev, st->st_ino };
+        apr_int64_t born;
+    } what = { "modchat", st->st_dev, st->st_ino, born(path) };
     const unsigned char *c = (const unsigned char *)&what;
     apr_uint32_t hash = 2166136261u;
     apr_size_t i;
@@ -113,7 +128,7 @@ void chat_turn_find(chat_turn_t *turn, const char *path)
     if (stat(path, &st) != 0) {
         return;
     }
-    key = key_of(&st);
+    key = key_of(path, &st);
     turn->id = semget(key, 1, 0);
     if (turn->id < 0 && errno == ENOENT) {
         turn->id = semaphore_make(key, &st);

@@ -5,7 +5,7 @@
  * SQLite lets a second writer poll for its lock, which is neither fair nor
  * cheap: with eight of them the unluckiest message waited 1.7 s. Here they
  * stand in a queue that the kernel keeps: a System V semaphore named after the
- * file's device and inode. The kernel hands it to the one who has waited
+ * file's device, inode and time of birth. The kernel hands it to the one who has waited
  * longest, a wait has an end, and a process that is killed gives it back
  * (SEM_UNDO).
  *

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -296,6 +297,23 @@ static void a_queue_of_a_member_of_the_files_group_is_waited_in(void **state)
     w->turn.id = semget(key, 1, 0);
 }
 
+/* A file gets the number of one that was removed, whose queue is still there. */
+static void another_file_has_another_queue(void **state)
+{
+    world_t *w = *state;
+    const int old = w->turn.id;
+    int fd;
+
+    assert_int_equal(unlink(w->path), 0);
+    fd = open(w->path, O_CREAT | O_EXCL | O_RDWR, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    chat_turn_find(&w->turn, w->path);
+    assert_true(w->turn.id >= 0);
+    assert_int_not_equal(w->turn.id, old);
+    assert_int_equal(semctl(old, 0, IPC_RMID), 0);
+}
+
 #define WITH_WORLD(t) cmocka_unit_test_setup_teardown(t, world_make, world_end)
 
 int main(void)
@@ -304,6 +322,7 @@ int main(void)
         WITH_WORLD(processes_take_their_turns_as_they_came),
         WITH_WORLD(who_comes_back_at_once_waits_behind_the_others),
         WITH_WORLD(a_wait_has_an_end),
+        WITH_WORLD(another_file_has_another_queue),
         WITH_WORLD(a_killed_process_gives_its_turn_back),
         WITH_WORLD(a_queue_that_was_removed_is_gone_without),
         WITH_WORLD(a_queue_has_the_mode_of_its_file),
