@@ -584,6 +584,7 @@ test('clients are sent away one after the other, requests are answered meanwhile
   await sockets[0].drain();
   child.child.kill('SIGTERM');
   await eventually(() => /closing/.test(child.stderr), 'the end begins');
+  await Promise.race(sockets.map((c) => c.closed)); // and the loop has heard of it
   const r = await asked();
   assert.deepEqual([r.status, r.headers.connection], [503, 'close']);
   assert.match(r.json.error, /closing/);
