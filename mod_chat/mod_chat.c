@@ -308,7 +308,8 @@ static int handler_upgrade(request_rec *r)
         (r->proxyreq == PROXYREQ_REVERSE ||
          (r->handler != NULL && strncmp(r->handler, "proxy:", 6) == 0))) {
         app = chat_upgrade_app(r);
-        if (app != NULL) {
+        answer = chat_upgrade_pass(r);
+        if (answer == DECLINED && app != NULL) {
             chat_owner_vouch(r, app);
         }
     }

@@ -102,19 +102,20 @@ const chat_app_t *chat_upgrade_app(const request_rec *r)
     return key != NULL ? chat_app_by_key(&push->apps, key, strlen(key)) : NULL;
 }
 
-int chat_upgrade_is(const request_rec *r)
+/* Whether it is for one whose chat-push we have a line to. */
+static int has_companion(const request_rec *r)
 {
     const chat_server_t *conf = chat_server_of(r->server);
-    const char *key;
+    const char *key = conf->companion != NULL ? key_of(r) : NULL;
 
-    if (conf->companion == NULL ||
-        chat_dir_of(r)->handoff == CHAT_HANDOFF_OFF) {
-        return 0;
-    }
-    key = key_of(r);
     return key != NULL &&
            (chat_app_by_key(&conf->push->apps, key, strlen(key)) != NULL ||
             chat_appkeys_has(conf->push, key));
+}
+
+int chat_upgrade_is(const request_rec *r)
+{
+    return chat_dir_of(r)->handoff != CHAT_HANDOFF_OFF && has_companion(r);
 }
 
 /* --- fit -------------------------------------------------------------------
@@ -216,8 +217,7 @@ static int leave(request_rec *r, fit_t fit, const char *why)
                                     " to chat-push as conf/chat.conf does)");
     }
     if (r->proxyreq) {
-        chat_outcome_count(CHAT_OUTCOME_PROXIED);
-        return DECLINED;
+        return DECLINED; /* chat_upgrade_pass() counts it */
     }
     chat_outcome_count(fit == MALFORMED ? CHAT_OUTCOME_MALFORMED
                                         : CHAT_OUTCOME_UNFIT);
@@ -497,4 +497,27 @@ int chat_upgrade_handle(request_rec *r)
         return refuse(r, HTTP_BAD_REQUEST, "the client has gone");
     }
     return hand_over(r, companion, &m, fit == PUMPED);
+}
+
+int chat_upgrade_pass(request_rec *r)
+{
+    chat_companion_t *companion = chat_server_of(r->server)->companion;
+    chat_companion_result_t result;
+    int link;
+
+    if (!has_companion(r)) {
+        return DECLINED;
+    }
+    result = chat_companion_ask(&link, companion);
+    if (result == CHAT_COMPANION_SILENT) {
+        return trouble(r, companion, result);
+    }
+    if (result == CHAT_COMPANION_READY) {
+        chat_companion_keep(companion, link);
+        well_again(r);
+    }
+    if (chat_upgrade_is(r)) {
+        chat_outcome_count(CHAT_OUTCOME_PROXIED);
+    }
+    return DECLINED;
 }

@@ -30,4 +30,11 @@ int chat_upgrade_is(const request_rec *r);
  * else shall serve it */
 int chat_upgrade_handle(request_rec *r);
 
+/**
+ * Before mod_proxy gets one: a chat-push that does not answer would accept its
+ * connection and hold the worker for all of the ProxyPass's timeout.
+ * @return DECLINED: it may have it; 503: no answer came
+ */
+int chat_upgrade_pass(request_rec *r);
+
 #endif

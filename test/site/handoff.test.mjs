@@ -414,6 +414,15 @@ for (const mpm of engine === 'pgsql' ? ['event'] : ['event', 'worker', 'prefork'
         assert.equal((await fetch(`${site.url}/chat/login`, { headers: { Connection: 'close' } })).status, 200);
       }
       assert.equal((await door.ask()).status, 503);
+      // mod_proxy would connect, and wait for an answer with its worker until timeout=.
+      const ca = fs.readFileSync(site.path('conf', 'tls.crt'));
+      const secure = (port) => tls.connect({ port, host: '127.0.0.1', ca, checkServerIdentity: () => undefined });
+      for (const proxied of [site.door('off'), site.door('tls', { dial: secure })]) {
+        const r = await proxied.ask();
+        r.peer.socket.destroy();
+        assert.equal(r.status, 503, r.head);
+        assert.match(r.head, /^retry-after: 1/im);
+      }
     } finally {
       site.push.kill('SIGCONT');
     }
