@@ -3,7 +3,7 @@
  * upgrade.c - from an upgrade request to a socket of chat-push; see upgrade.h.
  *
  *   fit     may this connection leave httpd at all?      else DECLINED
- *   who     whose log-in came along; nobody's is fine
+ *   who     whose log-in came along; nobody's is fine     503
  *   ask     does chat-push take it?                      503
  *   drain   what httpd has read behind the request       400
  *   give    one message with the descriptor              503
@@ -94,7 +94,7 @@ static const char *key_of(const request_rec *r)
 }
 
 /* An app of chat-push's own; other WebSockets below /app/ are none of ours. */
-const chat_app_t *chat_upgrade_app(const request_rec *r)
+static const chat_app_t *app_of(const request_rec *r)
 {
     const chat_push_t *push = chat_server_of(r->server)->push;
     const char *key = push != NULL ? key_of(r) : NULL;
@@ -357,6 +357,14 @@ static int refuse(request_rec *r, int status, const char *why)
     return status;
 }
 
+/* Not even the database knows whose it is; owner.c has said why. */
+static int unknown(request_rec *r)
+{
+    chat_outcome_count(CHAT_OUTCOME_UNKNOWN);
+    apr_table_setn(r->err_headers_out, "Retry-After", RETRY_SECONDS);
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
 /* chat-push does not take it. */
 static int trouble(request_rec *r, const chat_companion_t *companion,
                    chat_companion_result_t result)
@@ -479,6 +487,7 @@ int chat_upgrade_handle(request_rec *r)
 {
     chat_companion_t *companion = chat_server_of(r->server)->companion;
     chat_handoff_t m = { .secure = strcmp(ap_http_scheme(r), "https") == 0 };
+    const chat_identity_t *id;
     const char *why = "";
     const fit_t fit = fit_of(r, &why);
 
@@ -491,7 +500,10 @@ int chat_upgrade_handle(request_rec *r)
         return refuse(r, HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                       "what chat-push needs of its head is more than 16 kB");
     }
-    m.identity = *chat_owner_of(r);
+    if (chat_owner_of(&id, r) != APR_SUCCESS) {
+        return unknown(r);
+    }
+    m.identity = *id;
     address_of(&m, r);
     if (!flush(r->connection, r->pool)) {
         return refuse(r, HTTP_BAD_REQUEST, "the client has gone");
@@ -502,19 +514,22 @@ int chat_upgrade_handle(request_rec *r)
 int chat_upgrade_pass(request_rec *r)
 {
     chat_companion_t *companion = chat_server_of(r->server)->companion;
-    chat_companion_result_t result;
+    chat_companion_result_t result = CHAT_COMPANION_ABSENT;
+    const chat_app_t *app = app_of(r);
     int link;
 
-    if (!has_companion(r)) {
-        return DECLINED;
+    if (has_companion(r)) {
+        result = chat_companion_ask(&link, companion);
     }
-    result = chat_companion_ask(&link, companion);
     if (result == CHAT_COMPANION_SILENT) {
         return trouble(r, companion, result);
     }
     if (result == CHAT_COMPANION_READY) {
         chat_companion_keep(companion, link);
         well_again(r);
+    }
+    if (app != NULL && chat_owner_vouch(r, app) != APR_SUCCESS) {
+        return unknown(r);
     }
     if (chat_upgrade_is(r)) {
         chat_outcome_count(CHAT_OUTCOME_PROXIED);
