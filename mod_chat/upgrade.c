@@ -69,6 +69,16 @@ static int lists(const request_rec *r, const char *header, const char *token)
     return value != NULL && ap_find_token(r->pool, value, token);
 }
 
+/* Whether something is said to follow that is no WebSocket yet. Some clients
+ * say of every request that nothing does. */
+static int has_body(const request_rec *r)
+{
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
+
+    return apr_table_get(r->headers_in, "Transfer-Encoding") != NULL ||
+           (length != NULL && strcmp(length, "0") != 0);
+}
+
 static int header_is(const request_rec *r, const char *header,
                      const char *value)
 {
@@ -185,8 +195,7 @@ static fit_t fit_of(request_rec *r, const char **why)
     if (r->proto_num < HTTP_VERSION(1, 1) ||
         !header_is(r, "Sec-WebSocket-Version", "13") ||
         apr_table_get(r->headers_in, "Sec-WebSocket-Key") == NULL ||
-        apr_table_get(r->headers_in, "Content-Length") != NULL ||
-        apr_table_get(r->headers_in, "Transfer-Encoding") != NULL) {
+        has_body(r)) {
         return MALFORMED;
     }
     filter = stranger_of(c->input_filters);

@@ -295,6 +295,12 @@ for (const mpm of engine === 'pgsql' ? ['event'] : ['event', 'worker', 'prefork'
       kept(r.peer);
       assert.equal(r.status, wanted, `${path} ${JSON.stringify(headers)}: ${r.head}`);
     }
+    const empty = kept(await site.door('plain').open({ 'Content-Length': '0' }));
+    await alive(empty);
+    assert.equal(await given(site), before + 1, 'some clients say that no body follows');
+    const full = await site.door('plain').ask({ 'Content-Length': '1' }, { early: ['x'] });
+    kept(full.peer);
+    assert.equal(full.status, 426);
     const bad = await site.door('plain').ask({ 'Sec-WebSocket-Version': '12' });
     kept(bad.peer);
     assert.equal(bad.status, 426);
@@ -303,7 +309,7 @@ for (const mpm of engine === 'pgsql' ? ['event'] : ['event', 'worker', 'prefork'
     kept(wrong.peer);
     assert.equal(wrong.status, 400, 'by chat-push');
     await wrong.peer.until('the end', () => (wrong.peer.ended ? true : undefined));
-    assert.equal(await given(site), before + 1, 'only the last one was handed over');
+    assert.equal(await given(site), before + 2, 'only the last one was handed over beside that');
   });
 
   on('who is logged in is told, by cookie only to our own pages', async () => {
