@@ -33,7 +33,7 @@ struct push_person_t {
     chat_identity_t who; /* user "": only its log-in is known, or nothing */
     push_shown_t *shown; /* to be asked with; NULL: nobody is asked */
     struct push_pending_t *pending; /* its requests under way; subscribe.c */
-    int asking; /* one of these is about its log-in alone */
+    int asked; /* for its log-in alone, and there is an answer or will be */
 };
 
 /** Find out who it is; the client has its app and number. It may be closing

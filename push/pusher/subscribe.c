@@ -482,7 +482,7 @@ static int join(ask_t *ask, refusal_t *r)
 
 /* A signature does not say by which log-in it was made, so a socket that has
  * shown one would outlive it. If there is no answer, the next channel tries
- * again. */
+ * again; one that names no log-in, as other applications' do, is enough. */
 static void login_ask(const ask_t *ask)
 {
     push_person_t *person = ask->me->person;
@@ -491,8 +491,8 @@ static void login_ask(const ask_t *ask)
     if (ask->in.auth.type == SCAN_STRING && ask->name[0] != '#' &&
         ask->kind.kind != CHAT_CHANNEL_PUBLIC &&
         ask->me->app == push_server.chat && is_askable(ask->me) &&
-        person->who.session[0] == '\0' && !person->asking) {
-        person->asking = endpoint_ask(ask, 1, &unsaid) == MAY_BE;
+        person->who.session[0] == '\0' && !person->asked) {
+        person->asked = endpoint_ask(ask, 1, &unsaid) == MAY_BE;
     }
 }
 
@@ -500,7 +500,7 @@ static void login_answer(push_conn_t *c, const pending_t *p)
 {
     const push_answer_t *answer = &p->ask.endpoint.answer;
 
-    p->me->person->asking = 0;
+    p->me->person->asked = answer->verdict != PUSH_VERDICT_UNKNOWN;
     if (answer->verdict == PUSH_VERDICT_YES &&
         push_conn_state(c) == PUSH_CONN_OPEN) {
         push_person_session(c, p->me, answer->session, answer->until);
