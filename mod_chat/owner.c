@@ -10,7 +10,6 @@
 #include "chat_module.h"
 #include "config.h"
 #include "csrf.h"
-#include "reply.h"
 #include "vouch.h"
 
 APLOG_USE_MODULE(chat);
@@ -52,7 +51,6 @@ apr_status_t chat_owner_of(const chat_identity_t **out, request_rec *r)
     }
     rv = chat_auth(q);
     if (rv != APR_SUCCESS) {
-        chat_reply_note(q, rv, "looking up whose WebSocket it is");
         return rv;
     }
     if (q->user == NULL || !chat_id_valid(q->user->id)) {

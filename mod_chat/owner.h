@@ -23,9 +23,8 @@
  * also one that another site's page opens: such a page gets a socket, but not
  * in the user's name.
  * @param id  from r->pool; user is "" when it is nobody's
- * @return not APR_SUCCESS when the database cannot say; that was logged. The
- *         socket would be nobody's for as long as it is open, so nobody should
- *         get it
+ * @return not APR_SUCCESS when the database cannot say. The socket would be
+ *         nobody's for as long as it is open, so nobody should get it
  */
 apr_status_t chat_owner_of(const chat_identity_t **id, request_rec *r);
 

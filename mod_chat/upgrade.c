@@ -35,6 +35,7 @@
 #include "config.h"
 #include "owner.h"
 #include "outcome.h"
+#include "reply.h"
 #include "tls_pump.h"
 
 APLOG_USE_MODULE(chat);
@@ -44,7 +45,7 @@ APLOG_USE_MODULE(chat);
 #define RETRY_SECONDS "1"
 
 /* When this child last wrote a line of a kind; microseconds. Atomic. */
-static apr_time_t told_unfit, told_trouble, told_full;
+static apr_time_t told_unfit, told_trouble, told_full, told_unknown;
 static apr_uint32_t missed; /* refused with 503 since. Atomic */
 
 /* Whether a line may be written: not every one of ten thousand clients that
@@ -366,9 +367,16 @@ static int refuse(request_rec *r, int status, const char *why)
     return status;
 }
 
-/* Not even the database knows whose it is; owner.c has said why. */
-static int unknown(request_rec *r)
+/* The database cannot say whose it is. */
+static int unknown(request_rec *r, apr_status_t rv)
 {
+    chat_request_t q = { .r = r };
+
+    if (is_news(&told_unknown)) {
+        chat_reply_note(&q, rv,
+                        "looking up whose WebSocket it is; who comes with a "
+                        "log-in is answered 503 until that can be said");
+    }
     chat_outcome_count(CHAT_OUTCOME_UNKNOWN);
     apr_table_setn(r->err_headers_out, "Retry-After", RETRY_SECONDS);
     return HTTP_SERVICE_UNAVAILABLE;
@@ -497,6 +505,7 @@ int chat_upgrade_handle(request_rec *r)
     chat_companion_t *companion = chat_server_of(r->server)->companion;
     chat_handoff_t m = { .secure = strcmp(ap_http_scheme(r), "https") == 0 };
     const chat_identity_t *id;
+    apr_status_t rv;
     const char *why = "";
     const fit_t fit = fit_of(r, &why);
 
@@ -509,8 +518,9 @@ int chat_upgrade_handle(request_rec *r)
         return refuse(r, HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                       "what chat-push needs of its head is more than 16 kB");
     }
-    if (chat_owner_of(&id, r) != APR_SUCCESS) {
-        return unknown(r);
+    rv = chat_owner_of(&id, r);
+    if (rv != APR_SUCCESS) {
+        return unknown(r, rv);
     }
     m.identity = *id;
     address_of(&m, r);
@@ -525,6 +535,7 @@ int chat_upgrade_pass(request_rec *r)
     chat_companion_t *companion = chat_server_of(r->server)->companion;
     chat_companion_result_t result = CHAT_COMPANION_ABSENT;
     const chat_app_t *app = app_of(r);
+    apr_status_t rv;
     int link;
 
     if (has_companion(r)) {
@@ -537,8 +548,9 @@ int chat_upgrade_pass(request_rec *r)
         chat_companion_keep(companion, link);
         well_again(r);
     }
-    if (app != NULL && chat_owner_vouch(r, app) != APR_SUCCESS) {
-        return unknown(r);
+    rv = app != NULL ? chat_owner_vouch(r, app) : APR_SUCCESS;
+    if (rv != APR_SUCCESS) {
+        return unknown(r, rv);
     }
     if (chat_upgrade_is(r)) {
         chat_outcome_count(CHAT_OUTCOME_PROXIED);
