@@ -293,6 +293,7 @@ bench-sockets: $(B)/chat-push $(B)/bench/wsload
 bench-handoff: all $(B)/bench/wsload
 	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(if $(MPM),MPM=$(MPM) )$(if $(ROUNDS),ROUNDS=$(ROUNDS) )$(if $(SEED),SEED=$(SEED) )$(NODE_RUN) test/bench/handoff.mjs
 	$(if $(TLS_SOCKETS),SOCKETS=$(TLS_SOCKETS) )$(NODE_RUN) test/bench/handoff-tls.mjs
+	$(NODE_RUN) test/bench/stopped.mjs
 
 BENCH_SET = $(foreach v,ROUNDS SCENARIOS PEER PEER_ROUNDS LOOPS PINGS RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-ws: $(B)/chat-push $(B)/bench/wsload $(B)/bench/wsfloor

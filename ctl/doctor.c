@@ -9,6 +9,7 @@
  */
 #include "doctor.h"
 
+#include <apr_file_info.h>
 #include <apr_strings.h>
 
 #include <stdio.h>
@@ -139,16 +140,26 @@ static int option_take(doctor_options_t *o, int option, const char *value)
     return CTL_OK;
 }
 
-/* What was named has to be there: a slip of the pen is no finding. */
-static int named_check(const doctor_options_t *o)
+/* What was named has to be there: a slip of the pen is no finding. httpd, which
+ * is asked with these names, takes one without a slash in front from its
+ * ServerRoot on. */
+static int named_check(doctor_options_t *o, apr_pool_t *p)
 {
-    const char *const files[] = { o->httpd_conf, o->httpd, o->push_config,
-                                  o->cafile };
+    const char **const files[] = { &o->httpd_conf, &o->httpd, &o->push_config,
+                                   &o->cafile };
+    char *whole;
     apr_size_t i;
 
     for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        if (files[i] != NULL && access(files[i], F_OK) != 0) {
-            return ctl_usage("doctor", "there is no file %s", files[i]);
+        if (*files[i] == NULL) {
+            continue;
+        }
+        if (access(*files[i], F_OK) != 0) {
+            return ctl_usage("doctor", "there is no file %s", *files[i]);
+        }
+        if (apr_filepath_merge(&whole, NULL, *files[i], APR_FILEPATH_NATIVE,
+                               p) == APR_SUCCESS) {
+            *files[i] = whole;
         }
     }
     if (o->url != NULL && strncasecmp(o->url, "http://", 7) != 0 &&
@@ -183,7 +194,7 @@ static int arguments(doctor_options_t *o, int *done, int argc,
             return status;
         }
     }
-    return rv == APR_EOF ? named_check(o) : CTL_USAGE;
+    return rv == APR_EOF ? named_check(o, p) : CTL_USAGE;
 }
 
 int ctl_doctor(int argc, const char *const *argv, apr_pool_t *p)
@@ -202,5 +213,6 @@ int ctl_doctor(int argc, const char *const *argv, apr_pool_t *p)
     doctor_check_push(&d);
     doctor_check_database(&d);
     doctor_check_doors(&d);
+    doctor_check_endpoints(&d);
     return doctor_report_print(&d);
 }

@@ -13,6 +13,7 @@
  * URL doctor_httpd    what httpd's configuration says doctor_push     what
  * chat-push's settings say, and its process doctor_db       the database
  *   doctor_doors    every way in, tried as a client does; certificates, clocks
+ *   doctor_endpoint whom chat-push asks about sockets on its own port
  *
  * One cause, one finding: what cannot work because of something that was found
  * already is skipped. One thread; the pool lives as long as the process.
@@ -140,6 +141,9 @@ void doctor_check_httpd(doctor_t *d);
 void doctor_check_push(doctor_t *d);
 void doctor_check_database(doctor_t *d);
 void doctor_check_doors(doctor_t *d);
+
+/** After doctor_check_doors(). */
+void doctor_check_endpoints(doctor_t *d);
 
 /* --- shared by them --- */
 

@@ -558,7 +558,8 @@ void doctor_find_processes(doctor_t *d)
     }
     if (d->push != NULL) {
         if (d->push_port > 0) {
-            d->push_pid = process_listening(d->push_port, d->p);
+            d->push_pid = process_listening(d->push_port, "chat-push",
+                                            d->p);
         }
         if (d->push_pid == 0) {
             d->push_pid = process_called("chat-push", d->push_file, d->p);

@@ -313,18 +313,23 @@ static int holds(pid_t pid, const unsigned long *inodes, int n, apr_pool_t *p)
     return found;
 }
 
-pid_t process_listening(int port, apr_pool_t *p)
+pid_t process_listening(int port, const char *name, apr_pool_t *p)
 {
     unsigned long inodes[64];
     int n = listeners(inodes, 32, "/proc/net/tcp", port);
     DIR *proc = opendir("/proc");
+    const char *its;
     pid_t each, found = 0;
 
     n += listeners(inodes + n, 32, "/proc/net/tcp6", port);
-    /* systemd may hold it as well, for the next start. */
     while (n > 0 && proc != NULL && (each = next(proc)) != 0) {
-        if (each != 1 && holds(each, inodes, n, p)) {
-            found = each;
+        /* Not systemd, which may only hold it. */
+        if (each == 1 || !holds(each, inodes, n, p)) {
+            continue;
+        }
+        found = each;
+        its = process_name(each, p);
+        if (its != NULL && !strcmp(its, name)) {
             break;
         }
     }

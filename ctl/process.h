@@ -46,8 +46,12 @@ int process_replaced(pid_t pid, apr_pool_t *p);
 /** Its program's name, of at most 15 bytes; NULL: unknown. */
 const char *process_name(pid_t pid, apr_pool_t *p);
 
-/** Who listens on a TCP port; 0: nobody, or we may not know. */
-pid_t process_listening(int port, apr_pool_t *p);
+/**
+ * Who listens on a TCP port; 0: nobody, or we may not know.
+ * @param name  whose it is if several have the socket: some keep one open for
+ *              the next start of its program
+ */
+pid_t process_listening(int port, const char *name, apr_pool_t *p);
 
 /** The first process of a name that has a word among its arguments; 0: none. */
 pid_t process_called(const char *name, const char *word, apr_pool_t *p);

@@ -302,15 +302,11 @@ static int handler(request_rec *r)
 static int handler_upgrade(request_rec *r)
 {
     int answer = chat_upgrade_is(r) ? chat_upgrade_handle(r) : DECLINED;
-    const chat_app_t *app;
 
     if (answer == DECLINED &&
         (r->proxyreq == PROXYREQ_REVERSE ||
          (r->handler != NULL && strncmp(r->handler, "proxy:", 6) == 0))) {
-        app = chat_upgrade_app(r);
-        if (app != NULL) {
-            chat_owner_vouch(r, app);
-        }
+        answer = chat_upgrade_pass(r);
     }
     return answer;
 }

@@ -16,6 +16,7 @@ typedef enum {
     CHAT_OUTCOME_HANDED,    /* given to chat-push */
     CHAT_OUTCOME_PROXIED,   /* left to mod_proxy, where it holds a worker */
     CHAT_OUTCOME_AWAY,      /* 503: chat-push takes none */
+    CHAT_OUTCOME_UNKNOWN,   /* 503: the database cannot say whose it is */
     CHAT_OUTCOME_FULL,      /* 503: no room for one more by TLS */
     CHAT_OUTCOME_LARGE,     /* 431: more headers than chat-push reads */
     CHAT_OUTCOME_EARLY,     /* 400: gone, or too much sent before the answer */

@@ -22,15 +22,17 @@
  * Whose log-in came along. A browser sends the cookie with every WebSocket,
  * also one that another site's page opens: such a page gets a socket, but not
  * in the user's name.
- * @return from r->pool; user is "" when it is nobody's
+ * @param id  from r->pool; user is "" when it is nobody's
+ * @return not APR_SUCCESS when the database cannot say. The socket would be
+ *         nobody's for as long as it is open, so nobody should get it
  */
-const chat_identity_t *chat_owner_of(request_rec *r);
+apr_status_t chat_owner_of(const chat_identity_t **id, request_rec *r);
 
 /** The log-in by which q->user is known, and when it ends. */
 void chat_owner_fill(chat_identity_t *id, const chat_request_t *q);
 
-/** Tell the chat-push behind mod_proxy. */
-void chat_owner_vouch(request_rec *r, const chat_app_t *app);
+/** Tell the chat-push behind mod_proxy. @return as chat_owner_of() */
+apr_status_t chat_owner_vouch(request_rec *r, const chat_app_t *app);
 
 /** Hook for post_read_request: no client speaks for us. */
 int chat_owner_unvouch(request_rec *r);

@@ -23,6 +23,7 @@ static const struct {
     { CHAT_OUTCOME_HANDED,    "ChatHandedOver",       "handed over to chat-push" },
     { CHAT_OUTCOME_PROXIED,   "ChatLeftToProxy",      "left to mod_proxy" },
     { CHAT_OUTCOME_AWAY,      "ChatRefusedAway",      "chat-push took none (503)" },
+    { CHAT_OUTCOME_UNKNOWN,   "ChatRefusedUnknown",   "the database could not say whose (503)" },
     { CHAT_OUTCOME_FULL,      "ChatRefusedFull",      "no room for more by TLS (503)" },
     { CHAT_OUTCOME_LARGE,     "ChatRefusedLarge",     "more than 16 kB of headers (431)" },
     { CHAT_OUTCOME_EARLY,     "ChatRefusedEarly",     "gone, or too much sent before the answer (400)" },

@@ -3,7 +3,7 @@
  * upgrade.c - from an upgrade request to a socket of chat-push; see upgrade.h.
  *
  *   fit     may this connection leave httpd at all?      else DECLINED
- *   who     whose log-in came along; nobody's is fine
+ *   who     whose log-in came along; nobody's is fine     503
  *   ask     does chat-push take it?                      503
  *   drain   what httpd has read behind the request       400
  *   give    one message with the descriptor              503
@@ -35,6 +35,7 @@
 #include "config.h"
 #include "owner.h"
 #include "outcome.h"
+#include "reply.h"
 #include "tls_pump.h"
 
 APLOG_USE_MODULE(chat);
@@ -44,7 +45,7 @@ APLOG_USE_MODULE(chat);
 #define RETRY_SECONDS "1"
 
 /* When this child last wrote a line of a kind; microseconds. Atomic. */
-static apr_time_t told_unfit, told_trouble, told_full;
+static apr_time_t told_unfit, told_trouble, told_full, told_unknown;
 static apr_uint32_t missed; /* refused with 503 since. Atomic */
 
 /* Whether a line may be written: not every one of ten thousand clients that
@@ -67,6 +68,16 @@ static int lists(const request_rec *r, const char *header, const char *token)
     const char *value = apr_table_get(r->headers_in, header);
 
     return value != NULL && ap_find_token(r->pool, value, token);
+}
+
+/* Whether something is said to follow that is no WebSocket yet. Some clients
+ * say of every request that nothing does. */
+static int has_body(const request_rec *r)
+{
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
+
+    return apr_table_get(r->headers_in, "Transfer-Encoding") != NULL ||
+           (length != NULL && strcmp(length, "0") != 0);
 }
 
 static int header_is(const request_rec *r, const char *header,
@@ -94,7 +105,7 @@ static const char *key_of(const request_rec *r)
 }
 
 /* An app of chat-push's own; other WebSockets below /app/ are none of ours. */
-const chat_app_t *chat_upgrade_app(const request_rec *r)
+static const chat_app_t *app_of(const request_rec *r)
 {
     const chat_push_t *push = chat_server_of(r->server)->push;
     const char *key = push != NULL ? key_of(r) : NULL;
@@ -102,19 +113,20 @@ const chat_app_t *chat_upgrade_app(const request_rec *r)
     return key != NULL ? chat_app_by_key(&push->apps, key, strlen(key)) : NULL;
 }
 
-int chat_upgrade_is(const request_rec *r)
+/* Whether it is for one whose chat-push we have a line to. */
+static int has_companion(const request_rec *r)
 {
     const chat_server_t *conf = chat_server_of(r->server);
-    const char *key;
+    const char *key = conf->companion != NULL ? key_of(r) : NULL;
 
-    if (conf->companion == NULL ||
-        chat_dir_of(r)->handoff == CHAT_HANDOFF_OFF) {
-        return 0;
-    }
-    key = key_of(r);
     return key != NULL &&
            (chat_app_by_key(&conf->push->apps, key, strlen(key)) != NULL ||
             chat_appkeys_has(conf->push, key));
+}
+
+int chat_upgrade_is(const request_rec *r)
+{
+    return chat_dir_of(r)->handoff != CHAT_HANDOFF_OFF && has_companion(r);
 }
 
 /* --- fit -------------------------------------------------------------------
@@ -184,8 +196,7 @@ static fit_t fit_of(request_rec *r, const char **why)
     if (r->proto_num < HTTP_VERSION(1, 1) ||
         !header_is(r, "Sec-WebSocket-Version", "13") ||
         apr_table_get(r->headers_in, "Sec-WebSocket-Key") == NULL ||
-        apr_table_get(r->headers_in, "Content-Length") != NULL ||
-        apr_table_get(r->headers_in, "Transfer-Encoding") != NULL) {
+        has_body(r)) {
         return MALFORMED;
     }
     filter = stranger_of(c->input_filters);
@@ -216,8 +227,7 @@ static int leave(request_rec *r, fit_t fit, const char *why)
                                     " to chat-push as conf/chat.conf does)");
     }
     if (r->proxyreq) {
-        chat_outcome_count(CHAT_OUTCOME_PROXIED);
-        return DECLINED;
+        return DECLINED; /* chat_upgrade_pass() counts it */
     }
     chat_outcome_count(fit == MALFORMED ? CHAT_OUTCOME_MALFORMED
                                         : CHAT_OUTCOME_UNFIT);
@@ -357,6 +367,21 @@ static int refuse(request_rec *r, int status, const char *why)
     return status;
 }
 
+/* The database cannot say whose it is. */
+static int unknown(request_rec *r, apr_status_t rv)
+{
+    chat_request_t q = { .r = r };
+
+    if (is_news(&told_unknown)) {
+        chat_reply_note(&q, rv,
+                        "looking up whose WebSocket it is; who comes with a "
+                        "log-in is answered 503 until that can be said");
+    }
+    chat_outcome_count(CHAT_OUTCOME_UNKNOWN);
+    apr_table_setn(r->err_headers_out, "Retry-After", RETRY_SECONDS);
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
 /* chat-push does not take it. */
 static int trouble(request_rec *r, const chat_companion_t *companion,
                    chat_companion_result_t result)
@@ -479,6 +504,8 @@ int chat_upgrade_handle(request_rec *r)
 {
     chat_companion_t *companion = chat_server_of(r->server)->companion;
     chat_handoff_t m = { .secure = strcmp(ap_http_scheme(r), "https") == 0 };
+    const chat_identity_t *id;
+    apr_status_t rv;
     const char *why = "";
     const fit_t fit = fit_of(r, &why);
 
@@ -491,10 +518,42 @@ int chat_upgrade_handle(request_rec *r)
         return refuse(r, HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                       "what chat-push needs of its head is more than 16 kB");
     }
-    m.identity = *chat_owner_of(r);
+    rv = chat_owner_of(&id, r);
+    if (rv != APR_SUCCESS) {
+        return unknown(r, rv);
+    }
+    m.identity = *id;
     address_of(&m, r);
     if (!flush(r->connection, r->pool)) {
         return refuse(r, HTTP_BAD_REQUEST, "the client has gone");
     }
     return hand_over(r, companion, &m, fit == PUMPED);
+}
+
+int chat_upgrade_pass(request_rec *r)
+{
+    chat_companion_t *companion = chat_server_of(r->server)->companion;
+    chat_companion_result_t result = CHAT_COMPANION_ABSENT;
+    const chat_app_t *app = app_of(r);
+    apr_status_t rv;
+    int link;
+
+    if (has_companion(r)) {
+        result = chat_companion_ask(&link, companion);
+    }
+    if (result == CHAT_COMPANION_SILENT) {
+        return trouble(r, companion, result);
+    }
+    if (result == CHAT_COMPANION_READY) {
+        chat_companion_keep(companion, link);
+        well_again(r);
+    }
+    rv = app != NULL ? chat_owner_vouch(r, app) : APR_SUCCESS;
+    if (rv != APR_SUCCESS) {
+        return unknown(r, rv);
+    }
+    if (chat_upgrade_is(r)) {
+        chat_outcome_count(CHAT_OUTCOME_PROXIED);
+    }
+    return DECLINED;
 }

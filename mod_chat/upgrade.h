@@ -17,17 +17,21 @@
 
 #include <httpd.h>
 
-#include "app.h"
-
-/** The app whose WebSocket a request begins; NULL: it does not begin one of
- * ours. */
-const chat_app_t *chat_upgrade_app(const request_rec *r);
-
 /** Whether a request is a WebSocket's beginning that is ours to hand over. */
 int chat_upgrade_is(const request_rec *r);
 
 /** Hand it over. @return what an Apache handler returns; DECLINED: somebody
  * else shall serve it */
 int chat_upgrade_handle(request_rec *r);
+
+/**
+ * Before mod_proxy gets a request: if it is a WebSocket of ours, tell whose it
+ * is, and see that chat-push is not standing still. It would have its
+ * connection accepted by the kernel and hold the worker for all of the
+ * ProxyPass's timeout.
+ * @return DECLINED: mod_proxy may have it; 503: no answer came, or the database
+ *         cannot say whose it is
+ */
+int chat_upgrade_pass(request_rec *r);
 
 #endif

@@ -12,6 +12,9 @@
  *     adds it to any page's WebSocket.
  * Without, nobody is: the connection may do what needs no identity.
  *
+ * Such a connection's log-in is named by the endpoint's first answer; who brings
+ * signatures alone is asked for with the first of these (subscribe.c).
+ *
  * A connection with an identity is also on a channel of its log-in's, so that
  * it is found when that ends; and a log-in that has ended lately is refused
  * when its socket comes later than the news. Such a connection is closed with
@@ -30,6 +33,7 @@ struct push_person_t {
     chat_identity_t who; /* user "": only its log-in is known, or nothing */
     push_shown_t *shown; /* to be asked with; NULL: nobody is asked */
     struct push_pending_t *pending; /* its requests under way; subscribe.c */
+    int asked; /* for its log-in alone, and there is an answer or will be */
 };
 
 /** Find out who it is; the client has its app and number. It may be closing

@@ -8,8 +8,10 @@
  *
  * A socket that came through httpd may have a user. It needs no signature for
  * the user's own channel nor for those of the user's conversations; whether one
- * is, is asked of the database, and the answer comes in a later turn. For one that
- * came otherwise the app's auth endpoint is asked for a signature, likewise.
+ * is, is asked of the database, and the answer comes in a later turn. For one
+ * that came otherwise the app's auth endpoint is asked for a signature,
+ * likewise. Where the page has brought one it is let in at once, and the
+ * endpoint is still asked: for the log-in, with which the socket ends.
  *
  * An answer is a list of things in this order: subscription_succeeded, the
  * count of subscribers where the app tells it, the cached event or cache_miss,
@@ -103,11 +105,12 @@ struct push_pending_t {
         push_membership_ask_t members;
         push_endpoint_ask_t endpoint;
     } ask;
-    int by_endpoint; /* which of them it is */
-    push_client_t *me;      /* NULL: the connection has ended */
-    pending_t *next;        /* of the same connection */
-    int cancelled;          /* it has unsubscribed meanwhile */
-    apr_uint32_t len;       /* bytes of the channel's name */
+    int by_endpoint;   /* which of them it is */
+    int for_login;     /* it is in the channel, whose log-in is asked */
+    push_client_t *me; /* NULL: the connection has ended */
+    pending_t *next;   /* of the same connection */
+    int cancelled;     /* it has unsubscribed meanwhile */
+    apr_uint32_t len;  /* bytes of the channel's name */
     char user[CHAT_IDENTITY_USER + 1];
     char conversation[CHAT_IDENTITY_USER + 1];
     char socket_id[PUSH_SOCKET_ID_MAX];
@@ -227,7 +230,7 @@ static may_t conversation_ask(const ask_t *ask, const char *id, refusal_t *r)
 
 /* Ask as the client library would for the canonical name, which is one that
  * other endpoints know as well. */
-static may_t endpoint_ask(const ask_t *ask, refusal_t *r)
+static may_t endpoint_ask(const ask_t *ask, int for_login, refusal_t *r)
 {
     const char *url = ask->me->app->conf->auth_endpoint;
     const apr_size_t len = ask->in.channel.size, room = strlen(url) + 1;
@@ -238,6 +241,7 @@ static may_t endpoint_ask(const ask_t *ask, refusal_t *r)
         return MAY_NOT;
     }
     p->by_endpoint = 1;
+    p->for_login = for_login;
     p->canonical = p->json + len + 2;
     chat_channel_canonical(p->canonical, ask->name, len);
     push_client_socket_id(p->socket_id, ask->me);
@@ -270,7 +274,7 @@ static may_t may_by_identity(const ask_t *ask, refusal_t *r)
     const char *id;
 
     if (user == NULL && is_askable(ask->me)) {
-        return endpoint_ask(ask, r);
+        return endpoint_ask(ask, 0, r);
     }
     if (user == NULL || len >= sizeof(name)) {
         return not_authorized(r, "The connection has no identity");
@@ -466,8 +470,8 @@ static int join(ask_t *ask, refusal_t *r)
         return 1; /* the close says it all */
     }
     joined = push_hub_join(push_server_hub(ask->c), &name, &ask->me->hub,
-                         name.members ? &ask->user : NULL,
-                         app->max_presence_members, &sub);
+                           name.members ? &ask->user : NULL,
+                           app->max_presence_members, &sub);
     if (joined == PUSH_JOIN_FULL) {
         return refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,
                       "The channel has the most members it may have");
@@ -476,11 +480,44 @@ static int join(ask_t *ask, refusal_t *r)
     return 1;
 }
 
+/* A signature does not say by which log-in it was made, so a socket that has
+ * shown one would outlive it. If there is no answer, the next channel tries
+ * again; one that names no log-in, as other applications' do, is enough. */
+static void login_ask(const ask_t *ask)
+{
+    push_person_t *person = ask->me->person;
+    refusal_t unsaid;
+
+    if (ask->in.auth.type == SCAN_STRING && ask->name[0] != '#' &&
+        ask->kind.kind != CHAT_CHANNEL_PUBLIC &&
+        ask->me->app == push_server.chat && is_askable(ask->me) &&
+        person->who.session[0] == '\0' && !person->asked) {
+        person->asked = endpoint_ask(ask, 1, &unsaid) == MAY_BE;
+    }
+}
+
+static void login_answer(push_conn_t *c, const pending_t *p)
+{
+    const push_answer_t *answer = &p->ask.endpoint.answer;
+
+    p->me->person->asked = answer->verdict != PUSH_VERDICT_UNKNOWN;
+    if (answer->verdict == PUSH_VERDICT_YES &&
+        push_conn_state(c) == PUSH_CONN_OPEN) {
+        push_person_session(c, p->me, answer->session, answer->until);
+    }
+}
+
 static int subscribe(ask_t *ask, refusal_t *r)
 {
     switch (may_subscribe(ask, r)) {
     case MAY:
-        return join(ask, r);
+        if (!join(ask, r)) {
+            return 0;
+        }
+        if (push_conn_state(ask->c) == PUSH_CONN_OPEN) {
+            login_ask(ask);
+        }
+        return 1;
     case MAY_BE:
         return 1; /* it is answered later */
     default:
@@ -549,6 +586,10 @@ static void pending_answer(pending_t *p)
     refusal_t r;
 
     pending_remove(p->me, p);
+    if (p->for_login) {
+        login_answer(c, p);
+        return;
+    }
     if (p->cancelled || push_conn_state(c) != PUSH_CONN_OPEN ||
         push_client_channel(&ask.kind, ask.name, p->len,
                             p->me->app->conf->max_channel_name) !=

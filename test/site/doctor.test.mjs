@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -433,6 +434,29 @@ broken('the running chat-push does not let the site in, though the file does', a
   await withPushConf((c, app) => { app.allowedOrigins = ['https://chat.example.com']; }, reload);
   found(await doctor(...plain), 'site-door', `${pushConf}: appManager.array.apps.0.allowedOrigins`, /reload chat-push/, /4009/);
   await reload();
+});
+
+broken('the authEndpoint is not there, leads elsewhere, or is another site\'s', async () => {
+  const elsewhere = http.createServer((q, r) => r.writeHead(302, { Location: 'https://chat.example.com/' }).end()).listen(0, '127.0.0.1');
+  await new Promise((resolve) => elsewhere.once('listening', resolve));
+  const moved = elsewhere.address().port;
+  for (const [url, what] of [
+    ['http://127.0.0.1:1/broadcasting/auth', /does not answer: Connection refused/],
+    [`http://127.0.0.1:${moved}/broadcasting/auth`, /leads elsewhere \(302, https:\/\/chat\.example\.com\/\)/],
+    [`http://127.0.0.1:${own}/broadcast/auth`, /answers 404/],
+    [`https://localhost:${port.tls}/broadcasting/auth`, /certificate that is not believed/], // chat-push knows no --cafile
+    [`http://127.0.0.1:${own}/broadcasting/auth`, null],
+  ]) {
+    // The running chat-push would not take the first of all endpoints by SIGHUP; the file counts.
+    const r = await withPushConf((c, app) => { app.authEndpoint = url; }, () => doctor(...plain));
+    if (what) {
+      found(r, 'push-endpoint', `${pushConf}: appManager.array.apps.0.authEndpoint`, /broadcasting\/auth; systemctl reload/, what);
+    } else {
+      assert.deepEqual(r.failed, [], told(r.failed));
+      assert.ok(r.ok.some((c) => c.check === 'push-endpoint'));
+    }
+  }
+  elsewhere.close();
 });
 
 // --- files and processes --------------------------------------------------------------

@@ -295,6 +295,12 @@ for (const mpm of engine === 'pgsql' ? ['event'] : ['event', 'worker', 'prefork'
       kept(r.peer);
       assert.equal(r.status, wanted, `${path} ${JSON.stringify(headers)}: ${r.head}`);
     }
+    const empty = kept(await site.door('plain').open({ 'Content-Length': '0' }));
+    await alive(empty);
+    assert.equal(await given(site), before + 1, 'some clients say that no body follows');
+    const full = await site.door('plain').ask({ 'Content-Length': '1' }, { early: ['x'] });
+    kept(full.peer);
+    assert.equal(full.status, 426);
     const bad = await site.door('plain').ask({ 'Sec-WebSocket-Version': '12' });
     kept(bad.peer);
     assert.equal(bad.status, 426);
@@ -303,7 +309,7 @@ for (const mpm of engine === 'pgsql' ? ['event'] : ['event', 'worker', 'prefork'
     kept(wrong.peer);
     assert.equal(wrong.status, 400, 'by chat-push');
     await wrong.peer.until('the end', () => (wrong.peer.ended ? true : undefined));
-    assert.equal(await given(site), before + 1, 'only the last one was handed over');
+    assert.equal(await given(site), before + 2, 'only the last one was handed over beside that');
   });
 
   on('who is logged in is told, by cookie only to our own pages', async () => {
@@ -414,6 +420,15 @@ for (const mpm of engine === 'pgsql' ? ['event'] : ['event', 'worker', 'prefork'
         assert.equal((await fetch(`${site.url}/chat/login`, { headers: { Connection: 'close' } })).status, 200);
       }
       assert.equal((await door.ask()).status, 503);
+      // mod_proxy would connect, and wait for an answer with its worker until timeout=.
+      const ca = fs.readFileSync(site.path('conf', 'tls.crt'));
+      const secure = (port) => tls.connect({ port, host: '127.0.0.1', ca, checkServerIdentity: () => undefined });
+      for (const proxied of [site.door('off'), site.door('tls', { dial: secure })]) {
+        const r = await proxied.ask();
+        r.peer.socket.destroy();
+        assert.equal(r.status, 503, r.head);
+        assert.match(r.head, /^retry-after: 1/im);
+      }
     } finally {
       site.push.kill('SIGCONT');
     }

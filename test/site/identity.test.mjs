@@ -14,7 +14,7 @@ import { openJar } from './lib/jar.mjs';
 import { Pusher, collect } from './lib/pusher.mjs';
 import { eventually, startSite, testDatabase } from './lib/site.mjs';
 import { cleanup } from './lib/cleanup.mjs';
-import { Door, alive, event, subscribe } from './lib/upgrade.mjs';
+import { Door, alive, event, greeted, say, subscribe } from './lib/upgrade.mjs';
 import { freePort } from '../../dev/site.mjs';
 
 const modules = process.env.CHAT_HTTPD_MODULES || '/usr/lib/apache2/modules';
@@ -154,6 +154,25 @@ for (const door of doors) {
     await alive(other);
     assert.equal((await phone.post('/chat/logout', {})).status, 200);
     assert.equal(await closed(other), 4009);
+  });
+
+  on(`${door}: a socket that brought a signature ends with its log-in as well`, async () => {
+    const phone = await site.phone('patient@example.com');
+    const asked = () => fs.readFileSync(site.path('logs', 'access.log'), 'utf8').split('POST /broadcasting/auth').length;
+    for (const channel of [`private-conversation.${conv}`, `presence-conversation.${conv}`]) {
+      const { peer } = await new Door(ports[door], { dial: dialOf(door) }).ask(bearer(phone));
+      open.add(peer);
+      const id = await greeted(peer);
+      const before = asked();
+      const { json } = await phone.post('/broadcasting/auth', { socket_id: id, channel_name: channel });
+      peer.send(say('pusher:subscribe', { channel, ...json }));
+      assert.equal((await event(peer)).event, 'pusher_internal:subscription_succeeded');
+      await eventually(() => asked() >= before + (door === 'direct' ? 2 : 1), 'chat-push has asked whose it is');
+    }
+    assert.equal((await phone.post('/chat/logout', {})).status, 200);
+    for (const peer of open) {
+      assert.equal(await closed(peer), 4009);
+    }
   });
 
   on(`${door}: whoever ends a log-in in the database closes its sockets`, async () => {

@@ -6,15 +6,22 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import fs from 'node:fs';
 import { test } from 'node:test';
 import { cleanup } from './lib/cleanup.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
 import { startCluster } from './lib/postgres.mjs';
 import { eventually, sleep, startSite } from './lib/site.mjs';
+import { Door, event, greeted, subscribe } from './lib/upgrade.mjs';
+import { freePort } from '../../dev/site.mjs';
 
 const cluster = await startCluster();
 const db = cluster.create();
-const site = await startSite({ db, extraConf: 'ChatSendRate off' });
+const proxied = await freePort();
+const site = await startSite({
+  db,
+  extraConf: `ChatSendRate off\nListen 127.0.0.1:${proxied}\n<VirtualHost 127.0.0.1:${proxied}>\nChatHandoff Off\n</VirtualHost>`,
+});
 // Between two looks of its own this one's relay waits for an hour.
 const quiet = await startSite({
   db: cluster.create(),
@@ -395,4 +402,55 @@ test('a server that restarts costs the requests in flight, and nothing that was 
   await eventually(() => answered.every((id) => seen.some((e) => e.message.id === id)), 'every answered message, pushed');
   assert.equal(new Set(seen.map((e) => e.id)).size, seen.length, 'none twice');
   pusher.disconnect();
+});
+
+test('whose WebSocket it is cannot be said: it comes later, and is not nobody\'s for ever', async () => {
+  site.expectLog(/./);
+  const mine = { Authorization: `Bearer ${doctor.token}` };
+  const channel = `private.conversation.${talks[0].id}`;
+  const doors = [new Door(site.o.port), new Door(proxied)];
+  const open = [];
+  cleanup(() => open.forEach((peer) => peer.socket.destroy()));
+  const asked = async (door, headers) => {
+    const r = await door.ask(headers);
+    open.push(r.peer);
+    return r;
+  };
+  const told = async (peer) => {
+    peer.send(subscribe(channel));
+    return event(peer);
+  };
+  const before = await Promise.all(doors.map((door) => door.open(mine)));
+  open.push(...before);
+  await cluster.stop('SIGKILL');
+  try {
+    for (const [i, door] of doors.entries()) {
+      assert.equal((await told(before[i])).data.status, 503, 'who is there shall ask again');
+      const r = await asked(door, mine);
+      assert.equal(r.status, 503, r.head);
+      assert.match(r.head, /^retry-after: 1/im);
+      for (let n = 1; n < 20; n++) {
+        assert.equal((await asked(door, mine)).status, 503);
+      }
+      assert.equal((await asked(door, {})).status, 101, 'who shows nothing needs no database');
+    }
+  } finally {
+    await cluster.start();
+  }
+  // Clients try again and again, which is no news.
+  const lines = fs.readFileSync(site.path('logs', 'error.log'), 'utf8').split('\n').filter((l) => l.includes('looking up whose WebSocket it is'));
+  const pids = lines.map((l) => l.match(/\[pid (\d+)/)[1]);
+  assert.ok(lines.length >= 1);
+  assert.equal(new Set(pids).size, pids.length, 'one line of each child');
+  assert.match(await (await fetch(`${site.url}/server-status?auto`)).text(), /^ChatRefusedUnknown: 40$/m);
+  for (const [i, door] of doors.entries()) {
+    const { peer } = await eventually(async () => {
+      const r = await asked(door, mine);
+      return r.status === 101 && r;
+    }, 'the door is open again');
+    await greeted(peer);
+    for (const who of [peer, before[i]]) {
+      await eventually(async () => (await told(who)).event === 'pusher_internal:subscription_succeeded', 'the doctor is let in');
+    }
+  }
 });

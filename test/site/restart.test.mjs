@@ -6,6 +6,7 @@
 // listening sockets.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import { test } from 'node:test';
@@ -50,6 +51,18 @@ test('while it is away upgrades wait a moment or are told when to come, and page
     all.forEach((r) => r.peer.socket.destroy());
     return all.every((r) => r.status === 101);
   }, 'sockets are taken by all children');
+});
+
+test('the doctor finds chat-push beside the keeper of its sockets, and files by relative names', () => {
+  const named = ['--httpd', process.env.CHAT_HTTPD || '/usr/sbin/apache2', '--httpd-conf', 'conf/httpd.conf', '--push-config', 'conf/chat-push.json'];
+  const { stdout } = spawnSync(site.path('bin', 'chatctl'), ['doctor', '--json', ...named],
+    { cwd: site.dir, encoding: 'utf8', env: { ...process.env, ...site.httpdEnv() } });
+  const { checks } = JSON.parse(stdout);
+  for (const name of ['httpd-syntax', 'push-process', 'push-ready', 'push-door', 'handoff']) {
+    const of = checks.filter((c) => c.check === name);
+    assert.ok(of.every((c) => c.status === 'ok'), JSON.stringify(of));
+    assert.ok(of.length > 0 || name === 'push-process', name); // which is said when it is not well
+  }
 });
 
 test('sockets of an app that SIGHUP has added are handed over without a restart of httpd', async () => {
