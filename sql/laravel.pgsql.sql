@@ -69,9 +69,21 @@ BEGIN
                     'messages.id', 'messages.from_user_id',
                     'messages.to_user_id', 'messages.request_id',
                     'messages.body', 'messages.read_at',
-                    'messages.created_at', 'messages.updated_at'])
+                    'messages.created_at', 'messages.updated_at',
+                    'personal_access_tokens.tokenable_type',
+                    'personal_access_tokens.tokenable_id',
+                    'personal_access_tokens.name',
+                    'personal_access_tokens.token',
+                    'personal_access_tokens.abilities',
+                    'personal_access_tokens.last_used_at',
+                    'personal_access_tokens.expires_at', -- since Sanctum 3
+                    'personal_access_tokens.created_at',
+                    'personal_access_tokens.updated_at'])
                     WITH ORDINALITY AS need (name, ordinality)) AS split
           WHERE NOT chat_has(tab, col)
+            -- made below where there is none
+            AND (tab <> 'personal_access_tokens'
+                 OR to_regclass(tab) IS NOT NULL)
           GROUP BY 2, 3) AS missing;
     IF lacking IS NOT NULL THEN
         RAISE EXCEPTION 'mod_chat cannot adapt this database: it lacks %',
@@ -117,8 +129,10 @@ BEGIN
     INTO lacking
     FROM pg_attribute
     WHERE attrelid IN (to_regclass('messages'),
-                       to_regclass('treatment_requests'))
-      AND attname IN ('created_at', 'updated_at', 'read_at')
+                       to_regclass('treatment_requests'),
+                       to_regclass('personal_access_tokens'))
+      AND attname IN ('created_at', 'updated_at', 'read_at', 'last_used_at',
+                      'expires_at')
       AND atttypid <> 'timestamp'::regtype;
     IF lacking IS NOT NULL THEN
         RAISE EXCEPTION

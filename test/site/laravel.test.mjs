@@ -531,6 +531,8 @@ for (const key of ['uuid', 'bigint']) {
       ['ALTER TABLE messages DROP COLUMN read_at; ALTER TABLE users DROP COLUMN email;', /it lacks the column users\.email, the column messages\.read_at\b/],
       ['ALTER TABLE treatment_requests ADD COLUMN message_count integer;', /treatment_requests\.message_count, which the application has for itself/],
       ['ALTER TABLE messages ALTER COLUMN created_at TYPE timestamptz;', /messages\.created_at is timestamp/],
+      ['ALTER TABLE personal_access_tokens DROP COLUMN expires_at;', /it lacks the column personal_access_tokens\.expires_at\b/],
+      ['ALTER TABLE personal_access_tokens ALTER COLUMN expires_at TYPE timestamptz;', /in UTC, only: personal_access_tokens\.expires_at is timestamp/],
       ['ALTER TABLE personal_access_tokens ALTER COLUMN tokenable_id TYPE varchar(36);', /personal_access_tokens\.tokenable_id is character varying/],
     ]) {
       const db = application(key);
