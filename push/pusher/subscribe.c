@@ -8,8 +8,9 @@
  *
  * A socket that came through httpd may have a user. It needs no signature for
  * the user's own channel nor for those of the user's conversations; whether one
- * is, is asked of the database, and the answer comes in a later turn. For one that
- * came otherwise the app's auth endpoint is asked for a signature, likewise.
+ * is, is asked of the database, and the answer comes in a later turn. For one
+ * that came otherwise the app's auth endpoint is asked for a signature,
+ * likewise.
  *
  * An answer is a list of things in this order: subscription_succeeded, the
  * count of subscribers where the app tells it, the cached event or cache_miss,
@@ -103,7 +104,7 @@ struct push_pending_t {
         push_membership_ask_t members;
         push_endpoint_ask_t endpoint;
     } ask;
-    int by_endpoint; /* which of them it is */
+    int by_endpoint;        /* which of them it is */
     push_client_t *me;      /* NULL: the connection has ended */
     pending_t *next;        /* of the same connection */
     int cancelled;          /* it has unsubscribed meanwhile */
