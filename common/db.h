@@ -48,9 +48,9 @@ typedef struct {
     int create; /* SQLite: make the file when there is none; default 0 */
     int normal; /* SQLite: synchronous=NORMAL, which may lose the last commits
                    when the power fails; default 0: FULL */
-    /* PostgreSQL: called after a commit that may have been several threads', once
-     * for all of them, by one of them; chat_db_told() is true for each. Must be
-     * quick. NULL: nobody wants to know. */
+    /* PostgreSQL: called after a commit that may have been several threads',
+     * once for all of them, by one of them; chat_db_told() is true for each.
+     * Must be quick. NULL: nobody wants to know. */
     void (*told)(void *data);
     void *told_data; /* must outlive the pool of connections */
 } chat_db_conf_t;

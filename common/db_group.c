@@ -265,9 +265,9 @@ static void tell_all(job_t *const *jobs, int n, const chat_db_t *db)
     }
 }
 
-/* Run the twin for n jobs of one statement. The next one begins as soon as ours is
- * committed: what its leader has to do until the server hears of it, and what we
- * have to do for ours, is time in which the server does nothing. */
+/* Run the twin for n jobs of one statement. The next one begins as soon as ours
+ * is committed: what its leader has to do until the server hears of it, and
+ * what we have to do for ours, is time in which the server does nothing. */
 static void many_run(job_t *const *jobs, int n, chat_db_t *db)
 {
     chat_db_value_t values[VALUES_MAX];
@@ -298,8 +298,8 @@ static void many_run(job_t *const *jobs, int n, chat_db_t *db)
     }
 }
 
-/* Inside the gate, and out of it: our own and, of those who wait, what is the same
- * statement. */
+/* Inside the gate, and out of it: our own and, of those who wait, what is the
+ * same statement. */
 static void many_lead(job_t *mine, chat_db_t *db)
 {
     chat_gate_wait_t *others = chat_gate_jobs(&db->many, MANY_MAX - 1), *at;

@@ -120,7 +120,7 @@ struct chat_db_conn_t {
 struct chat_db_result_t {
     int rows;
     int cols;
-    int told; /* chat_db_told() */
+    int told;                   /* chat_db_told() */
     apr_array_header_t *fields; /* of const char *, row by row */
 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gate.c - see gate.h. Each waiter sleeps at a lock and a condition of its own, so
- * leaving wakes exactly the one whose turn it is, and who is woken meets nobody:
- * at the gate's lock those of a group would stand in line once more, behind the
- * one who is still waking the others. All threads. Who takes both locks takes the
- * gate's first.
+ * gate.c - see gate.h. Each waiter sleeps at a lock and a condition of its own,
+ * so leaving wakes exactly the one whose turn it is, and who is woken meets
+ * nobody: at the gate's lock those of a group would stand in line once more,
+ * behind the one who is still waking the others. All threads. Who takes both
+ * locks takes the gate's first.
  */
 #include "gate.h"
 

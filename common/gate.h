@@ -22,8 +22,8 @@
 
 /* One who waits, on its own stack. */
 typedef struct chat_gate_wait_t {
-    pthread_mutex_t lock; /* what it sleeps at: who wakes many does not make them
-                             queue again at the gate's own */
+    pthread_mutex_t lock; /* what it sleeps at: who wakes many does not make
+                             them queue again at the gate's own */
     pthread_cond_t turn;
     struct chat_gate_wait_t *next; /* the gate's lock */
     void *job; /* what it wants done; NULL: to come in itself */
@@ -66,8 +66,8 @@ apr_status_t chat_gate_enter_or_served(chat_gate_t *gate, void *job,
  */
 chat_gate_wait_t *chat_gate_jobs(chat_gate_t *gate, int max);
 
-/** The jobs of this list are done, by one who is or was inside. The list is gone
- * with this call. */
+/** The jobs of this list are done, by one who is or was inside. The list is
+ * gone with this call. */
 void chat_gate_served(chat_gate_wait_t *list);
 
 /** Go; the one who has waited longest comes in. */

@@ -65,8 +65,8 @@ apr_size_t chat_handoff_answer(unsigned char out[CHAT_HANDOFF_SHORT],
     return short_put(out, CHAT_HANDOFF_ANSWER, verdict);
 }
 
-/* Ids are written into channel names and log lines: nothing else gets in. Nobody
- * has no log-in either. */
+/* Ids are written into channel names and log lines: nothing else gets in.
+ * Nobody has no log-in either. */
 static int identity_valid(const chat_identity_t *id)
 {
     apr_size_t len = strlen(id->session);
@@ -173,9 +173,9 @@ give_parse(chat_handoff_t *m, const unsigned char *buf, apr_size_t len)
         memset(m, 0, sizeof(*m));
         return CHAT_HANDOFF_BAD;
     }
-    m->identity.until =
-        (apr_int64_t)((apr_uint64_t)number_get(buf + AT_UNTIL) << 32 |
-                      number_get(buf + AT_UNTIL + 4));
+    m->identity.until = (apr_int64_t)((apr_uint64_t)number_get(buf + AT_UNTIL)
+                                          << 32 |
+                                      number_get(buf + AT_UNTIL + 4));
     if (!fits(m)) {
         memset(m, 0, sizeof(*m));
         return CHAT_HANDOFF_BAD;

@@ -87,6 +87,7 @@ typedef struct {
     const char *push_file; /* chat-push's settings, or NULL */
     json_t *push;          /* NULL: could not be read */
     chat_apps_t apps;
+    int app;               /* the chat's among them, -1: database.app is none */
     const char *push_host; /* where it is reached */
     int push_port;         /* -1: none */
     int push_tls;          /* that port speaks TLS */

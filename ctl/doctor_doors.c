@@ -169,8 +169,8 @@ static void door_try(doctor_t *d, door_t *door, const wire_to_t *to,
 
 static const char *app_setting(const doctor_t *d, const char *name)
 {
-    return doctor_setting(
-        d, apr_psprintf(d->p, "appManager.array.apps.0.%s", name));
+    return doctor_setting(d, apr_psprintf(d->p, "appManager.array.apps.%d.%s",
+                                          d->app > 0 ? d->app : 0, name));
 }
 
 /* What a socket that was let in is told; beyond the HTTP of its upgrade. */
@@ -242,7 +242,7 @@ static wire_to_t push_to(const doctor_t *d)
 /* The signed query of a request for the app's channels. */
 static const char *signed_path(const doctor_t *d, const char *prefix)
 {
-    const chat_app_t *app = &d->apps.list[0];
+    const chat_app_t *app = &d->apps.list[d->app];
     const char *path = apr_psprintf(d->p, "/apps/%s/channels", app->id);
     chat_signer_t *signer;
     char *query;
@@ -329,7 +329,7 @@ static void check_push_door(doctor_t *d)
     door_t door;
 
     door_try(d, &door, &to,
-             apr_pstrcat(d->p, "/app/", d->apps.list[0].key, NULL), NULL);
+             apr_pstrcat(d->p, "/app/", d->apps.list[d->app].key, NULL), NULL);
     if (door.answer.status != 101) {
         doctor_say(
             d, DOCTOR_FAIL, "push-door", doctor_setting(d, "port"),
@@ -589,7 +589,7 @@ static void check_handed(doctor_t *d, double before)
 /* The app's key, as the settings or the user say it; NULL: unknown. */
 static const char *door_key(const doctor_t *d)
 {
-    return d->apps.n > 0 ? d->apps.list[0].key : d->o.key;
+    return d->app >= 0 ? d->apps.list[d->app].key : d->o.key;
 }
 
 static void check_site_door(doctor_t *d)
@@ -676,7 +676,7 @@ void doctor_check_doors(doctor_t *d)
             check_rest(d, &a);
         }
     }
-    if (d->push == NULL || d->apps.n == 0) {
+    if (d->push == NULL || d->app < 0) {
         if (d->site.url != NULL && !d->httpd_down && door_key(d) != NULL) {
             check_site_door(d); /* from another machine */
         }

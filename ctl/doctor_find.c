@@ -447,10 +447,23 @@ apr_int64_t doctor_push_number(const doctor_t *d, const char *name,
                                    : otherwise;
 }
 
+/* Whose event log the database holds, as both programs know it. */
+static int chat_app(const doctor_t *d)
+{
+    const char *id = doctor_push_text(d, "database.app");
+    int i = 0;
+
+    while (id != NULL && i < d->apps.n && strcmp(d->apps.list[i].id, id) != 0) {
+        i++;
+    }
+    return i < d->apps.n ? i : -1;
+}
+
 static void push_read(doctor_t *d)
 {
     const char *host = doctor_push_text(d, "host");
 
+    d->app = chat_app(d);
     d->push_host = host == NULL || !strcmp(host, "0.0.0.0") ? "127.0.0.1"
                    : !strcmp(host, "::")                    ? "::1"
                                                             : host;
@@ -473,7 +486,7 @@ static void push_find(doctor_t *d)
                                          : NULL;
     const char *why = NULL;
 
-    d->push_port = -1;
+    d->push_port = d->app = -1;
     d->push_file = d->o.push_config != NULL ? d->o.push_config
                    : named != NULL
                        ? httpd_conf_path(d->conf,

@@ -18,7 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define QUIET_CLIENT 120 /* seconds after which a quiet Pusher client pings */
+/* Seconds after which a quiet Pusher client pings, unless activityTimeout says
+ * otherwise. */
+#define QUIET_CLIENT 120
 #define PUMPED_WANTED                                                          \
     1000              /* sockets by TLS; mod_chat warns below it as well       \
                        */
@@ -600,6 +602,8 @@ static void check_timeout(doctor_t *d)
 {
     const char *target = NULL;
     const httpd_directive_t *tunnel = doctor_tunnel(d, &target);
+    const int quiet = (int)doctor_push_number(d, "activityTimeout",
+                                              QUIET_CLIENT);
     const httpd_directive_t *by = tunnel;
     const char *name = "timeout=";
     const char *value;
@@ -614,7 +618,7 @@ static void check_timeout(doctor_t *d)
         name = by != NULL ? by->name : "Timeout";
         value = by != NULL ? httpd_directive_word(by, 0) : "60";
     }
-    if (seconds_of(value) < QUIET_CLIENT + 10) {
+    if (seconds_of(value) < quiet + 10) {
         doctor_say(d, are_proxied(d) ? DOCTOR_FAIL : DOCTOR_WARN,
                    "proxy-timeout",
                    by != NULL ? doctor_at(d, by) : doctor_at(d, tunnel),
@@ -624,13 +628,13 @@ static void check_timeout(doctor_t *d)
                                 doctor_at(d, tunnel)),
                    "%s %s: proxied sockets that are quiet end after %.0f s, "
                    "and a quiet client pings after %d",
-                   name, value, seconds_of(value), QUIET_CLIENT);
+                   name, value, seconds_of(value), quiet);
         return;
     }
     doctor_say(d, DOCTOR_OK, "proxy-timeout", NULL, NULL,
                "quiet sockets have %.0f s in the proxy, and clients ping "
                "after %d",
-               seconds_of(value), QUIET_CLIENT);
+               seconds_of(value), quiet);
 }
 
 /* --- the arithmetic --- */

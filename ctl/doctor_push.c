@@ -131,22 +131,31 @@ static void check_apps(doctor_t *d)
                    "the file names no app");
         return;
     }
-    if (!d->apps.list[0].enabled) {
-        doctor_say(d, DOCTOR_FAIL, "push-apps", app_setting(d, 0, "enabled"),
-                   "set it to true", "the chat's app is switched off");
+    if (d->app < 0) {
+        doctor_say(d, DOCTOR_FAIL, "push-apps",
+                   doctor_setting(d, "database.app"),
+                   "name the id of one of the apps",
+                   "the chat's app shall be %s, and no app has that id",
+                   doctor_push_text(d, "database.app"));
+        return;
+    }
+    if (!d->apps.list[d->app].enabled) {
+        doctor_say(d, DOCTOR_FAIL, "push-apps",
+                   app_setting(d, d->app, "enabled"), "set it to true",
+                   "the chat's app is switched off");
         return;
     }
     if (d->o.key != NULL &&
         chat_app_by_key(&d->apps, d->o.key, strlen(d->o.key)) == NULL) {
         doctor_say(
-            d, DOCTOR_FAIL, "push-apps", app_setting(d, 0, "key"),
-            apr_psprintf(d->p, "say %s in the pages", d->apps.list[0].key),
+            d, DOCTOR_FAIL, "push-apps", app_setting(d, d->app, "key"),
+            apr_psprintf(d->p, "say %s in the pages", d->apps.list[d->app].key),
             "pages have the key %s, and no app has it", d->o.key);
         return;
     }
     doctor_say(d, DOCTOR_OK, "push-apps", NULL, NULL,
                "%d app%s; the chat's is %s", d->apps.n,
-               d->apps.n == 1 ? "" : "s", d->apps.list[0].id);
+               d->apps.n == 1 ? "" : "s", d->apps.list[d->app].id);
 }
 
 /* As chat-push does: "*", a whole origin, or a host, also "*.example.org". */
@@ -171,9 +180,10 @@ static int origin_is(const char *entry, const char *origin)
 
 static void check_origin(doctor_t *d)
 {
-    const char *const *entry = d->apps.n > 0 ? d->apps.list[0].origins : NULL;
+    const char *const *entry = d->app >= 0 ? d->apps.list[d->app].origins
+                                           : NULL;
 
-    if (d->apps.n == 0 || entry == NULL) {
+    if (entry == NULL) {
         return;
     }
     if (d->site.origin == NULL) {
@@ -189,7 +199,7 @@ static void check_origin(doctor_t *d)
     if (*entry == NULL) {
         d->origin_refused = 1;
         doctor_say(d, DOCTOR_FAIL, "origin",
-                   app_setting(d, 0, "allowedOrigins"),
+                   app_setting(d, d->app, "allowedOrigins"),
                    apr_psprintf(d->p, "add \"%s\", systemctl reload chat-push",
                                 d->site.origin),
                    "the site's own pages (%s) may open no socket: they are "

@@ -11,6 +11,7 @@
  */
 #include "doctor.h"
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <apr_tables.h>
 
@@ -52,19 +53,32 @@ doctor_report_t *doctor_report_make(apr_pool_t *p)
     return r;
 }
 
+/* What was heard over the wire is somebody else's, and a terminal obeys it. */
+static void tame(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (apr_iscntrl(*text)) {
+            *text = '?';
+        }
+    }
+}
+
 void doctor_say(doctor_t *d, doctor_status_t status, const char *check,
                 const char *where, const char *remedy, const char *format, ...)
 {
     finding_t *f = apr_array_push(d->report->list);
     va_list args;
+    char *what;
 
     va_start(args, format);
     f->status = status;
     f->check = check;
     f->where = where;
     f->remedy = remedy;
-    f->what = apr_pvsprintf(d->p, format, args);
+    what = apr_pvsprintf(d->p, format, args);
     va_end(args);
+    tame(what);
+    f->what = what;
     d->report->count[status]++;
 }
 

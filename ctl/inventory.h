@@ -11,8 +11,8 @@
 
 #include <apr_tables.h>
 
-/* One table, column, view, function, trigger, index or constraint (CHECK, foreign
- * key). */
+/* One table, column, view, function, trigger, index or constraint (CHECK,
+ * foreign key). */
 typedef struct {
     const char *kind;  /* "table", "trigger", … */
     const char *key;   /* two of a kind with one key are the same thing */

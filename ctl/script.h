@@ -36,8 +36,8 @@ const char *ctl_script_body(const char *script, apr_pool_t *p);
 const char *ctl_sql_plain(const char *sql, apr_pool_t *p);
 
 /**
- * The CHECK constraints of a CREATE TABLE, without their names: SQLite keeps them
- * nowhere else.
+ * The CHECK constraints of a CREATE TABLE, without their names: SQLite keeps
+ * them nowhere else.
  * @param sql  as it was written; NULL has none
  * @return const char *, each a "CHECK (…)", plain
  */

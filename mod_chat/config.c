@@ -382,8 +382,8 @@ static const char *reachable(const char *host)
     return strcmp(host, "::") == 0 ? "::1" : host;
 }
 
-/* Whose event log the database holds: chat-push reads the same key. NULL: an app
- * that is not there. */
+/* Whose event log the database holds: chat-push reads the same key. NULL: an
+ * app that is not there. */
 static const chat_app_t *log_app(const chat_apps_t *apps, const json_t *root)
 {
     const char *id = json_string_value(chat_conf_find(root, "database.app"));

@@ -40,7 +40,7 @@ typedef struct chat_server_t {
     apr_interval_time_t db_busy; /* µs for another writer's lock */
     int db_normal;               /* SQLite: 1 synchronous=NORMAL, 0 FULL */
     const char *htdocs;          /* directory of the pages */
-    const char *prefix; /* of every URL, "" or as "/clinic" (path.h) */
+    const char *prefix;          /* of every URL, "" or as "/clinic" (path.h) */
     const chat_push_t *push;
     apr_interval_time_t session_lifetime; /* µs from log-in to its end */
     chat_rate_t send;                     /* messages, per account */

@@ -21,9 +21,9 @@
 int chat_csrf_origin_ok(const chat_request_t *q);
 
 /**
- * Whether chat-push asks, on behalf of a socket whose upgrade showed this cookie:
- * it signs socket and channel, which no page can, and has looked at the Origin of
- * the upgrade itself.
+ * Whether chat-push asks, on behalf of a socket whose upgrade showed this
+ * cookie: it signs socket and channel, which no page can, and has looked at the
+ * Origin of the upgrade itself.
  */
 int chat_csrf_push_asks(const chat_request_t *q);
 

@@ -6,14 +6,12 @@
 #include <time.h>
 #include <netinet/in.h>
 #include <apr_general.h>
-#include <apr_shm.h>
 #include <apr_siphash.h>
 #include <apr_strings.h>
-#include <http_config.h>
 
-#define RETAINED                                                               \
-    "mod_chat-limiter" /* httpd's name for what outlives restarts */
-#define SETS 8192      /* of 8 buckets: 512 kB, room for 65,536 keys at once */
+#include "retained.h"
+
+#define SETS 8192 /* of 8 buckets: 512 kB, room for 65,536 keys at once */
 
 /* The start of the shared memory; the buckets follow it. */
 typedef struct {
@@ -27,30 +25,20 @@ static chat_buckets_t buckets;
 
 apr_status_t chat_limiter_prepare(server_rec *s)
 {
-    apr_size_t size = sizeof(header_t) + chat_buckets_size(SETS);
-    void **kept = ap_retained_data_get(RETAINED);
-    apr_shm_t *shm;
-    apr_status_t rv;
+    void *memory = NULL;
+    int is_new = 0;
+    apr_status_t rv = chat_retained(&memory, &is_new, "limits",
+                                    sizeof(header_t) + chat_buckets_size(SETS),
+                                    s);
 
-    if (kept == NULL) {
-        rv = apr_shm_create(&shm, size, NULL, s->process->pool);
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        header = apr_shm_baseaddr_get(shm);
-        memset(header, 0, size);
-        rv = apr_generate_random_bytes(header->key, sizeof(header->key));
-        if (rv != APR_SUCCESS) {
-            apr_shm_destroy(shm);
-            return rv;
-        }
-        kept = ap_retained_data_create(RETAINED, sizeof(*kept));
-        *kept = header;
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    header = *kept;
+    header = memory;
     buckets.words = (apr_uint64_t *)(header + 1);
     buckets.sets = SETS;
-    return APR_SUCCESS;
+    return is_new ? apr_generate_random_bytes(header->key, sizeof(header->key))
+                  : APR_SUCCESS;
 }
 
 static apr_uint64_t now_ms(void)

@@ -2,33 +2,19 @@
 /* outcome.c - counters in shared memory; see outcome.h. */
 #include "outcome.h"
 
-#include <string.h>
-#include <apr_shm.h>
-#include <http_core.h>
-
-#define RETAINED "mod_chat-outcomes" /* httpd's name for where they are */
+#include "retained.h"
 
 /* CHAT_OUTCOME_N of them. Set by the parent before it forks. */
 static apr_uint64_t *counted;
 
 apr_status_t chat_outcome_prepare(server_rec *s)
 {
-    const apr_size_t size = CHAT_OUTCOME_N * sizeof(*counted);
-    void **kept = ap_retained_data_get(RETAINED);
-    apr_shm_t *shm;
-    apr_status_t rv;
+    void *memory = NULL;
+    apr_status_t rv = chat_retained(&memory, NULL, "outcomes",
+                                    CHAT_OUTCOME_N * sizeof(*counted), s);
 
-    if (kept == NULL) {
-        rv = apr_shm_create(&shm, size, NULL, s->process->pool);
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        memset(apr_shm_baseaddr_get(shm), 0, size);
-        kept = ap_retained_data_create(RETAINED, sizeof(*kept));
-        *kept = apr_shm_baseaddr_get(shm);
-    }
-    counted = *kept;
-    return APR_SUCCESS;
+    counted = memory;
+    return rv;
 }
 
 void chat_outcome_count(chat_outcome_t what)

@@ -15,9 +15,9 @@
  * that a handler can neither forget one nor do them in another order.
  *
  * Two routes are asked for so often that they have a shortcut: one statement
- * that says who it is, whether the conversation is theirs, and does it. It takes
- * a request that will succeed; for every other one it declines, and the steps
- * say what is wrong, in their order.
+ * that says who it is, whether the conversation is theirs, and does it. It
+ * takes a request that will succeed; for every other one it declines, and the
+ * steps say what is wrong, in their order.
  */
 #include "routes.h"
 
@@ -48,8 +48,8 @@ typedef struct {
     int (*at_once)(chat_request_t *q); /* NULL, or see above */
 } route_t;
 
-/* Every URL this module answers, behind ChatPrefix. {id} is 1-64 characters of [A-Za-z0-9_-] and
- * reaches the handler as q->id. */
+/* Every URL this module answers, behind ChatPrefix. {id} is 1-64 characters of
+ * [A-Za-z0-9_-] and reaches the handler as q->id. */
 /* clang-format off */
 static const route_t routes[] = {
     { M_GET,  "/chat/login",                      ANYBODY, chat_login_page, NULL },

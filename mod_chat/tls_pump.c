@@ -56,7 +56,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <apr_portable.h>
-#include <apr_shm.h>
 #include <http_connection.h>
 #include <http_core.h>
 #include <http_protocol.h>
@@ -65,10 +64,10 @@
 #include <util_filter.h>
 
 #include "chat_module.h"
+#include "retained.h"
 
 APLOG_USE_MODULE(chat);
 
-#define RETAINED "mod_chat-pumped" /* httpd's name for the counters */
 #define CHILDREN 1024 /* children at once that server-status can tell apart */
 
 /* Most bytes at a time: of a client what mod_ssl gives at once, of chat-push
@@ -178,21 +177,12 @@ static apr_int64_t now_ms(void)
 
 apr_status_t chat_pump_prepare(server_rec *s)
 {
-    void **kept = ap_retained_data_get(RETAINED);
-    apr_shm_t *shm;
-    apr_status_t rv;
+    void *memory = NULL;
+    apr_status_t rv = chat_retained(&memory, NULL, "pumped", sizeof(tally_t),
+                                    s);
 
-    if (kept == NULL) {
-        rv = apr_shm_create(&shm, sizeof(tally_t), NULL, s->process->pool);
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        memset(apr_shm_baseaddr_get(shm), 0, sizeof(tally_t));
-        kept = ap_retained_data_create(RETAINED, sizeof(*kept));
-        *kept = apr_shm_baseaddr_get(shm);
-    }
-    tally = *kept;
-    return APR_SUCCESS;
+    tally = memory;
+    return rv;
 }
 
 static void slot_take(void)

@@ -6,12 +6,12 @@
  *
  * Settings come from the file and the environment (conf.h). The main thread
  * reads them, starts one thread per loop, the relay's, retention's and the
- * webhooks', says what listens where, and then waits for a signal: SIGHUP reads the settings
- * again (reload.h), SIGTERM or SIGINT ends it in
- * good order, the clients one after the other (drain.h), and a second one at
- * once. SIGUSR2 ends it too, and makes the next one of it: the same process runs
- * the program that is installed by then, on the same listening sockets (held.h).
- * What keeps it from starting is one sentence and exit status 1.
+ * webhooks', says what listens where, and then waits for a signal: SIGHUP reads
+ * the settings again (reload.h), SIGTERM or SIGINT ends it in good order, the
+ * clients one after the other (drain.h), and a second one at once. SIGUSR2 ends
+ * it too, and makes the next one of it: the same process runs the program that
+ * is installed by then, on the same listening sockets (held.h). What keeps it
+ * from starting is one sentence and exit status 1.
  */
 #include "adopt.h"
 #include "client.h"

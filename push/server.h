@@ -31,8 +31,8 @@ typedef struct {
     push_relay_t *relay;       /* NULL: no event log */
     push_retention_t *retention; /* NULL: no event log */
     push_membership_t *membership; /* NULL: no database */
-    push_endpoint_t *endpoint; /* NULL: `private.` names are public ones */
-    push_app_t *chat;            /* whose users httpd names; NULL: no database */
+    push_endpoint_t *endpoint;     /* NULL: `private.` names are public ones */
+    push_app_t *chat;          /* whose users httpd names; NULL: no database */
     push_webhooks_t *webhooks; /* NULL: no app has any */
     push_canary_t *canary;     /* NULL: none */
     apr_uint64_t boot;    /* first half of socket ids: differs at each start */

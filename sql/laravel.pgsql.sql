@@ -69,9 +69,21 @@ BEGIN
                     'messages.id', 'messages.from_user_id',
                     'messages.to_user_id', 'messages.request_id',
                     'messages.body', 'messages.read_at',
-                    'messages.created_at', 'messages.updated_at'])
+                    'messages.created_at', 'messages.updated_at',
+                    'personal_access_tokens.tokenable_type',
+                    'personal_access_tokens.tokenable_id',
+                    'personal_access_tokens.name',
+                    'personal_access_tokens.token',
+                    'personal_access_tokens.abilities',
+                    'personal_access_tokens.last_used_at',
+                    'personal_access_tokens.expires_at', -- since Sanctum 3
+                    'personal_access_tokens.created_at',
+                    'personal_access_tokens.updated_at'])
                     WITH ORDINALITY AS need (name, ordinality)) AS split
           WHERE NOT chat_has(tab, col)
+            -- made below where there is none
+            AND (tab <> 'personal_access_tokens'
+                 OR to_regclass(tab) IS NOT NULL)
           GROUP BY 2, 3) AS missing;
     IF lacking IS NOT NULL THEN
         RAISE EXCEPTION 'mod_chat cannot adapt this database: it lacks %',
@@ -117,8 +129,10 @@ BEGIN
     INTO lacking
     FROM pg_attribute
     WHERE attrelid IN (to_regclass('messages'),
-                       to_regclass('treatment_requests'))
-      AND attname IN ('created_at', 'updated_at', 'read_at')
+                       to_regclass('treatment_requests'),
+                       to_regclass('personal_access_tokens'))
+      AND attname IN ('created_at', 'updated_at', 'read_at', 'last_used_at',
+                      'expires_at')
       AND atttypid <> 'timestamp'::regtype;
     IF lacking IS NOT NULL THEN
         RAISE EXCEPTION
@@ -873,8 +887,8 @@ END $$;
 -- A log-in that ends, or is to end at another time, is told to chat-push, which has
 -- sockets that came by it. Such an event is for nobody else: it has no channel and
 -- no conversation. The log-in's name is made as common/identity.h says; `until` is
--- in Unix seconds, 0: it has ended, null: it does not end by itself. What ends by
--- its time alone needs no event.
+-- in Unix seconds, 0: it has ended, null: it does not end by itself, as 'infinity' says,
+-- too. What ends by its time alone needs no event.
 
 DO $$
 BEGIN
@@ -904,7 +918,9 @@ BEGIN
         CASE WHEN TG_OP = 'DELETE' THEN 0
              WHEN OLD.token_hash <> NEW.token_hash
                OR OLD.user_id <> NEW.user_id THEN 0
-             ELSE floor(extract(epoch FROM NEW.expires_at)) END::bigint);
+             WHEN NEW.expires_at = '-infinity' THEN 0
+             WHEN isfinite(NEW.expires_at)
+             THEN floor(extract(epoch FROM NEW.expires_at)) END::bigint);
     RETURN NULL;
 END $$;
 
@@ -930,7 +946,9 @@ BEGIN
              WHEN OLD.token <> NEW.token
                OR OLD.tokenable_id <> NEW.tokenable_id
                OR OLD.tokenable_type <> NEW.tokenable_type THEN 0
-             ELSE floor(extract(epoch FROM NEW.expires_at)) END::bigint);
+             WHEN NEW.expires_at = '-infinity' THEN 0
+             WHEN isfinite(NEW.expires_at)
+             THEN floor(extract(epoch FROM NEW.expires_at)) END::bigint);
     RETURN NULL;
 END $$;
 
@@ -963,11 +981,14 @@ BEGIN
     PERFORM chat_session_write(mine.session,
                                CASE WHEN may THEN mine.until ELSE 0 END)
     FROM (SELECT 's' || left(token_hash, 32) AS session,
-                 floor(extract(epoch FROM expires_at))::bigint AS until
+                 CASE WHEN isfinite(expires_at)
+                      THEN floor(extract(epoch FROM expires_at))::bigint
+                 END AS until
           FROM chat_sessions WHERE user_id = OLD.id
           UNION ALL
           SELECT 't' || left(token, 32),
-                 floor(extract(epoch FROM expires_at))::bigint
+                 CASE WHEN isfinite(expires_at)
+                      THEN floor(extract(epoch FROM expires_at))::bigint END
           FROM personal_access_tokens
           WHERE tokenable_type = 'App\Models\User' AND tokenable_id = OLD.id
           UNION ALL

@@ -504,8 +504,8 @@ END $$;
 -- A log-in that ends, or is to end at another time, is told to chat-push, which has
 -- sockets that came by it. Such an event is for nobody else: it has no channel and
 -- no conversation. The log-in's name is made as common/identity.h says; `until` is
--- in Unix seconds, 0: it has ended, null: it does not end by itself. What ends by
--- its time alone needs no event.
+-- in Unix seconds, 0: it has ended, null: it does not end by itself, as 'infinity' says,
+-- too. What ends by its time alone needs no event.
 
 DO $$
 BEGIN
@@ -535,7 +535,9 @@ BEGIN
         CASE WHEN TG_OP = 'DELETE' THEN 0
              WHEN OLD.token_hash <> NEW.token_hash
                OR OLD.user_id <> NEW.user_id THEN 0
-             ELSE floor(extract(epoch FROM NEW.expires_at)) END::bigint);
+             WHEN NEW.expires_at = '-infinity' THEN 0
+             WHEN isfinite(NEW.expires_at)
+             THEN floor(extract(epoch FROM NEW.expires_at)) END::bigint);
     RETURN NULL;
 END $$;
 
@@ -561,7 +563,9 @@ BEGIN
              WHEN OLD.token <> NEW.token
                OR OLD.tokenable_id <> NEW.tokenable_id
                OR OLD.tokenable_type <> NEW.tokenable_type THEN 0
-             ELSE floor(extract(epoch FROM NEW.expires_at)) END::bigint);
+             WHEN NEW.expires_at = '-infinity' THEN 0
+             WHEN isfinite(NEW.expires_at)
+             THEN floor(extract(epoch FROM NEW.expires_at)) END::bigint);
     RETURN NULL;
 END $$;
 
@@ -594,11 +598,14 @@ BEGIN
     PERFORM chat_session_write(mine.session,
                                CASE WHEN may THEN mine.until ELSE 0 END)
     FROM (SELECT 's' || left(token_hash, 32) AS session,
-                 floor(extract(epoch FROM expires_at))::bigint AS until
+                 CASE WHEN isfinite(expires_at)
+                      THEN floor(extract(epoch FROM expires_at))::bigint
+                 END AS until
           FROM chat_sessions WHERE user_id = OLD.id
           UNION ALL
           SELECT 't' || left(token, 32),
-                 floor(extract(epoch FROM expires_at))::bigint
+                 CASE WHEN isfinite(expires_at)
+                      THEN floor(extract(epoch FROM expires_at))::bigint END
           FROM personal_access_tokens
           WHERE tokenable_type = 'App\Models\User' AND tokenable_id = OLD.id
           UNION ALL

@@ -115,8 +115,8 @@ static const char *page_config(chat_request_t *q, const char *csrf)
     const char *prefix = q->conf->prefix; /* nothing in it needs a quote */
 
     return apr_pstrcat(
-        p, "{\"key\":", chat_json_quote(key, strlen(key), p),
-        ",\"prefix\":\"", prefix, "\",\"wsPath\":\"", prefix,
+        p, "{\"key\":", chat_json_quote(key, strlen(key), p), ",\"prefix\":\"",
+        prefix, "\",\"wsPath\":\"", prefix,
         "\",\"cluster\":\"mt1\",\"user\":", q->user->me_json,
         ",\"csrf_token\":", chat_json_quote(csrf, strlen(csrf), p), "}", NULL);
 }

@@ -257,6 +257,17 @@ static void unknown_post(push_endpoint_ask_t *ask)
     answer_post(ask);
 }
 
+/* Where the host of a URL begins, behind a name and a password. */
+static const char *host_of(const char *url)
+{
+    const char *from = strstr(url, "://");
+    const char *at = from != NULL
+                         ? memrchr(from + 3, '@', strcspn(from + 3, "/?#"))
+                         : NULL;
+
+    return at != NULL ? at + 1 : url;
+}
+
 /* That questions get no answer is one line, and that they do again another. */
 static void tell(push_endpoint_t *e, const push_endpoint_ask_t *ask,
                  const char *why)
@@ -274,7 +285,7 @@ static void tell(push_endpoint_t *e, const push_endpoint_ask_t *ask,
         e->away = 1;
         apr_snprintf(line, sizeof(line),
                      "authEndpoint %s cannot say who may join a channel: %s",
-                     ask->url, why);
+                     host_of(ask->url), why);
         e->log(1, line);
     }
 }
@@ -325,6 +336,7 @@ static void headers_make(request_t *r)
         if (push_endpoint_xsrf(xsrf, shown->cookie, strlen(shown->cookie))) {
             header(r, "X-XSRF-TOKEN", xsrf);
         }
+        explicit_bzero(xsrf, strlen(shown->cookie) + 1);
         free(xsrf);
     }
 }

@@ -13,9 +13,9 @@
  * gives the connections to all loops in turn, because a WebSocket stays where
  * it came to for hours: the idlest of several waiting loops would get them all.
  *
- * A socket that has been listened on since before this process began (held.h) is
- * used as it is. Where there are fewer of them than loops, or no more were meant
- * to share a port, loops take turns as with a name.
+ * A socket that has been listened on since before this process began (held.h)
+ * is used as it is. Where there are fewer of them than loops, or no more were
+ * meant to share a port, loops take turns as with a name.
  *
  * When descriptors or memory run out, clients that wait are turned away with a
  * descriptor kept for that, and the socket rests until the loop's next tick

@@ -5,8 +5,8 @@
  * Such a name outlives its process: bind() fails on it for ever after. So what
  * stands at the path is looked at first: the socket of a dead process goes,
  * that of a living one stays and is a reason not to start, and anything else is
- * somebody's file. At the end only the very socket that was made is removed, and
- * that stays too when it goes on listening without us (held.h).
+ * somebody's file. At the end only the very socket that was made is removed,
+ * and that stays too when it goes on listening without us (held.h).
  */
 #ifndef PUSH_UNIX_SOCKET_H
 #define PUSH_UNIX_SOCKET_H

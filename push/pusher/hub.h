@@ -110,7 +110,8 @@ typedef struct {
 
 typedef enum {
     PUSH_JOIN_OK,
-    PUSH_JOIN_AGAIN, /* was subscribed already under this name; nothing changed */
+    PUSH_JOIN_AGAIN, /* was subscribed already under this name; nothing changed
+                      */
     PUSH_JOIN_FULL   /* the presence channel has its most users */
 } push_join_t;
 

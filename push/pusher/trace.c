@@ -93,8 +93,7 @@ void push_trace_unbelieved(const push_conn_t *c, const push_client_t *me)
         who(&f, c, me->app);
         socket_id(&f, me);
         push_log_client(PUSH_LOG_INFO,
-                        "an identity in a header is not believed", f.list,
-                        f.n);
+                        "an identity in a header is not believed", f.list, f.n);
     }
 }
 

@@ -19,7 +19,8 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
         OR EXISTS (SELECT 1 FROM chat_members m
                    WHERE m.conversation_id = c.id AND m.user_id = u.id
                      AND m.role NOT IN ('patient', 'doctor')))::int,
-       floor(extract(epoch FROM s.expires_at))::bigint
+       CASE WHEN isfinite(s.expires_at)
+            THEN floor(extract(epoch FROM s.expires_at))::bigint END
 FROM chat_sessions s
 JOIN chat_users u ON u.id = s.user_id
 LEFT JOIN chat_conversations c ON c.id = $2
@@ -38,7 +39,8 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
         OR EXISTS (SELECT 1 FROM chat_members m
                    WHERE m.conversation_id = c.id AND m.user_id = u.id
                      AND m.role NOT IN ('patient', 'doctor')))::int,
-       floor(extract(epoch FROM t.expires_at))::bigint
+       CASE WHEN isfinite(t.expires_at)
+            THEN floor(extract(epoch FROM t.expires_at))::bigint END
 FROM personal_access_tokens t
 JOIN chat_users u ON u.id = t.tokenable_id
 LEFT JOIN chat_conversations c ON c.id = $2

@@ -214,6 +214,37 @@ test('a good site is all well, plain and by TLS', async () => {
   assert.ok((await doctor(...plain)).ok.some((c) => c.check === 'site-handoff'));
 });
 
+test('the app that is looked at is the one that database.app names', async () => {
+  const other = { id: 'shop', key: 'shop-key', secret: '0123456789abcdef', allowedOrigins: ['https://shop.example'] };
+  const named = (id) => withPushConf((c, app) => {
+    c.database.app = id ?? app.id;
+    c.appManager.array.apps.unshift(other);
+  }, () => doctor(...plain));
+  assert.equal(told((await named()).failed), '');
+  const { failed } = await named('nobody'); // httpd would not start with it either
+  assert.deepEqual(failed.map((c) => c.check), ['httpd-syntax', 'push-apps'], told(failed));
+  assert.equal(failed[1].where, `${pushConf}: database.app`);
+  assert.match(failed[1].what, /shall be nobody, and no app has that id/);
+});
+
+test('how long clients are quiet is what activityTimeout says', async () => {
+  const v = variant({ chat: (s) => proxied(s).replace(' timeout=300', '') });
+  const r = await withPushConf((c) => { c.activityTimeout = 40; }, () => doctor('--httpd-conf', v.own, ...plain));
+  assert.equal(told(r.failed), '', 'Timeout 60 is enough');
+});
+
+test('what a server says reaches no terminal as it is', async () => {
+  const hostile = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end('HTTP/1.1 302 Found\r\nLocation: http://x/\x1b[2J\r\nContent-Length: 0\r\n\r\n'));
+  });
+  await new Promise((resolve) => hostile.listen(0, '127.0.0.1', resolve));
+  const r = await doctor('--url', `http://127.0.0.1:${hostile.address().port}`);
+  hostile.close();
+  const said = r.failed.find((c) => c.check === 'site-rest');
+  assert.equal(said.what, '/chat/me leads to http://x/?[2J');
+});
+
 test('for people: a line for each finding, one at the end; --quiet leaves out what is well', () => {
   const run = (...args) => execFileSync(site.path('bin', 'chatctl'), ['doctor', '--httpd-conf', conf, '--httpd', httpd, ...args],
     { encoding: 'utf8', env: { PATH: process.env.PATH, ...site.httpdEnv() } });

@@ -39,6 +39,7 @@ fs.writeFileSync(path.join(dir, 'conf.json'), JSON.stringify({
   'appManager.array.apps': [
     { id: 'app1', key: 'key1', secret: 'secret1', authEndpoint: `${origin}/broadcasting/auth?x=1`, allowedOrigins: ['*', 'https://listed.example', 'pages.example'] },
     { id: 'app2', key: 'key2', secret: 'secret2' },
+    { id: 'app3', key: 'key3', secret: 'secret3', authEndpoint: `http://name:PASSW0RD@${origin.slice(7)}/behind/basic` },
   ],
   'log.level': 'debug',
   'log.linesPerSecond': 100000,
@@ -202,4 +203,13 @@ test('another app without an endpoint, and a signature, are as ever', async () =
   assert.equal(await tried(s, 'presence-x'), 401);
   assert.equal(await tried(s, 'private-encrypted-x'), 401);
   assert.equal(asked.length, 0);
+});
+
+test('a password in the URL is used and not logged', async () => {
+  answer = (res) => json(res, 500, {});
+  asked.length = 0;
+  assert.equal(await tried(await open({ Cookie: 'a=b' }, 'key3'), 'private.user.7'), 503);
+  assert.equal(asked[0].headers.authorization, `Basic ${Buffer.from('name:PASSW0RD').toString('base64')}`);
+  await eventually(() => push.stderr.includes(`authEndpoint ${origin.slice(7)}/behind/basic cannot say`), 'the line');
+  assert.doesNotMatch(push.stderr, /PASSW0RD/);
 });

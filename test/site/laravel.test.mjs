@@ -314,6 +314,27 @@ for (const key of ['uuid', 'bigint']) {
     pusher.disconnect();
   });
 
+  test(`${key}: a log-in that ends at infinity is one that does not end`, async () => {
+    const mine = `token = '${digest('plain-text-of-1')}'`;
+    const ends = (at) => sql(db, `UPDATE personal_access_tokens SET expires_at = ${at} WHERE ${mine};`);
+    const until = () => JSON.parse(sql(db, "SELECT payload->'until' FROM chat_events WHERE event = 'chat:session' ORDER BY id DESC LIMIT 1;"));
+    ends("'infinity'");
+    assert.equal(until(), null);
+    assert.equal((await phones[1].get('/chat/me')).status, 200);
+    const pusher = connect(site, phones[1]);
+    await subscribed(pusher, `private-user.${user(1)}`);
+    pusher.disconnect();
+    sql(db, `UPDATE users SET status = 'suspended' WHERE id = '${user(1)}';`);
+    assert.equal(until(), 0);
+    sql(db, `UPDATE users SET status = 'active' WHERE id = '${user(1)}';`);
+    assert.equal(until(), null);
+    ends("'-infinity'");
+    assert.equal(until(), 0);
+    assert.equal((await phones[1].get('/chat/me')).status, 401);
+    ends('NULL');
+    assert.equal((await phones[1].get('/chat/me')).status, 200);
+  });
+
   test(`${key}: what the application deletes softly is gone, and comes back right`, async () => {
     const n = count(1);
     const id = write(1, 2, 'a slip');
@@ -510,6 +531,8 @@ for (const key of ['uuid', 'bigint']) {
       ['ALTER TABLE messages DROP COLUMN read_at; ALTER TABLE users DROP COLUMN email;', /it lacks the column users\.email, the column messages\.read_at\b/],
       ['ALTER TABLE treatment_requests ADD COLUMN message_count integer;', /treatment_requests\.message_count, which the application has for itself/],
       ['ALTER TABLE messages ALTER COLUMN created_at TYPE timestamptz;', /messages\.created_at is timestamp/],
+      ['ALTER TABLE personal_access_tokens DROP COLUMN expires_at;', /it lacks the column personal_access_tokens\.expires_at\b/],
+      ['ALTER TABLE personal_access_tokens ALTER COLUMN expires_at TYPE timestamptz;', /in UTC, only: personal_access_tokens\.expires_at is timestamp/],
       ['ALTER TABLE personal_access_tokens ALTER COLUMN tokenable_id TYPE varchar(36);', /personal_access_tokens\.tokenable_id is character varying/],
     ]) {
       const db = application(key);

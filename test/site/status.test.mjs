@@ -4,9 +4,13 @@
 // them: to programs a number a line, to people in words.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
+import { root } from '../../dev/site.mjs';
 import { freePorts } from './lib/vhosts.mjs';
-import { eventually, startSite } from './lib/site.mjs';
+import { build, eventually, sanitize, startSite } from './lib/site.mjs';
 import { Door } from './lib/upgrade.mjs';
 
 const [port, pushPort, metricsPort, bare] = await freePorts(4);
@@ -81,4 +85,36 @@ test('a chat-push that takes no sockets is said at once, counters stay over a gr
   }, 'the link');
   assert.equal(now.ChatHandedOver, 1);
   assert.equal(now.ChatRefused, 3);
+});
+
+/** The module of a release that has more counters: the same but for one number. */
+function otherRelease() {
+  const plain = sanitize.includes('thread'); // httpd loads no such module
+  const B = path.relative(root, plain ? process.env.CHAT_PLAIN : build);
+  const env = { ...process.env };
+  for (const name of ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES']) {
+    delete env[name];
+  }
+  const [source, object, so] = [site.path('tls_pump.c'), site.path('tls_pump.o'), site.path('other.so')];
+  const [was, is] = ['#define CHILDREN 1024 ', '#define CHILDREN 600000 '];
+  const text = fs.readFileSync(path.join(root, 'mod_chat/tls_pump.c'), 'utf8');
+  assert.ok(text.includes(was));
+  fs.writeFileSync(source, text.replace(was, is));
+  const script = execFileSync('make', ['-s', '-n', '-W', 'mod_chat/tls_pump.c', `B=${B}`, `SANITIZE=${plain ? '' : sanitize}`, `${B}/mod_chat.so`], { cwd: root, env, encoding: 'utf8' });
+  execFileSync('sh', ['-ec', script.split('\n').filter((l) => l.includes('tls_pump.')).join('\n')
+    .replace(' mod_chat/tls_pump.c', ` ${source}`).replaceAll(`${B}/mod_chat/tls_pump.o`, object).replace(`-o ${B}/mod_chat.so`, `-o ${so}`)], { cwd: root, env, stdio: 'pipe' });
+  return so;
+}
+
+test('a graceful restart may bring another release, which counts more', async () => {
+  const so = otherRelease();
+  const errors = () => fs.readFileSync(site.path('logs', 'error.log'), 'utf8').split('resuming normal operations').length;
+  const begun = errors();
+  fs.renameSync(so, site.path('bin', 'mod_chat.so'));
+  site.httpd.kill('SIGUSR1');
+  await eventually(() => errors() > begun, 'the restart');
+  const now = await eventually(() => figures().catch(() => null), 'the page');
+  assert.equal(now.ChatHandedOver, 1, 'what is of the same size stays');
+  assert.equal(await ask(port), 101);
+  assert.equal(site.httpd.ended, undefined);
 });

@@ -62,7 +62,7 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
     push_conn_address(c, address);
     n = snprintf(text, sizeof(text), "%s %s %s", address,
                  push_conn_identity(c) != NULL ? push_conn_identity(c)->user
-                                          : "nobody",
+                                               : "nobody",
                  push_conn_is_tls(c) ? "tls" : "plain");
     push_conn_reply(c, head, 200, NULL, NULL, text, (apr_size_t)n);
 }

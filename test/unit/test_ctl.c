@@ -143,7 +143,9 @@ static void the_checks_of_a_table_are_found(void **state)
         { "CREATE TABLE checks (check_in, incheck (1), \"CHECK (1)\", "
           "`CHECK (2)`, b DEFAULT 'CHECK (3)', check)",
           "" },
-        { "CREATE TABLE t (\xc3\xa9""CHECK (1))", "" },
+        { "CREATE TABLE t (\xc3\xa9"
+          "CHECK (1))",
+          "" },
         { "CREATE TABLE t (a CHECK (never ends", "CHECK (never ends" },
         { "CHECK", "" },
         { "CHECK (", "CHECK (" },

@@ -112,8 +112,9 @@ static void as_many_come_in_as_there_is_room_for(void **state)
     chat_gate_destroy(&gate);
 }
 
-/* One inside takes the jobs of those who wait, leaves, and does them: others come
- * in and go meanwhile, and those who were taken come back when they are told. */
+/* One inside takes the jobs of those who wait, leaves, and does them: others
+ * come in and go meanwhile, and those who were taken come back when they are
+ * told. */
 typedef struct {
     chat_gate_t *gate;
     int job;

@@ -691,8 +691,8 @@ static void each_subscriber_hears_the_name_it_used(void **state)
     assert_true(leave(1, "private.user.7"));
 }
 
-/* Two names of one channel are two subscriptions to whoever uses both, in a small
- * channel and in one whose frames go out in batches. */
+/* Two names of one channel are two subscriptions to whoever uses both, in a
+ * small channel and in one whose frames go out in batches. */
 static void who_uses_both_names_hears_an_event_under_each(void **state)
 {
     push_channel_info_t info;

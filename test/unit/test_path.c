@@ -103,12 +103,13 @@ static void below_means_the_same_or_behind_a_slash(void **state)
 
 static void a_prefix_is_what_needs_no_quoting_anywhere(void **state)
 {
-    static const char *const good[] = { "", "/clinic", "/a/b", "/~me/v1.2",
-                                        "/-_", "/...", "/.a" };
-    static const char *const bad[] = { "/", "clinic", "/clinic/", "//", "/a//b",
-                                       "/.", "/..", "/a/../b", "/a b", "/a%20",
-                                       "/a;b", "/\"", "/<", "/a?b", "/a\n",
-                                       "/\xc3\xa4" };
+    static const char *const good[] = { "",    "/clinic", "/a/b", "/~me/v1.2",
+                                        "/-_", "/...",    "/.a" };
+    static const char *const bad[] = {
+        "/",   "clinic",  "/clinic/", "//",       "/a//b", "/.",
+        "/..", "/a/../b", "/a b",     "/a%20",    "/a;b",  "/\"",
+        "/<",  "/a?b",    "/a\n",     "/\xc3\xa4"
+    };
     size_t i;
 
     (void)state;

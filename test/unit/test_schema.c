@@ -579,7 +579,8 @@ static void every_statement_compiles(void **state)
 }
 
 /* What each of the frequent questions costs: none may read a whole table. */
-/* What the events since the last call say, for chat-push alone, in their order. */
+/* What the events since the last call say, for chat-push alone, in their order.
+ */
 static void ended(sqlite3 *db, const char *wanted)
 {
     is(db,
@@ -597,11 +598,11 @@ static void the_end_of_a_log_in_is_told_by_its_name(void **state)
 {
 #define SESSION "0123456789abcdef0123456789abcdef"
 #define TOKEN "fedcba9876543210fedcba9876543210"
-    static const char log_ins[] =
-        "INSERT INTO chat_sessions (token_hash, user_id, csrf_token,"
-        " expires_at) VALUES ('" SESSION "xxxx', 1, 'c', '2100-01-01');"
-        "INSERT INTO personal_access_tokens (tokenable_id, name, token)"
-        " VALUES (1, 'phone', '" TOKEN "yyyy');";
+    static const char log_ins
+        [] = "INSERT INTO chat_sessions (token_hash, user_id, csrf_token,"
+             " expires_at) VALUES ('" SESSION "xxxx', 1, 'c', '2100-01-01');"
+             "INSERT INTO personal_access_tokens (tokenable_id, name, token)"
+             " VALUES (1, 'phone', '" TOKEN "yyyy');";
     sqlite3 *db = *state;
 
     says(db, log_ins);

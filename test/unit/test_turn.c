@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/sem.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -30,18 +31,34 @@ typedef struct {
     int told[2]; /* a pipe: the processes say their letters */
 } world_t;
 
+/* A file of its own. A queue that somebody else has made for a file that is
+ * gone may have been left behind, and this one's number be the same: then
+ * another. */
+static int file_make(world_t *w)
+{
+    char gone[sizeof(w->path)] = "";
+    int fd, tries = 0;
+
+    do {
+        snprintf(w->path, sizeof(w->path), "/tmp/chat-turn-XXXXXX");
+        fd = mkstemp(w->path);
+        assert_true(fd >= 0);
+        close(fd);
+        if (gone[0] != '\0') {
+            unlink(gone);
+        }
+        memcpy(gone, w->path, sizeof(gone));
+        chat_turn_find(&w->turn, w->path);
+    } while (w->turn.id < 0 && ++tries < 100);
+    return w->turn.id >= 0;
+}
+
 static int world_make(void **state)
 {
     static world_t w;
-    int fd;
 
-    snprintf(w.path, sizeof(w.path), "/tmp/chat-turn-XXXXXX");
-    fd = mkstemp(w.path);
-    assert_true(fd >= 0);
-    close(fd);
     assert_int_equal(pipe(w.told), 0);
-    chat_turn_find(&w.turn, w.path);
-    assert_true(w.turn.id >= 0);
+    assert_true(file_make(&w));
     *state = &w;
     return 0;
 }

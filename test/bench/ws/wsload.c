@@ -9,8 +9,9 @@
  * with what the server used and what became of every delivery. README.md
  * explains scenarios, options and figures; load.h says which file does what.
  *
- * SIGTERM ends the stretch that is measured early. Exit status 0: everyone connected and every message arrived once, where it
- * should. 2: otherwise. 1: it could not run.
+ * SIGTERM ends the stretch that is measured early. Exit status 0: everyone
+ * connected and every message arrived once, where it should. 2: otherwise. 1:
+ * it could not run.
  */
 #include <signal.h>
 #include <stdarg.h>
