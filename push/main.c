@@ -664,6 +664,16 @@ static int end(process_t *m, const sigset_t *set, int again)
     if (m->adopt != NULL) {
         push_adopt_close(m->adopt);
     }
+    if (again && m->metrics_listener != NULL) {
+        push_listener_close(m->metrics_listener); /* the next one answers */
+        push_listener_closed(m->metrics_listener);
+        m->metrics_listener = NULL;
+    }
+    /* Whoever is sent away comes back at once: to the next process, and to no
+     * loop that has not heard yet that this one ends. */
+    for (i = 0; i < m->nlisteners; i++) {
+        push_listener_closed(m->listeners[i]);
+    }
     if (push_server.canary != NULL) {
         push_canary_stop(push_server.canary);
     }

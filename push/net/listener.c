@@ -29,6 +29,7 @@
 #define TURNED_AWAY 16        /* clients refused before a rest */
 #define USER_TIMEOUT_MS 30000 /* unacknowledged bytes end a connection */
 #define CLEARED_TRIES 200     /* 10 ms each */
+#define CLOSED_TRIES 1000     /* 1 ms each; a loop's turn takes tens */
 
 typedef struct door_t door_t;
 struct door_t {
@@ -41,6 +42,7 @@ struct door_t {
     int turn;    /* whose it is, in `all` */
     int resting; /* not watched until the next tick */
     int spare;   /* a descriptor to give up for accepting once more */
+    int closed;  /* atomic: by push_listener_close() */
     door_t *next;
 };
 
@@ -216,6 +218,7 @@ static void close_run(push_loop_t *loop, push_task_t *task)
         push_loop_unwatch(loop, &d->watch);
     }
     door_close(d);
+    __atomic_store_n(&d->closed, 1, __ATOMIC_RELEASE);
 }
 
 void push_listener_close(push_listener_t *listener)
@@ -226,6 +229,19 @@ void push_listener_close(push_listener_t *listener)
     for (d = listener->doors; d != NULL; d = d->next) {
         d->closing.run = close_run;
         push_loop_post(push_conns_loop(d->conns), &d->closing);
+    }
+}
+
+void push_listener_closed(const push_listener_t *listener)
+{
+    const struct timespec step = { 0, 1000000 };
+    const door_t *d;
+    int left = CLOSED_TRIES;
+
+    for (d = listener->doors; d != NULL; d = d->next) {
+        while (!__atomic_load_n(&d->closed, __ATOMIC_ACQUIRE) && left-- > 0) {
+            nanosleep(&step, NULL);
+        }
     }
 }
 

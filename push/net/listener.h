@@ -62,4 +62,7 @@ int push_listener_port(const push_listener_t *listener);
 /** Accept no more; connections stay. Any thread, once, while the loops run. */
 void push_listener_close(push_listener_t *listener);
 
+/** Wait until no loop accepts any more, a second at most. */
+void push_listener_closed(const push_listener_t *listener);
+
 #endif
