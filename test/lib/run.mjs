@@ -3,7 +3,8 @@
 // Runs test files: node test/lib/run.mjs FILE…, as `node --test` does, but begun in
 // the order they are named and as many at once as TEST_JOBS says (node 18 cannot be
 // told, and takes one on two cores). Three quarters of a test's time are waiting for a
-// client to come back or a clock to go on, so three for each core keep those busy. Each
+// client to come back or a clock to go on, so two for each core keep those busy, and
+// leave room for what else a machine may have to do. Each
 // file is a process with servers, ports and databases of its own.
 //
 // ONLY is a regular expression of the names of tests to run. Reports go to stdout, for
@@ -23,7 +24,7 @@ if (files.length === 0) {
 }
 const events = run({
   files,
-  concurrency: Number(TEST_JOBS) || Math.min(os.cpus().length * 3, 12),
+  concurrency: Number(TEST_JOBS) || Math.min(os.cpus().length * 2, 8),
   ...(ONLY && { testNamePatterns: [new RegExp(ONLY)] }),
 });
 events.on('test:fail', ({ todo }) => {

@@ -38,6 +38,7 @@ const site = await startSite({
     s.o.pushConf = { database: { url: s.db, wake: s.path('run', 'wake.sock'), state: path.join(dir, 'state', 'relay') } };
   },
 });
+cleanup(() => site.stop()); // before its disk goes
 const conv = site.people().conversations[0];
 const url = (part) => `/chat/conversation/${conv.id}${part}`;
 const patient = await site.phone('patient@example.com');

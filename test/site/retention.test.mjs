@@ -152,14 +152,14 @@ test('what was written while chat-push was down longer than the window is relaye
 // was missing from an answer that called itself complete. Here the first question
 // takes its time once it has begun, so that most removals come in between.
 const dawdling = {
-  sqlite: [`PRAGMA legacy_alter_table = ON; ALTER TABLE chat_log RENAME TO chat_log_kept;
+  sqlite: [`PRAGMA legacy_alter_table = ON; BEGIN IMMEDIATE; ALTER TABLE chat_log RENAME TO chat_log_kept;
     CREATE VIEW chat_log AS SELECT epoch FROM chat_log_kept
-    WHERE (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT count(*) FROM n) > 0;`,
-  'PRAGMA legacy_alter_table = ON; DROP VIEW chat_log; ALTER TABLE chat_log_kept RENAME TO chat_log;'],
-  pgsql: [`ALTER TABLE chat_log RENAME TO chat_log_kept;
+    WHERE (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT count(*) FROM n) > 0; COMMIT;`,
+  'PRAGMA legacy_alter_table = ON; BEGIN IMMEDIATE; DROP VIEW chat_log; ALTER TABLE chat_log_kept RENAME TO chat_log; COMMIT;'],
+  pgsql: [`BEGIN; ALTER TABLE chat_log RENAME TO chat_log_kept;
     CREATE FUNCTION dawdle(epoch text) RETURNS text LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.04); RETURN epoch; END';
-    CREATE VIEW chat_log AS SELECT dawdle(epoch) AS epoch, pruned_to FROM chat_log_kept;`,
-  'DROP VIEW chat_log; DROP FUNCTION dawdle; ALTER TABLE chat_log_kept RENAME TO chat_log;'],
+    CREATE VIEW chat_log AS SELECT dawdle(epoch) AS epoch, pruned_to FROM chat_log_kept; COMMIT;`,
+  'BEGIN; DROP VIEW chat_log; DROP FUNCTION dawdle; ALTER TABLE chat_log_kept RENAME TO chat_log; COMMIT;'],
 }[engine];
 
 test('while the log loses its beginning, sync is whole or says reset', async (t) => {
