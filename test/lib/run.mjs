@@ -4,8 +4,8 @@
 // the order they are named and as many at once as TEST_JOBS says (node 18 cannot be
 // told, and takes one on two cores). Three quarters of a test's time are waiting for a
 // client to come back or a clock to go on, so two for each core keep those busy, and
-// leave room for what else a machine may have to do. Each
-// file is a process with servers, ports and databases of its own.
+// leave room for what else a machine may have to do. Each file is a process with
+// servers, ports and databases of its own.
 //
 // ONLY is a regular expression of the names of tests to run. Reports go to stdout, for
 // people on a terminal, else as TAP; what failed is said at the end on stderr.
