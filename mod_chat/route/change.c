@@ -182,6 +182,7 @@ int chat_message_edit(chat_request_t *q)
         return chat_reply_error(q, HTTP_FORBIDDEN, why);
     }
     wait = chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id, q->r->pool);
+    chat_limiter_say(q->r, q->conf, CHAT_LIMIT_SEND, q->user->id);
     if (wait > 0) {
         return chat_reply_limited(q, wait, "too many messages, slow down");
     }

@@ -42,6 +42,7 @@ static int settle(const char **emoji, chat_change_t *c, chat_request_t *q,
         return 0;
     }
     wait = chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id, q->r->pool);
+    chat_limiter_say(q->r, q->conf, CHAT_LIMIT_SEND, q->user->id);
     if (wait > 0) {
         *answer = chat_reply_limited(q, wait, "too many reactions, slow down");
         return 0;

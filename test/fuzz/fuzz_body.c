@@ -58,7 +58,9 @@ static void check_content(const chat_fields_t *f, const char *name,
 static void check_ids(const chat_fields_t *f, apr_pool_t *p)
 {
     const char *ids;
+    apr_int64_t id = 0;
 
+    must(chat_fields_id(f, "reply_to", &id) != CHAT_JSON_OK || id > 0);
     if (chat_fields_ids(f, "message_ids", 500, &ids, p) == CHAT_JSON_OK) {
         size_t len = strlen(ids);
 

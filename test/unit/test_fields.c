@@ -180,6 +180,33 @@ static void ids_become_one_json_list(void **state)
     assert_string_equal(ids, "[3,41]");
 }
 
+static void an_id_is_a_number_however_it_is_written(void **state)
+{
+    chat_fields_t f = json("{\"a\":3,\"b\":\"41\",\"c\":null,\"d\":\"\",\"e\":0,"
+                           "\"f\":-1,\"g\":1.5,\"h\":\"x\",\"i\":[],"
+                           "\"j\":\"99999999999999999999\",\"k\":true}");
+    chat_fields_t g = form("a=3&b=&c=x");
+    apr_int64_t id = 0;
+
+    (void)state;
+    assert_int_equal(chat_fields_id(&f, "a", &id), CHAT_JSON_OK);
+    assert_int_equal(id, 3);
+    assert_int_equal(chat_fields_id(&f, "b", &id), CHAT_JSON_OK);
+    assert_int_equal(id, 41);
+    assert_int_equal(chat_fields_id(&f, "c", &id), CHAT_JSON_MISSING);
+    assert_int_equal(chat_fields_id(&f, "d", &id), CHAT_JSON_MISSING);
+    assert_int_equal(chat_fields_id(&f, "z", &id), CHAT_JSON_MISSING);
+    for (const char *name = "efghijk"; *name != '\0'; name++) {
+        char one[2] = { *name, '\0' };
+
+        assert_int_equal(chat_fields_id(&f, one, &id), CHAT_JSON_TYPE);
+    }
+    assert_int_equal(chat_fields_id(&g, "a", &id), CHAT_JSON_OK);
+    assert_int_equal(id, 3);
+    assert_int_equal(chat_fields_id(&g, "b", &id), CHAT_JSON_MISSING);
+    assert_int_equal(chat_fields_id(&g, "c", &id), CHAT_JSON_TYPE);
+}
+
 static void an_empty_list_of_ids_is_none(void **state)
 {
     chat_fields_t f = json("{\"a\":[],\"b\":null}");
@@ -226,6 +253,7 @@ int main(void)
         cmocka_unit_test(yes_and_no_have_several_spellings),
         cmocka_unit_test(anything_else_is_neither_yes_nor_no),
         cmocka_unit_test(ids_become_one_json_list),
+        cmocka_unit_test(an_id_is_a_number_however_it_is_written),
         cmocka_unit_test(an_empty_list_of_ids_is_none),
         cmocka_unit_test(what_is_no_list_of_ids_is_refused),
     };
