@@ -108,7 +108,7 @@ test('people react, by menu, by a click on what is there, by typing', async () =
   await menu(a.page, 'It does not hurt any more');
   await dialog(a.page).locator('.emoji-form input').fill('no');
   await dialog(a.page).locator('.emoji-form input').press('Enter');
-  await a.page.locator('.notice', { hasText: 'does not accept' }).waitFor();
+  await a.page.locator('.notice p', { hasText: 'does not accept' }).waitFor();
 });
 
 test('an edited message says so on both sides, and shows what it said before', async () => {
@@ -140,7 +140,7 @@ test('an edit without a network is said, and its text stays', async () => {
   await composer(b.page).fill('Ten drops');
   cable.cut();
   await composer(b.page).press('Enter');
-  await b.page.locator('.notice', { hasText: 'did not work' }).waitFor({ timeout: 30000 });
+  await b.page.locator('.notice p', { hasText: 'did not work' }).waitFor({ timeout: 30000 });
   assert.equal(await composer(b.page).inputValue(), 'Ten drops');
   cable.mend();
   await eventually(async () => {

@@ -15,8 +15,30 @@ import * as icons from './icons.js';
 
 export const QUICK = ['👍', '❤️', '🙏', '😊', '😮', '😢'];
 const EMOJI_LENGTH = 32; // UTF-16 units one may type; the server decides
+const QUOTED = 140; // characters of a message that an answer shows
 const HELD = 450; // ms a finger rests to open the menu
 const MOVED = 10; // px a finger may move meanwhile
+
+/* What of the dialog was pressed last; null since it was opened. The finger that
+ * opened it by resting is lifted above it, which is a click, and means nothing. */
+let press = null;
+
+function pressed(event) {
+  press = event.target;
+}
+
+const clicked = {
+  capture: true,
+  handleEvent(event) {
+    const dialog = event.currentTarget;
+    if (press === null && event.detail > 0) { // 0: by keyboard
+      event.stopPropagation();
+      event.preventDefault();
+    } else if (press === dialog && event.target === dialog) {
+      dialog.close(); // beside its box
+    }
+  },
+};
 
 // --- the dialog ----------------------------------------------------------------
 
@@ -28,11 +50,7 @@ export function deedsDialog(ctx) {
   return html`<dialog class="deeds" aria-label=${t('deed.menu')}
     data-what=${open?.what ?? ''}
     @close=${() => deeds.hide()}
-    @click=${(event) => {
-      if (event.target === event.currentTarget) {
-        event.currentTarget.close(); // beside it
-      }
-    }}><div class="deeds-box">${open && message
+    @pointerdown=${pressed} @click=${clicked}><div class="deeds-box">${open && message
       ? views[open.what](ctx, open, message) : nothing}</div></dialog>`;
 }
 
@@ -47,6 +65,7 @@ export function placeDialog(root, deeds, messageThere) {
     return;
   }
   if (!dialog.open) {
+    press = null;
     dialog.showModal();
   }
   place(dialog, open.at);
@@ -101,7 +120,7 @@ function reactions({ deeds }, key, message) {
       aria-pressed=${deeds.reacts(message, emoji) ? 'true' : 'false'}
       @click=${() => deeds.react(key, message, emoji)}>${emoji}</button>`)}
     <form class="emoji-form" autocomplete="off" @submit=${another}>
-      <input name="emoji" maxlength=${EMOJI_LENGTH} placeholder="＋"
+      <input name="emoji" maxlength=${EMOJI_LENGTH} placeholder="+"
         aria-label=${t('deed.emoji')} title=${t('deed.emoji')}>
     </form>
   </div>`;
@@ -207,7 +226,7 @@ export function quote({ actions }, to) {
     title=${t('deed.original')} @click=${() => actions.showMessage(to.id)}>
     ${to.user ? html`<b dir="auto">${to.user.name}</b>` : nothing}
     <span class="quote-words" dir="auto">${to.deleted
-      ? html`<i>${t('message.deleted')}</i>` : oneLine(to.content)}</span>
+      ? html`<i>${t('message.deleted')}</i>` : oneLine(to.content, QUOTED - 1)}</span>
   </button>`;
 }
 
