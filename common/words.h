@@ -16,6 +16,13 @@
 
 #define CHAT_WORD_MAX 60 /* bytes of a folded word; the rest of it is cut off */
 
+/* Words of an index that are none of a text: these characters are in none. Behind
+ * the first a conversation's id, behind the second the message's id without its last
+ * CHAT_SEARCH_SEGMENT bits (PostgreSQL only). */
+#define CHAT_SEARCH_TALK "\xee\x80\x80"
+#define CHAT_SEARCH_PART "\xee\x80\x81"
+#define CHAT_SEARCH_SEGMENT 14
+
 /* Where we are in a text; owned by the caller. */
 typedef struct {
     const unsigned char *s;

@@ -43,6 +43,8 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_users_ended ON users;
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
+    DROP TRIGGER IF EXISTS chat_search_followed ON messages;
+    DROP TABLE IF EXISTS chat_search, chat_search_state, chat_search_changed;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
 
     FOR ours IN
@@ -55,7 +57,8 @@ BEGIN
                           'chat_doctor_renew', 'chat_dispatch_changed',
                           'chat_patient_changed', 'chat_doctor_changed',
                           'chat_session_write', 'chat_sessions_moved',
-                          'chat_tokens_moved', 'chat_users_moved')
+                          'chat_tokens_moved', 'chat_users_moved',
+                          'chat_search_followed')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP
