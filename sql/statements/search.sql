@@ -5,7 +5,9 @@
 
 -- --- asking (route/search.c) ---------------------------------------------------------
 -- The three that look for candidates give id and text of every row they went past,
--- newest first; the text is NULL of what the caller may not see. $1 below which id,
+-- newest first; the text is NULL of what the caller may not see. CROSS JOIN and
+-- LATERAL … LIMIT 1 say in which order tables are read: planners know too little of
+-- how many rows there will be. $1 below which id,
 -- $2 above which, $3 rows at most, $4 the caller, $5 whether they are staff.
 
 -- Which ids the index has, by which folding.  Columns: low, high, fold
@@ -24,11 +26,13 @@ SELECT conversation_id FROM chat_members WHERE user_id = $1 LIMIT $2
 SELECT k.id,
        CASE WHEN k.deleted_at IS NULL
              AND EXISTS (SELECT 1 FROM chat_conversations c
-                         WHERE c.id = k.request_id)
-             AND ($5 = 1
-                  OR EXISTS (SELECT 1 FROM chat_members x
-                             WHERE x.conversation_id = k.request_id
-                               AND x.user_id = $4))
+                         WHERE c.id = k.request_id
+                           AND ($5 = 1 OR $4 IN (c.patient_id, c.doctor_id)
+                                OR EXISTS (SELECT 1 FROM chat_members x
+                                           WHERE x.conversation_id = c.id
+                                             AND x.user_id = $4
+                                             AND x.role NOT IN ('patient',
+                                                                'doctor'))))
             THEN CAST(k.body AS TEXT) END
 FROM (SELECT id, request_id, body, deleted_at FROM messages
       WHERE id < $1 AND id > $2
@@ -36,18 +40,18 @@ FROM (SELECT id, request_id, body, deleted_at FROM messages
 ORDER BY k.id DESC
 
 -- :name search_scan pgsql
-SELECT k.id,
-       CASE WHEN k.deleted_at IS NULL
-             AND ($5::int = 1
-                  OR EXISTS (SELECT 1 FROM chat_members x
-                             WHERE x.conversation_id = k.request_id
-                               AND x.user_id = $4))
-             AND EXISTS (SELECT 1 FROM chat_conversations c
-                         WHERE c.id = k.request_id)
-            THEN k.body END
+SELECT k.id, CASE WHEN may.so THEN k.body END
 FROM (SELECT id, request_id, body, deleted_at FROM messages
       WHERE id < $1::bigint AND id > $2::bigint
       ORDER BY id DESC LIMIT $3) AS k
+LEFT JOIN LATERAL (
+    SELECT true AS so FROM chat_conversations c
+    WHERE c.id = k.request_id AND k.deleted_at IS NULL
+      AND ($5::int = 1 OR $4 IN (c.patient_id, c.doctor_id)
+           OR EXISTS (SELECT 1 FROM chat_members x
+                      WHERE x.conversation_id = c.id AND x.user_id = $4
+                        AND x.role NOT IN ('patient', 'doctor')))
+    LIMIT 1) AS may ON true
 ORDER BY k.id DESC
 
 -- The same in one conversation, which is known to be theirs.
@@ -71,11 +75,13 @@ SELECT k.id,
        CASE WHEN m.deleted_at IS NULL
              AND ($7 IS NULL OR m.request_id = $7)
              AND EXISTS (SELECT 1 FROM chat_conversations c
-                         WHERE c.id = m.request_id)
-             AND ($5 = 1
-                  OR EXISTS (SELECT 1 FROM chat_members x
-                             WHERE x.conversation_id = m.request_id
-                               AND x.user_id = $4))
+                         WHERE c.id = m.request_id
+                           AND ($5 = 1 OR $4 IN (c.patient_id, c.doctor_id)
+                                OR EXISTS (SELECT 1 FROM chat_members x
+                                           WHERE x.conversation_id = c.id
+                                             AND x.user_id = $4
+                                             AND x.role NOT IN ('patient',
+                                                                'doctor'))))
             THEN CAST(m.body AS TEXT) END
 FROM (SELECT rowid AS id FROM chat_search
       WHERE chat_search MATCH $6 AND rowid < $1 AND rowid > $2
@@ -84,32 +90,33 @@ LEFT JOIN messages m ON m.id = k.id
 ORDER BY k.id DESC
 
 -- :name search_index pgsql
-SELECT k.id,
-       CASE WHEN m.deleted_at IS NULL
-             AND ($5::int = 1
-                  OR EXISTS (SELECT 1 FROM chat_members x
-                             WHERE x.conversation_id = m.request_id
-                               AND x.user_id = $4))
-             AND EXISTS (SELECT 1 FROM chat_conversations c
-                         WHERE c.id = m.request_id
-                           AND ($7::text IS NULL OR c.id::text = $7::text))
-            THEN m.body END
+SELECT k.id, m.body
 FROM (SELECT message_id AS id FROM chat_search
       WHERE words @@ $6::text::tsquery
         AND message_id < $1::bigint AND message_id > $2::bigint
       ORDER BY message_id DESC LIMIT $3) AS k
-LEFT JOIN messages m ON m.id = k.id
+LEFT JOIN LATERAL (
+    SELECT m.body
+    FROM messages m
+    JOIN chat_conversations c ON c.id = m.request_id
+    WHERE m.id = k.id AND m.deleted_at IS NULL
+      AND ($7::text IS NULL OR c.id::text = $7::text)
+      AND ($5::int = 1 OR $4 IN (c.patient_id, c.doctor_id)
+           OR EXISTS (SELECT 1 FROM chat_members x
+                      WHERE x.conversation_id = c.id AND x.user_id = $4
+                        AND x.role NOT IN ('patient', 'doctor')))
+    LIMIT 1) AS m ON true
 ORDER BY k.id DESC
 
 -- Messages that were changed and whose words are still the old ones, or that are to
 -- be taken out.  $1 below which id, $2 rows at most, $3 user, $4 staff, $5 the one
 -- conversation or NULL
 -- :name search_late sqlite
-SELECT DISTINCT m.id, CAST(m.body AS TEXT)
+SELECT m.id, CAST(m.body AS TEXT)
 FROM (SELECT DISTINCT message_id AS id FROM chat_search_changed
       WHERE message_id < $1 LIMIT $2) AS k
-JOIN messages m ON m.id = k.id
-JOIN chat_conversations c ON c.id = m.request_id
+CROSS JOIN messages m ON m.id = k.id
+CROSS JOIN chat_conversations c ON c.id = m.request_id
 WHERE m.deleted_at IS NULL AND ($5 IS NULL OR m.request_id = $5)
   AND ($4 = 1 OR EXISTS (SELECT 1 FROM chat_members x
                          WHERE x.conversation_id = m.request_id
@@ -117,16 +124,20 @@ WHERE m.deleted_at IS NULL AND ($5 IS NULL OR m.request_id = $5)
 ORDER BY m.id DESC
 
 -- :name search_late pgsql
-SELECT DISTINCT m.id, m.body
+SELECT k.id, m.body
 FROM (SELECT DISTINCT message_id AS id FROM chat_search_changed
       WHERE message_id < $1::bigint LIMIT $2) AS k
-JOIN messages m ON m.id = k.id
-JOIN chat_conversations c ON c.id = m.request_id
-WHERE m.deleted_at IS NULL AND ($5::text IS NULL OR c.id::text = $5::text)
-  AND ($4::int = 1 OR EXISTS (SELECT 1 FROM chat_members x
-                              WHERE x.conversation_id = m.request_id
-                                AND x.user_id = $3))
-ORDER BY m.id DESC
+JOIN LATERAL (
+    SELECT m.body
+    FROM messages m
+    JOIN chat_conversations c ON c.id = m.request_id
+    WHERE m.id = k.id AND m.deleted_at IS NULL
+      AND ($5::text IS NULL OR c.id::text = $5::text)
+      AND ($4::int = 1 OR EXISTS (SELECT 1 FROM chat_members x
+                                  WHERE x.conversation_id = c.id
+                                    AND x.user_id = $3))
+    LIMIT 1) AS m ON true
+ORDER BY k.id DESC
 
 -- What is shown of those that match.  $1 JSON list of ids.  Columns: the message
 -- as of message_page, the conversation's id as JSON, title and status. Newest first
@@ -138,20 +149,24 @@ SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
        json_quote(c.id), CAST(c.title AS TEXT), CAST(c.status AS TEXT)
 FROM json_each($1) AS k
-JOIN messages m ON m.id = k.value
-JOIN chat_users u ON u.id = m.from_user_id
-JOIN chat_conversations c ON c.id = m.request_id
+CROSS JOIN messages m ON m.id = k.value
+CROSS JOIN chat_users u ON u.id = m.from_user_id
+CROSS JOIN chat_conversations c ON c.id = m.request_id
 WHERE m.deleted_at IS NULL
 ORDER BY m.id DESC
 
 -- :name search_found pgsql
-SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name,
-       u.role, m.created_at, m.read_at, to_json(c.id), c.title, c.status
+SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), m.name,
+       m.role, m.created_at, m.read_at, to_json(m.talk), m.title, m.status
 FROM json_array_elements_text($1::json) AS k (id)
-JOIN messages m ON m.id = k.id::bigint
-JOIN chat_users u ON u.id = m.from_user_id
-JOIN chat_conversations c ON c.id = m.request_id
-WHERE m.deleted_at IS NULL
+JOIN LATERAL (
+    SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
+           x.read_at, u.name, u.role, c.id AS talk, c.title, c.status
+    FROM messages x
+    JOIN chat_users u ON u.id = x.from_user_id
+    JOIN chat_conversations c ON c.id = x.request_id
+    WHERE x.id = k.id::bigint AND x.deleted_at IS NULL
+    LIMIT 1) AS m ON true
 ORDER BY m.id DESC
 
 -- --- keeping the index (push/link/indexer.c) --------------------------------------

@@ -16,7 +16,8 @@ export function messageRow(ctx, row) {
   const at = message?.created_at ?? entry.createdAt;
   const classes = ['message', mine ? 'mine' : 'theirs',
     row.first ? 'first' : '', row.last ? 'last' : '',
-    entry?.state === 'failed' ? 'failed' : ''].join(' ');
+    entry?.state === 'failed' ? 'failed' : '',
+    message && message.id === ctx.foundId ? 'found' : ''].join(' ');
   return html`<div class=${classes} data-row=${row.id}
     data-message=${message?.id ?? ''} data-state=${stateOf(message, entry)}>
     ${row.first && !mine ? author(ctx, message) : nothing}
