@@ -405,6 +405,7 @@ static apr_status_t database_open(chat_db_t **db,
     c.target = conf->database;
     c.max = 1;
     c.busy = BUSY_WAIT;
+    c.normal = 1; /* what is lost when the power fails is indexed again */
     return chat_db_open(db, &c, why, p);
 }
 

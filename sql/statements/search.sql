@@ -246,11 +246,13 @@ FROM (SELECT id, message_id FROM chat_search_changed ORDER BY id LIMIT $1) AS k
 LEFT JOIN messages m ON m.id = k.message_id
 ORDER BY k.id
 
--- $1 JSON list of [id, "words"]
+-- In the order of ids: FTS5 begins a new segment whenever a row is below the one
+-- before it.  $1 JSON list of [id, "words"]
 -- :name indexer_put sqlite
 INSERT OR REPLACE INTO chat_search (rowid, words)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')
 FROM json_each($1)
+ORDER BY 1
 
 -- :name indexer_put pgsql
 INSERT INTO chat_search (message_id, words)

@@ -92,7 +92,10 @@ export class Scroll {
     if (row) {
       this.target = null;
       this.toEndNext = false;
-      row.scrollIntoView({ block: 'center' });
+      // scrollIntoView() would move the page around the log as well.
+      const { top, height } = row.getBoundingClientRect();
+      this.log.scrollTop += top - this.log.getBoundingClientRect().top
+        - Math.max(0, (this.log.clientHeight - height) / 2);
     }
     return row !== null;
   }
