@@ -35,22 +35,18 @@ static apr_uint32_t character(const chat_words_t *w, apr_size_t *n)
     return c;
 }
 
-/* What becomes of a character: an entry of the table, or itself above those that
- * the table has. */
-static apr_uint32_t folded(apr_uint32_t c)
+/* What becomes of a character, as in the table, which has those up to U+FFFF. */
+static apr_uint16_t folded(apr_uint32_t c)
 {
-    apr_uint16_t to;
-
     if (c > 0xffff) {
         if (c >= 0x20000 && c < 0x40000) {
             return CHAT_FOLD_ALONE;
         }
         /* Pictures, tags and private use. */
         return (c >= 0x1f000 && c < 0x20000) || c >= 0xe0000 ? CHAT_FOLD_APART
-                                                             : c;
+                                                             : 0;
     }
-    to = chat_fold_to[chat_fold_pages[c >> 8]][c & 0xff];
-    return to == 0 ? c : to;
+    return chat_fold_to[chat_fold_pages[c >> 8]][c & 0xff];
 }
 
 /* Add a character, while there is room for a whole one. */
@@ -75,12 +71,12 @@ static void word_add(chat_word_t *word, apr_uint32_t c)
     word->len += need;
 }
 
-static void word_add_folded(chat_word_t *word, apr_uint32_t c, apr_uint32_t to)
+static void word_add_folded(chat_word_t *word, apr_uint32_t c, apr_uint16_t to)
 {
-    if (to == CHAT_FOLD_ALONE) {
+    if (to == 0 || to == CHAT_FOLD_ALONE) {
         word_add(word, c);
     }
-    else if (to >= CHAT_FOLD_SEVERAL && to < CHAT_FOLD_ALONE) {
+    else if (to >= CHAT_FOLD_SEVERAL) {
         const apr_uint16_t *more = chat_fold_several[to - CHAT_FOLD_SEVERAL];
 
         for (int i = 0; i < 3 && more[i] != 0; i++) {
@@ -135,7 +131,7 @@ int chat_words_next(chat_word_t *out, chat_words_t *w)
     out->len = 0;
     while (w->at < w->len) {
         apr_uint32_t c = character(w, &n);
-        apr_uint32_t to = c == NO_CHARACTER ? CHAT_FOLD_APART : folded(c);
+        apr_uint16_t to = c == NO_CHARACTER ? CHAT_FOLD_APART : folded(c);
 
         if (to == CHAT_FOLD_APART || (to == CHAT_FOLD_ALONE && out->len > 0)) {
             if (out->len > 0) {

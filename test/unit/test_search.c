@@ -110,6 +110,8 @@ static void accents_and_forms_are_folded(void **state)
     /* k, tatweel, t with a vowel sign */
     assert_string_equal(words("\xd9\x83\xd9\x80\xd8\xaa\xd9\x8e"),
                         "\xd9\x83\xd8\xaa");
+    /* One character that stands for a sentence stays as it is. */
+    assert_string_equal(words("\xef\xb7\xba"), "\xef\xb7\xba");
     assert_string_equal(words("\xd9\xa2\xd9\xa5\xd9\xa0 \xdb\xb7"), "250 7");
 }
 
