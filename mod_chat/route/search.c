@@ -31,7 +31,7 @@
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 50
 #define LATE_MAX 1000        /* changed messages looked at besides */
-#define FEW 100              /* conversations that are named to the index */
+#define FEW 250              /* conversations that are named to the index */
 #define FIRST_ROWS 500       /* read before the index is asked */
 #define BATCH_LEAST 64       /* rows of one statement */
 #define BATCH_MOST 4096

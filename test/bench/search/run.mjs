@@ -217,6 +217,9 @@ async function measure(site, engine) {
 
 // --- --------------------------------------------------------------------------------
 
+let stopping = false;
+process.once('SIGTERM', () => { stopping = true; }); // what was filled until then is kept
+
 class Kept extends Site {
   makeDatabase() {}
 }
@@ -246,7 +249,7 @@ async function run(engine, cluster) {
   const begun = Date.now();
   await site.start();
   try {
-    for (;;) {
+    while (!stopping) {
       const [low, fold] = site.sql('SELECT low, fold FROM chat_search_state;').trim().split('|').map(Number);
       if (fold > 0 && low === 0) {
         break;
@@ -255,7 +258,7 @@ async function run(engine, cluster) {
     }
     const weight = engine === 'pgsql' ? Number(site.sql("SELECT pg_total_relation_size('chat_search') / 1048576;")) : Number(site.sql("SELECT sum(length(block)) / 1048576 FROM chat_search_data;"));
     console.log(`${engine}: the index ${made ? 'was there' : `was filled in ${((Date.now() - begun) / 1000).toFixed(0)} s`} and has ${weight} MB`);
-    return await measure(site, engine);
+    return stopping ? [] : await measure(site, engine);
   } finally {
     await site.stop();
   }
