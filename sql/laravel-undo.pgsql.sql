@@ -45,7 +45,8 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_search_followed ON messages;
     DROP TABLE IF EXISTS chat_search, chat_search_state, chat_search_changed;
-    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
+    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
+                         chat_keys;
 
     FOR ours IN
         SELECT oid::regprocedure AS signature FROM pg_proc
@@ -72,7 +73,8 @@ BEGIN
                          chat_users_name, chat_patients_user, chat_doctors_user,
                          chat_requests_patient, chat_requests_patient_user,
                          chat_requests_doctor_user, chat_dispatch_doctor,
-                         chat_dispatch_accepted, chat_tokens_token;
+                         chat_dispatch_accepted, chat_tokens_token,
+                         chat_keys_conversation;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute
