@@ -23,8 +23,8 @@
 #include "channel.h"
 #include "fold.h"
 #include "json.h"
-#include "message.h"
 #include "reply.h"
+#include "rows.h"
 #include "search.h"
 #include "shape.h"
 
@@ -40,7 +40,7 @@
 #define LOOK_FOR apr_time_from_msec(120)
 
 /* The columns of search_found behind the message's. */
-enum { COL_TALK = 9, COL_TITLE, COL_STATUS };
+enum { COL_TALK = CHAT_ROW_COLUMNS, COL_TITLE, COL_STATUS };
 
 typedef struct {
     chat_request_t *q;
@@ -357,22 +357,51 @@ static int merge(look_t *look, apr_int64_t **out)
 }
 
 static const char *result_json(const look_t *look, const chat_db_result_t *res,
-                               int row)
+                               int row, const chat_message_t *m)
 {
     apr_pool_t *p = look->p;
-    const char *talk = chat_db_get(res, row, COL_TALK);
-    const char *text = chat_db_get(res, row, 1);
     chat_search_marks_t marks;
 
-    if (!matches(look, text, &marks)) {
+    if (!matches(look, m->content, &marks)) {
         return NULL; /* changed since */
     }
     return apr_pstrcat(
-        p, "{\"message\":", chat_message_at(look->q, res, row, 0, talk),
-        ",\"conversation\":{\"id\":", talk, ",\"title\":",
+        p, "{\"message\":", chat_rows_object(m, p),
+        ",\"conversation\":{\"id\":", m->conversation, ",\"title\":",
         chat_shape_text(chat_db_get(res, row, COL_TITLE), p), ",\"status\":",
         chat_shape_text(chat_db_get(res, row, COL_STATUS), p),
-        "},\"snippet\":", chat_search_snippet(text, &marks, p), "}", NULL);
+        "},\"snippet\":", chat_search_snippet(m->content, &marks, p), "}", NULL);
+}
+
+/* The messages of these ids as `data`. */
+static apr_status_t results(apr_array_header_t *data, const look_t *look,
+                            const char *ids)
+{
+    chat_db_value_t arg = chat_db_text(ids);
+    chat_db_result_t *res;
+    chat_message_t *list;
+    apr_status_t rv;
+    int n;
+
+    rv = chat_db_query(&res, look->q->conf->db, "search_found", &arg, 1,
+                       look->p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    n = chat_db_rows(res);
+    list = chat_rows_list(n, look->p);
+    for (int i = 0; i < n; i++) {
+        list[i] = chat_rows_message(res, i, 0, chat_db_get(res, i, COL_TALK));
+    }
+    rv = chat_rows_detail(look->q, list, n);
+    for (int i = 0; rv == APR_SUCCESS && i < n; i++) {
+        const char *one = result_json(look, res, i, &list[i]);
+
+        if (one != NULL) {
+            APR_ARRAY_PUSH(data, const char *) = one;
+        }
+    }
+    return rv;
 }
 
 static int answer(look_t *look)
@@ -383,8 +412,6 @@ static int answer(look_t *look)
     apr_int64_t *all;
     int n = merge(look, &all);
     int shown = n > look->limit ? look->limit : n;
-    chat_db_value_t arg;
-    chat_db_result_t *res;
     apr_status_t rv;
 
     for (int i = 0; i < shown; i++) {
@@ -398,17 +425,9 @@ static int answer(look_t *look)
         next = apr_psprintf(p, "%" APR_INT64_T_FMT, look->at);
     }
     if (shown > 0) {
-        arg = chat_db_text(apr_pstrcat(p, "[", ids, "]", NULL));
-        rv = chat_db_query(&res, look->q->conf->db, "search_found", &arg, 1, p);
+        rv = results(parts, look, apr_pstrcat(p, "[", ids, "]", NULL));
         if (rv != APR_SUCCESS) {
             return chat_reply_failed(look->q, rv, "reading what was found");
-        }
-        for (int i = 0; i < chat_db_rows(res); i++) {
-            const char *one = result_json(look, res, i);
-
-            if (one != NULL) {
-                APR_ARRAY_PUSH(parts, const char *) = one;
-            }
         }
     }
     return chat_reply(look->q, HTTP_OK,

@@ -146,7 +146,7 @@ SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed,
        json_quote(c.id), CAST(c.title AS TEXT), CAST(c.status AS TEXT)
 FROM json_each($1) AS k
 CROSS JOIN messages m ON m.id = k.value
@@ -157,11 +157,11 @@ ORDER BY m.id DESC
 
 -- :name search_found pgsql
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), m.name,
-       m.role, m.created_at, m.read_at, to_json(m.talk), m.title, m.status
+       m.role, m.created_at, m.read_at, m.detailed, to_json(m.talk), m.title, m.status
 FROM json_array_elements_text($1::json) AS k (id)
 JOIN LATERAL (
     SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
-           x.read_at, u.name, u.role, c.id AS talk, c.title, c.status
+           x.read_at, x.detailed, u.name, u.role, c.id AS talk, c.title, c.status
     FROM messages x
     JOIN chat_users u ON u.id = x.from_user_id
     JOIN chat_conversations c ON c.id = x.request_id

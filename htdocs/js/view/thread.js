@@ -10,7 +10,7 @@ import { shownThread } from '../around.js';
 import { isMine, nameOf, typingIn } from '../store.js';
 import { dayLabel } from '../time.js';
 import { avatar } from './avatar.js';
-import { composer } from './composer.js';
+import { closedLine, composer } from './composer.js';
 import { findBar, findButton } from './find.js';
 import { faces } from './list.js';
 import { messageRow } from './message.js';
@@ -36,7 +36,8 @@ export function threadPane(ctx) {
       ${findBar(ctx)}
       ${log(ctx, key, conversation, thread)}
       ${typingLine(ctx, key)}
-      ${composer(ctx, key, conversation)}`}
+      ${ctx.deeds.isClosed(key) ? closedLine()
+        : composer(ctx, key, conversation)}`}
   </main>`;
 }
 
