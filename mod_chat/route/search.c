@@ -36,6 +36,9 @@
 #define BATCH_LEAST 64       /* rows of one statement */
 #define BATCH_MOST 4096
 #define SEGMENTS_MOST 64     /* named to the index; more are all of them */
+#define SPAN_LEAST ((apr_int64_t)1 << CHAT_SEARCH_SEGMENT) /* ids of one part */
+#define PART_SHORT apr_time_from_msec(10)
+#define PART_LONG apr_time_from_msec(40)
 /* When no more is begun; what is under way takes some tens of ms at most. */
 #define LOOK_FOR apr_time_from_msec(120)
 
@@ -234,11 +237,21 @@ static apr_status_t index_part(look_t *look, const char *in, apr_int64_t low)
     return rv;
 }
 
-/* A part after the other, each four times as long: what is rare takes few
- * statements, and of what is common not much is read. */
+/* The next part: longer, while parts take next to nothing, and shorter when one took
+ * long. */
+static apr_int64_t next_span(apr_int64_t span, apr_time_t took)
+{
+    if (took < PART_SHORT) {
+        return span * 4;
+    }
+    return took > PART_LONG && span > SPAN_LEAST ? span / 4 : span;
+}
+
+/* A part after the other: what is rare takes few statements, and of what is common
+ * not much is read. */
 static apr_status_t by_index(look_t *look)
 {
-    apr_int64_t span = (apr_int64_t)1 << CHAT_SEARCH_SEGMENT;
+    apr_int64_t span = SPAN_LEAST;
     const char *in;
     apr_status_t rv;
     int none;
@@ -252,9 +265,10 @@ static apr_status_t by_index(look_t *look)
     }
     while (rv == APR_SUCCESS && look->at > look->low + 1 && go_on(look)) {
         apr_int64_t low = look->at - span;
+        apr_time_t begun = apr_time_now();
 
         rv = index_part(look, in, low > look->low ? low : look->low);
-        span *= 4;
+        span = next_span(span, apr_time_now() - begun);
     }
     return rv;
 }

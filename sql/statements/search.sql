@@ -89,12 +89,13 @@ FROM (SELECT rowid AS id FROM chat_search
 LEFT JOIN messages m ON m.id = k.id
 ORDER BY k.id DESC
 
+-- `+ 0`: not by the primary key, which would be read from its end until enough match.
 -- :name search_index pgsql
 SELECT k.id, m.body
 FROM (SELECT message_id AS id FROM chat_search
       WHERE words @@ $6::text::tsquery
-        AND message_id < $1::bigint AND message_id > $2::bigint
-      ORDER BY message_id DESC LIMIT $3) AS k
+        AND message_id + 0 < $1::bigint AND message_id + 0 > $2::bigint
+      ORDER BY message_id + 0 DESC LIMIT $3) AS k
 LEFT JOIN LATERAL (
     SELECT m.body
     FROM messages m
