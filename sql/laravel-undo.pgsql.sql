@@ -47,6 +47,7 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_search_followed ON messages;
+    -- with chat_search_words and chat_search_changed_message, their indexes
     DROP TABLE IF EXISTS chat_search, chat_search_state, chat_search_changed;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
                          chat_keys;
