@@ -25,6 +25,7 @@
 #include "json.h"
 #include "reply.h"
 #include "rows.h"
+#include "seal.h"
 #include "search.h"
 #include "shape.h"
 
@@ -72,10 +73,15 @@ static int go_on(const look_t *look)
     return !enough(look) && (!look->moved || apr_time_now() < look->until);
 }
 
+/* What lies encrypted has no words here. */
 static int matches(const look_t *look, const char *text,
                    chat_search_marks_t *marks)
 {
-    return chat_search_match(&look->asked, text, strlen(text), marks);
+    apr_size_t len = strlen(text);
+    chat_sealed_t sealed;
+
+    return !chat_sealed_parse(&sealed, text, len) &&
+           chat_search_match(&look->asked, text, len, marks);
 }
 
 /* Look at rows. @param floor  ids from it on down are not ours; where we are when

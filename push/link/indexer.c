@@ -8,6 +8,7 @@
 #include "indexer.h"
 #include "db.h"
 #include "fold.h"
+#include "seal.h"
 #include "words.h"
 
 #include <errno.h>
@@ -155,6 +156,17 @@ static apr_status_t buffer_run(round_t *r, const char *label, buffer_t *b)
     return rv;
 }
 
+/* The text whose words are to be found; NULL: none. What lies encrypted stays so. */
+static const char *text_of(const chat_db_result_t *res, int row)
+{
+    const char *text = chat_db_get(res, row, COL_TEXT);
+    chat_sealed_t sealed;
+
+    return text != NULL && !chat_sealed_parse(&sealed, text, strlen(text))
+               ? text
+               : NULL;
+}
+
 /* Put the words of a result's messages into the index; take out those that have no
  * text, when they may be in it. */
 static apr_status_t words_put(round_t *r, const chat_db_result_t *res, int drop)
@@ -165,7 +177,7 @@ static apr_status_t words_put(round_t *r, const chat_db_result_t *res, int drop)
     int n = 0;
 
     for (int i = 0; i < chat_db_rows(res); i++) {
-        if (chat_db_get(res, i, COL_TEXT) != NULL) {
+        if (text_of(res, i) != NULL) {
             buffer_message(&put, res, i, segments, r->ix->rows);
             n++;
         }

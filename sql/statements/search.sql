@@ -224,6 +224,7 @@ SELECT m.id, m.request_id, m.body
 FROM messages m
 WHERE m.id > $1::bigint AND m.id <= $2::bigint
   AND m.deleted_at IS NULL AND m.request_id IS NOT NULL
+  AND m.body NOT LIKE 'sealed:%'
   AND NOT EXISTS (SELECT 1 FROM chat_search s WHERE s.message_id = m.id)
 ORDER BY m.id LIMIT $3
 
