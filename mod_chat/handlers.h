@@ -29,6 +29,10 @@ int chat_message_list_at_once(chat_request_t *q);
 int chat_message_send_at_once(chat_request_t *q);
 int chat_message_read(chat_request_t *q);
 
+/* search.c */
+int chat_search_all(chat_request_t *q);
+int chat_search_in(chat_request_t *q);
+
 /* change.c */
 int chat_message_show(chat_request_t *q);
 int chat_message_history(chat_request_t *q);

@@ -60,6 +60,8 @@ static const route_t routes[] = {
     { M_POST, "/chat/token",                      ANYBODY, chat_token, NULL },
     { M_GET,  "/chat/me",                         USER,    chat_me, NULL },
     { M_GET,  "/chat/sync",                       USER,    chat_sync, NULL },
+    { M_GET,  "/chat/search",                     USER,    chat_search_all, NULL },
+    { M_GET,  "/chat/conversation/{id}/search",   MEMBER,  chat_search_in, NULL },
     { M_GET,  "/chat",                            USER,    chat_conversation_list, NULL },
     { M_GET,  "/chat/conversation/{id}",          MEMBER,  chat_conversation_show, NULL },
     { M_GET,  "/chat/conversation/{id}/messages", MEMBER,  chat_message_list, chat_message_list_at_once },

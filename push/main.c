@@ -58,6 +58,7 @@ typedef struct {
     const char *sending; /* how a frame for many goes out, for the log */
     push_relay_conf_t relay;
     push_retention_conf_t retention;
+    push_indexer_conf_t indexer;
     push_reload_t reload;
     apr_pool_t *pool;
 } process_t;
@@ -321,6 +322,21 @@ static int retention_create(process_t *m)
                : fail(why);
 }
 
+static int indexer_create(process_t *m)
+{
+    const char *why = NULL;
+
+    if (push_server.relay == NULL) {
+        return 1;
+    }
+    m->indexer.database = m->conf.database_url;
+    m->indexer.log = push_log_report;
+    return push_indexer_create(&push_server.indexer, &m->indexer, &why,
+                               m->pool) == APR_SUCCESS
+               ? 1
+               : fail(why);
+}
+
 /* Who httpd says is logged in, by whatever way, is a user of this database. */
 static int membership_create(process_t *m)
 {
@@ -534,6 +550,10 @@ static int threads_start(process_t *m)
         push_retention_start(push_server.retention) != APR_SUCCESS) {
         return fail("the thread of retention cannot be started");
     }
+    if (push_server.indexer != NULL &&
+        push_indexer_start(push_server.indexer) != APR_SUCCESS) {
+        return fail("the thread of the index cannot be started");
+    }
     if (push_server.membership != NULL &&
         push_membership_start(push_server.membership) != APR_SUCCESS) {
         return fail("the thread of memberships cannot be started");
@@ -703,6 +723,9 @@ static int end(process_t *m, const sigset_t *set, int again)
     if (push_server.retention != NULL) {
         push_retention_stop(push_server.retention);
     }
+    if (push_server.indexer != NULL) {
+        push_indexer_stop(push_server.indexer);
+    }
     if (push_server.relay != NULL) {
         push_relay_stop(push_server.relay);
     }
@@ -748,7 +771,7 @@ int main(int argc, char **argv)
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
         !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) ||
         !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m) ||
-        !membership_create(&m) || !endpoint_create(&m)) {
+        !indexer_create(&m) || !membership_create(&m) || !endpoint_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }

@@ -404,6 +404,23 @@ static void retention_samples(sink_t *s)
            (apr_uint64_t)c.oldest);
 }
 
+static void indexer_samples(sink_t *s)
+{
+    push_indexer_counters_t c;
+
+    if (push_server.indexer == NULL) {
+        return;
+    }
+    push_indexer_counters(push_server.indexer, &c);
+    single(s, "search_indexed_total", "counter",
+           "Messages put into the index of searches.", c.indexed);
+    single(s, "search_failures_total", "counter",
+           "Rounds of indexing that failed.", c.failures);
+    single(s, "search_behind", "gauge",
+           "Message ids that were not in the index at the last look.",
+           (apr_uint64_t)c.behind);
+}
+
 static void webhook_samples(sink_t *s)
 {
     push_webhooks_counters_t c;
@@ -457,6 +474,7 @@ static void all_samples(sink_t *s)
     loop_samples(s);
     relay_samples(s);
     retention_samples(s);
+    indexer_samples(s);
     webhook_samples(s);
     canary_samples(s);
 }

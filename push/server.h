@@ -14,6 +14,7 @@
 #include "conf.h"
 #include "endpoint.h"
 #include "hub.h"
+#include "indexer.h"
 #include "membership.h"
 #include "quota.h"
 #include "recent.h"
@@ -30,6 +31,7 @@ typedef struct {
     int nloops;
     push_relay_t *relay;       /* NULL: no event log */
     push_retention_t *retention; /* NULL: no event log */
+    push_indexer_t *indexer;     /* likewise */
     push_membership_t *membership; /* NULL: no database */
     push_endpoint_t *endpoint;     /* NULL: `private.` names are public ones */
     push_app_t *chat;          /* whose users httpd names; NULL: no database */

@@ -46,6 +46,9 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_users_ended ON users;
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
+    DROP TRIGGER IF EXISTS chat_search_followed ON messages;
+    -- with chat_search_words and chat_search_changed_message, their indexes
+    DROP TABLE IF EXISTS chat_search, chat_search_state, chat_search_changed;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
                          chat_keys;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
@@ -66,7 +69,8 @@ BEGIN
                           'chat_doctor_renew', 'chat_dispatch_changed',
                           'chat_patient_changed', 'chat_doctor_changed',
                           'chat_session_write', 'chat_sessions_moved',
-                          'chat_tokens_moved', 'chat_users_moved')
+                          'chat_tokens_moved', 'chat_users_moved',
+                          'chat_search_followed')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP

@@ -828,6 +828,46 @@ BEGIN
           SELECT 'u' || OLD.id);
 END;
 
+-- --- searching ---------------------------------------------------------------------------
+-- The words of messages, folded (common/words.h), as chat-push has put them in: all
+-- of low < id <= high. mod_chat reads the rest itself. No trigger names the index,
+-- so a program whose SQLite lacks FTS5 writes messages all the same; it only notes
+-- what was changed. README.md beside this file says more.
+
+CREATE VIRTUAL TABLE IF NOT EXISTS chat_search
+USING fts5(words, detail=none, columnsize=0, tokenize="ascii tokenchars '-_'");
+
+CREATE TABLE IF NOT EXISTS chat_search_state (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    low INTEGER NOT NULL,
+    high INTEGER NOT NULL,
+    fold INTEGER NOT NULL DEFAULT 0  -- by which CHAT_FOLD_VERSION; 0: nothing yet
+);
+INSERT OR IGNORE INTO chat_search_state (one, low, high)
+SELECT 1, coalesce(max(id), 0), coalesce(max(id), 0) FROM messages;
+
+CREATE TABLE IF NOT EXISTS chat_search_changed (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS chat_search_changed_message
+    ON chat_search_changed (message_id);
+
+DROP TRIGGER IF EXISTS chat_search_followed;
+CREATE TRIGGER chat_search_followed
+AFTER UPDATE OF body, deleted_at, request_id ON messages
+WHEN OLD.body IS NOT NEW.body OR OLD.request_id IS NOT NEW.request_id
+  OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL)
+BEGIN
+    INSERT INTO chat_search_changed (message_id) VALUES (NEW.id);
+END;
+
+DROP TRIGGER IF EXISTS chat_search_removed;
+CREATE TRIGGER chat_search_removed AFTER DELETE ON messages
+BEGIN
+    INSERT INTO chat_search_changed (message_id) VALUES (OLD.id);
+END;
+
 -- --- version -------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS chat_schema (

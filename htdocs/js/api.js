@@ -55,6 +55,21 @@ export class Api {
       `/chat/conversation/${key}/messages?per_page=${perPage}${from}`);
   }
 
+  /** Those behind a message, oldest first. */
+  messagesAfter(key, after, perPage = 50) {
+    return this.get(`/chat/conversation/${key}/messages?per_page=${perPage}`
+      + `&after=${after}`);
+  }
+
+  /** Messages with certain words, newest first, in one conversation or (key null)
+   *  in all: {data, next}. */
+  search(key, question, before = null) {
+    const from = before === null ? '' : `&before=${before}`;
+    const where = key === null ? '' : `/conversation/${key}`;
+    return this.get(
+      `/chat${where}/search?q=${encodeURIComponent(question)}${from}`);
+  }
+
   /** @param replyTo  id of the message it answers, or null */
   send(key, content, clientId, replyTo = null) {
     return this.post(`/chat/conversation/${key}/message`, {

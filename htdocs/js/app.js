@@ -12,6 +12,8 @@
 
 import { render } from '../lib/lit-html.js';
 import { Api } from './api.js';
+import * as around from './around.js';
+import { Finder } from './finder.js';
 import { readConfig } from './config.js';
 import { Deeds } from './deeds.js';
 import { startLanguage, t } from './i18n.js';
@@ -113,15 +115,19 @@ class App {
       changed: () => this.linkChanged(),
       joined: () => this.ask(),
     });
+    this.finder = new Finder({ state, api: this.api, draw,
+      scroll: () => this.scroll });
     this.scroll = new Scroll({
       changed: draw,
       nearTop: () => this.loadOlder(),
+      nearEnd: () => this.finder.loadNewer(),
     });
     this.receipts = new Receipts({
       state,
       report: (key, ids) => this.api.read(key, ids),
       inView: () => document.visibilityState === 'visible'
-        && document.hasFocus() && this.scroll.settled && this.scroll.atEnd,
+        && document.hasFocus() && this.scroll.settled && this.scroll.atEnd
+        && state.around === null,
       changed: draw,
     });
     this.typing = new Typing({
@@ -177,7 +183,23 @@ class App {
       back: () => route.leave(),
       filter: (text) => {
         this.filter = text;
+        this.finder.all.type(text);
         this.draw();
+      },
+      ...this.finder.actions(),
+      openAt: (key, id) => {
+        route.show(key);
+        this.select(key);
+        this.finder.jump(key, id);
+        queueMicrotask(() => this.root.querySelector('.log')?.focus());
+      },
+      openFind: () => {
+        this.finder.open();
+        queueMicrotask(() => this.root.querySelector('.find input')?.focus());
+      },
+      closeFind: () => {
+        this.finder.close();
+        queueMicrotask(() => this.root.querySelector('.find-open')?.focus());
       },
       send: (key, content) => this.send(key, content),
       answer: (key, message) => this.begin(() => (
@@ -192,6 +214,7 @@ class App {
       discard: (clientId) => this.outbox.discard(clientId),
       older: () => this.loadOlder(),
       toEnd: () => {
+        this.finder.leaveAround();
         this.scroll.toEndNext = true;
         this.draw();
       },
@@ -210,6 +233,7 @@ class App {
     this.typing.stopped();
     state.selected = key;
     this.drawn.opened = null;
+    this.finder.selected();
     this.live.watch(key);
     if (key !== null) {
       this.openAt(key);
@@ -291,6 +315,7 @@ class App {
   send(key, content) {
     const replyTo = this.deeds.takeAnswer(key);
     this.draft(key, '');
+    this.finder.leaveAround();
     this.scroll.toEndNext = true;
     this.outbox.add({
       clientId: newId(),
@@ -429,6 +454,7 @@ class App {
     if (name === 'MessageSent' && store.isMine(state, data.message)) {
       this.outbox.confirm(data.message.client_id);
     }
+    this.finder.heard(name, data);
     this.announcePlan(name);
     if (state.stale) {
       this.refreshList();
@@ -459,6 +485,7 @@ class App {
   /** Everything anew: at the start, and when the log cannot bridge the gap. */
   async reload() {
     const { selected } = this.state;
+    this.finder.leaveAround();
     store.forgetEvents(this.state);
     await Promise.all([
       this.loadList(),
@@ -499,6 +526,7 @@ class App {
       }
       const answer = await this.api.messages(key, null, PER_PAGE);
       store.putPage(state, key, answer.data, hasOlder(answer));
+      around.joinEnd(state);
       this.openAt(key);
     } catch (error) {
       thread.failed = [403, 404].includes(error.status) ? 'missing' : 'failed';
@@ -513,7 +541,7 @@ class App {
   async loadOlder() {
     const { state } = this;
     const key = state.selected;
-    const thread = key === null ? null : store.threadOf(state, key);
+    const thread = key === null ? null : around.shownThread(state, key);
     if (!thread?.loaded || !thread.hasMore || thread.olderLoading) {
       return;
     }
@@ -522,7 +550,12 @@ class App {
     try {
       const answer = await this.api.messages(key, thread.messages[0].id,
         PER_PAGE);
-      store.putOlder(state, key, answer.data, hasOlder(answer));
+      if (thread === state.around) {
+        around.putAround(state, thread, answer.data, 'older',
+          hasOlder(answer));
+      } else {
+        store.putOlder(state, key, answer.data, hasOlder(answer));
+      }
     } catch {
       // the button above the oldest message is still there
     } finally {
@@ -599,6 +632,9 @@ class App {
       deeds: this.deeds,
       drafts: this.drafts,
       filter: this.filter,
+      search: this.finder.all,
+      find: this.finder.find,
+      foundId: this.finder.foundId,
       notice: this.notice,
       link: this.link(),
       pollSeconds: ASK_SLOW / 1000,
@@ -611,7 +647,7 @@ class App {
       open && store.messageOf(state, open.key, open.id));
     this.fillComposer(key);
     this.scroll.after(this.root.querySelector('.log'), key,
-      key === null ? null : store.threadOf(state, key));
+      key === null ? null : around.shownThread(state, key));
     this.title();
     this.receipts.look();
   }

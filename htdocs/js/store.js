@@ -33,6 +33,7 @@ export function createState(me) {
     selected: null, // key of the open conversation
     typing: new Map(), // key -> Map(user id -> {name, until})
     seen: new Set(), // ids of applied events, oldest first
+    around: null, // a part of the open conversation shown instead, around.js
     readTimes: new Map(), // message id -> read_at, also of messages to come
   };
 }

@@ -237,6 +237,25 @@ for (const key of ['uuid', 'bigint']) {
     assert.match(newest().data.message.created_at, /Z$/);
   });
 
+  test(`${key}: a message is found by its members, before and after it is indexed`, async () => {
+    const id = write(1, 2, 'found by العيادة only');
+    const finds = async (who, path) => (await phones[who].get(path)).json.data.map((f) => f.message.content);
+    const check = async () => {
+      for (const path of [`/chat/search?q=${encodeURIComponent('عياده')}`, url(1, '/search?q=found')]) {
+        assert.deepEqual(await finds(2, path), ['found by العيادة only']);
+      }
+      assert.deepEqual(await finds(3, '/chat/search?q=found'), []);
+    };
+    await check();
+    const pad = () => sql(db, `INSERT INTO messages (from_user_id, to_user_id, request_id, body)
+      SELECT '${user(1)}', '${user(2)}', '${talk(1)}', 'padding' FROM generate_series(1, 600);`);
+    pad();
+    await eventually(() => sql(db, 'SELECT low = 0 AND high >= (SELECT max(id) FROM messages) FROM chat_search_state;').trim() === 't', 'indexed');
+    await check();
+    sql(db, "DELETE FROM messages WHERE body = 'padding';");
+    assert.ok(id !== 0);
+  });
+
   test(`${key}: reading is told, by the application and by us`, async () => {
     const pusher = connect(site, phones[1]);
     const heard = collect(await subscribed(pusher, `private-conversation.${talk(1)}`), 'MessageRead');

@@ -45,7 +45,7 @@ export default {
   'status.cancelled': 'ملغاة',
 
   'list.label': 'المحادثات',
-  'list.search': 'ابحث بالاسم',
+  'list.search': 'ابحث في الأسماء والرسائل',
   'list.empty': 'لا توجد محادثات بعد.',
   'list.empty.more': 'تظهر هنا عندما تبدأ استشارة.',
   'list.nomatch': 'لا أحد بهذا الاسم.',
@@ -61,6 +61,23 @@ export default {
   'list.failed': 'تعذّر تحميل المحادثات.',
   'list.more': 'عرض المزيد',
   'list.loading': 'جارٍ تحميل المحادثات',
+
+  'search.messages': 'الرسائل',
+  'search.busy': 'جارٍ البحث…',
+  'search.failed': 'تعذّر البحث.',
+  'search.none': 'لا رسالة فيها هذه الكلمات.',
+  'search.count': {
+    one: 'وُجدت رسالة واحدة',
+    two: 'وُجدت رسالتان',
+    few: 'وُجدت {n} رسائل',
+    other: 'وُجدت {n} رسالة',
+  },
+  'find.open': 'ابحث في هذه المحادثة',
+  'find.older': 'السابقة',
+  'find.newer': 'التالية',
+  'find.close': 'إغلاق البحث',
+  'find.none': 'لا نتائج',
+  'find.count': '{at} من {all}',
 
   'thread.none': 'اختر محادثة',
   'thread.none.more': 'كل ما تكتبه أنت والطرف الآخر يبقى هنا.',

@@ -44,7 +44,7 @@ export default {
   'status.cancelled': 'Cancelled',
 
   'list.label': 'Conversations',
-  'list.search': 'Search by name',
+  'list.search': 'Search people and messages',
   'list.empty': 'No conversations yet.',
   'list.empty.more': 'They appear here when a consultation begins.',
   'list.nomatch': 'Nobody by that name.',
@@ -58,6 +58,21 @@ export default {
   'list.failed': 'The conversations could not be loaded.',
   'list.more': 'Show more',
   'list.loading': 'Loading conversations',
+
+  'search.messages': 'Messages',
+  'search.busy': 'Searching…',
+  'search.failed': 'The search did not work.',
+  'search.none': 'No message has these words.',
+  'search.count': {
+    one: 'One message found',
+    other: '{n} messages found',
+  },
+  'find.open': 'Search in this conversation',
+  'find.older': 'The one before',
+  'find.newer': 'The one after',
+  'find.close': 'Close the search',
+  'find.none': 'Not found',
+  'find.count': '{at} of {all}',
 
   'thread.none': 'Choose a conversation',
   'thread.none.more': 'Everything you and the other side write stays here.',

@@ -17,6 +17,7 @@ export const send = () => icon('flip',
 export const search = () => icon('',
   svg`<circle cx="11" cy="11" r="6"/><path d="m20 20-4.5-4.5"/>`);
 export const down = () => icon('', svg`<path d="M12 5v13m-6-6 6 6 6-6"/>`);
+export const up = () => icon('', svg`<path d="M12 19V6m-6 6 6-6 6 6"/>`);
 export const leave = () => icon('flip',
   svg`<path d="M14 4H6v16h8M10 12h10m-3.5-3.5L20 12l-3.5 3.5"/>`);
 export const globe = () => icon('',

@@ -13,6 +13,7 @@ import { oneLine } from '../text.js';
 import { full, listTime } from '../time.js';
 import { pathOf } from '../route.js';
 import { avatar } from './avatar.js';
+import { foundMessages } from './found.js';
 import { linkWord } from './link.js';
 import * as icons from './icons.js';
 
@@ -24,7 +25,7 @@ export function sidebar(ctx) {
     </header>
     ${searchBox(ctx)}
     <nav class="list" aria-label=${t('list.label')}
-      @keydown=${arrows}>${list(ctx)}</nav>
+      @keydown=${arrows}>${list(ctx)}${foundMessages(ctx)}</nav>
     ${account(ctx)}
   </aside>`;
 }
@@ -34,7 +35,8 @@ function searchBox({ filter, actions }) {
     <span class="sr-only">${t('list.search')}</span>
     ${icons.search()}
     <input type="search" .value=${filter} placeholder=${t('list.search')}
-      autocomplete="off" spellcheck="false"
+      autocomplete="off" spellcheck="false" maxlength="200" dir="auto"
+      @keydown=${intoList}
       @input=${(event) => actions.filter(event.target.value)}>
   </label>`;
 }
@@ -155,6 +157,15 @@ function preview({ state, outbox, drafts, now }, conversation) {
 /** Cut at their own end: Arabic words in an English list, and the reverse. */
 function words(text) {
   return html`<span class="entry-words" dir="auto">${oneLine(text)}</span>`;
+}
+
+/** Down leads from the field into the list, Escape empties it. */
+function intoList(event) {
+  const first = event.target.closest('.sidebar').querySelector('.entry');
+  if (event.key === 'ArrowDown' && first) {
+    event.preventDefault();
+    first.focus();
+  }
 }
 
 /** Up and down walk through the list, as Tab does. */

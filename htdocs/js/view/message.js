@@ -20,6 +20,7 @@ export function messageRow(ctx, row) {
   const classes = ['message', mine ? 'mine' : 'theirs',
     row.first ? 'first' : '', row.last ? 'last' : '',
     entry?.state === 'failed' ? 'failed' : '',
+    message && message.id === ctx.foundId ? 'found' : '',
     message?.deleted_at ? 'deleted' : ''].join(' ');
   const finger = message ? held(ctx, message) : {};
   return html`<div class=${classes} data-row=${row.id}

@@ -11,10 +11,12 @@ export class Scroll {
   /**
    * @param changed  (): the reader left or reached the end
    * @param nearTop  (): older messages may be wanted
+   * @param nearEnd  (): newer ones, where not all are shown
    */
-  constructor({ changed, nearTop }) {
+  constructor({ changed, nearTop, nearEnd }) {
     this.changed = changed;
     this.nearTop = nearTop;
+    this.nearEnd = nearEnd;
     this.log = null; // the scrolling element; another one per conversation
     this.key = null; // the conversation it shows
     this.settled = false; // its first page was drawn and scrolled to
@@ -23,6 +25,7 @@ export class Scroll {
     this.newest = 0; // id of the newest message drawn
     this.anchor = null; // {row, top} of the first visible row, while drawing
     this.toEndNext = false;
+    this.target = null; // id of a message to be brought into view
     this.sizes = new ResizeObserver(() => this.keepEnd());
   }
 
@@ -59,7 +62,9 @@ export class Scroll {
       return;
     }
     this.newest = thread.messages.at(-1)?.id ?? 0;
-    if (!this.settled) {
+    if (this.reach()) {
+      this.settled = true;
+    } else if (!this.settled) {
       this.settle(thread);
     } else if (this.atEnd || this.toEndNext) {
       this.toEnd();
@@ -78,6 +83,21 @@ export class Scroll {
     if (thread.loaded && line) {
       line.scrollIntoView({ block: 'center' });
     }
+  }
+
+  /** The message that was asked for, once it is drawn. @return whether it is */
+  reach() {
+    const row = this.target === null ? null : this.log.querySelector(
+      `[data-message="${CSS.escape(String(this.target))}"]`);
+    if (row) {
+      this.target = null;
+      this.toEndNext = false;
+      // scrollIntoView() would move the page around the log as well.
+      const { top, height } = row.getBoundingClientRect();
+      this.log.scrollTop += top - this.log.getBoundingClientRect().top
+        - Math.max(0, (this.log.clientHeight - height) / 2);
+    }
+    return row !== null;
   }
 
   attach(log) {
@@ -99,6 +119,10 @@ export class Scroll {
     this.measure();
     if (this.settled && this.log.scrollTop < TOP) {
       this.nearTop();
+    }
+    const { scrollTop, scrollHeight, clientHeight } = this.log;
+    if (this.settled && scrollHeight - scrollTop - clientHeight < TOP) {
+      this.nearEnd();
     }
   }
 

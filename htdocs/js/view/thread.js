@@ -6,12 +6,12 @@ import { html, nothing } from '../../lib/lit-html.js';
 import { repeat } from '../../lib/directives/repeat.js';
 import { daysOf } from '../layout.js';
 import { locale, roleText, statusText, t } from '../i18n.js';
-import {
-  isMine, nameOf, threadOf, typingIn,
-} from '../store.js';
+import { shownThread } from '../around.js';
+import { isMine, nameOf, typingIn } from '../store.js';
 import { dayLabel } from '../time.js';
 import { avatar } from './avatar.js';
 import { closedLine, composer } from './composer.js';
+import { findBar, findButton } from './find.js';
 import { faces } from './list.js';
 import { messageRow } from './message.js';
 import * as icons from './icons.js';
@@ -26,13 +26,14 @@ export function threadPane(ctx) {
       <p class="faint">${t('thread.none.more')}</p></div></main>`;
   }
   const conversation = state.conversations.get(key) ?? null;
-  const thread = threadOf(state, key);
+  const thread = shownThread(state, key);
   const missing = thread.failed === 'missing'
     || (state.ready && thread.loaded && !conversation && !state.stale);
   return html`<main class="thread">
     ${header(ctx, conversation)}
     ${missing ? html`<div class="hollow grand"><p>${t('thread.missing')}</p>
       </div>` : html`
+      ${findBar(ctx)}
       ${log(ctx, key, conversation, thread)}
       ${typingLine(ctx, key)}
       ${ctx.deeds.isClosed(key) ? closedLine()
@@ -40,7 +41,8 @@ export function threadPane(ctx) {
   </main>`;
 }
 
-function header({ state, actions }, conversation) {
+function header(ctx, conversation) {
+  const { state, actions } = ctx;
   return html`<header class="thread-head">
     <button type="button" class="round back" title=${t('thread.back')}
       @click=${actions.back}>${icons.back()}<span class="sr-only"
@@ -53,7 +55,8 @@ function header({ state, actions }, conversation) {
       </div>
       ${conversation.status ? html`<span class="chip"
         data-status=${conversation.status}
-        >${statusText(conversation.status)}</span>` : nothing}`
+        >${statusText(conversation.status)}</span>` : nothing}
+      ${findButton(ctx)}`
       : nothing}
   </header>`;
 }
@@ -71,7 +74,7 @@ function about(state, conversation) {
 
 function log(ctx, key, conversation, thread) {
   const { state, outbox, actions } = ctx;
-  const pending = outbox.of(key);
+  const pending = state.around ? [] : outbox.of(key);
   const days = daysOf(thread.messages, pending,
     (message) => isMine(state, message), thread.firstUnread);
   const name = conversation ? nameOf(state, conversation) : '';
@@ -126,10 +129,10 @@ function beginning(thread, days, actions) {
 
 /** The way down, when one reads further up: with a number if it is worth it. */
 function jump({ state, scroll, actions }, thread) {
-  if (scroll.atEnd) {
+  if (scroll.atEnd && !state.around) {
     return nothing;
   }
-  const fresh = thread.messages.filter((message) => (
+  const fresh = state.around ? 0 : thread.messages.filter((message) => (
     message.id > scroll.lastSeen && !isMine(state, message))).length;
   return html`<button type="button" class="jump ${fresh ? 'fresh' : ''}"
     title=${t('thread.latest')} @click=${actions.toEnd}>
