@@ -73,6 +73,7 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->db_normal = UNSET;
     conf->session_lifetime = UNSET;
     conf->max_body = UNSET;
+    conf->audit = CHAT_AUDIT_UNSET;
     return conf;
 }
 
@@ -130,6 +131,12 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->origins != NULL) {
         conf->origins = over->origins;
     }
+    if (over->audit != CHAT_AUDIT_UNSET) {
+        conf->audit = over->audit;
+    }
+    if (over->audit_spool != NULL) {
+        conf->audit_spool = over->audit_spool;
+    }
     if (over->staff_roles != NULL) {
         conf->staff_roles = over->staff_roles;
     }
@@ -175,7 +182,10 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     const char *missing = conf->database == NULL ? "ChatDatabase"
                           : conf->push == NULL   ? "ChatPushConfig"
                           : conf->htdocs == NULL ? "ChatHtdocs"
-                                                 : NULL;
+                          : conf->audit > CHAT_AUDIT_OFF &&
+                                    conf->audit_spool == NULL
+                              ? "ChatAuditSpool"
+                              : NULL;
 
     if (missing != NULL) {
         return apr_psprintf(p, "Chat is On (%s) but there is no %s",
@@ -587,6 +597,36 @@ static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_audit(cmd_parms *cmd, void *dir, const char *arg)
+{
+    int *to = &conf_of(cmd)->audit;
+
+    (void)dir;
+    if (strcasecmp(arg, "On") == 0) {
+        *to = CHAT_AUDIT_ON;
+    }
+    else if (strcasecmp(arg, "Strict") == 0) {
+        *to = CHAT_AUDIT_STRICT;
+    }
+    else if (strcasecmp(arg, "Off") == 0) {
+        *to = CHAT_AUDIT_OFF;
+    }
+    else {
+        return "ChatAudit: Off, On or Strict";
+    }
+    return NULL;
+}
+
+static const char *set_audit_spool(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    if (arg[0] != '/' || strlen(arg) > 512) {
+        return "ChatAuditSpool: the absolute path of a directory";
+    }
+    conf_of(cmd)->audit_spool = arg;
+    return NULL;
+}
+
 /* Every directive. The sentence is also the one in conf/chat.conf and ends with
  * unit and default. */
 /* clang-format off */
@@ -637,6 +677,13 @@ const command_rec chat_commands[] = {
         "scheme://host[:port]; the site's own only."),
     AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
         "Roles that may read and write every conversation. Names; admin."),
+    AP_INIT_TAKE1("ChatAudit", set_audit, NULL, RSRC_CONF,
+        "Whether log-ins, reads, writes and refused accesses are written into "
+        "the audit log, and whether an answer waits until its entry is on the "
+        "disk (Strict). Off, On or Strict; Off."),
+    AP_INIT_TAKE1("ChatAuditSpool", set_audit_spool, NULL, RSRC_CONF,
+        "The directory where entries of the audit log wait for the database; "
+        "httpd's children write it. An absolute path; no default."),
     { NULL }
 };
 /* clang-format on */

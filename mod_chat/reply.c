@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "audit.h"
 #include "chat_module.h"
 #include "db.h"
 #include "json.h"
@@ -35,6 +36,10 @@ int chat_reply(chat_request_t *q, int status, const char *json)
     request_rec *r = q->r;
     size_t len;
 
+    if (!chat_audit_answer(q, status)) {
+        status = HTTP_SERVICE_UNAVAILABLE;
+        json = "{\"error\":\"the audit log cannot be written\",\"errors\":{}}";
+    }
     /* SQL made it of rows that other programs may have written. */
     json = chat_json_repaired(json, r->pool);
     len = strlen(json);

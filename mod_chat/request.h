@@ -58,6 +58,10 @@ typedef struct {
     int by_push; /* chat-push asks, for a socket that showed their log-in */
     const char *stranger;    /* Apache knows this name, the chat does not */
     const chat_conversation_t *conversation; /* of id; NULL: none of theirs */
+    const char *action;   /* the route's, for the audit log; NULL: none */
+    const char *object;   /* id of what it is about, for that too; may be NULL */
+    const char *login_id; /* whose password was right or wrong; may be NULL */
+    int audited;          /* its entry is written */
 } chat_request_t;
 
 #endif

@@ -25,6 +25,7 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "audit.h"
 #include "auth.h"
 #include "body.h"
 #include "chat_module.h"
@@ -46,27 +47,30 @@ typedef struct {
     need_t need;
     int (*handler)(chat_request_t *q);
     int (*at_once)(chat_request_t *q); /* NULL, or see above */
+    /* What the audit log calls it. NULL: it is not written down, because nothing
+     * is shown or changed that was not asked for by another URL. */
+    const char *action;
 } route_t;
 
 /* Every URL this module answers, behind ChatPrefix. {id} is 1-64 characters of
  * [A-Za-z0-9_-] and reaches the handler as q->id. */
 /* clang-format off */
 static const route_t routes[] = {
-    { M_GET,  "/chat/login",                      ANYBODY, chat_login_page, NULL },
-    { M_POST, "/chat/login",                      ANYBODY, chat_login, NULL },
-    { M_POST, "/chat/logout",                     USER,    chat_logout, NULL },
-    { M_POST, "/chat/token",                      ANYBODY, chat_token, NULL },
-    { M_GET,  "/chat/me",                         USER,    chat_me, NULL },
-    { M_GET,  "/chat/sync",                       USER,    chat_sync, NULL },
-    { M_GET,  "/chat",                            USER,    chat_conversation_list, NULL },
-    { M_GET,  "/chat/conversation/{id}",          MEMBER,  chat_conversation_show, NULL },
-    { M_GET,  "/chat/conversation/{id}/messages", MEMBER,  chat_message_list, chat_message_list_at_once },
-    { M_POST, "/chat/conversation/{id}/message",  MEMBER,  chat_message_send, chat_message_send_at_once },
-    { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL },
-    { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing, NULL },
-    { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL },
-    { M_POST, "/pusher/auth",                     USER,    chat_broadcasting_auth, NULL },
-    { M_POST, "/pusher/user-auth",                USER,    chat_broadcasting_user, NULL },
+    { M_GET,  "/chat/login",                      ANYBODY, chat_login_page, NULL, NULL },
+    { M_POST, "/chat/login",                      ANYBODY, chat_login, NULL, "login" },
+    { M_POST, "/chat/logout",                     USER,    chat_logout, NULL, "logout" },
+    { M_POST, "/chat/token",                      ANYBODY, chat_token, NULL, "login.token" },
+    { M_GET,  "/chat/me",                         USER,    chat_me, NULL, NULL },
+    { M_GET,  "/chat/sync",                       USER,    chat_sync, NULL, "messages.sync" },
+    { M_GET,  "/chat",                            USER,    chat_conversation_list, NULL, "conversation.list" },
+    { M_GET,  "/chat/conversation/{id}",          MEMBER,  chat_conversation_show, NULL, "conversation.read" },
+    { M_GET,  "/chat/conversation/{id}/messages", MEMBER,  chat_message_list, chat_message_list_at_once, "messages.read" },
+    { M_POST, "/chat/conversation/{id}/message",  MEMBER,  chat_message_send, chat_message_send_at_once, "message.sent" },
+    { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL, "messages.marked" },
+    { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing, NULL, NULL },
+    { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL, "channel.joined" },
+    { M_POST, "/pusher/auth",                     USER,    chat_broadcasting_auth, NULL, "channel.joined" },
+    { M_POST, "/pusher/user-auth",                USER,    chat_broadcasting_user, NULL, NULL },
 };
 /* clang-format on */
 #define NROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -168,14 +172,14 @@ static int settle_query(chat_request_t *q, int *answer)
     return 1;
 }
 
-int chat_routes_answer(request_rec *r)
+/* The way of a request, see above. */
+static int answer_request(chat_request_t *q)
 {
-    chat_request_t *q = apr_pcalloc(r->pool, sizeof(*q));
+    request_rec *r = q->r;
     const route_t *route;
     const char *allow;
     int answer = OK;
 
-    q->r = r;
     q->conf = chat_server_of(r->server);
     q->path = chat_server_path(r->server, r->uri);
     q->html = chat_accepts_html(apr_table_get(r->headers_in, "Accept"));
@@ -185,6 +189,7 @@ int chat_routes_answer(request_rec *r)
                                                    "there is nothing here")
                                 : chat_reply_method(q, allow);
     }
+    q->action = route->action;
     if (!settle_query(q, &answer)) {
         return answer;
     }
@@ -207,4 +212,18 @@ int chat_routes_answer(request_rec *r)
         return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
     }
     return route->handler(q);
+}
+
+/* Pages and httpd's own error pages do not come by chat_reply(), which writes
+ * into the audit log what is answered. */
+int chat_routes_answer(request_rec *r)
+{
+    chat_request_t *q = apr_pcalloc(r->pool, sizeof(*q));
+    int answer;
+
+    q->r = r;
+    answer = answer_request(q);
+    return chat_audit_answer(q, answer == OK ? r->status : answer)
+               ? answer
+               : HTTP_SERVICE_UNAVAILABLE;
 }

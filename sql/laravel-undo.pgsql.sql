@@ -43,6 +43,9 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_users_ended ON users;
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
+    DROP TRIGGER IF EXISTS chat_messages_scrubbed ON messages;
+    DROP TABLE IF EXISTS chat_audit, chat_audit_head, chat_audit_spools,
+                         chat_retention, chat_legal_holds;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
 
     FOR ours IN
@@ -55,7 +58,8 @@ BEGIN
                           'chat_doctor_renew', 'chat_dispatch_changed',
                           'chat_patient_changed', 'chat_doctor_changed',
                           'chat_session_write', 'chat_sessions_moved',
-                          'chat_tokens_moved', 'chat_users_moved')
+                          'chat_tokens_moved', 'chat_users_moved',
+                          'chat_audit_guard', 'chat_events_scrub')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP

@@ -544,6 +544,96 @@ BEGIN
           SELECT 'u' || OLD.id);
 END;
 
+-- --- the audit log -----------------------------------------------------------------
+-- Who did what, when, from where, and how it was answered; never what was written.
+-- Append-only: httpd's children and chatctl add entries behind the last one, each
+-- with the hash of the one before it (common/audit.h says how), and triggers refuse
+-- the rest. Ids are text, for entries outlive what they name.
+
+CREATE TABLE IF NOT EXISTS chat_audit (
+    seq INTEGER PRIMARY KEY,        -- 1, 2, 3 …, without gaps
+    at TEXT NOT NULL,               -- '2026-11-29T16:32:58.123Z'
+    user_id TEXT NOT NULL,          -- '': nobody known
+    via TEXT NOT NULL,              -- session, token, apache, none, chatctl
+    action TEXT NOT NULL,           -- 'messages.read', …
+    conversation_id TEXT NOT NULL,  -- '': none
+    object TEXT NOT NULL,           -- id of a message, file, token …
+    address TEXT NOT NULL,
+    agent TEXT NOT NULL,            -- the beginning of User-Agent
+    status TEXT NOT NULL,           -- of the answer; below 400: ok
+    request_id TEXT NOT NULL,
+    hash TEXT NOT NULL              -- of this entry and the hash before it
+);
+
+-- One row: the last entry, and the last one that was purged.
+CREATE TABLE IF NOT EXISTS chat_audit_head (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    seq INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    purged_to INTEGER NOT NULL DEFAULT 0,
+    purged_hash TEXT NOT NULL
+);
+INSERT OR IGNORE INTO chat_audit_head (one, seq, hash, purged_hash)
+VALUES (1, 0, printf('%064d', 0), printf('%064d', 0));
+
+-- How far each spool file has been taken in, so that a crash repeats nothing.
+CREATE TABLE IF NOT EXISTS chat_audit_spools (
+    name TEXT PRIMARY KEY,
+    upto INTEGER NOT NULL            -- bytes
+);
+
+DROP TRIGGER IF EXISTS chat_audit_unchanged;
+CREATE TRIGGER chat_audit_unchanged BEFORE UPDATE ON chat_audit
+BEGIN
+    SELECT RAISE(ABORT, 'chat_audit is append-only');
+END;
+
+-- chatctl audit purge moves the mark first, and leaves an entry that says so.
+DROP TRIGGER IF EXISTS chat_audit_kept;
+CREATE TRIGGER chat_audit_kept BEFORE DELETE ON chat_audit
+WHEN OLD.seq > (SELECT purged_to FROM chat_audit_head)
+BEGIN
+    SELECT RAISE(ABORT, 'chat_audit is append-only');
+END;
+
+-- --- retention, legal holds -----------------------------------------------------------
+
+-- How long a conversation's content is kept after its last change, by its status;
+-- '*': those that have no row of their own. No row: for ever. `chatctl purge` does it.
+CREATE TABLE IF NOT EXISTS chat_retention (
+    status TEXT PRIMARY KEY,
+    days INTEGER NOT NULL CHECK (days > 0)
+);
+
+-- A row that is not released keeps the content of a conversation, whoever wants it
+-- removed: purge and erasure pass it over.
+CREATE TABLE IF NOT EXISTS chat_legal_holds (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation_id TEXT NOT NULL,
+    why TEXT NOT NULL,
+    placed_by TEXT NOT NULL,
+    placed_at TEXT NOT NULL,
+    released_by TEXT,
+    released_at TEXT
+);
+CREATE UNIQUE INDEX IF NOT EXISTS chat_legal_holds_open
+    ON chat_legal_holds (conversation_id) WHERE released_at IS NULL;
+
+-- What a message said is gone from the log of events as well once it is deleted or
+-- emptied: who catches up hears that it was, not what it was.
+DROP TRIGGER IF EXISTS chat_messages_scrubbed;
+CREATE TRIGGER chat_messages_scrubbed AFTER UPDATE OF deleted_at, body ON messages
+WHEN (NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL)
+  OR (NEW.body = '' AND OLD.body <> '')
+BEGIN
+    UPDATE chat_events
+    SET payload = json_set(payload, '$.message.content', '')
+    WHERE conversation_id = NEW.request_id
+      AND event IN ('MessageSent', 'MessageEdited')
+      AND json_valid(payload)
+      AND json_extract(payload, '$.message.id') = NEW.id;
+END;
+
 -- --- version -------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS chat_schema (

@@ -171,6 +171,7 @@ static int reply_sent(chat_request_t *q, const chat_message_t *m)
                                             sizeof(after));
     char *to = json;
 
+    q->object = m->id;
     memcpy(to, before, sizeof(before) - 1);
     to = chat_shape_message(to + sizeof(before) - 1, m);
     memcpy(to, after, sizeof(after));
