@@ -82,6 +82,7 @@ int ctl_db_fail(chat_db_engine_t engine, const chat_db_conn_t *conn,
 
 /* The commands. */
 int ctl_migrate(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_audit(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_doctor(int argc, const char *const *argv, apr_pool_t *p);
 
 #endif

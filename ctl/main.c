@@ -22,6 +22,7 @@
 static const ctl_command_t commands[] = {
     { "migrate", ctl_migrate, "make, upgrade or check a database's schema" },
     { "doctor",  ctl_doctor,  "look at a live site, name what is wrong and what to do" },
+    { "audit",   ctl_audit,   "verify, list or shorten the audit log" },
     { NULL, NULL, NULL }
 };
 /* clang-format on */

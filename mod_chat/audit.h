@@ -8,8 +8,8 @@
  * write() at the end of a spool file, which is the child's own:
  *
  *   request   line in the spool       some microseconds, no database
- *   leader    spools into the table   a thread, every quarter of a second:
- *                                     one transaction for up to 1000 entries
+ *   leader    spools into the table   a thread, five times a second:
+ *                                     one transaction for up to 500 entries
  *
  * Each child has such a thread; one of those that share ChatAuditSpool leads,
  * who holds the directory's lock. It takes in the spools of all children, of

@@ -22,10 +22,10 @@
 
 APLOG_USE_MODULE(chat);
 
-#define ROUND_MS 250    /* between two looks of the leader */
+#define ROUND_MS 200    /* between two looks of the leader */
 #define FOLLOW_MS 1000  /* between two tries to become it */
 #define FAILED_MS 2000  /* after a failure of the database */
-#define BATCH 1000      /* entries of one transaction */
+#define BATCH 500       /* entries of one transaction */
 #define PIECE (BATCH * CHAT_AUDIT_LINE) /* bytes read at once */
 #define SAY_EVERY apr_time_from_sec(60)
 

@@ -137,3 +137,104 @@ test('nobody changes or removes an entry', () => {
     assert.throws(() => site.sql(change), /append-only/);
   }
 });
+
+test('chatctl audit verify: an intact log, and one from a checkpoint on', async () => {
+  let r = verify();
+  assert.equal(r.status, 0, r.stderr + r.stdout);
+  assert.match(r.stdout, /^the audit log is intact: \d+ entries looked at, up to \d+, hash [0-9a-f]{64}\n$/);
+  const file = site.path('db', 'checkpoints');
+  assert.equal(chatctl('audit', 'checkpoint', '--out', file).status, 0);
+  const point = JSON.parse(fs.readFileSync(file, 'utf8'));
+  await phone.get('/chat');
+  await entry({ action: 'conversation.list' }, point.seq);
+  r = verify('--since-checkpoint', file, '--json');
+  assert.equal(r.status, 0, r.stdout);
+  const { intact, first, last: to, entries: n } = JSON.parse(r.stdout);
+  assert.deepEqual([intact, first, n], [true, point.seq + 1, to - point.seq]);
+});
+
+test('chatctl audit list: by user, conversation, action and time', () => {
+  const list = (...args) => {
+    const r = chatctl('audit', 'list', ...args);
+    assert.equal(r.status, 0, r.stderr);
+    return r.stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  };
+  assert.deepEqual(list(), entries());
+  const mine = list('--user', String(conv.patient), '--conversation', String(conv.id), '--action', 'message');
+  assert.ok(mine.length > 30);
+  assert.ok(mine.every((e) => e.user_id === String(conv.patient) && e.conversation_id === String(conv.id) && e.action === 'message.sent'));
+  assert.equal(list('--limit', '3').length, 3);
+  assert.equal(list('--since', '2999-01-01').length, 0);
+  assert.equal(list('--until', '2999-01-01T00:00:00Z').length, entries().length);
+});
+
+test('chatctl audit: wrong arguments are 2, with a sentence', () => {
+  for (const args of [[], ['burn'], ['list', '--since', 'yesterday'], ['list', '--limit', '0'], ['purge'], ['verify', '--nonsense']]) {
+    const r = chatctl('audit', ...args);
+    assert.equal(r.status, 2, args.join(' '));
+    assert.match(r.stderr, /^chatctl audit: .*: see chatctl audit --help\n$/);
+  }
+  assert.match(spawnSync(site.path('bin', 'chatctl'), ['audit', '--help'], { encoding: 'utf8' }).stdout, /^usage: chatctl audit /);
+});
+
+test('chatctl audit verify finds every kind of tampering', () => {
+  // As somebody who owns the database can: the triggers go first.
+  const free = site.dbFile
+    ? 'DROP TRIGGER chat_audit_unchanged; DROP TRIGGER chat_audit_kept;'
+    : 'ALTER TABLE chat_audit DISABLE TRIGGER ALL;';
+  const file = site.path('db', 'checkpoints');
+  const end = last();
+  assert.equal(chatctl('audit', 'checkpoint', '--out', file).status, 0);
+  const tampered = (what, change, back, ...args) => {
+    site.sql(`${free} ${change}`);
+    const r = verify(...args);
+    assert.equal(r.status, 1, `${what}: ${r.stdout}`);
+    site.sql(back);
+    assert.equal(spawnSync(site.path('bin', 'chatctl'), ['migrate', '--repair', '--database', site.db], { encoding: 'utf8',
+      ...(site.dbFile && site.user && { uid: site.user.uid, gid: site.user.gid }) }).status, 0);
+    if (!site.dbFile) {
+      site.sql('ALTER TABLE chat_audit ENABLE TRIGGER ALL;');
+    }
+    assert.equal(verify().status, 0, what);
+    return r.stdout;
+  };
+  const keep = 'CREATE TABLE kept AS SELECT * FROM chat_audit;';
+  const back = `${free.replaceAll('DROP TRIGGER', 'DROP TRIGGER IF EXISTS')} DELETE FROM chat_audit; INSERT INTO chat_audit SELECT * FROM kept; DROP TABLE kept;`;
+  assert.match(tampered('a changed field', `${keep} UPDATE chat_audit SET user_id = '2' WHERE seq = 5;`, back), /^entry 5: it is not what was written/m);
+  assert.match(tampered('a changed hash', `${keep} UPDATE chat_audit SET hash = '${'ab'.repeat(32)}' WHERE seq = 5;`, back), /^entry 5: .*\nentry 6: /m);
+  assert.match(tampered('a removed row', `${keep} DELETE FROM chat_audit WHERE seq = 7;`, back), /^entry 7: it is missing/m);
+  assert.match(tampered('swapped rows', `${keep} UPDATE chat_audit SET seq = 1000000 WHERE seq = 8; UPDATE chat_audit SET seq = 8 WHERE seq = 9; UPDATE chat_audit SET seq = 9 WHERE seq = 1000000;`, back), /^entry 8: .*\nentry 9: /m);
+  assert.match(tampered('a truncated tail', `${keep} DELETE FROM chat_audit WHERE seq > ${end - 2};`, back), new RegExp(`^entry ${end - 1}: it and all behind it are missing`, 'm'));
+  // With the head moved as well only the checkpoint knows.
+  const head = (seq) => `UPDATE chat_audit_head SET seq = ${seq}, hash = (SELECT hash FROM chat_audit WHERE seq = ${seq});`;
+  const cut = `${keep} DELETE FROM chat_audit WHERE seq > ${end - 2}; ${head(end - 2)}`;
+  assert.match(tampered('a truncated tail and head', cut, `${back} ${head(end)}`, '--since-checkpoint', file), new RegExp(`^entry ${end}: a checkpoint knows it`, 'm'));
+});
+
+test('chatctl audit purge leaves an entry that says so, and the chain goes on', async () => {
+  const all = entries();
+  const { at, seq } = all[10];
+  const r = chatctl('audit', 'purge', '--before', at);
+  assert.equal(r.status, 0, r.stderr);
+  const left = entries();
+  const said = left.at(-1);
+  assert.equal(said.action, 'audit.purge');
+  assert.equal(said.via, 'chatctl');
+  assert.equal(said.object, `${left[0].seq - 1} ${all[left[0].seq - 2].hash}`);
+  assert.ok(left[0].seq <= seq && left[0].at >= at);
+  assert.equal(verify().status, 0, verify().stdout);
+  assert.throws(() => site.sql(`DELETE FROM chat_audit WHERE seq = ${left[0].seq};`), /append-only/);
+  await phone.get('/chat');
+  await entry({ action: 'conversation.list' }, said.seq);
+  assert.equal(verify().status, 0);
+  // A purge that nobody wrote down is no purge.
+  site.sql(`UPDATE chat_audit_head SET purged_to = ${left[0].seq}, purged_hash = '${left[0].hash}'; DELETE FROM chat_audit WHERE seq = ${left[0].seq};`);
+  assert.match(verify().stdout, /gone without an entry that says so/);
+});
+
+test('every route has an action or says that it has none', () => {
+  const source = fs.readFileSync(path.join(root, 'mod_chat', 'routes.c'), 'utf8');
+  const rows = [...source.matchAll(/^ {4}\{ M_\w+, +"([^"]+)", +\w+, +\w+, \w+, ("[a-z._]+"|NULL) \},$/gm)];
+  assert.ok(rows.length >= 15);
+  assert.equal(rows.length, [...source.matchAll(/^ {4}\{ M_/gm)].length);
+});
