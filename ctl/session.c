@@ -67,10 +67,3 @@ chat_db_value_t ctl_id(const char *id)
                ? chat_db_int(n)
                : chat_db_text(id);
 }
-
-void ctl_json_line(json_t *value)
-{
-    json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    putchar('\n');
-    json_decref(value);
-}

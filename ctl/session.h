@@ -7,10 +7,8 @@
 #ifndef CTL_SESSION_H
 #define CTL_SESSION_H
 
-#include <jansson.h>
-
 #include "audit_log.h"
-#include "ctl.h"
+#include "options.h"
 
 typedef struct {
     chat_db_t *db;
@@ -39,8 +37,5 @@ int ctl_session_failed(const ctl_session_t *s, apr_status_t rv);
 
 /** An id as a value: a number when it looks like one. */
 chat_db_value_t ctl_id(const char *id);
-
-/** Print a value as one line, and drop it. */
-void ctl_json_line(json_t *value);
 
 #endif
