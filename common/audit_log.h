@@ -10,7 +10,7 @@
 #ifndef CHAT_AUDIT_LOG_H
 #define CHAT_AUDIT_LOG_H
 
-#include "audit.h"
+#include "audit_entry.h"
 #include "db.h"
 
 /**

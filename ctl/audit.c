@@ -7,7 +7,7 @@
  *   checkpoint  number and hash of the last entry, to be kept elsewhere
  *   purge       the oldest entries go; one that says so is added
  */
-#include "audit.h"
+#include "audit_look.h"
 
 #include <apr_strings.h>
 

@@ -9,7 +9,7 @@
  * the database can make the whole chain anew, but not the file with checkpoints
  * that is kept on another machine.
  */
-#include "audit.h"
+#include "audit_look.h"
 
 #include <apr_strings.h>
 

@@ -25,8 +25,8 @@
  * A spool belongs to its child, which holds a lock on it (flock); one without
  * and read to its end is removed.
  */
-#ifndef CHAT_MOD_AUDIT_H
-#define CHAT_MOD_AUDIT_H
+#ifndef CHAT_AUDIT_H
+#define CHAT_AUDIT_H
 
 #include "request.h"
 

@@ -143,6 +143,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->staff_roles != NULL) {
         conf->staff_roles = over->staff_roles;
     }
+    if (over->closed_list != NULL) {
+        conf->closed_list = over->closed_list;
+    }
     return conf;
 }
 
@@ -229,6 +232,9 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
         APR_ARRAY_PUSH(conf->staff_roles, const char *) = "admin";
     }
     conf->staff_list = staff_list_of(conf->staff_roles, p);
+    if (conf->closed_list == NULL) {
+        conf->closed_list = "|completed|cancelled|";
+    }
     return NULL;
 }
 
@@ -628,6 +634,25 @@ static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+/* A text between bars, which statements look for likewise. */
+static const char *add_closed_status(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+
+    (void)dir;
+    if (*arg == '\0' || strchr(arg, '|') != NULL) {
+        return "ChatClosedStatus takes names of a consultation's status";
+    }
+    if (conf->closed_list == NULL) {
+        conf->closed_list = "|";
+    }
+    if (strcasecmp(arg, "none") != 0) {
+        conf->closed_list = apr_pstrcat(cmd->pool, conf->closed_list, arg, "|",
+                                        NULL);
+    }
+    return NULL;
+}
+
 static const char *set_audit(cmd_parms *cmd, void *dir, const char *arg)
 {
     int *to = &conf_of(cmd)->audit;
@@ -718,6 +743,9 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE1("ChatAuditSpool", set_audit_spool, NULL, RSRC_CONF,
         "The directory where entries of the audit log wait for the database; "
         "httpd's children write it. An absolute path; no default."),
+    AP_INIT_ITERATE("ChatClosedStatus", add_closed_status, NULL, RSRC_CONF,
+        "In which status a consultation is closed: it can be read, and nothing "
+        "written any more. Names, or none; completed cancelled."),
     { NULL }
 };
 /* clang-format on */

@@ -60,6 +60,7 @@ typedef struct chat_server_t {
     int audit;               /* chat_audit_switch_t */
     const char *audit_spool; /* directory of entries on their way */
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
+    const char *closed_list; /* ChatClosedStatus, as `|completed|cancelled|` */
 
     /* One per child, see above. */
     chat_db_t *db;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit.h"
+#include "audit_entry.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "audit.h"
+#include "audit_entry.h"
 
 static const chat_audit_entry_t plain = {
     { "2026-11-29T16:32:58.123Z", "7", "token", "messages.read", "5", "",
@@ -31,7 +31,7 @@ static void an_entry_is_a_line_of_ten_fields(void **state)
                         len);
 }
 
-/* Computed by sha256sum of the text that audit.h describes. */
+/* Computed by sha256sum of the text that audit_entry.h describes. */
 static void the_hash_is_the_one_that_is_documented(void **state)
 {
     char hash[CHAT_SHA256_HEX], next[CHAT_SHA256_HEX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * audit.h - an entry of the audit log as bytes: its line, its hash.
+ * audit_entry.h - an entry of the audit log as bytes: its line, its hash.
  *
  * An entry says who did what to which object, when, from where, and how it was
  * answered. It never holds a message's text or a person's name: its fields are
@@ -24,8 +24,8 @@
  *
  * Pure: no clock but chat_audit_time(), no files, no database (audit_log.h).
  */
-#ifndef CHAT_AUDIT_H
-#define CHAT_AUDIT_H
+#ifndef CHAT_AUDIT_ENTRY_H
+#define CHAT_AUDIT_ENTRY_H
 
 #include <apr_time.h>
 

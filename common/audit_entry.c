@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* audit.c - an entry of the audit log as bytes, see audit.h. */
-#include "audit.h"
+/* audit_entry.c - an entry of the audit log as bytes, see audit_entry.h. */
+#include "audit_entry.h"
 
 #include <stdio.h>
 #include <string.h>

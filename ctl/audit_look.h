@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * audit.h - what the parts of `chatctl audit` share: audit.c reads the
+ * audit_look.h - what the parts of `chatctl audit` share: audit.c reads the
  * arguments, lists and purges; audit_verify.c follows the chain.
  */
-#ifndef CTL_AUDIT_H
-#define CTL_AUDIT_H
+#ifndef CTL_AUDIT_LOOK_H
+#define CTL_AUDIT_LOOK_H
 
 #include "session.h"
 
