@@ -243,7 +243,7 @@ int chat_audit_answer(chat_request_t *q, int status)
     e.field[CHAT_AUDIT_CONVERSATION] = q->conversation != NULL
                                            ? q->conversation->id
                                            : q->id;
-    e.field[CHAT_AUDIT_OBJECT] = q->object;
+    e.field[CHAT_AUDIT_OBJECT] = q->object != NULL ? q->object : q->item;
     e.field[CHAT_AUDIT_ADDRESS] = r->useragent_ip;
     e.field[CHAT_AUDIT_AGENT] = apr_table_get(r->headers_in, "User-Agent");
     e.field[CHAT_AUDIT_STATUS] = answer;
