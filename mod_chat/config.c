@@ -78,6 +78,7 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->delete_window = UNSET;
     conf->max_body = UNSET;
     conf->audit = CHAT_AUDIT_UNSET;
+    conf->break_glass = UNSET;
     return conf;
 }
 
@@ -140,6 +141,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->audit != CHAT_AUDIT_UNSET) {
         conf->audit = over->audit;
+    }
+    if (over->break_glass != UNSET) {
+        conf->break_glass = over->break_glass;
     }
     if (over->audit_spool != NULL) {
         conf->audit_spool = over->audit_spool;
@@ -241,7 +245,13 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
         conf->staff_roles = apr_array_make(p, 1, sizeof(const char *));
         APR_ARRAY_PUSH(conf->staff_roles, const char *) = "admin";
     }
-    conf->staff_list = staff_list_of(conf->staff_roles, p);
+    if (conf->break_glass == UNSET) {
+        conf->break_glass = 0;
+    }
+    /* With ChatBreakGlass no statement takes them for anybody special. */
+    conf->staff_list = conf->break_glass > 0
+                           ? "{}"
+                           : staff_list_of(conf->staff_roles, p);
     if (conf->edit_window == UNSET) {
         conf->edit_window = DEFAULT_EDIT;
     }
@@ -711,6 +721,17 @@ static const char *set_audit_spool(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_break_glass(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    if (strcasecmp(arg, "Off") == 0) {
+        conf_of(cmd)->break_glass = 0;
+        return NULL;
+    }
+    return parse_time(cmd, &conf_of(cmd)->break_glass, arg,
+                      apr_time_from_sec(1));
+}
+
 /* Every directive. The sentence is also the one in conf/chat.conf and ends with
  * unit and default. */
 /* clang-format off */
@@ -780,6 +801,10 @@ const command_rec chat_commands[] = {
     AP_INIT_ITERATE("ChatClosedStatus", add_closed_status, NULL, RSRC_CONF,
         "In which status a consultation is closed: it can be read, and nothing "
         "written any more. Names, or none; completed cancelled."),
+    AP_INIT_TAKE1("ChatBreakGlass", set_break_glass, NULL, RSRC_CONF,
+        "How long staff may read and write a conversation that is not theirs "
+        "once they have said why; its people are told. Off: they see all "
+        "without. Seconds, or with min or h, or Off; Off."),
     { NULL }
 };
 /* clang-format on */

@@ -57,6 +57,8 @@ typedef struct chat_server_t {
     apr_off_t max_body; /* bytes of a request body */
     apr_array_header_t *origins;     /* const char *, canonical */
     apr_array_header_t *staff_roles; /* const char * */
+    apr_interval_time_t break_glass; /* µs staff may see what they opened; 0:
+                                        they see all without */
     int audit;               /* chat_audit_switch_t */
     const char *audit_spool; /* directory of entries on their way */
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */

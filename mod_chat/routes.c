@@ -76,6 +76,7 @@ static const route_t routes[] = {
     { M_DELETE, "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_remove, NULL, "message.unreacted" },
     { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL, "messages.marked" },
     { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing, NULL, NULL },
+    { M_POST, "/chat/conversation/{id}/break-glass", USER, chat_break_glass, NULL, "breakglass" },
     { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL, "channel.joined" },
     { M_POST, "/pusher/auth",                     USER,    chat_broadcasting_auth, NULL, "channel.joined" },
     { M_POST, "/pusher/user-auth",                USER,    chat_broadcasting_user, NULL, NULL },
@@ -250,6 +251,11 @@ static int answer_request(chat_request_t *q)
         (route->method != M_GET && q->user != NULL &&
          !settle_intent(q, route, &answer))) {
         return answer;
+    }
+    if (route->need == MEMBER && q->locked) {
+        return chat_reply_error(q, HTTP_FORBIDDEN,
+                                "say why you need this conversation, with POST "
+                                "to its /break-glass");
     }
     /* 404 and not 403: a stranger need not learn that the id exists. */
     if (route->need == MEMBER && q->conversation == NULL) {

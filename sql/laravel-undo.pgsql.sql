@@ -49,7 +49,7 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_messages_scrubbed ON messages;
     DROP TRIGGER IF EXISTS chat_messages_scrubbed_gone ON messages;
     DROP TABLE IF EXISTS chat_audit, chat_audit_head, chat_audit_spools,
-                         chat_retention, chat_legal_holds;
+                         chat_retention, chat_legal_holds, chat_break_glass;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
     DROP TABLE IF EXISTS chat_attachments;
@@ -70,7 +70,8 @@ BEGIN
                           'chat_patient_changed', 'chat_doctor_changed',
                           'chat_session_write', 'chat_sessions_moved',
                           'chat_tokens_moved', 'chat_users_moved',
-                          'chat_audit_guard', 'chat_events_scrub')
+                          'chat_audit_guard', 'chat_events_scrub',
+                          'chat_break_glass_tell')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP

@@ -964,6 +964,48 @@ BEGIN
       AND json_extract(payload, '$.message.reply_to.id') = OLD.id;
 END;
 
+-- --- break-glass -----------------------------------------------------------------------
+-- Staff who are no members of a conversation open it for a while and say why; its
+-- people are told, by an event and by a line in the thread. Why is for those who
+-- read this table.
+
+CREATE TABLE IF NOT EXISTS chat_break_glass (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    until TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS chat_break_glass_open
+    ON chat_break_glass (user_id, conversation_id, until);
+
+DROP TRIGGER IF EXISTS chat_break_glass_told;
+CREATE TRIGGER chat_break_glass_told AFTER INSERT ON chat_break_glass
+BEGIN
+    INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
+                          created_at, updated_at)
+    SELECT NEW.user_id, coalesce(c.patient_id, c.doctor_id), c.id,
+           'This conversation was opened by staff.', 'system',
+           NEW.created_at, NEW.created_at
+    FROM chat_conversations c WHERE c.id = NEW.conversation_id;
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'BreakGlass', NEW.conversation_id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || NEW.conversation_id AS name
+                  UNION ALL
+                  SELECT 'private-notifications.admins'
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = NEW.conversation_id)),
+           json_object('consultation_id', NEW.conversation_id,
+                       'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                           'role', CAST(u.role AS TEXT)),
+                       'at', strftime('%Y-%m-%dT%H:%M:%fZ', NEW.created_at),
+                       'until', strftime('%Y-%m-%dT%H:%M:%fZ', NEW.until))
+    FROM chat_users u WHERE u.id = NEW.user_id;
+END;
+
 -- --- version -------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS chat_schema (
