@@ -338,6 +338,11 @@ apr_status_t chat_auth_conversation(const chat_conversation_t **conv,
     }
     if (rv == APR_SUCCESS && chat_db_rows(res) == 1) {
         *conv = conversation_of(q, q->user, res, 0, id);
+        /* A channel is for as long as the socket lives, and what was opened by
+         * saying why is not. */
+        if (*conv != NULL && !(*conv)->member && !q->user->staff) {
+            *conv = NULL;
+        }
     }
     return rv;
 }

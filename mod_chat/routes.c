@@ -33,6 +33,7 @@
 #include "csrf.h"
 #include "handlers.h"
 #include "limiter.h"
+#include "page.h"
 #include "path.h"
 #include "reply.h"
 
@@ -253,6 +254,9 @@ static int answer_request(chat_request_t *q)
         return answer;
     }
     if (route->need == MEMBER && q->locked) {
+        if (q->html && route->handler == chat_conversation_show) {
+            return chat_page_app(q); /* it asks why */
+        }
         return chat_reply_error(q, HTTP_FORBIDDEN,
                                 "say why you need this conversation, with POST "
                                 "to its /break-glass");

@@ -60,6 +60,11 @@ export class Api {
       { content, type: 'text', client_id: clientId });
   }
 
+  /** Staff say why they need a conversation that is not theirs. */
+  breakGlass(key, reason) {
+    return this.post(`/chat/conversation/${key}/break-glass`, { reason });
+  }
+
   /** @param ids  only these, or null: all of the conversation */
   read(key, ids) {
     return this.post(`/chat/conversation/${key}/read`,

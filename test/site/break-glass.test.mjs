@@ -65,7 +65,8 @@ test('point 27: a reason opens one conversation for its time, its people hear of
   assert.ok(left > 0 && left <= 3100, `${left}`);
   assert.equal((await admin.get(`${url}/messages`)).status, 200);
   assert.equal((await admin.get(url)).status, 200);
-  assert.equal((await admin.post('/broadcasting/auth', { socket_id: '1.2', channel_name: `private-conversation.${conv.id}` })).status, 200);
+  assert.equal((await admin.post('/broadcasting/auth', { socket_id: '1.2', channel_name: `private-conversation.${conv.id}` })).status, 403,
+    'not live: a socket would hear more than its time');
   const other = site.people().conversations.find((c) => c.id !== conv.id);
   assert.equal((await admin.get(`/chat/conversation/${other.id}/messages`)).status, 403, 'only that one');
   await eventually(() => told.length === 1 && lines.length === 1, 'the patient is told');
