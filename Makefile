@@ -326,6 +326,9 @@ install: all
 	for f in conf/sites/*.conf; do sed 's|@PREFIX@|$(PREFIX)|' $$f >$(DESTDIR)$(PREFIX)/share/mod_chat/$$f && chmod 644 $(DESTDIR)$(PREFIX)/share/mod_chat/$$f || exit 1; done
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d mod_chat)
 	sed 's|@PREFIX@|$(PREFIX)|' conf/chat-push.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
+	sed 's|@PREFIX@|$(PREFIX)|' conf/chat-purge.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/chat-purge.service
+	install -m 644 conf/chat-purge.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/chat-purge.service
 	sed 's|@PREFIX@|$(PREFIX)|' conf/setup.sh >$(DESTDIR)$(PREFIX)/lib/mod_chat/setup
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
 	chmod 755 $(DESTDIR)$(PREFIX)/lib/mod_chat/setup

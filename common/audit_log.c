@@ -58,7 +58,7 @@ apr_status_t chat_audit_append(chat_db_conn_t *conn,
                                const chat_audit_entry_t *entries, int n,
                                apr_pool_t *p)
 {
-    int together = chat_db_has("audit_insert_many", chat_db_engine_of(conn));
+    int together = chat_db_has("audit_insert_rows", chat_db_engine_of(conn));
     char hash[CHAT_SHA256_HEX];
     chat_db_value_t args[2];
     char *text = NULL, *to = NULL;
@@ -84,7 +84,7 @@ apr_status_t chat_audit_append(chat_db_conn_t *conn,
     if (rv == APR_SUCCESS && together && n > 0) {
         to[-1] = '\0';
         args[0] = chat_db_text(text);
-        rv = chat_db_run(NULL, conn, "audit_insert_many", args, 1, p);
+        rv = chat_db_run(NULL, conn, "audit_insert_rows", args, 1, p);
     }
     if (rv == APR_SUCCESS) {
         args[0] = chat_db_int(seq);

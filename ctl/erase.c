@@ -10,7 +10,7 @@
  * Each step can be done again, so an erasure that was interrupted is finished
  * by the same command.
  */
-#include "content.h"
+#include "removal.h"
 
 #include <apr_strings.h>
 
@@ -48,7 +48,7 @@ static const char help[] =
 typedef struct {
     ctl_target_t given;
     const char *who;
-    ctl_content_t content;
+    ctl_removal_t content;
     int whole, except_held, json;
     const char *id;                    /* of the person */
     apr_array_header_t *conversations; /* const char *: theirs */
@@ -101,7 +101,7 @@ static int holds_take_out(ctl_session_t *s, erase_t *o,
         const char *id = APR_ARRAY_IDX(list, i, const char *);
         int held;
 
-        if (ctl_content_held(&held, s, id) != CTL_OK) {
+        if (ctl_removal_held(&held, s, id) != CTL_OK) {
             return CTL_FAILED;
         }
         if (!held) {
@@ -126,14 +126,14 @@ static int contents_remove(ctl_session_t *s, erase_t *o)
     int i;
 
     for (i = 0; i < o->conversations->nelts; i++) {
-        if (ctl_content_remove(s, &o->content,
+        if (ctl_removal_remove(s, &o->content,
                                APR_ARRAY_IDX(o->conversations, i, const char *),
                                o->id) != CTL_OK) {
             return CTL_FAILED;
         }
     }
     for (i = 0; o->whole && i < o->patient_of->nelts; i++) {
-        if (ctl_content_remove(s, &o->content,
+        if (ctl_removal_remove(s, &o->content,
                                APR_ARRAY_IDX(o->patient_of, i, const char *),
                                NULL) != CTL_OK) {
             return CTL_FAILED;

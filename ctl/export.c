@@ -11,7 +11,7 @@
  * Rows are read a page at a time and written at once: a person with a million
  * messages takes no more memory than one with ten.
  */
-#include "content.h"
+#include "removal.h"
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
@@ -41,23 +41,23 @@ static const char help[] =
     "\n"
     "Exit status: 0 done, 1 failed, 2 wrong arguments.\n";
 
-/* The kinds: name, statement, whether it is asked for each conversation,
- * whether the chat's own tables are needed. */
+/* The kinds: name, statement, that of the first page where it is another, whether
+ * it is asked for each conversation, whether the chat's own tables are needed. */
 /* clang-format off */
 static const struct {
-    const char *name, *label;
+    const char *name, *label, *first;
     int each, own;
 } kinds[] = {
-    { "profile",       "export_profile",       0, 0 },
-    { "conversations", "export_conversations", 0, 0 },
-    { "messages",      "export_messages",      1, 0 },
-    { "edits",         "export_edits",         1, 0 },
-    { "reactions",     "export_reactions",     0, 0 },
-    { "plans",         "export_plans",         0, 1 },
-    { "files",         "export_files",         0, 0 },
-    { "sessions",      "export_sessions",      0, 0 },
-    { "tokens",        "export_tokens",        0, 0 },
-    { "audit",         "export_audit",         0, 0 },
+    { "profile",       "export_profile",       NULL, 0, 0 },
+    { "conversations", "export_conversations", NULL, 0, 0 },
+    { "messages",      "export_messages",      "export_messages_first", 1, 0 },
+    { "edits",         "export_edits",         NULL, 1, 0 },
+    { "reactions",     "export_reactions",     NULL, 0, 0 },
+    { "plans",         "export_plans",         NULL, 0, 1 },
+    { "files",         "export_files",         NULL, 0, 0 },
+    { "sessions",      "export_sessions",      NULL, 0, 0 },
+    { "tokens",        "export_tokens",        NULL, 0, 0 },
+    { "audit",         "export_audit",         NULL, 0, 0 },
 };
 /* clang-format on */
 #define NKINDS (int)(sizeof(kinds) / sizeof(kinds[0]))
@@ -84,7 +84,7 @@ static int file_copy(ctl_session_t *s, export_t *o, const char *id)
         o->missing++;
         return CTL_OK;
     }
-    from = ctl_content_path(o->files, id, "", s->rows);
+    from = ctl_removal_path(o->files, id, "", s->rows);
     to = apr_psprintf(s->rows, "%s/files/%s", o->out, id);
     rv = apr_file_copy(from, to, APR_FPROT_UREAD | APR_FPROT_UWRITE, s->rows);
     if (APR_STATUS_IS_ENOENT(rv)) {
@@ -124,13 +124,15 @@ static int rows_write(ctl_session_t *s, export_t *o, int kind,
                       const char *conversation, int member)
 {
     const char *label = kinds[kind].label;
-    const char *first = apr_pstrcat(s->p, label, "_first", NULL);
+    const char *first = kinds[kind].first;
     apr_pool_t *keys;
     const char *key = NULL;
     int n = PAGE, status = CTL_OK;
 
     apr_pool_create(&keys, s->p);
-    first = chat_db_has(first, s->engine) ? first : label;
+    if (first == NULL || !chat_db_has(first, s->engine)) {
+        first = label;
+    }
     while (status == CTL_OK && n == PAGE) {
         chat_db_value_t args[] = {
             ctl_id(o->id), key != NULL ? ctl_id(key) : chat_db_null(),
@@ -254,7 +256,7 @@ static int export(ctl_session_t *s, export_t *o)
         status = directory_make(o, s->p);
     }
     if (status == CTL_OK) {
-        status = ctl_content_note(s, "export", "",
+        status = ctl_removal_note(s, "export", "",
                                   apr_psprintf(s->p, "user %.64s", o->id));
     }
     if (status != CTL_OK) {

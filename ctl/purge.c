@@ -6,7 +6,7 @@
  * table chat_retention: what kind of conversation it is shows in what became of
  * it. A timer runs it (conf/chat-purge.timer); no rule, nothing goes.
  */
-#include "content.h"
+#include "removal.h"
 
 #include <apr_strings.h>
 
@@ -40,7 +40,7 @@ static const char help[] =
 
 typedef struct {
     ctl_target_t given;
-    ctl_content_t content;
+    ctl_removal_t content;
     int json;
 } purge_t;
 
@@ -114,12 +114,12 @@ static int run(ctl_session_t *s, purge_t *o)
         int held;
 
         /* It may have been put on hold meanwhile. */
-        status = ctl_content_held(&held, s, id);
+        status = ctl_removal_held(&held, s, id);
         if (status == CTL_OK && !held) {
-            status = ctl_content_remove(s, &o->content, id, NULL);
+            status = ctl_removal_remove(s, &o->content, id, NULL);
         }
         if (status == CTL_OK && !held && !o->content.dry) {
-            status = ctl_content_note(
+            status = ctl_removal_note(
                 s, "purge", id,
                 apr_psprintf(s->rows, "%" APR_INT64_T_FMT " messages",
                              o->content.messages - before));

@@ -48,9 +48,12 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_messages_scrubbed ON messages;
     DROP TRIGGER IF EXISTS chat_messages_scrubbed_gone ON messages;
+    -- With them go chat_audit_kept, chat_audit_emptied, chat_legal_holds_open,
+    -- chat_break_glass_open and chat_break_glass_told.
     DROP TABLE IF EXISTS chat_audit, chat_audit_head, chat_audit_spools,
                          chat_retention, chat_legal_holds, chat_break_glass;
-    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
+    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
+                         chat_keys;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
     DROP TABLE IF EXISTS chat_attachments;
 
@@ -85,7 +88,8 @@ BEGIN
                          chat_users_name, chat_patients_user, chat_doctors_user,
                          chat_requests_patient, chat_requests_patient_user,
                          chat_requests_doctor_user, chat_dispatch_doctor,
-                         chat_dispatch_accepted, chat_tokens_token;
+                         chat_dispatch_accepted, chat_tokens_token,
+                         chat_keys_conversation;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute

@@ -17,7 +17,7 @@ INSERT INTO chat_audit (seq, at, user_id, via, action, conversation_id, object,
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 
 -- $1 rows, a line each, the same columns between TABs
--- :name audit_insert_many pgsql
+-- :name audit_insert_rows pgsql
 INSERT INTO chat_audit (seq, at, user_id, via, action, conversation_id, object,
                         address, agent, status, request_id, hash)
 SELECT f[1]::bigint, f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10],

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- What chatctl does with people's data: removing content (ctl/content.c) for an
+-- What chatctl does with people's data: removing content (ctl/removal.c) for an
 -- erasure or by age, legal holds, and giving a person what is stored about them
 -- (ctl/export.c).
 

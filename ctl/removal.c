@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* content.c - removing what was said, see content.h. */
-#include "content.h"
+/* removal.c - removing what was said, see removal.h. */
+#include "removal.h"
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
@@ -11,13 +11,13 @@
 
 #define BATCH 200 /* messages or files of one transaction */
 
-const char *ctl_content_path(const char *files, const char *id,
+const char *ctl_removal_path(const char *files, const char *id,
                              const char *end, apr_pool_t *p)
 {
     return apr_psprintf(p, "%s/%.2s/%s%s", files, id, id, end);
 }
 
-int ctl_content_held(int *held, ctl_session_t *s, const char *conversation)
+int ctl_removal_held(int *held, ctl_session_t *s, const char *conversation)
 {
     chat_db_value_t arg = chat_db_text(conversation);
     chat_db_result_t *res;
@@ -27,7 +27,7 @@ int ctl_content_held(int *held, ctl_session_t *s, const char *conversation)
     return rv == APR_SUCCESS ? CTL_OK : ctl_session_failed(s, rv);
 }
 
-int ctl_content_note(ctl_session_t *s, const char *action,
+int ctl_removal_note(ctl_session_t *s, const char *action,
                      const char *conversation, const char *object)
 {
     apr_status_t rv = chat_db_begin(s->conn);
@@ -53,15 +53,15 @@ static int file_remove(const char *path)
 }
 
 /* The bytes first: what fails between is found again by its row. */
-static int attachment_remove(ctl_session_t *s, const ctl_content_t *c,
+static int attachment_remove(ctl_session_t *s, const ctl_removal_t *c,
                              const char *id)
 {
     chat_db_value_t arg = chat_db_text(id);
     apr_status_t rv;
 
     if (id_good(id) &&
-        (file_remove(ctl_content_path(c->files, id, "", s->rows)) != CTL_OK ||
-         file_remove(ctl_content_path(c->files, id, ".thumb", s->rows)) !=
+        (file_remove(ctl_removal_path(c->files, id, "", s->rows)) != CTL_OK ||
+         file_remove(ctl_removal_path(c->files, id, ".thumb", s->rows)) !=
              CTL_OK)) {
         return CTL_FAILED;
     }
@@ -69,7 +69,7 @@ static int attachment_remove(ctl_session_t *s, const ctl_content_t *c,
     return rv == APR_SUCCESS ? CTL_OK : ctl_session_failed(s, rv);
 }
 
-static int attachments_remove(ctl_session_t *s, ctl_content_t *c,
+static int attachments_remove(ctl_session_t *s, ctl_removal_t *c,
                               chat_db_value_t args[3])
 {
     int n = BATCH;
@@ -100,7 +100,7 @@ static int attachments_remove(ctl_session_t *s, ctl_content_t *c,
     return CTL_OK;
 }
 
-static int messages_empty(ctl_session_t *s, ctl_content_t *c,
+static int messages_empty(ctl_session_t *s, ctl_removal_t *c,
                           chat_db_value_t args[3])
 {
     int n = BATCH;
@@ -123,7 +123,7 @@ static int messages_empty(ctl_session_t *s, ctl_content_t *c,
     return rv == APR_SUCCESS ? CTL_OK : ctl_session_failed(s, rv);
 }
 
-int ctl_content_remove(ctl_session_t *s, ctl_content_t *c,
+int ctl_removal_remove(ctl_session_t *s, ctl_removal_t *c,
                        const char *conversation, const char *author)
 {
     /* They outlive the batches. */
