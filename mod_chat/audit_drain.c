@@ -27,6 +27,7 @@ APLOG_USE_MODULE(chat);
 #define FAILED_MS 2000  /* after a failure of the database */
 #define BATCH 500       /* entries of one transaction */
 #define PIECE (BATCH * CHAT_AUDIT_LINE) /* bytes read at once */
+#define SAY_AFTER apr_time_from_sec(10) /* a database may be busy */
 #define SAY_EVERY apr_time_from_sec(60)
 
 /* A spool that the leader knows. */
@@ -42,6 +43,7 @@ typedef struct {
     apr_pool_t *pool; /* of one file's piece */
     int lead;         /* descriptor of the lock; -1: somebody else leads */
     known_t *files;
+    apr_time_t failing; /* since when; 0: it is not */
     apr_time_t said;
 } drain_t;
 
@@ -81,12 +83,16 @@ static int lead_try(drain_t *d)
     return d->lead >= 0;
 }
 
-/* Once a minute, because it will be tried again. */
+/* Once a minute, because it will be tried again; and nothing of what passes by
+ * itself. */
 static void complain(drain_t *d, apr_status_t rv, const char *doing)
 {
     apr_time_t now = apr_time_now();
 
-    if (now - d->said < SAY_EVERY) {
+    if (d->failing == 0) {
+        d->failing = now;
+    }
+    if (now - d->failing < SAY_AFTER || now - d->said < SAY_EVERY) {
         return;
     }
     d->said = now;
@@ -303,6 +309,9 @@ static int round_make(drain_t *d)
     closedir(dir);
     if (rv != APR_SUCCESS) {
         complain(d, rv, "storing entries");
+    }
+    else {
+        d->failing = 0;
     }
     return rv == APR_SUCCESS;
 }
