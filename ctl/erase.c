@@ -123,6 +123,9 @@ static int holds_take_out(ctl_session_t *s, erase_t *o,
 
 static int contents_remove(ctl_session_t *s, erase_t *o)
 {
+    chat_db_value_t author = ctl_id(o->id);
+    chat_db_result_t *res;
+    apr_status_t rv;
     int i;
 
     for (i = 0; i < o->conversations->nelts; i++) {
@@ -131,6 +134,13 @@ static int contents_remove(ctl_session_t *s, erase_t *o)
                                o->id) != CTL_OK) {
             return CTL_FAILED;
         }
+    }
+    if (!o->content.dry) {
+        rv = ctl_session_run(&res, s, "care_alone", &author, 1);
+        if (rv != APR_SUCCESS) {
+            return ctl_session_failed(s, rv);
+        }
+        o->content.messages += chat_db_rows(res);
     }
     for (i = 0; o->whole && i < o->patient_of->nelts; i++) {
         if (ctl_removal_remove(s, &o->content,

@@ -51,6 +51,7 @@ static const struct {
     { "profile",       "export_profile",       NULL, 0, 0 },
     { "conversations", "export_conversations", NULL, 0, 0 },
     { "messages",      "export_messages",      "export_messages_first", 1, 0 },
+    { "direct",        "export_alone",         NULL, 0, 0 },
     { "edits",         "export_edits",         NULL, 1, 0 },
     { "reactions",     "export_reactions",     NULL, 0, 0 },
     { "plans",         "export_plans",         NULL, 0, 1 },

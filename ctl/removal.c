@@ -100,6 +100,18 @@ static int attachments_remove(ctl_session_t *s, ctl_removal_t *c,
     return CTL_OK;
 }
 
+/* What another program has noted of its files. */
+static apr_status_t paths_empty(ctl_session_t *s, chat_db_value_t args[2])
+{
+    chat_db_result_t *res;
+    apr_status_t rv = ctl_session_run(&res, s, "care_has_paths", NULL, 0);
+
+    if (rv == APR_SUCCESS && chat_db_get_int(res, 0, 0, 0) == 2) {
+        rv = ctl_session_run(NULL, s, "care_paths", args, 2);
+    }
+    return rv;
+}
+
 static int messages_empty(ctl_session_t *s, ctl_removal_t *c,
                           chat_db_value_t args[3])
 {
@@ -113,6 +125,9 @@ static int messages_empty(ctl_session_t *s, ctl_removal_t *c,
         n = rv == APR_SUCCESS ? chat_db_rows(res) : 0;
         c->messages += n;
         apr_pool_clear(s->rows);
+    }
+    if (rv == APR_SUCCESS && s->engine == CHAT_DB_PGSQL) {
+        rv = paths_empty(s, args);
     }
     if (rv == APR_SUCCESS) {
         rv = ctl_session_run(NULL, s, "care_edits", args, 2);

@@ -105,6 +105,31 @@ WHERE id IN (SELECT id FROM messages
              LIMIT $3)
 RETURNING 1
 
+-- Another program's files are named in columns that only some applications have.
+-- :name care_has_paths pgsql
+SELECT count(*) FROM pg_attribute
+WHERE attrelid = 'messages'::regclass AND NOT attisdropped
+  AND attname IN ('attachment_path', 'attachments_json')
+
+-- :name care_paths pgsql
+UPDATE messages SET attachment_path = NULL, attachments_json = NULL
+WHERE request_id = $1 AND ($2::text IS NULL OR from_user_id::text = $2::text)
+  AND (attachment_path IS NOT NULL OR attachments_json IS NOT NULL)
+
+-- Of no conversation.  $1 author
+-- :name care_alone sqlite
+UPDATE messages
+SET body = '', deleted_at = coalesce(deleted_at, strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    attachment_path = NULL, attachments_json = NULL
+WHERE request_id IS NULL AND from_user_id = $1 AND (body <> '' OR deleted_at IS NULL)
+RETURNING 1
+
+-- :name care_alone pgsql
+UPDATE messages
+SET body = '', deleted_at = coalesce(deleted_at, (now() AT TIME ZONE 'UTC'))
+WHERE request_id IS NULL AND from_user_id = $1 AND (body <> '' OR deleted_at IS NULL)
+RETURNING 1
+
 -- :name care_edits sqlite
 DELETE FROM chat_message_edits
 WHERE message_id IN (SELECT id FROM messages
@@ -423,6 +448,26 @@ WHERE m.request_id = $4 AND m.deleted_at IS NULL
   AND m.id > $2
   AND ($5::int = 1 OR m.from_user_id = $1 OR m.to_user_id = $1)
 ORDER BY m.id LIMIT $3
+
+-- Those of no conversation, which other programs write.
+-- :name export_alone sqlite
+SELECT m.id, json_object('id', m.id, 'user_id', m.from_user_id,
+                         'to_user_id', m.to_user_id, 'content', CAST(m.body AS TEXT),
+                         'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at))
+FROM messages m
+WHERE m.request_id IS NULL AND m.deleted_at IS NULL AND m.id > coalesce($2, 0)
+  AND (m.from_user_id = $1 OR m.to_user_id = $1)
+ORDER BY m.id LIMIT $3
+
+-- :name export_alone pgsql
+SELECT m.id::text, json_build_object('id', m.id, 'user_id', m.from_user_id,
+                               'to_user_id', m.to_user_id, 'content', m.body,
+                               'created_at', chat_time(m.created_at))
+FROM messages m
+WHERE m.request_id IS NULL AND m.deleted_at IS NULL
+  AND ($2::text IS NULL OR m.id::text COLLATE "C" > $2::text)
+  AND (m.from_user_id = $1 OR m.to_user_id = $1)
+ORDER BY m.id::text COLLATE "C" LIMIT $3
 
 -- What their messages said before.  $4 conversation
 -- :name export_edits sqlite
