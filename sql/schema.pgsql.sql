@@ -336,6 +336,7 @@ CREATE INDEX IF NOT EXISTS chat_attachments_conversation
     ON chat_attachments (conversation_id);
 CREATE INDEX IF NOT EXISTS chat_attachments_user
     ON chat_attachments (user_id);
+
 -- The keys that texts and files of conversations are sealed with, where a site does so
 -- (ChatKeys), each wrapped by a key that is not in the database.
 DO $$
@@ -381,7 +382,10 @@ AS $$
     SELECT json_build_object(
                'id', m.reply_to_id,
                'content', CASE WHEN x.deleted_at IS NULL
-                               THEN coalesce(left(x.body, 140), '')
+                               THEN coalesce(CASE WHEN x.body LIKE 'sealed:1:%'
+                                                  THEN x.body
+                                                  ELSE left(x.body, 140) END,
+                                             '')
                                ELSE '' END,
                'user', CASE WHEN u.id IS NOT NULL
                             THEN json_build_object('id', u.id, 'name', u.name,
@@ -1015,8 +1019,11 @@ BEGIN
     UPDATE chat_events
     SET payload = jsonb_set(payload::jsonb, '{message,reply_to}',
                             (payload::jsonb #> '{message,reply_to}')
-                            || jsonb_build_object('content', left(content, 140),
-                                                  'deleted', gone))::json
+                            || jsonb_build_object(
+                                'content', CASE WHEN content LIKE 'sealed:1:%'
+                                                THEN content
+                                                ELSE left(content, 140) END,
+                                'deleted', gone))::json
     WHERE conversation_id = OLD.request_id
       AND event IN ('MessageSent', 'MessageEdited')
       AND strpos(payload::text, OLD.id::text) > 0

@@ -298,7 +298,7 @@ SELECT m.id AS id,
            (SELECT json_object(
                        'id', m.reply_to_id,
                        'content', CASE WHEN x.deleted_at IS NULL
-                                       THEN coalesce(substr(CAST(x.body AS TEXT), 1, 140), '')
+                                       THEN coalesce(CASE WHEN x.body LIKE 'sealed:1:%' THEN x.body ELSE substr(CAST(x.body AS TEXT), 1, 140) END, '')
                                        ELSE '' END,
                        'user', CASE WHEN u.id IS NOT NULL
                                     THEN json_object('id', u.id, 'name', CAST(u.name AS TEXT),
@@ -943,7 +943,9 @@ BEGIN
       AND instr(payload, OLD.id) > 0 AND json_valid(payload)
       AND json_extract(payload, '$.message.id') = OLD.id;
     UPDATE chat_events
-    SET payload = json_set(payload, '$.message.reply_to.content', substr(CAST(NEW.body AS TEXT), 1, 140),
+    SET payload = json_set(payload, '$.message.reply_to.content',
+                           CASE WHEN NEW.body LIKE 'sealed:1:%' THEN NEW.body
+                                ELSE substr(CAST(NEW.body AS TEXT), 1, 140) END,
                            '$.message.reply_to.deleted', json('false'))
     WHERE conversation_id = OLD.request_id
       AND event IN ('MessageSent', 'MessageEdited')
