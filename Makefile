@@ -305,7 +305,7 @@ $(B)/bench/sink $(B)/bench/writers:
 	@mkdir -p $(@D)
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lpq
 
-REST_SET = $(foreach v,PARTS ROUNDS BENCH_SECONDS MESSAGES USERS CONVERSATIONS RATE QUIET TRIES SCHEMA BENCH_DIR RESULTS,$(if $($(v)),$(v)="$($(v))"))
+REST_SET = $(foreach v,PARTS ROUNDS BENCH_SECONDS MESSAGES USERS CONVERSATIONS RATE QUIET TRIES SCHEMA AUDIT BENCH_DIR RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-rest: all $(B)/bench/sink $(B)/bench/writers
 	$(REST_SET) $(NODE_RUN) test/bench/rest/run.mjs
 
@@ -330,6 +330,9 @@ install: all
 	for f in conf/sites/*.conf; do sed 's|@PREFIX@|$(PREFIX)|' $$f >$(DESTDIR)$(PREFIX)/share/mod_chat/$$f && chmod 644 $(DESTDIR)$(PREFIX)/share/mod_chat/$$f || exit 1; done
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d mod_chat)
 	sed 's|@PREFIX@|$(PREFIX)|' conf/chat-push.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
+	sed 's|@PREFIX@|$(PREFIX)|' conf/chat-purge.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/chat-purge.service
+	install -m 644 conf/chat-purge.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/chat-purge.service
 	sed 's|@PREFIX@|$(PREFIX)|' conf/setup.sh >$(DESTDIR)$(PREFIX)/lib/mod_chat/setup
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/chat-push.service
 	chmod 755 $(DESTDIR)$(PREFIX)/lib/mod_chat/setup

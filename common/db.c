@@ -425,6 +425,11 @@ leave:
 
 chat_db_engine_t chat_db_engine(const chat_db_t *db) { return db->engine; }
 
+chat_db_engine_t chat_db_engine_of(const chat_db_conn_t *conn)
+{
+    return conn->db->engine;
+}
+
 apr_status_t chat_db_acquire(chat_db_conn_t **out, chat_db_t *db)
 {
     chat_db_conn_t *conn;

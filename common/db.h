@@ -84,6 +84,7 @@ apr_status_t chat_db_open(chat_db_t **db, const chat_db_conf_t *conf,
                           const char **why, apr_pool_t *p);
 
 chat_db_engine_t chat_db_engine(const chat_db_t *db);
+chat_db_engine_t chat_db_engine_of(const chat_db_conn_t *conn);
 
 /**
  * Take a connection, opening one when the pool has none idle.

@@ -82,6 +82,11 @@ int ctl_db_fail(chat_db_engine_t engine, const chat_db_conn_t *conn,
 
 /* The commands. */
 int ctl_migrate(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_erase(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_export(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_hold(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_purge(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_audit(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_doctor(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_user(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_token(int argc, const char *const *argv, apr_pool_t *p);

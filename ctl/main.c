@@ -22,6 +22,11 @@
 static const ctl_command_t commands[] = {
     { "migrate", ctl_migrate, "make, upgrade or check a database's schema" },
     { "doctor",  ctl_doctor,  "look at a live site, name what is wrong and what to do" },
+    { "audit",   ctl_audit,   "verify, list or shorten the audit log" },
+    { "export",  ctl_export,  "all that is stored about a person, as JSON and files" },
+    { "erase",   ctl_erase,   "remove what a person wrote, and who they were" },
+    { "purge",   ctl_purge,   "remove content whose time is over, by rules" },
+    { "hold",    ctl_hold,    "keep a conversation from purge and erasure" },
     { "user",    ctl_user,    "who is in the chat, and whether they may log in" },
     { "token",   ctl_token,   "bearer tokens: list, create, revoke" },
     { "keys",    ctl_keys,    "the keys that conversations are sealed with" },

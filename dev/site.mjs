@@ -175,11 +175,11 @@ export class Site {
     }
     this.writable(() => {
       makeDir(this.dir);
-      for (const d of ['bin', 'conf', 'db', 'logs', 'run']) {
+      for (const d of ['audit', 'bin', 'conf', 'db', 'logs', 'run']) {
         makeDir(this.path(d));
       }
       // What people wrote, and secrets: nobody else on this machine reads them.
-      for (const d of ['conf', 'db', 'logs']) {
+      for (const d of ['audit', 'conf', 'db', 'logs']) {
         fs.chmodSync(this.path(d), 0o700);
       }
       this.copyPrograms();
@@ -320,6 +320,8 @@ Define CHAT_DATABASE "${this.db}"
 Define CHAT_PUSH_CONFIG "${this.path('conf', 'chat-push.json')}"
 Define CHAT_PUSH_HOST 127.0.0.1
 Define CHAT_PUSH_PORT ${this.o.pushPort}
+ChatAudit On
+ChatAuditSpool "${this.path('audit')}"
 Include "${path.join(root, 'conf', 'chat.conf')}"`;
   }
 

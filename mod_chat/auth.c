@@ -68,12 +68,29 @@ static const chat_user_t *user_of(const chat_request_t *q,
     user->json = chat_db_get(res, 0, COL_JSON);
     user->me_json = chat_db_get(res, 0, COL_ME_JSON);
     user->staff = is_staff(q->conf, user->role);
+    if (q->conf->break_glass > 0) {
+        user->may_break = user->staff;
+        user->staff = 0; /* to all rules one like others, but for that */
+    }
     user->via = via;
     user->digest = chat_db_get(res, 0, COL_DIGEST);
     user->csrf = via == CHAT_VIA_APACHE
                      ? chat_csrf_derived(q->conf, user->id, q->r->pool)
                      : chat_db_get(res, 0, COL_CSRF);
     return user;
+}
+
+/* Whether the user has opened it lately, saying why. */
+static int is_open(const chat_request_t *q, const chat_user_t *user,
+                   const char *id)
+{
+    chat_db_value_t args[] = { chat_auth_id(id), chat_auth_id(user->id) };
+    chat_db_result_t *res;
+
+    return user->may_break &&
+           chat_db_query(&res, q->conf->db, "break_glass_open", args, 2,
+                         q->r->pool) == APR_SUCCESS &&
+           chat_db_rows(res) > 0;
 }
 
 /* The conversation in the columns from `col` on, when the user may have it. The
@@ -88,7 +105,8 @@ static const chat_conversation_t *conversation_of(const chat_request_t *q,
     apr_int64_t member = chat_db_get_int(res, 0, col + CONV_MEMBER, 0);
     chat_conversation_t *conv;
 
-    if (found == NULL || strcmp(found, id) != 0 || (!member && !user->staff)) {
+    if (found == NULL || strcmp(found, id) != 0 ||
+        (!member && !user->staff && !is_open(q, user, found))) {
         return NULL;
     }
     conv = apr_pcalloc(q->r->pool, sizeof(*conv));
@@ -230,8 +248,12 @@ void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
     q->user = user_of(q, res, shown->via);
     remember(q, shown);
     if (q->id[0] != '\0') {
+        const char *found = chat_db_get(res, 0, COL_CONVERSATION);
+
         q->conversation = conversation_of(q, q->user, res, COL_CONVERSATION,
                                           q->id);
+        q->locked = q->conversation == NULL && q->user->may_break &&
+                    found != NULL && strcmp(found, q->id) == 0;
     }
 }
 
@@ -316,6 +338,11 @@ apr_status_t chat_auth_conversation(const chat_conversation_t **conv,
     }
     if (rv == APR_SUCCESS && chat_db_rows(res) == 1) {
         *conv = conversation_of(q, q->user, res, 0, id);
+        /* A channel is for as long as the socket lives, and what was opened by
+         * saying why is not. */
+        if (*conv != NULL && !(*conv)->member && !q->user->staff) {
+            *conv = NULL;
+        }
     }
     return rv;
 }

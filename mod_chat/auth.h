@@ -54,7 +54,8 @@ const char *chat_auth_known(const chat_request_t *q, const chat_shown_t *shown);
 struct chat_memory_t *chat_auth_memory(apr_pool_t *p);
 
 /**
- * A conversation named elsewhere than in the path, under the same rule.
+ * A conversation named elsewhere than in the path, under the same rule, but for
+ * what staff have opened by saying why.
  * @param conv  NULL when there is none of that id for the user
  */
 apr_status_t chat_auth_conversation(const chat_conversation_t **conv,

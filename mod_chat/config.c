@@ -78,6 +78,8 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->edit_window = UNSET;
     conf->delete_window = UNSET;
     conf->max_body = UNSET;
+    conf->audit = CHAT_AUDIT_UNSET;
+    conf->break_glass = UNSET;
     return conf;
 }
 
@@ -142,6 +144,15 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->origins != NULL) {
         conf->origins = over->origins;
     }
+    if (over->audit != CHAT_AUDIT_UNSET) {
+        conf->audit = over->audit;
+    }
+    if (over->break_glass != UNSET) {
+        conf->break_glass = over->break_glass;
+    }
+    if (over->audit_spool != NULL) {
+        conf->audit_spool = over->audit_spool;
+    }
     if (over->staff_roles != NULL) {
         conf->staff_roles = over->staff_roles;
     }
@@ -196,7 +207,10 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     const char *missing = conf->database == NULL ? "ChatDatabase"
                           : conf->push == NULL   ? "ChatPushConfig"
                           : conf->htdocs == NULL ? "ChatHtdocs"
-                                                 : NULL;
+                          : conf->audit > CHAT_AUDIT_OFF &&
+                                    conf->audit_spool == NULL
+                              ? "ChatAuditSpool"
+                              : NULL;
 
     if (missing != NULL) {
         return apr_psprintf(p, "Chat is On (%s) but there is no %s",
@@ -236,7 +250,13 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
         conf->staff_roles = apr_array_make(p, 1, sizeof(const char *));
         APR_ARRAY_PUSH(conf->staff_roles, const char *) = "admin";
     }
-    conf->staff_list = staff_list_of(conf->staff_roles, p);
+    if (conf->break_glass == UNSET) {
+        conf->break_glass = 0;
+    }
+    /* With ChatBreakGlass no statement takes them for anybody special. */
+    conf->staff_list = conf->break_glass > 0
+                           ? "{}"
+                           : staff_list_of(conf->staff_roles, p);
     if (conf->edit_window == UNSET) {
         conf->edit_window = DEFAULT_EDIT;
     }
@@ -696,6 +716,47 @@ static const char *add_closed_status(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_audit(cmd_parms *cmd, void *dir, const char *arg)
+{
+    int *to = &conf_of(cmd)->audit;
+
+    (void)dir;
+    if (strcasecmp(arg, "On") == 0) {
+        *to = CHAT_AUDIT_ON;
+    }
+    else if (strcasecmp(arg, "Strict") == 0) {
+        *to = CHAT_AUDIT_STRICT;
+    }
+    else if (strcasecmp(arg, "Off") == 0) {
+        *to = CHAT_AUDIT_OFF;
+    }
+    else {
+        return "ChatAudit: Off, On or Strict";
+    }
+    return NULL;
+}
+
+static const char *set_audit_spool(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    if (arg[0] != '/' || strlen(arg) > 512) {
+        return "ChatAuditSpool: the absolute path of a directory";
+    }
+    conf_of(cmd)->audit_spool = arg;
+    return NULL;
+}
+
+static const char *set_break_glass(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    if (strcasecmp(arg, "Off") == 0) {
+        conf_of(cmd)->break_glass = 0;
+        return NULL;
+    }
+    return parse_time(cmd, &conf_of(cmd)->break_glass, arg,
+                      apr_time_from_sec(1));
+}
+
 /* Every directive. The sentence is also the one in conf/chat.conf and ends with
  * unit and default. */
 /* clang-format off */
@@ -752,6 +813,13 @@ const command_rec chat_commands[] = {
         "scheme://host[:port]; the site's own only."),
     AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
         "Roles that may read and write every conversation. Names; admin."),
+    AP_INIT_TAKE1("ChatAudit", set_audit, NULL, RSRC_CONF,
+        "Whether log-ins, reads, writes and refused accesses are written into "
+        "the audit log, and whether an answer waits until its entry is on the "
+        "disk (Strict). Off, On or Strict; Off."),
+    AP_INIT_TAKE1("ChatAuditSpool", set_audit_spool, NULL, RSRC_CONF,
+        "The directory where entries of the audit log wait for the database; "
+        "httpd's children write it. An absolute path; no default."),
     AP_INIT_TAKE1("ChatEditWindow", set_edit_window, NULL, RSRC_CONF,
         "How long after it was sent the author may change a message's text. "
         "Seconds, or with min or h; 15min."),
@@ -761,6 +829,10 @@ const command_rec chat_commands[] = {
     AP_INIT_ITERATE("ChatClosedStatus", add_closed_status, NULL, RSRC_CONF,
         "In which status a consultation is closed: it can be read, and nothing "
         "written any more. Names, or none; completed cancelled."),
+    AP_INIT_TAKE1("ChatBreakGlass", set_break_glass, NULL, RSRC_CONF,
+        "How long staff may read and write a conversation that is not theirs "
+        "once they have said why; its people are told. Off: they see all "
+        "without. Seconds, or with min or h, or Off; Off."),
     { NULL }
 };
 /* clang-format on */

@@ -18,6 +18,14 @@
 #include "bucket.h"
 #include "db.h"
 
+/* How accesses are written down (audit.h). */
+typedef enum {
+    CHAT_AUDIT_UNSET = -1, /* as Off */
+    CHAT_AUDIT_OFF,
+    CHAT_AUDIT_ON,
+    CHAT_AUDIT_STRICT /* before they are answered */
+} chat_audit_switch_t;
+
 /* The part of chat-push.json that mod_chat uses. */
 typedef struct {
     const chat_app_t *app; /* whose event log it is: key, secret, id */
@@ -51,6 +59,10 @@ typedef struct chat_server_t {
     apr_off_t max_body; /* bytes of a request body */
     apr_array_header_t *origins;     /* const char *, canonical */
     apr_array_header_t *staff_roles; /* const char * */
+    apr_interval_time_t break_glass; /* µs staff may see what they opened; 0:
+                                        they see all without */
+    int audit;               /* chat_audit_switch_t */
+    const char *audit_spool; /* directory of entries on their way */
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
     apr_interval_time_t edit_window;   /* µs in which a text may be changed */
     apr_interval_time_t delete_window; /* µs in which its author may delete it */
@@ -63,6 +75,7 @@ typedef struct chat_server_t {
     struct chat_marks_t *marks;   /* sync.c: how far its log is settled */
     struct chat_trigger_t *trigger;
     struct chat_wakeup_t *wakeup;
+    struct chat_audit_log_t *audit_log; /* audit.c; NULL: ChatAudit Off */
     struct chat_companion_t *companion; /* NULL: no sockets are handed over */
 } chat_server_t;
 

@@ -46,6 +46,9 @@ int chat_reaction_remove(chat_request_t *q);
 /* typing.c */
 int chat_typing(chat_request_t *q);
 
+/* break_glass.c */
+int chat_break_glass(chat_request_t *q);
+
 /* sync.c */
 int chat_sync(chat_request_t *q);
 /** What a child remembers of a database's event log; lives in p. */

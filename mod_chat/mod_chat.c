@@ -25,6 +25,7 @@
 #include <mpm_common.h>
 
 #include "appkeys.h"
+#include "audit.h"
 #include "auth.h"
 #include "chat_module.h"
 #include "companion.h"
@@ -240,6 +241,25 @@ static void give_companion(server_rec *first, server_rec *s, apr_pool_t *p)
     }
 }
 
+/* Hosts of one database and one directory have one log. */
+static apr_status_t give_audit(server_rec *first, server_rec *s, apr_pool_t *p)
+{
+    chat_server_t *conf = chat_server_of(s);
+
+    for (; first != s; first = first->next) {
+        const chat_server_t *other = chat_server_of(first);
+
+        if (other->audit_log != NULL && other->db == conf->db &&
+            other->audit == conf->audit &&
+            strcmp(other->audit_spool, conf->audit_spool) == 0) {
+            conf->audit_log = other->audit_log;
+            return APR_SUCCESS;
+        }
+    }
+    return chat_audit_start(&conf->audit_log, conf->audit_spool, conf->db,
+                            conf->audit == CHAT_AUDIT_STRICT, s, p);
+}
+
 static void child_init(apr_pool_t *p, server_rec *first)
 {
     chat_pump_child(chat_tls_room(), p);
@@ -254,6 +274,12 @@ static void child_init(apr_pool_t *p, server_rec *first)
         rv = give_push(conf, push_twin(first, s, conf), p);
         if (rv == APR_SUCCESS) {
             rv = give_database(conf, database_twin(first, s, conf), p);
+        }
+        if (rv == APR_SUCCESS && conf->audit > CHAT_AUDIT_OFF) {
+            rv = give_audit(first, s, p);
+            if (rv != APR_SUCCESS) {
+                conf->db = NULL; /* no access without its entry */
+            }
         }
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,

@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "audit.h"
 #include "chat_module.h"
 #include "db.h"
 #include "json.h"
@@ -38,6 +39,14 @@ static int json_reply(chat_request_t *q, int status, const char *json,
 {
     request_rec *r = q->r;
 
+    if (!chat_audit_answer(q, status)) {
+        static const char no[] = "{\"error\":\"the audit log cannot be written\","
+                                 "\"errors\":{}}";
+
+        status = HTTP_SERVICE_UNAVAILABLE;
+        json = no;
+        len = sizeof(no) - 1;
+    }
     common_headers(r);
     chat_reply_status(r, status);
     ap_set_content_type(r, "application/json; charset=utf-8");
@@ -72,7 +81,7 @@ int chat_reply_list(chat_request_t *q, const char *json)
     if (ap_meets_conditions(r) == HTTP_NOT_MODIFIED) {
         common_headers(r);
         r->status = HTTP_NOT_MODIFIED;
-        return OK;
+        return OK; /* routes.c has it written down */
     }
     return json_reply(q, HTTP_OK, json, len);
 }

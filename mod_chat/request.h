@@ -29,7 +29,8 @@ typedef struct {
     const char *role;
     const char *json;    /* {"id","name","role"}: what others may see */
     const char *me_json; /* the same and "email": for the user */
-    int staff;           /* the role is one of ChatStaffRoles */
+    int staff;           /* the role is one of ChatStaffRoles; 0 with ChatBreakGlass */
+    int may_break;       /* it is, and ChatBreakGlass is on: see break_glass.c */
     chat_via_t via;
     const char *digest; /* of the token or cookie shown; NULL: via Apache */
     const char *csrf;   /* the token POSTs must show; NULL: via bearer */
@@ -59,6 +60,11 @@ typedef struct {
     int by_push; /* chat-push asks, for a socket that showed their log-in */
     const char *stranger;    /* Apache knows this name, the chat does not */
     const chat_conversation_t *conversation; /* of id; NULL: none of theirs */
+    int locked;           /* it is there, and may be opened by saying why */
+    const char *action;   /* the route's, for the audit log; NULL: none */
+    const char *object;   /* id of what it is about, for that too; may be NULL */
+    const char *login_id; /* whose password was right or wrong; may be NULL */
+    int audited;          /* its entry is written */
 } chat_request_t;
 
 #endif

@@ -26,12 +26,14 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "audit.h"
 #include "auth.h"
 #include "body.h"
 #include "chat_module.h"
 #include "csrf.h"
 #include "handlers.h"
 #include "limiter.h"
+#include "page.h"
 #include "path.h"
 #include "reply.h"
 
@@ -48,35 +50,39 @@ typedef struct {
     need_t need;
     int (*handler)(chat_request_t *q);
     int (*at_once)(chat_request_t *q); /* NULL, or see above */
+    /* What the audit log calls it. NULL: it is not written down, because nothing
+     * is shown or changed that was not asked for by another URL. */
+    const char *action;
 } route_t;
 
 /* Every URL this module answers, behind ChatPrefix. {id} is 1-64 characters of
  * [A-Za-z0-9_-] and reaches the handler as q->id, a second one as q->item. */
 /* clang-format off */
 static const route_t routes[] = {
-    { M_GET,  "/chat/login",                      ANYBODY, chat_login_page, NULL },
-    { M_POST, "/chat/login",                      ANYBODY, chat_login, NULL },
-    { M_POST, "/chat/logout",                     USER,    chat_logout, NULL },
-    { M_POST, "/chat/token",                      ANYBODY, chat_token, NULL },
-    { M_GET,  "/chat/me",                         USER,    chat_me, NULL },
-    { M_GET,  "/chat/sync",                       USER,    chat_sync, NULL },
-    { M_GET,  "/chat/search",                     USER,    chat_search_all, NULL },
-    { M_GET,  "/chat/conversation/{id}/search",   MEMBER,  chat_search_in, NULL },
-    { M_GET,  "/chat",                            USER,    chat_conversation_list, NULL },
-    { M_GET,  "/chat/conversation/{id}",          MEMBER,  chat_conversation_show, NULL },
-    { M_GET,  "/chat/conversation/{id}/messages", MEMBER,  chat_message_list, chat_message_list_at_once },
-    { M_POST, "/chat/conversation/{id}/message",  MEMBER,  chat_message_send, chat_message_send_at_once },
-    { M_GET,    "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_show, NULL },
-    { M_PATCH,  "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_edit, NULL },
-    { M_DELETE, "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_delete, NULL },
-    { M_GET,    "/chat/conversation/{id}/message/{message}/history",  MEMBER, chat_message_history, NULL },
-    { M_PUT,    "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_add, NULL },
-    { M_DELETE, "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_remove, NULL },
-    { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL },
-    { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing, NULL },
-    { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL },
-    { M_POST, "/pusher/auth",                     USER,    chat_broadcasting_auth, NULL },
-    { M_POST, "/pusher/user-auth",                USER,    chat_broadcasting_user, NULL },
+    { M_GET,  "/chat/login",                      ANYBODY, chat_login_page, NULL, NULL },
+    { M_POST, "/chat/login",                      ANYBODY, chat_login, NULL, "login" },
+    { M_POST, "/chat/logout",                     USER,    chat_logout, NULL, "logout" },
+    { M_POST, "/chat/token",                      ANYBODY, chat_token, NULL, "login.token" },
+    { M_GET,  "/chat/me",                         USER,    chat_me, NULL, NULL },
+    { M_GET,  "/chat/sync",                       USER,    chat_sync, NULL, "messages.sync" },
+    { M_GET,  "/chat/search",                     USER,    chat_search_all, NULL, "messages.search" },
+    { M_GET,  "/chat/conversation/{id}/search",   MEMBER,  chat_search_in, NULL, "messages.search" },
+    { M_GET,  "/chat",                            USER,    chat_conversation_list, NULL, "conversation.list" },
+    { M_GET,  "/chat/conversation/{id}",          MEMBER,  chat_conversation_show, NULL, "conversation.read" },
+    { M_GET,  "/chat/conversation/{id}/messages", MEMBER,  chat_message_list, chat_message_list_at_once, "messages.read" },
+    { M_POST, "/chat/conversation/{id}/message",  MEMBER,  chat_message_send, chat_message_send_at_once, "message.sent" },
+    { M_GET,    "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_show, NULL, "message.read" },
+    { M_PATCH,  "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_edit, NULL, "message.edited" },
+    { M_DELETE, "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_delete, NULL, "message.deleted" },
+    { M_GET,    "/chat/conversation/{id}/message/{message}/history",  MEMBER, chat_message_history, NULL, "message.history" },
+    { M_PUT,    "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_add, NULL, "message.reacted" },
+    { M_DELETE, "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_remove, NULL, "message.unreacted" },
+    { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL, "messages.marked" },
+    { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing, NULL, NULL },
+    { M_POST, "/chat/conversation/{id}/break-glass", USER, chat_break_glass, NULL, "breakglass" },
+    { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL, "channel.joined" },
+    { M_POST, "/pusher/auth",                     USER,    chat_broadcasting_auth, NULL, "channel.joined" },
+    { M_POST, "/pusher/user-auth",                USER,    chat_broadcasting_user, NULL, NULL },
 };
 /* clang-format on */
 #define NROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -214,14 +220,14 @@ static int settle_pace(chat_request_t *q, int *answer)
     return 0;
 }
 
-int chat_routes_answer(request_rec *r)
+/* The way of a request, see above. */
+static int answer_request(chat_request_t *q)
 {
-    chat_request_t *q = apr_pcalloc(r->pool, sizeof(*q));
+    request_rec *r = q->r;
     const route_t *route;
     const char *allow;
     int answer = OK;
 
-    q->r = r;
     q->conf = chat_server_of(r->server);
     q->path = chat_server_path(r->server, r->uri);
     q->html = chat_accepts_html(apr_table_get(r->headers_in, "Accept"));
@@ -231,6 +237,7 @@ int chat_routes_answer(request_rec *r)
                                                    "there is nothing here")
                                 : chat_reply_method(q, allow);
     }
+    q->action = route->action;
     if (!settle_query(q, &answer) || !settle_pace(q, &answer)) {
         return answer;
     }
@@ -248,9 +255,31 @@ int chat_routes_answer(request_rec *r)
          !settle_intent(q, route, &answer))) {
         return answer;
     }
+    if (route->need == MEMBER && q->locked) {
+        if (q->html && route->handler == chat_conversation_show) {
+            return chat_page_app(q); /* it asks why */
+        }
+        return chat_reply_error(q, HTTP_FORBIDDEN,
+                                "say why you need this conversation, with POST "
+                                "to its /break-glass");
+    }
     /* 404 and not 403: a stranger need not learn that the id exists. */
     if (route->need == MEMBER && q->conversation == NULL) {
         return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
     }
     return route->handler(q);
+}
+
+/* Pages and httpd's own error pages do not come by chat_reply(), which writes
+ * into the audit log what is answered. */
+int chat_routes_answer(request_rec *r)
+{
+    chat_request_t *q = apr_pcalloc(r->pool, sizeof(*q));
+    int answer;
+
+    q->r = r;
+    answer = answer_request(q);
+    return chat_audit_answer(q, answer == OK ? r->status : answer)
+               ? answer
+               : HTTP_SERVICE_UNAVAILABLE;
 }

@@ -49,6 +49,12 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_search_followed ON messages;
     -- with chat_search_words and chat_search_changed_message, their indexes
     DROP TABLE IF EXISTS chat_search, chat_search_state, chat_search_changed;
+    DROP TRIGGER IF EXISTS chat_messages_scrubbed ON messages;
+    DROP TRIGGER IF EXISTS chat_messages_scrubbed_gone ON messages;
+    -- With them go chat_audit_kept, chat_audit_emptied, chat_legal_holds_open,
+    -- chat_break_glass_open and chat_break_glass_told.
+    DROP TABLE IF EXISTS chat_audit, chat_audit_head, chat_audit_spools,
+                         chat_retention, chat_legal_holds, chat_break_glass;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
                          chat_keys;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
@@ -70,7 +76,9 @@ BEGIN
                           'chat_patient_changed', 'chat_doctor_changed',
                           'chat_session_write', 'chat_sessions_moved',
                           'chat_tokens_moved', 'chat_users_moved',
-                          'chat_search_followed')
+                          'chat_search_followed',
+                          'chat_audit_guard', 'chat_events_scrub',
+                          'chat_break_glass_tell')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP

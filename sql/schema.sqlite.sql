@@ -868,6 +868,197 @@ BEGIN
     INSERT INTO chat_search_changed (message_id) VALUES (OLD.id);
 END;
 
+-- --- the audit log -----------------------------------------------------------------
+-- Who did what, when, from where, and how it was answered; never what was written.
+-- Append-only: httpd's children and chatctl add entries behind the last one, each
+-- with the hash of the one before it (common/audit_entry.h says how), and triggers refuse
+-- the rest. Ids are text, for entries outlive what they name.
+
+CREATE TABLE IF NOT EXISTS chat_audit (
+    seq INTEGER PRIMARY KEY,        -- 1, 2, 3 …, without gaps
+    at TEXT NOT NULL,               -- '2026-11-29T16:32:58.123Z'
+    user_id TEXT NOT NULL,          -- '': nobody known
+    via TEXT NOT NULL,              -- session, token, apache, none, chatctl
+    action TEXT NOT NULL,           -- 'messages.read', …
+    conversation_id TEXT NOT NULL,  -- '': none
+    object TEXT NOT NULL,           -- id of a message, file, token …
+    address TEXT NOT NULL,
+    agent TEXT NOT NULL,            -- the beginning of User-Agent
+    status TEXT NOT NULL,           -- of the answer; below 400: ok
+    request_id TEXT NOT NULL,
+    hash TEXT NOT NULL              -- of this entry and the hash before it
+);
+
+-- One row: the last entry, and the last one that was purged.
+CREATE TABLE IF NOT EXISTS chat_audit_head (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    seq INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    purged_to INTEGER NOT NULL DEFAULT 0,
+    purged_hash TEXT NOT NULL
+);
+INSERT OR IGNORE INTO chat_audit_head (one, seq, hash, purged_hash)
+VALUES (1, 0, printf('%064d', 0), printf('%064d', 0));
+
+-- How far each spool file has been taken in, so that a crash repeats nothing.
+CREATE TABLE IF NOT EXISTS chat_audit_spools (
+    name TEXT PRIMARY KEY,
+    upto INTEGER NOT NULL            -- bytes
+);
+
+DROP TRIGGER IF EXISTS chat_audit_unchanged;
+CREATE TRIGGER chat_audit_unchanged BEFORE UPDATE ON chat_audit
+BEGIN
+    SELECT RAISE(ABORT, 'chat_audit is append-only');
+END;
+
+-- chatctl audit purge moves the mark first, and leaves an entry that says so.
+DROP TRIGGER IF EXISTS chat_audit_kept;
+CREATE TRIGGER chat_audit_kept BEFORE DELETE ON chat_audit
+WHEN OLD.seq > (SELECT purged_to FROM chat_audit_head)
+BEGIN
+    SELECT RAISE(ABORT, 'chat_audit is append-only');
+END;
+
+-- --- retention, legal holds -----------------------------------------------------------
+
+-- How long a conversation's content is kept after its last change, by its status;
+-- '*': those that have no row of their own. No row: for ever. `chatctl purge` does it.
+CREATE TABLE IF NOT EXISTS chat_retention (
+    status TEXT PRIMARY KEY,
+    days INTEGER NOT NULL CHECK (days > 0)
+);
+
+-- A row that is not released keeps the content of a conversation, whoever wants it
+-- removed: purge and erasure pass it over.
+CREATE TABLE IF NOT EXISTS chat_legal_holds (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation_id TEXT NOT NULL,
+    why TEXT NOT NULL,
+    placed_by TEXT NOT NULL,
+    placed_at TEXT NOT NULL,
+    released_by TEXT,
+    released_at TEXT
+);
+CREATE UNIQUE INDEX IF NOT EXISTS chat_legal_holds_open
+    ON chat_legal_holds (conversation_id) WHERE released_at IS NULL;
+
+-- Nobody who catches up is told any more what a message said before it was edited
+-- or deleted: the log of events says then what the message says now, also where
+-- another one answers it.
+DROP TRIGGER IF EXISTS chat_messages_scrubbed;
+CREATE TRIGGER chat_messages_scrubbed AFTER UPDATE OF deleted_at ON messages
+WHEN OLD.request_id IS NOT NULL
+ AND NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL
+BEGIN
+    UPDATE chat_events
+    SET payload = json_set(payload, '$.message.content', '',
+                           '$.message.edited_at', NULL, '$.message.reply_to', NULL,
+                           '$.message.plan', NULL, '$.message.deleted_at',
+                           strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+                           '$.message.reactions', json('[]'),
+                           '$.message.attachments', json('[]'))
+    WHERE conversation_id = OLD.request_id
+      AND event IN ('MessageSent', 'MessageEdited')
+      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
+      AND json_extract(payload, '$.message.id') = OLD.id;
+    UPDATE chat_events
+    SET payload = json_set(payload, '$.message.reply_to.content', '',
+                           '$.message.reply_to.deleted', json('true'))
+    WHERE conversation_id = OLD.request_id
+      AND event IN ('MessageSent', 'MessageEdited')
+      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
+      AND json_extract(payload, '$.message.reply_to.id') = OLD.id;
+END;
+
+DROP TRIGGER IF EXISTS chat_messages_scrubbed_edited;
+CREATE TRIGGER chat_messages_scrubbed_edited AFTER UPDATE OF body ON messages
+WHEN OLD.request_id IS NOT NULL AND OLD.body IS NOT NEW.body
+ AND NEW.deleted_at IS NULL
+BEGIN
+    UPDATE chat_events
+    SET payload = json_set(payload, '$.message.content', CAST(NEW.body AS TEXT))
+    WHERE conversation_id = OLD.request_id
+      AND event IN ('MessageSent', 'MessageEdited')
+      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
+      AND json_extract(payload, '$.message.id') = OLD.id;
+    UPDATE chat_events
+    SET payload = json_set(payload, '$.message.reply_to.content',
+                           CASE WHEN NEW.body LIKE 'sealed:1:%' THEN NEW.body
+                                ELSE substr(CAST(NEW.body AS TEXT), 1, 140) END,
+                           '$.message.reply_to.deleted', json('false'))
+    WHERE conversation_id = OLD.request_id
+      AND event IN ('MessageSent', 'MessageEdited')
+      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
+      AND json_extract(payload, '$.message.reply_to.id') = OLD.id;
+END;
+
+DROP TRIGGER IF EXISTS chat_messages_scrubbed_gone;
+CREATE TRIGGER chat_messages_scrubbed_gone AFTER DELETE ON messages
+WHEN OLD.request_id IS NOT NULL
+BEGIN
+    UPDATE chat_events
+    SET payload = json_set(payload, '$.message.content', '',
+                           '$.message.edited_at', NULL, '$.message.reply_to', NULL,
+                           '$.message.plan', NULL, '$.message.deleted_at',
+                           strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+                           '$.message.reactions', json('[]'),
+                           '$.message.attachments', json('[]'))
+    WHERE conversation_id = OLD.request_id
+      AND event IN ('MessageSent', 'MessageEdited')
+      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
+      AND json_extract(payload, '$.message.id') = OLD.id;
+    UPDATE chat_events
+    SET payload = json_set(payload, '$.message.reply_to.content', '',
+                           '$.message.reply_to.deleted', json('true'))
+    WHERE conversation_id = OLD.request_id
+      AND event IN ('MessageSent', 'MessageEdited')
+      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
+      AND json_extract(payload, '$.message.reply_to.id') = OLD.id;
+END;
+
+-- --- break-glass -----------------------------------------------------------------------
+-- Staff who are no members of a conversation open it for a while and say why; its
+-- people are told, by an event and by a line in the thread. Why is for those who
+-- read this table.
+
+CREATE TABLE IF NOT EXISTS chat_break_glass (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    until TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS chat_break_glass_open
+    ON chat_break_glass (user_id, conversation_id, until);
+
+DROP TRIGGER IF EXISTS chat_break_glass_told;
+CREATE TRIGGER chat_break_glass_told AFTER INSERT ON chat_break_glass
+BEGIN
+    INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
+                          created_at, updated_at)
+    SELECT NEW.user_id, coalesce(c.patient_id, c.doctor_id), c.id,
+           'This conversation was opened by staff.', 'system',
+           NEW.created_at, NEW.created_at
+    FROM chat_conversations c WHERE c.id = NEW.conversation_id;
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'BreakGlass', NEW.conversation_id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || NEW.conversation_id AS name
+                  UNION ALL
+                  SELECT 'private-notifications.admins'
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = NEW.conversation_id)),
+           json_object('consultation_id', NEW.conversation_id,
+                       'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                           'role', CAST(u.role AS TEXT)),
+                       'at', strftime('%Y-%m-%dT%H:%M:%fZ', NEW.created_at),
+                       'until', strftime('%Y-%m-%dT%H:%M:%fZ', NEW.until))
+    FROM chat_users u WHERE u.id = NEW.user_id;
+END;
+
 -- --- version -------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS chat_schema (

@@ -96,6 +96,11 @@ export class Api {
       `/chat/conversation/${key}/message/${id}/reaction`, { emoji });
   }
 
+  /** Staff say why they need a conversation that is not theirs. */
+  breakGlass(key, reason) {
+    return this.post(`/chat/conversation/${key}/break-glass`, { reason });
+  }
+
   /** @param ids  only these, or null: all of the conversation */
   read(key, ids) {
     return this.post(`/chat/conversation/${key}/read`,

@@ -221,6 +221,7 @@ class App {
       moreConversations: () => this.loadList(this.state.next, true)
         .catch(() => {}),
       hurry: () => this.hurry(),
+      breakGlass: (key, reason) => this.breakGlass(key, reason),
       logout: () => this.logout(),
     };
   }
@@ -386,6 +387,7 @@ class App {
       }
     }
     this.draw();
+    this.lookAgain();
     this.askLater();
   }
 
@@ -513,6 +515,15 @@ class App {
     }, 300);
   }
 
+  /** No event tells of a conversation that staff have opened; and its time may be
+   *  over. */
+  lookAgain() {
+    const key = this.state.selected;
+    if (key !== null && store.threadOf(this.state, key).opened) {
+      this.loadThread(key).catch(() => {});
+    }
+  }
+
   /** The newest messages of a conversation, and the conversation itself when
    *  the list (which may go on) does not have it. */
   async loadThread(key) {
@@ -529,13 +540,25 @@ class App {
       around.joinEnd(state);
       this.openAt(key);
     } catch (error) {
-      thread.failed = [403, 404].includes(error.status) ? 'missing' : 'failed';
+      thread.failed = { 403: 'locked', 404: 'missing' }[error.status] ?? 'failed';
       if (thread.failed === 'failed') {
         throw error;
       }
     } finally {
       this.draw();
     }
+  }
+
+  /** @return what was wrong, or '' */
+  async breakGlass(key, reason) {
+    try {
+      await this.api.breakGlass(key, reason);
+    } catch (error) {
+      return error.status === 422 ? t('locked.short') : t('locked.failed');
+    }
+    store.threadOf(this.state, key).opened = true;
+    await this.loadThread(key).catch(() => {});
+    return '';
   }
 
   async loadOlder() {

@@ -73,7 +73,8 @@ export function threadOf(state, key) {
       messages: [], // by id, without gaps once `loaded`
       loaded: false, // the newest page was fetched
       loading: false,
-      failed: null, // null, 'missing' or 'failed'
+      failed: null, // null, 'missing', 'failed' or 'locked': see view/locked.js
+      opened: false, // by saying why: no list names it
       hasMore: false, // older messages exist on the server
       olderLoading: false,
       firstUnread: null, // id above which the "new" line stands
@@ -173,7 +174,7 @@ export function putList(state, list, next, append = false) {
   // A list that ends here is complete: what it does not name is no longer ours.
   if (!append && next == null) {
     for (const key of [...state.conversations.keys()]) {
-      if (!listed.has(key)) {
+      if (!listed.has(key) && !state.threads.get(key)?.opened) {
         state.conversations.delete(key);
       }
     }

@@ -125,6 +125,7 @@ int chat_broadcasting_auth(chat_request_t *q)
     if (chat_fields_text(&q->body, "channel_name", &channel) != CHAT_JSON_OK) {
         return chat_reply_invalid(q, "channel_name", "is required");
     }
+    q->object = channel;
     rv = may_join(&may, &presence, q, channel);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "authorizing a channel");

@@ -170,7 +170,7 @@ static void uncount_attempt(const chat_request_t *q, const char *account)
  * @param email  as typed, for the page
  */
 static int identify(known_t *known, refusal_t *no, const char **email,
-                    apr_status_t *rv, const chat_request_t *q)
+                    apr_status_t *rv, chat_request_t *q)
 {
     const char *password, *account, *hash;
     chat_db_result_t *res;
@@ -193,6 +193,7 @@ static int identify(known_t *known, refusal_t *no, const char **email,
         return 0;
     }
     hash = chat_db_get(res, 0, COL_HASH);
+    q->login_id = chat_db_get(res, 0, COL_ID);
     exists = hash != NULL;
     if (!exists) {
         hash = decoy(chat_db_get(res, 0, COL_PREFIX), q->r->pool);

@@ -146,6 +146,7 @@ static int reply_sent(chat_request_t *q, chat_message_t *m)
     }
     json = to = apr_palloc(q->r->pool, sizeof(before) + chat_shape_size(m) +
                                            sizeof(after));
+    q->object = m->id;
     memcpy(to, before, sizeof(before) - 1);
     to = chat_shape_message(to + sizeof(before) - 1, m);
     memcpy(to, after, sizeof(after));

@@ -471,6 +471,41 @@ for (const key of ['uuid', 'bigint']) {
     assert.equal((await phones[2].post(url(1, '/message'), { content: 'with longer names' })).status, 201);
     assert.equal(events(), before + 3 + 1, 'MessageRead was one');
   });
+
+  test(`${key}: audit, hold, export, erase, purge on the application's tables`, async () => {
+    const chatctl = (...args) => {
+      const r = spawnSync(site.path('bin', 'chatctl'), [...args, '--database', db], { encoding: 'utf8' });
+      assert.equal(r.status, 0, `${args.join(' ')}: ${r.stderr}${r.stdout}`);
+      return r.stdout;
+    };
+    assert.equal((await phones[1].get(url(1, '/messages'))).status, 200);
+    await eventually(() => sql(db, `SELECT count(*) FROM chat_audit WHERE action = 'messages.read' AND status = '200'
+      AND user_id = '${user(1)}' AND conversation_id = '${talk(1)}';`) !== '0', 'the entry');
+    chatctl('audit', 'verify');
+    // As the document has it, by PostgreSQL alone.
+    assert.equal(sql(db, `SELECT count(*) FROM (SELECT *, coalesce(lag(hash) OVER (ORDER BY seq), (SELECT purged_hash FROM chat_audit_head)) AS previous
+      FROM chat_audit) AS a WHERE hash <> encode(sha256(convert_to(concat_ws(E'\\t', previous, seq, at, user_id, via, action,
+      conversation_id, object, address, agent, status, request_id), 'UTF8')), 'hex');`), '0');
+    const lines = chatctl('export', '--user', String(user(1)), '--out', '-').trim().split('\n').map((l) => JSON.parse(l));
+    const of = (kind) => lines.filter((l) => l.kind === kind).map((l) => l.data);
+    assert.deepEqual(of('conversations').map((c) => c.id).sort(), [talk(1), talk(3)].sort());
+    assert.ok(of('messages').some((m) => m.content === 'first') && !of('messages').some((m) => m.content === 'taken back'));
+    assert.deepEqual(of('direct').map((m) => m.content), ['about nothing']);
+    chatctl('hold', 'add', '--conversation', String(talk(3)), '--why', 'an order');
+    assert.equal(spawnSync(site.path('bin', 'chatctl'), ['erase', '--user', String(user(1)), '--database', db]).status, 1);
+    chatctl('hold', 'release', '--conversation', String(talk(3)));
+    chatctl('erase', '--user', 'P1@example.com');
+    assert.equal(sql(db, `SELECT count(*) FROM messages WHERE from_user_id = '${user(1)}' AND (body <> '' OR deleted_at IS NULL);`), '0');
+    assert.match(sql(db, `SELECT name || ' ' || email FROM users WHERE id = '${user(1)}';`), /^Erased person erased-[\w-]+@erased\.invalid$/);
+    assert.equal((await phones[1].get('/chat')).status, 401);
+    chatctl('purge', 'set', '*', '1');
+    write(2, 3, 'old words', 2);
+    sql(db, `UPDATE treatment_requests SET updated_at = '2020-01-01';`);
+    assert.ok(JSON.parse(chatctl('purge', 'run', '--json')).messages > 0);
+    assert.equal(sql(db, `SELECT count(*) FROM messages m JOIN treatment_requests r ON r.id = m.request_id
+      WHERE r.deleted_at IS NULL AND (m.body <> '' OR m.deleted_at IS NULL);`), '0');
+    chatctl('audit', 'verify');
+  });
 }
 
 // --- another site's tables -----------------------------------------------------------------

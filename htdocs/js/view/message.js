@@ -16,6 +16,9 @@ import * as icons from './icons.js';
 /** @param row  of layout.js: stored message or outbox entry, and its place */
 export function messageRow(ctx, row) {
   const { message, entry, mine } = row;
+  if (message?.type === 'system') {
+    return systemLine(row, message);
+  }
   const at = message?.created_at ?? entry.createdAt;
   const classes = ['message', mine ? 'mine' : 'theirs',
     row.first ? 'first' : '', row.last ? 'last' : '',
@@ -40,6 +43,20 @@ export function messageRow(ctx, row) {
     ${message ? reactionChips(ctx, message) : nothing}
     ${entry ? trouble(ctx, entry) : nothing}
   </div>`;
+}
+
+/** What happened to the conversation; a server says it in English, and who it was
+ *  is the author. */
+const SYSTEM = { 'This conversation was opened by staff.': 'system.opened' };
+
+function systemLine(row, message) {
+  const key = SYSTEM[message.content];
+  const at = message.created_at;
+  return html`<p class="system" data-row=${row.id} data-message=${message.id}>
+    <span dir="auto">${key ? t(key, { name: message.user?.name ?? '' })
+    : textOf(message)}</span>
+    <time datetime=${at} title=${full(at, locale())}>${clock(at, locale())}</time>
+  </p>`;
 }
 
 /** Kinds this page does not know come from newer servers and other programs. */

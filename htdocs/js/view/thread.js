@@ -15,6 +15,7 @@ import { findBar, findButton } from './find.js';
 import { faces } from './list.js';
 import { messageRow } from './message.js';
 import * as icons from './icons.js';
+import { lockedPane } from './locked.js';
 
 export function threadPane(ctx) {
   const { state } = ctx;
@@ -29,6 +30,10 @@ export function threadPane(ctx) {
   const thread = shownThread(state, key);
   const missing = thread.failed === 'missing'
     || (state.ready && thread.loaded && !conversation && !state.stale);
+  if (thread.failed === 'locked') {
+    return html`<main class="thread">${header(ctx, null)}
+      ${lockedPane(ctx, key)}</main>`;
+  }
   return html`<main class="thread">
     ${header(ctx, conversation)}
     ${missing ? html`<div class="hollow grand"><p>${t('thread.missing')}</p>

@@ -66,7 +66,7 @@ class Ours extends Site {
 }
 
 /** Connections are kept as the stand-in's are, and nobody is told to slow down. */
-const CONF = 'ChatSendRate off\nKeepAliveTimeout 120\nMaxKeepAliveRequests 0\n';
+const CONF = `ChatSendRate off\nKeepAliveTimeout 120\nMaxKeepAliveRequests 0\nChatAudit ${process.env.AUDIT || 'On'}\n`;
 
 async function makeSite(dir, more) {
   fs.rmSync(dir, { recursive: true, force: true });

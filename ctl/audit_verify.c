@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * audit_verify.c - whether the audit log is what was written into it.
+ *
+ * Each entry's hash is computed again from the one before it. What that shows:
+ * a changed field, an entry that is missing between others, entries that
+ * changed places. What is missing at the end shows against chat_audit_head, and
+ * against a checkpoint also when that was changed as well: who may write all of
+ * the database can make the whole chain anew, but not the file with checkpoints
+ * that is kept on another machine.
+ */
+#include "audit_look.h"
+
+#include <apr_strings.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE 1000
+#define SAY_MOST 20 /* findings; the rest is counted */
+
+/* A look at the log. */
+typedef struct {
+    ctl_session_t *s;
+    int json;
+    json_t *findings; /* texts */
+    int found;        /* also those that are not told */
+    apr_int64_t last; /* the head's number … */
+    const char *hash; /* … and hash */
+    apr_int64_t purged;      /* the last entry that was purged */
+    const char *purged_hash;
+    int purge_said;          /* an entry in the chain says so */
+    apr_int64_t entries;     /* looked at */
+} look_t;
+
+static void find(look_t *v, apr_int64_t seq, const char *what)
+{
+    if (v->found++ < SAY_MOST) {
+        json_array_append_new(v->findings,
+                              json_sprintf("entry %lld: %s", (long long)seq,
+                                           what));
+    }
+}
+
+/* --- checkpoints ------------------------------------------------------------- */
+
+static int checkpoint_read(apr_int64_t *seq, const char **hash,
+                           const char *text)
+{
+    json_t *c = json_loads(text, 0, NULL);
+    const json_t *n = json_object_get(c, "seq");
+    const char *h = json_string_value(json_object_get(c, "hash"));
+    static char kept[CHAT_SHA256_HEX];
+    int good = json_is_integer(n) && h != NULL && strlen(h) == 64;
+
+    if (good) {
+        *seq = json_integer_value(n);
+        apr_cpystrn(kept, h, sizeof(kept));
+        *hash = kept;
+    }
+    json_decref(c);
+    return good;
+}
+
+/* The last line of the file. */
+static int checkpoint_load(apr_int64_t *seq, const char **hash,
+                           const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char line[512], last[512] = "";
+
+    if (f == NULL) {
+        return ctl_fail("%s cannot be read", path);
+    }
+    while (fgets(line, sizeof(line), f) != NULL) {
+        if (line[0] == '{') {
+            apr_cpystrn(last, line, sizeof(last));
+        }
+    }
+    fclose(f);
+    return checkpoint_read(seq, hash, last)
+               ? CTL_OK
+               : ctl_fail("%s: its last line is no checkpoint", path);
+}
+
+int ctl_audit_checkpoint(ctl_session_t *s, const ctl_audit_t *a)
+{
+    char at[CHAT_AUDIT_TIME];
+    chat_db_result_t *res;
+    FILE *f = stdout;
+    apr_status_t rv = ctl_session_run(&res, s, "audit_state", NULL, 0);
+    int good;
+
+    if (rv != APR_SUCCESS) {
+        return ctl_session_failed(s, rv);
+    }
+    chat_audit_time(at, apr_time_now());
+    if (a->out != NULL) {
+        f = fopen(a->out, "a");
+    }
+    if (f == NULL) {
+        return ctl_fail("%s cannot be written", a->out);
+    }
+    good = fprintf(f, "{\"seq\":%s,\"hash\":\"%s\",\"at\":\"%s\"}\n",
+                   chat_db_get(res, 0, 0), chat_db_get(res, 0, 1), at) > 0;
+    if (f != stdout) {
+        good = fclose(f) == 0 && good;
+    }
+    return good ? CTL_OK : ctl_fail("the checkpoint cannot be written");
+}
+
+/* --- the chain --------------------------------------------------------------- */
+
+static void purge_note(look_t *v, const chat_audit_entry_t *e)
+{
+    const char *wanted = apr_psprintf(v->s->rows, "%" APR_INT64_T_FMT " %s",
+                                      v->purged, v->purged_hash);
+
+    if (strcmp(e->field[CHAT_AUDIT_ACTION], "audit.purge") == 0 &&
+        strcmp(e->field[CHAT_AUDIT_OBJECT], wanted) == 0) {
+        v->purge_said = 1;
+    }
+}
+
+/* One row. @param seq, previous  the last good ones; moved on */
+static void entry_look(look_t *v, const chat_db_result_t *res, int row,
+                       apr_int64_t *seq, char previous[CHAT_SHA256_HEX])
+{
+    apr_int64_t n = chat_db_get_int(res, row, AUDIT_SEQ, 0);
+    const char *hash = chat_db_get(res, row, AUDIT_HASH);
+    char right[CHAT_SHA256_HEX];
+    chat_audit_entry_t e;
+
+    for (int i = 0; i < CHAT_AUDIT_FIELDS; i++) {
+        e.field[i] = chat_db_get(res, row, AUDIT_FIRST + i);
+    }
+    if (n != *seq + 1) {
+        find(v, *seq + 1,
+             n - *seq > 2 ? "it is missing, and more behind it"
+                          : "it is missing");
+    }
+    else {
+        chat_audit_hash(right, previous, n, &e);
+        if (strcmp(right, hash) != 0) {
+            find(v, n, "it is not what was written, or stands elsewhere");
+        }
+    }
+    purge_note(v, &e);
+    *seq = n;
+    apr_cpystrn(previous, hash, CHAT_SHA256_HEX);
+    v->entries++;
+}
+
+/* All entries behind one, up to the head's. */
+static apr_status_t chain_look(look_t *v, apr_int64_t *seq,
+                               char previous[CHAT_SHA256_HEX])
+{
+    int n = PAGE;
+
+    while (n == PAGE && *seq < v->last) {
+        chat_db_value_t args[] = { chat_db_int(*seq), chat_db_int(PAGE) };
+        chat_db_result_t *res;
+        apr_status_t rv = ctl_session_run(&res, v->s, "audit_page", args, 2);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        n = chat_db_rows(res);
+        for (int i = 0; i < n && *seq < v->last; i++) {
+            entry_look(v, res, i, seq, previous);
+        }
+        apr_pool_clear(v->s->rows);
+    }
+    return APR_SUCCESS;
+}
+
+/* Begin at a checkpoint: its entry has to be there, with its hash. */
+static apr_status_t checkpoint_look(look_t *v, apr_int64_t seq,
+                                    const char *hash)
+{
+    chat_db_value_t args[] = { chat_db_int(seq - 1), chat_db_int(1) };
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    if (seq == 0) {
+        return APR_SUCCESS;
+    }
+    rv = ctl_session_run(&res, v->s, "audit_page", args, 2);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (seq > v->last || chat_db_get_int(res, 0, AUDIT_SEQ, 0) != seq) {
+        find(v, seq, "a checkpoint knows it, and it is not there");
+    }
+    else if (strcmp(chat_db_get(res, 0, AUDIT_HASH), hash) != 0) {
+        find(v, seq, "a checkpoint has another hash: the log was made anew");
+    }
+    return APR_SUCCESS;
+}
+
+static int look_end(look_t *v, apr_int64_t first)
+{
+    json_t *text;
+    size_t i;
+
+    if (v->json) {
+        ctl_json_line(json_pack("{s:b, s:I, s:I, s:I, s:s, s:i, s:o}", "intact",
+                                v->found == 0, "first", (json_int_t)first,
+                                "last", (json_int_t)v->last, "entries",
+                                (json_int_t)v->entries, "hash", v->hash,
+                                "found", v->found, "findings", v->findings));
+        return v->found == 0 ? CTL_OK : CTL_FAILED;
+    }
+    json_array_foreach(v->findings, i, text) {
+        ctl_say("%s", json_string_value(text));
+    }
+    json_decref(v->findings);
+    if (v->found > 0) {
+        return ctl_fail("the audit log is not intact: %d findings", v->found);
+    }
+    ctl_say("the audit log is intact: %" APR_INT64_T_FMT
+            " entries looked at, up to %" APR_INT64_T_FMT ", hash %s",
+            v->entries, v->last, v->hash);
+    return CTL_OK;
+}
+
+int ctl_audit_verify(ctl_session_t *s, const ctl_audit_t *a)
+{
+    look_t v = { .s = s, .json = a->json };
+    char previous[CHAT_SHA256_HEX];
+    apr_int64_t seq, first;
+    chat_db_result_t *res;
+    const char *hash;
+    apr_status_t rv;
+
+    rv = chat_db_run(&res, s->conn, "audit_state", NULL, 0, s->p);
+    if (rv != APR_SUCCESS) {
+        return ctl_session_failed(s, rv);
+    }
+    v.findings = json_array();
+    v.last = chat_db_get_int(res, 0, 0, 0);
+    v.hash = chat_db_rows(res) > 0 ? chat_db_get(res, 0, 1) : "";
+    seq = v.purged = chat_db_get_int(res, 0, 2, 0);
+    hash = v.purged_hash = chat_db_rows(res) > 0 ? chat_db_get(res, 0, 3) : "";
+    if (chat_db_rows(res) == 0) {
+        find(&v, 0, "chat_audit_head is empty");
+    }
+    if (a->checkpoint != NULL) {
+        if (checkpoint_load(&seq, &hash, a->checkpoint) != CTL_OK) {
+            return CTL_FAILED;
+        }
+        if (seq < v.purged) {
+            return ctl_fail("entry %" APR_INT64_T_FMT
+                            " of the checkpoint has been purged since: verify "
+                            "from the beginning",
+                            seq);
+        }
+        rv = checkpoint_look(&v, seq, hash);
+    }
+    first = seq + 1;
+    apr_cpystrn(previous, hash, sizeof(previous));
+    if (rv == APR_SUCCESS) {
+        rv = chain_look(&v, &seq, previous);
+    }
+    if (rv != APR_SUCCESS) {
+        return ctl_session_failed(s, rv);
+    }
+    if (seq < v.last) {
+        find(&v, seq + 1, "it and all behind it are missing");
+    }
+    else if (seq == v.last && strcmp(previous, v.hash) != 0) {
+        find(&v, seq, "chat_audit_head has another hash");
+    }
+    if (a->checkpoint == NULL && v.purged > 0 && !v.purge_said) {
+        find(&v, v.purged, "it and all before it are gone without an entry "
+                           "that says so");
+    }
+    return look_end(&v, first);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* removal.c - removing what was said, see removal.h. */
+#include "removal.h"
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BATCH 200 /* messages or files of one transaction */
+
+const char *ctl_removal_path(const char *files, const char *id,
+                             const char *end, apr_pool_t *p)
+{
+    return apr_psprintf(p, "%s/%.2s/%s%s", files, id, id, end);
+}
+
+int ctl_removal_held(int *held, ctl_session_t *s, const char *conversation)
+{
+    chat_db_value_t arg = chat_db_text(conversation);
+    chat_db_result_t *res;
+    apr_status_t rv = ctl_session_run(&res, s, "care_held", &arg, 1);
+
+    *held = rv == APR_SUCCESS && chat_db_rows(res) > 0;
+    return rv == APR_SUCCESS ? CTL_OK : ctl_session_failed(s, rv);
+}
+
+int ctl_removal_note(ctl_session_t *s, const char *action,
+                     const char *conversation, const char *object)
+{
+    apr_status_t rv = chat_db_begin(s->conn);
+
+    if (rv == APR_SUCCESS) {
+        chat_audit_note(s->conn, s->who, action, conversation, object, s->rows);
+        rv = chat_db_commit(s->conn);
+    }
+    return rv == APR_SUCCESS ? CTL_OK : ctl_session_failed(s, rv);
+}
+
+/* Whether an id can be a file's: it becomes part of a path. */
+static int id_good(const char *id)
+{
+    return strlen(id) >= 2 && strspn(id, "0123456789abcdef") == strlen(id);
+}
+
+static int file_remove(const char *path)
+{
+    return unlink(path) == 0 || errno == ENOENT
+               ? CTL_OK
+               : ctl_fail("%s cannot be removed: %s", path, strerror(errno));
+}
+
+/* The bytes first: what fails between is found again by its row. */
+static int attachment_remove(ctl_session_t *s, const ctl_removal_t *c,
+                             const char *id)
+{
+    chat_db_value_t arg = chat_db_text(id);
+    apr_status_t rv;
+
+    if (id_good(id) &&
+        (file_remove(ctl_removal_path(c->files, id, "", s->rows)) != CTL_OK ||
+         file_remove(ctl_removal_path(c->files, id, ".thumb", s->rows)) !=
+             CTL_OK)) {
+        return CTL_FAILED;
+    }
+    rv = ctl_session_run(NULL, s, "care_file_gone", &arg, 1);
+    return rv == APR_SUCCESS ? CTL_OK : ctl_session_failed(s, rv);
+}
+
+static int attachments_remove(ctl_session_t *s, ctl_removal_t *c,
+                              chat_db_value_t args[3])
+{
+    int n = BATCH;
+
+    while (n == BATCH) {
+        chat_db_result_t *res;
+        apr_status_t rv = ctl_session_run(&res, s, "care_files", args, 3);
+
+        if (rv != APR_SUCCESS) {
+            return ctl_session_failed(s, rv);
+        }
+        n = chat_db_rows(res);
+        c->removed += n;
+        if (c->dry) {
+            return CTL_OK;
+        }
+        if (n > 0 && c->files == NULL) {
+            return ctl_fail("there are files to remove: say with --files where "
+                            "they are (ChatFiles of httpd's configuration)");
+        }
+        for (int i = 0; i < n; i++) {
+            if (attachment_remove(s, c, chat_db_get(res, i, 0)) != CTL_OK) {
+                return CTL_FAILED;
+            }
+        }
+        apr_pool_clear(s->rows);
+    }
+    return CTL_OK;
+}
+
+/* What another program has noted of its files. */
+static apr_status_t paths_empty(ctl_session_t *s, chat_db_value_t args[2])
+{
+    chat_db_result_t *res;
+    apr_status_t rv = ctl_session_run(&res, s, "care_has_paths", NULL, 0);
+
+    if (rv == APR_SUCCESS && chat_db_get_int(res, 0, 0, 0) == 2) {
+        rv = ctl_session_run(NULL, s, "care_paths", args, 2);
+    }
+    return rv;
+}
+
+static int messages_empty(ctl_session_t *s, ctl_removal_t *c,
+                          chat_db_value_t args[3])
+{
+    int n = BATCH;
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && n == BATCH) {
+        chat_db_result_t *res;
+
+        rv = ctl_session_run(&res, s, "care_empty", args, 3);
+        n = rv == APR_SUCCESS ? chat_db_rows(res) : 0;
+        c->messages += n;
+        apr_pool_clear(s->rows);
+    }
+    if (rv == APR_SUCCESS && s->engine == CHAT_DB_PGSQL) {
+        rv = paths_empty(s, args);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = ctl_session_run(NULL, s, "care_edits", args, 2);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = ctl_session_run(NULL, s, "care_reactions", args, 2);
+    }
+    return rv == APR_SUCCESS ? CTL_OK : ctl_session_failed(s, rv);
+}
+
+int ctl_removal_remove(ctl_session_t *s, ctl_removal_t *c,
+                       const char *conversation, const char *author)
+{
+    /* They outlive the batches. */
+    chat_db_value_t args[] = { ctl_id(apr_pstrdup(s->p, conversation)),
+                               author != NULL ? ctl_id(author)
+                                              : chat_db_null(),
+                               chat_db_int(BATCH) };
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    if (attachments_remove(s, c, args) != CTL_OK) {
+        return CTL_FAILED;
+    }
+    if (!c->dry) {
+        return messages_empty(s, c, args);
+    }
+    rv = ctl_session_run(&res, s, "care_count", args, 2);
+    if (rv != APR_SUCCESS) {
+        return ctl_session_failed(s, rv);
+    }
+    c->messages += chat_db_get_int(res, 0, 0, 0);
+    return CTL_OK;
+}
