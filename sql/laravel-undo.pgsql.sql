@@ -33,7 +33,10 @@ BEGIN
     DROP TRIGGER IF EXISTS messages_recounted ON messages;
     DROP TRIGGER IF EXISTS messages_read ON messages;
     DROP TRIGGER IF EXISTS treatment_requests_updated ON treatment_requests;
-    DROP TRIGGER IF EXISTS treatment_plans_event ON treatment_plans;
+    IF to_regclass('treatment_plans') IS NOT NULL THEN
+        DROP TRIGGER IF EXISTS treatment_plans_event ON treatment_plans;
+        DROP TRIGGER IF EXISTS treatment_plans_stamp ON treatment_plans;
+    END IF;
     DROP TRIGGER IF EXISTS chat_people_set ON treatment_requests;
     DROP TRIGGER IF EXISTS chat_dispatch_changed ON treatment_request_doctors;
     DROP TRIGGER IF EXISTS chat_dispatch_emptied ON treatment_request_doctors;
@@ -43,7 +46,8 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_users_ended ON users;
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
-    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
+    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
+                         chat_plan_settings;
 
     FOR ours IN
         SELECT oid::regprocedure AS signature FROM pg_proc
@@ -52,6 +56,10 @@ BEGIN
                           'chat_events_pruned', 'chat_event_write', 'chat_time',
                           'chat_person_json', 'chat_message_json',
                           'chat_plan_json', 'chat_people_set',
+                          'chat_plan_mark', 'chat_plan_word',
+                          'chat_plan_doctor', 'chat_plan_insert',
+                          'chat_plan_edit', 'chat_plan_cancel', 'chat_plan_of',
+                          'chat_plan_cards', 'treatment_plans_stamp',
                           'chat_doctor_renew', 'chat_dispatch_changed',
                           'chat_patient_changed', 'chat_doctor_changed',
                           'chat_session_write', 'chat_sessions_moved',
@@ -69,12 +77,15 @@ BEGIN
                          chat_users_name, chat_patients_user, chat_doctors_user,
                          chat_requests_patient, chat_requests_patient_user,
                          chat_requests_doctor_user, chat_dispatch_doctor,
-                         chat_dispatch_accepted, chat_tokens_token;
+                         chat_dispatch_accepted, chat_tokens_token,
+                         chat_plans_request, chat_plans_open,
+                         chat_plans_client_id;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute
         WHERE attrelid IN (to_regclass('messages'),
-                           to_regclass('treatment_requests'))
+                           to_regclass('treatment_requests'),
+                           to_regclass('treatment_plans'))
           AND attnum > 0 AND NOT attisdropped
           AND col_description(attrelid, attnum) LIKE 'mod_chat:%'
     LOOP
