@@ -38,7 +38,7 @@
 /* What must be settled before a handler runs. */
 typedef enum {
     ANYBODY, /* nothing: the handler looks itself */
-    USER,    /* somebody we know */
+    USER,    /* somebody we know; an {id} is of no conversation: q->item */
     MEMBER /* and the path's conversation is one of theirs, or they are staff */
 } need_t;
 
@@ -66,6 +66,15 @@ static const route_t routes[] = {
     { M_POST, "/chat/conversation/{id}/message",  MEMBER,  chat_message_send, chat_message_send_at_once },
     { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL },
     { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing, NULL },
+    { M_GET,   "/chat/conversation/{id}/plans",   MEMBER,  chat_plan_list, NULL },
+    { M_POST,  "/chat/conversation/{id}/plan",    MEMBER,  chat_plan_create, NULL },
+    { M_GET,   "/chat/plan/{id}",                 USER,    chat_plan_show, NULL },
+    { M_PATCH, "/chat/plan/{id}",                 USER,    chat_plan_edit, NULL },
+    { M_POST,  "/chat/plan/{id}/submit",          USER,    chat_plan_submit, NULL },
+    { M_POST,  "/chat/plan/{id}/accept",          USER,    chat_plan_accept, NULL },
+    { M_POST,  "/chat/plan/{id}/reject",          USER,    chat_plan_reject, NULL },
+    { M_POST,  "/chat/plan/{id}/cancel",          USER,    chat_plan_cancel, NULL },
+    { M_POST,  "/chat/plan/{id}/acknowledge",     USER,    chat_plan_acknowledge, NULL },
     { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL },
     { M_POST, "/pusher/auth",                     USER,    chat_broadcasting_auth, NULL },
     { M_POST, "/pusher/user-auth",                USER,    chat_broadcasting_user, NULL },
@@ -88,6 +97,19 @@ int chat_routes_own(const char *path)
     return 0;
 }
 
+/* As `Allow` has it. */
+static const char *method_name(int method)
+{
+    switch (method) {
+    case M_GET:
+        return "GET, HEAD";
+    case M_PATCH:
+        return "PATCH";
+    default:
+        return "POST";
+    }
+}
+
 /* The row for a request.
  * @param allow  the methods the path has, "" when there is no such path */
 static const route_t *find(chat_request_t *q, const char **allow)
@@ -102,12 +124,11 @@ static const route_t *find(chat_request_t *q, const char **allow)
             continue;
         }
         if (route->method == q->r->method_number) {
-            memcpy(q->id, id, sizeof(id));
+            memcpy(route->need == MEMBER ? q->id : q->item, id, sizeof(id));
             return route;
         }
         *allow = apr_pstrcat(q->r->pool, *allow, **allow != '\0' ? ", " : "",
-                             route->method == M_GET ? "GET, HEAD" : "POST",
-                             NULL);
+                             method_name(route->method), NULL);
     }
     return NULL;
 }
@@ -218,8 +239,8 @@ int chat_routes_answer(request_rec *r)
         q->conversation = NULL;
     }
     if ((route->need != ANYBODY && !settle_user(q, &answer)) ||
-        (route->method == M_POST && !chat_body_read(q, &answer)) ||
-        (route->method == M_POST && q->user != NULL &&
+        (route->method != M_GET && !chat_body_read(q, &answer)) ||
+        (route->method != M_GET && q->user != NULL &&
          !settle_intent(q, route, &answer))) {
         return answer;
     }
