@@ -12,6 +12,7 @@
 
 #include "canary.h"
 #include "conf.h"
+#include "due.h"
 #include "endpoint.h"
 #include "hub.h"
 #include "membership.h"
@@ -30,6 +31,7 @@ typedef struct {
     int nloops;
     push_relay_t *relay;       /* NULL: no event log */
     push_retention_t *retention; /* NULL: no event log */
+    push_due_t *due;             /* NULL: likewise, or not wanted */
     push_membership_t *membership; /* NULL: no database */
     push_endpoint_t *endpoint;     /* NULL: `private.` names are public ones */
     push_app_t *chat;          /* whose users httpd names; NULL: no database */

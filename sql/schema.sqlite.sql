@@ -312,17 +312,18 @@ WHERE deleted_at IS NULL AND doctor_id IS NOT NULL;
 -- anybody has marked it yet; `marked` is what the row says.
 DROP VIEW IF EXISTS chat_plans;
 CREATE VIEW chat_plans AS
-SELECT id, conversation_id, doctor_id, status, marked, created_at,
+SELECT id, treatment_request_id AS conversation_id, doctor_id, state AS status,
+       status AS marked, created_at,
        status <> 'draft'
        AND (status <> 'cancelled' OR submitted_at IS NOT NULL) AS offered,
        json_object(
            'id', id, 'title', CAST(title AS TEXT),
-           'status', CAST(status AS TEXT),
+           'status', CAST(state AS TEXT),
            'description', CAST(description AS TEXT),
            'price_cents', CAST(price_cents AS INTEGER),
            'currency', CAST(currency AS TEXT),
            'duration_days', CAST(duration_days AS INTEGER),
-           'doctor_id', doctor_id, 'consultation_id', conversation_id,
+           'doctor_id', doctor_id, 'consultation_id', treatment_request_id,
            'reason', CAST(reason AS TEXT),
            'valid_days', CAST(valid_days AS INTEGER),
            'expires_at', strftime('%Y-%m-%dT%H:%M:%fZ', expires_at),
@@ -333,11 +334,10 @@ SELECT id, conversation_id, doctor_id, status, marked, created_at,
            'acknowledged_at', strftime('%Y-%m-%dT%H:%M:%fZ', acknowledged_at),
            'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', created_at),
            'updated_at', strftime('%Y-%m-%dT%H:%M:%fZ', updated_at)) AS json
-FROM (SELECT *, treatment_request_id AS conversation_id, p.status AS marked,
-             CASE WHEN p.status = 'submitted'
-                   AND julianday(p.expires_at) <= julianday('now')
-                  THEN 'expired' ELSE p.status END AS status
-      FROM treatment_plans p
+FROM (SELECT *, CASE WHEN status = 'submitted'
+                     AND julianday(expires_at) <= julianday('now')
+                    THEN 'expired' ELSE status END AS state
+      FROM treatment_plans
       WHERE deleted_at IS NULL);
 
 -- What only a row with `detailed` has to say: a column of JSON for each key, NULL is

@@ -350,6 +350,9 @@ int chat_plan_edit(chat_request_t *q)
         return chat_reply_error(q, HTTP_FORBIDDEN,
                                 "only the plan's doctor changes it");
     }
+    if (strcmp(found.marked, "draft") != 0) {
+        return reply_conflict(q, &found, "only a draft can be changed");
+    }
     if (!chat_plan_load(&plan, found.json, q->r->pool)) {
         return chat_reply_failed(q, APR_EGENERAL, "reading a plan");
     }
@@ -405,6 +408,9 @@ static int reply_unchanged(chat_request_t *q, const found_t *found,
 {
     if (step->status == NULL || strcmp(found->status, step->status) == 0) {
         return reply_plan(q, HTTP_OK, found->json);
+    }
+    if (step == &step_submit && strcmp(found->status, "draft") == 0) {
+        return reply_conflict(q, found, "the plan's expires_at is over");
     }
     return reply_conflict(
         q, found,
