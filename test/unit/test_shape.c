@@ -30,7 +30,8 @@ static void a_message_has_its_keys_in_order(void **state)
 {
     static const chat_message_t m = {
         "12", "say \"hi\"\n",           "text", "a1",   "7",
-        "3",  "2026-11-29 07:29:55.12", NULL,   "Mona", "patient"
+        "3",  "2026-11-29 07:29:55.12", NULL,   "Mona", "patient",
+        0,    NULL
     };
 
     (void)state;
@@ -44,7 +45,7 @@ static void what_is_not_there_is_null(void **state)
 {
     static const chat_message_t m = { "12",     NULL,     NULL,        NULL,
                                       "\"0b\"", "\"0c\"", "yesterday", "",
-                                      NULL,     NULL };
+                                      NULL,     NULL,     0,           NULL };
 
     (void)state;
     shows(&m, "{\"id\":12,\"content\":null,\"type\":null,\"client_id\":null,"
@@ -61,11 +62,11 @@ static void details_stand_behind_the_rest_under_their_keys(void **state)
     };
     static const char *const nothing[CHAT_DETAILS] = { NULL, NULL, NULL,
                                                        "[]", "[]", NULL };
-    chat_message_t m = { "12", "", "text", NULL, "7", "3", NULL, NULL, "", "" };
+    chat_message_t m = { "12", "",   "text", NULL, "7",
+                         "3",  NULL, NULL, "", "",
+                         1,    details };
 
     (void)state;
-    m.detailed = 1;
-    m.details = details;
     shows(&m, "{\"id\":12,\"content\":\"\",\"type\":\"text\",\"client_id\":null,"
               "\"user_id\":7,\"consultation_id\":3,\"created_at\":null,"
               "\"read_at\":null,"
