@@ -12,10 +12,11 @@
 
 #include "fields.h"
 
-#define CHAT_PLAN_TITLE_MAX 200          /* characters */
-#define CHAT_PLAN_REASON_MAX 500         /* likewise */
-#define CHAT_PLAN_PRICE_MAX 9999999999LL /* a Laravel numeric(10, 2) holds it  \
-                                          */
+#define CHAT_PLAN_TITLE_MAX 200  /* characters */
+#define CHAT_PLAN_REASON_MAX 500 /* likewise */
+#define CHAT_PLAN_PRICE_MAX                                                    \
+    9999999999LL /* a Laravel numeric(10, 2) holds it                          \
+                  */
 #define CHAT_PLAN_DAYS_MAX 3650
 
 /* A plan as its doctor writes it. */

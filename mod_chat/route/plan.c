@@ -118,7 +118,7 @@ static int reply_conflict(chat_request_t *q, const found_t *found,
     return chat_reply(
         q, HTTP_CONFLICT,
         apr_pstrcat(q->r->pool, "{\"error\":", chat_shape_text(why, q->r->pool),
-                    ",\"plan\":", found->json, "}", NULL));
+                    ",\"errors\":{},\"plan\":", found->json, "}", NULL));
 }
 
 /* Whether the caller does this too often; plans count as messages do. */
@@ -495,4 +495,7 @@ int chat_plan_reject(chat_request_t *q) { return take(q, &step_reject); }
 int chat_plan_cancel(chat_request_t *q) { return take(q, &step_cancel); }
 
 /* POST /chat/plan/{id}/acknowledge - the patient has seen it. */
-int chat_plan_acknowledge(chat_request_t *q) { return take(q, &step_acknowledge); }
+int chat_plan_acknowledge(chat_request_t *q)
+{
+    return take(q, &step_acknowledge);
+}

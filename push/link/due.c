@@ -15,7 +15,7 @@
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 
-#define BATCH 100 /* plans changed by one statement; also in sql/statements */
+#define BATCH 100  /* plans changed by one statement; also in sql/statements */
 #define ROUNDS 100 /* batches of one look; more is the next one's */
 #define REST_MS 50 /* between two batches: others write as well */
 /* A stop shall not wait long while another program holds the database. */
@@ -45,7 +45,8 @@ static void rest(const push_due_t *due, int ms)
     poll(&fd, 1, ms);
 }
 
-/* --- a look ----------------------------------------------------------------- */
+/* --- a look -----------------------------------------------------------------
+ */
 
 /* No connection is opened yet. */
 static apr_status_t database_open(chat_db_t **db, const push_due_conf_t *conf,
@@ -145,7 +146,8 @@ apr_status_t push_due_look(push_due_t *due)
     return rv;
 }
 
-/* --- the thread ------------------------------------------------------------- */
+/* --- the thread -------------------------------------------------------------
+ */
 
 static void *APR_THREAD_FUNC due_run(apr_thread_t *thread, void *data)
 {
@@ -162,7 +164,8 @@ static void *APR_THREAD_FUNC due_run(apr_thread_t *thread, void *data)
     return NULL;
 }
 
-/* --- for the main thread ---------------------------------------------------- */
+/* --- for the main thread ----------------------------------------------------
+ */
 
 static apr_status_t due_cleanup(void *data)
 {
