@@ -13,12 +13,13 @@
 import { render } from '../lib/lit-html.js';
 import { Api } from './api.js';
 import { readConfig } from './config.js';
-import { startLanguage, t } from './i18n.js';
+import { has, startLanguage, t } from './i18n.js';
 import { Keep } from './keep.js';
 import { GRACE, linkState } from './link.js';
 import { Live } from './live.js';
 import { Outbox, isPassing } from './outbox.js';
 import { Receipts } from './receipts.js';
+import { Plans } from './plans.js';
 import * as route from './route.js';
 import * as store from './store.js';
 import { Sync } from './sync.js';
@@ -113,6 +114,13 @@ class App {
       inView: () => document.visibilityState === 'visible'
         && document.hasFocus() && this.scroll.settled && this.scroll.atEnd,
       changed: draw,
+    });
+    this.plans = new Plans({
+      state,
+      api: this.api,
+      keep: this.keep,
+      draw,
+      tell: (words) => this.tell(words),
     });
     this.typing = new Typing({
       report: (key, typing) => {
@@ -360,7 +368,7 @@ class App {
     if (name === 'MessageSent' && store.isMine(state, data.message)) {
       this.outbox.confirm(data.message.client_id);
     }
-    this.announcePlan(name);
+    this.announcePlan(name, data);
     if (state.stale) {
       this.refreshList();
     }
@@ -368,9 +376,11 @@ class App {
     return true;
   }
 
-  announcePlan(name) {
-    const plan = name.match(/^Plan(Submitted|Accepted|Rejected)$/)?.[1];
-    if (plan) {
+  announcePlan(name, data) {
+    const plan = name.match(/^Plan([A-Z][a-z]+)$/)?.[1];
+    const isForMe = name !== 'PlanReminder'
+      || !store.sameId(data.plan.doctor_id, this.state.me.id);
+    if (plan && isForMe && has(`plan.${plan.toLowerCase()}`)) {
       this.tell(t(`plan.${plan.toLowerCase()}`));
     }
   }
@@ -431,6 +441,7 @@ class App {
       const answer = await this.api.messages(key, null, PER_PAGE);
       store.putPage(state, key, answer.data, hasOlder(answer));
       this.openAt(key);
+      await this.plans.load(key).catch(() => {}); // cards say most of it
     } catch (error) {
       thread.failed = [403, 404].includes(error.status) ? 'missing' : 'failed';
       if (thread.failed === 'failed') {
@@ -535,7 +546,9 @@ class App {
       now: Date.now(),
       scroll: this.scroll,
       actions: this.actions,
+      plans: this.plans,
     }), this.root);
+    this.plans.drawn(this.root);
     this.fillComposer(key);
     this.scroll.after(this.root.querySelector('.log'), key,
       key === null ? null : store.threadOf(state, key));

@@ -15,6 +15,8 @@
 // Display order is the message id, as in the server's history; what was missed
 // is found by cursor (sync.js), never by message id.
 
+import { putPlan } from './plan.js';
+
 const SEEN_EVENTS = 5000; // far more than lie between two syncs
 const READ_TIMES = 2000;
 
@@ -33,6 +35,7 @@ export function createState(me) {
     selected: null, // key of the open conversation
     typing: new Map(), // key -> Map(user id -> {name, until})
     seen: new Set(), // ids of applied events, oldest first
+    plans: new Map(), // id (text) -> treatment plan, see plan.js
     readTimes: new Map(), // message id -> read_at, also of messages to come
   };
 }
@@ -324,12 +327,19 @@ function remember(map, key, value, limit) {
 
 // --- events ------------------------------------------------------------------
 
-/* What each event changes. (state, data, key, event id); Plan events and
- * anything of a later server only tell that the list is worth a look. */
+/* What each event changes. (state, data, key, event id); anything of a later
+ * server only tells that the list is worth a look. */
 const CHANGES = {
   MessageSent: messageSent,
   MessageRead: messageRead,
   ConversationUpdated: conversationUpdated,
+  PlanSubmitted: planChanged,
+  PlanAccepted: planChanged,
+  PlanRejected: planChanged,
+  PlanCancelled: planChanged,
+  PlanExpired: planChanged,
+  PlanReminder: planChanged,
+  PlanAcknowledged: planChanged,
   UserTyping: () => {}, // has a clock, see setTyping()
 };
 
@@ -417,6 +427,11 @@ function conversationUpdated(state, data, key, event) {
     return;
   }
   noteStatus(state, key, data.consultation, event);
+}
+
+function planChanged(state, data, key, event) {
+  putPlan(state.plans, data.plan);
+  conversationUpdated(state, data, key, event);
 }
 
 /** Replays bring old states back; the event's number tells which is newer. */

@@ -14,6 +14,7 @@ import { avatar } from './avatar.js';
 import { composer } from './composer.js';
 import { faces } from './list.js';
 import { messageRow } from './message.js';
+import { newPlanButton, planBars, planRow } from './plan.js';
 import * as icons from './icons.js';
 
 export function threadPane(ctx) {
@@ -31,6 +32,7 @@ export function threadPane(ctx) {
     || (state.ready && thread.loaded && !conversation && !state.stale);
   return html`<main class="thread">
     ${header(ctx, conversation)}
+    ${planBars(ctx, conversation)}
     ${missing ? html`<div class="hollow grand"><p>${t('thread.missing')}</p>
       </div>` : html`
       ${log(ctx, key, conversation, thread)}
@@ -39,7 +41,8 @@ export function threadPane(ctx) {
   </main>`;
 }
 
-function header({ state, actions }, conversation) {
+function header(ctx, conversation) {
+  const { state, actions } = ctx;
   return html`<header class="thread-head">
     <button type="button" class="round back" title=${t('thread.back')}
       @click=${actions.back}>${icons.back()}<span class="sr-only"
@@ -50,6 +53,7 @@ function header({ state, actions }, conversation) {
         <h2 dir="auto" tabindex="-1">${nameOf(state, conversation)}</h2>
         <p class="faint">${about(state, conversation)}</p>
       </div>
+      ${newPlanButton(ctx, conversation)}
       ${conversation.status ? html`<span class="chip"
         data-status=${conversation.status}
         >${statusText(conversation.status)}</span>` : nothing}`
@@ -99,7 +103,7 @@ function rowOf(ctx, row) {
     return html`<div class="unread-line" data-row=${row.id}><span
       >${t('thread.unread')}</span></div>`;
   }
-  return messageRow(ctx, row);
+  return row.message?.plan ? planRow(ctx, row) : messageRow(ctx, row);
 }
 
 /** What stands above the oldest message shown. */
