@@ -50,7 +50,7 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
-                         chat_plan_settings;
+                         chat_keys, chat_plan_settings;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
     DROP TABLE IF EXISTS chat_attachments;
 
@@ -89,7 +89,7 @@ BEGIN
                          chat_requests_doctor_user, chat_dispatch_doctor,
                          chat_dispatch_accepted, chat_tokens_token,
                          chat_plans_request, chat_plans_open,
-                         chat_plans_client_id;
+                         chat_plans_client_id, chat_keys_conversation;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute

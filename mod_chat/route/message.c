@@ -642,10 +642,10 @@ int chat_message_list_at_once(chat_request_t *q)
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "reading messages");
     }
-    return chat_reply_list(q,
-                      page_json(q, &paging, list, n,
-                                n > 0 ? chat_db_get_int(res, n, PAGE_ID, 0) : 0,
-                                chat_message_url(q, "/messages")));
+    return chat_reply_list(
+        q, page_json(q, &paging, list, n,
+                     n > 0 ? chat_db_get_int(res, n, PAGE_ID, 0) : 0,
+                     chat_message_url(q, "/messages")));
 }
 
 /* GET /chat/conversation/{id}/messages - history, newest first, by page or by

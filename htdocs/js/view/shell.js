@@ -4,6 +4,7 @@
 // thread stand side by side; on a phone data-view says which of them is shown.
 
 import { html, nothing } from '../../lib/lit-html.js';
+import { deedsDialog } from './deeds.js';
 import { linkBar } from './link.js';
 import { sidebar } from './list.js';
 import { planDialog } from './plan.js';
@@ -15,6 +16,7 @@ export function shell(ctx) {
     ${linkBar(ctx)}
     <div class="panes">${sidebar(ctx)}${threadPane(ctx)}</div>
     ${planDialog(ctx)}
+    ${deedsDialog(ctx)}
     <div class="notice" role="status">${ctx.notice
       ? html`<p>${ctx.notice}</p>` : nothing}</div>
   </div>`;
