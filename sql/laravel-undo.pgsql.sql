@@ -88,8 +88,11 @@ BEGIN
                          chat_requests_patient, chat_requests_patient_user,
                          chat_requests_doctor_user, chat_dispatch_doctor,
                          chat_dispatch_accepted, chat_tokens_token,
+                         chat_keys_conversation, chat_message_edits_message,
+                         chat_message_reactions_user, chat_attachments_message,
+                         chat_attachments_conversation, chat_attachments_user,
                          chat_plans_request, chat_plans_open,
-                         chat_plans_client_id, chat_keys_conversation;
+                         chat_plans_client_id;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute

@@ -35,7 +35,7 @@ const isError = (r, status, field) => {
   }
 };
 const make = async (fields = {}) => {
-  const r = await doctor.post(`${base}/plan`, { ...offer, ...fields });
+  const r = await doctor.post(`/chat/conversation/${conv.id}/plan`, { ...offer, ...fields });
   assert.equal(r.status, 201, r.text);
   return r.json.plan;
 };
@@ -61,8 +61,8 @@ test('a doctor makes a draft, changes it and submits it; the patient accepts', a
   isError(await patient.get(`/chat/plan/${draft.id}`), 404);
   isError(await act(patient, draft, 'accept'), 404);
   isError(await act(patient, draft, 'submit'), 404);
-  assert.deepEqual((await patient.get(`${base}/plans`)).json.data, []);
-  assert.equal((await doctor.get(`${base}/plans`)).json.data.length, 1);
+  assert.deepEqual((await patient.get(`/chat/conversation/${conv.id}/plans`)).json.data, []);
+  assert.equal((await doctor.get(`/chat/conversation/${conv.id}/plans`)).json.data.length, 1);
 
   const edited = await doctor.request('PATCH', `/chat/plan/${draft.id}`, { body: { title: ' Bridge ', price_cents: null } });
   assert.equal(edited.status, 200, edited.text);
@@ -134,13 +134,13 @@ test('each field wrong is said by its name', async () => {
     [{ client_id: 'a b' }, 'client_id'], [{ client_id: 'x'.repeat(65) }, 'client_id'], [{ client_id: 3 }, 'client_id'],
   ];
   for (const [fields, field] of wrong) {
-    isError(await doctor.post(`${base}/plan`, { ...offer, ...fields }), 422, field);
+    isError(await doctor.post(`/chat/conversation/${conv.id}/plan`, { ...offer, ...fields }), 422, field);
   }
-  isError(await doctor.post(`${base}/plan`, '{"title":"a\\u0000b"}'), 400);
-  isError(await doctor.post(`${base}/plan`, new Uint8Array([...Buffer.from('{"title":"'), 0xff, ...Buffer.from('"}')])), 400);
-  isError(await doctor.post(`${base}/plan`, '{'), 400);
-  isError(await doctor.post(`${base}/plan`, '[]'), 422);
-  isError(await doctor.post(`${base}/plan`, 'x', { type: 'text/plain' }), 415);
+  isError(await doctor.post(`/chat/conversation/${conv.id}/plan`, '{"title":"a\\u0000b"}'), 400);
+  isError(await doctor.post(`/chat/conversation/${conv.id}/plan`, new Uint8Array([...Buffer.from('{"title":"'), 0xff, ...Buffer.from('"}')])), 400);
+  isError(await doctor.post(`/chat/conversation/${conv.id}/plan`, '{'), 400);
+  isError(await doctor.post(`/chat/conversation/${conv.id}/plan`, '[]'), 422);
+  isError(await doctor.post(`/chat/conversation/${conv.id}/plan`, 'x', { type: 'text/plain' }), 415);
   const plan = await make();
   for (const [fields, field] of wrong.filter(([f]) => !('status' in f || 'client_id' in f || (('title' in f) && f.title === undefined)))) {
     isError(await doctor.request('PATCH', `/chat/plan/${plan.id}`, { body: fields }), 422, field);
@@ -148,10 +148,10 @@ test('each field wrong is said by its name', async () => {
   await act(doctor, plan, 'submit');
   isError(await act(patient, plan, 'reject', { reason: 'x'.repeat(501) }), 422, 'reason');
   isError(await act(patient, plan, 'reject', { reason: 7 }), 422, 'reason');
-  isError(await doctor.get(`${base}/plans?limit=0`), 422, 'limit');
-  isError(await doctor.get(`${base}/plans?limit=x`), 422, 'limit');
-  isError(await doctor.get(`${base}/plans?offset=-1`), 422, 'offset');
-  assert.equal((await doctor.get(`${base}/plans`)).json.data.length, 1, 'none of them was stored');
+  isError(await doctor.get(`/chat/conversation/${conv.id}/plans?limit=0`), 422, 'limit');
+  isError(await doctor.get(`/chat/conversation/${conv.id}/plans?limit=x`), 422, 'limit');
+  isError(await doctor.get(`/chat/conversation/${conv.id}/plans?offset=-1`), 422, 'offset');
+  assert.equal((await doctor.get(`/chat/conversation/${conv.id}/plans`)).json.data.length, 1, 'none of them was stored');
 });
 
 test('a draft may be made to expire otherwise; once that is over it cannot be submitted', async () => {
@@ -170,7 +170,7 @@ test('a draft may be made to expire otherwise; once that is over it cannot be su
 
 test('a form makes a plan as JSON does', async () => {
   clear();
-  const r = await browser.form(`${base}/plan`, { title: 'خطة', price_cents: '100', duration_days: '', must_acknowledge: 'on', status: 'submitted', _token: browser.csrf });
+  const r = await browser.form(`/chat/conversation/${conv.id}/plan`, { title: 'خطة', price_cents: '100', duration_days: '', must_acknowledge: 'on', status: 'submitted', _token: browser.csrf });
   assert.equal(r.status, 201, r.text);
   assert.equal(r.json.plan.title, 'خطة');
   assert.equal(r.json.plan.duration_days, null);
@@ -180,26 +180,29 @@ test('a form makes a plan as JSON does', async () => {
 test('strangers find nothing, others may not, nobody is told to log in', async () => {
   clear();
   const plan = await submitted();
-  const routes = [['GET', ''], ['PATCH', ''], ['POST', '/submit'], ['POST', '/accept'], ['POST', '/reject'], ['POST', '/cancel'], ['POST', '/acknowledge']];
-  for (const [method, tail] of routes) {
-    const body = method === 'GET' ? undefined : {};
-    isError(await anybody.request(method, `/chat/plan/${plan.id}${tail}`, { body }), 401);
-    isError(await stranger.request(method, `/chat/plan/${plan.id}${tail}`, { body }), 404);
-    isError(await otherDoctor.request(method, `/chat/plan/${plan.id}${tail}`, { body }), 404);
-    for (const id of ['999999', 'abc', `0${plan.id}`, '99999999999999999999']) {
-      isError(await doctor.request(method, `/chat/plan/${id}${tail}`, { body }), 404);
-    }
+  const routes = (id) => [['GET', `/chat/plan/${id}`], ['PATCH', `/chat/plan/${id}`], ['POST', `/chat/plan/${id}/submit`],
+    ['POST', `/chat/plan/${id}/accept`], ['POST', `/chat/plan/${id}/reject`], ['POST', `/chat/plan/${id}/cancel`],
+    ['POST', `/chat/plan/${id}/acknowledge`]].map(([method, path]) => [method, path, method === 'GET' ? undefined : {}]);
+  for (const [method, path, body] of routes(plan.id)) {
+    isError(await anybody.request(method, path, { body }), 401);
+    isError(await stranger.request(method, path, { body }), 404);
+    isError(await otherDoctor.request(method, path, { body }), 404);
     if (method !== 'GET') {
-      isError(await browser.request(method, `/chat/plan/${plan.id}${tail}`, { body, headers: { 'X-CSRF-TOKEN': null } }), 419);
-      isError(await browser.request(method, `/chat/plan/${plan.id}${tail}`, { body, headers: { Origin: 'https://evil.example' } }), 419);
+      isError(await browser.request(method, path, { body, headers: { 'X-CSRF-TOKEN': null } }), 419);
+      isError(await browser.request(method, path, { body, headers: { Origin: 'https://evil.example' } }), 419);
     }
   }
-  isError(await stranger.post(`${base}/plan`, offer), 404);
-  isError(await otherDoctor.post(`${base}/plan`, offer), 404);
-  isError(await stranger.get(`${base}/plans`), 404);
-  isError(await patient.post(`${base}/plan`, offer), 403);
-  isError(await admin.post(`${base}/plan`, offer), 403);
-  isError(await browser.post(`${base}/plan`, offer, { headers: { 'X-CSRF-TOKEN': 'x' } }), 419);
+  for (const id of ['999999', 'abc', `0${plan.id}`, '99999999999999999999']) {
+    for (const [method, path, body] of routes(id)) {
+      isError(await doctor.request(method, path, { body }), 404);
+    }
+  }
+  isError(await stranger.post(`/chat/conversation/${conv.id}/plan`, offer), 404);
+  isError(await otherDoctor.post(`/chat/conversation/${conv.id}/plan`, offer), 404);
+  isError(await stranger.get(`/chat/conversation/${conv.id}/plans`), 404);
+  isError(await patient.post(`/chat/conversation/${conv.id}/plan`, offer), 403);
+  isError(await admin.post(`/chat/conversation/${conv.id}/plan`, offer), 403);
+  isError(await browser.post(`/chat/conversation/${conv.id}/plan`, offer, { headers: { 'X-CSRF-TOKEN': 'x' } }), 419);
   assert.equal((await admin.get(`/chat/plan/${plan.id}`)).status, 200, 'staff reads');
   const r = await doctor.request('PUT', `/chat/plan/${plan.id}`, { body: {} });
   isError(r, 405);
@@ -212,15 +215,15 @@ test('strangers find nothing, others may not, nobody is told to log in', async (
 
 test('a client_id makes one plan, however often it is sent', async () => {
   clear();
-  const all = await Promise.all(Array.from({ length: 8 }, () => doctor.post(`${base}/plan`, { ...offer, status: 'submitted', client_id: 'p1' })));
+  const all = await Promise.all(Array.from({ length: 8 }, () => doctor.post(`/chat/conversation/${conv.id}/plan`, { ...offer, status: 'submitted', client_id: 'p1' })));
   assert.deepEqual(all.map((r) => r.status), Array(8).fill(201), all.map((r) => r.text).join());
   assert.equal(new Set(all.map((r) => r.json.plan.id)).size, 1);
-  isError(await doctor.post(`${base}/plan`, { ...offer, title: 'Other', status: 'submitted', client_id: 'p1' }), 409);
-  isError(await doctor.post(`${base}/plan`, { ...offer, client_id: 'p1' }), 409);
+  isError(await doctor.post(`/chat/conversation/${conv.id}/plan`, { ...offer, title: 'Other', status: 'submitted', client_id: 'p1' }), 409);
+  isError(await doctor.post(`/chat/conversation/${conv.id}/plan`, { ...offer, client_id: 'p1' }), 409);
   await act(patient, all[0].json.plan, 'accept');
-  const again = await doctor.post(`${base}/plan`, { ...offer, status: 'submitted', client_id: 'p1' });
+  const again = await doctor.post(`/chat/conversation/${conv.id}/plan`, { ...offer, status: 'submitted', client_id: 'p1' });
   assert.equal(again.json.plan.status, 'accepted', 'the first one, as it is now');
-  assert.equal((await doctor.get(`${base}/plans`)).json.data.length, 1);
+  assert.equal((await doctor.get(`/chat/conversation/${conv.id}/plans`)).json.data.length, 1);
 });
 
 test('of two plans accepted at once, twenty times over, one is', async () => {
@@ -368,8 +371,8 @@ test('plans are listed newest first, in parts', async () => {
   for (let i = 0; i < 3; i++) {
     made.unshift((await submitted({ title: `Plan ${i}` })).id);
   }
-  const { json } = await patient.get(`${base}/plans?limit=2`);
+  const { json } = await patient.get(`/chat/conversation/${conv.id}/plans?limit=2`);
   assert.deepEqual([json.data.map((p) => p.id), json.has_more], [made.slice(0, 2), true]);
-  const rest = (await patient.get(`${base}/plans?limit=2&offset=2`)).json;
+  const rest = (await patient.get(`/chat/conversation/${conv.id}/plans?limit=2&offset=2`)).json;
   assert.deepEqual([rest.data.map((p) => p.id), rest.has_more], [made.slice(2), false]);
 });
