@@ -1478,7 +1478,7 @@ DECLARE
     talk record;
     plan json;
     doctor chat_users.id%TYPE;
-    patients boolean; -- the patient made the change
+    by_patient boolean; -- who made the change
 BEGIN
     IF NEW.deleted_at IS NOT NULL THEN
         RETURN NULL;
@@ -1509,15 +1509,15 @@ BEGIN
     plan := chat_plan_json(NEW);
     doctor := plan ->> 'doctor_id';
     FOREACH what IN ARRAY news LOOP
-        patients := what IN ('accepted', 'rejected', 'acknowledged');
+        by_patient := what IN ('accepted', 'rejected', 'acknowledged');
         IF what NOT IN ('reminder', 'acknowledged')
            AND doctor IS NOT NULL AND talk.patient_id IS NOT NULL
            AND chat_plan_cards() THEN
             INSERT INTO messages (from_user_id, to_user_id, request_id, body,
                                   type, detailed, plan_id, plan_status,
                                   created_at, updated_at)
-            VALUES (CASE WHEN patients THEN talk.patient_id ELSE doctor END,
-                    CASE WHEN patients THEN doctor ELSE talk.patient_id END,
+            VALUES (CASE WHEN by_patient THEN talk.patient_id ELSE doctor END,
+                    CASE WHEN by_patient THEN doctor ELSE talk.patient_id END,
                     talk.id,
                     CASE what WHEN 'submitted' THEN 'Treatment plan offered: '
                               WHEN 'accepted' THEN 'Treatment plan accepted: '
@@ -1533,9 +1533,9 @@ BEGIN
                 array_to_json(array_remove(ARRAY[
                     CASE WHEN what <> 'reminder'
                          THEN 'private-conversation.' || talk.id END,
-                    CASE WHEN NOT patients
+                    CASE WHEN NOT by_patient
                          THEN 'private-user.' || talk.patient_id END,
-                    CASE WHEN patients OR what = 'expired'
+                    CASE WHEN by_patient OR what = 'expired'
                          THEN 'private-user.' || doctor END], NULL)),
                 json_build_object(
                     'plan', plan,
