@@ -16,6 +16,7 @@
 #include "chat_module.h"
 #include "content.h"
 #include "limiter.h"
+#include "message.h"
 #include "plan.h"
 #include "reply.h"
 #include "secret.h"
@@ -307,7 +308,7 @@ int chat_plan_create(chat_request_t *q)
                                   "must be 1 to 64 letters, digits, dots, "
                                   "colons, hyphens or underscores");
     }
-    if (too_often(q, &answer)) {
+    if (chat_message_closed(q, &answer) || too_often(q, &answer)) {
         return answer;
     }
     why = apr_pstrcat(q->r->pool, status, "|",

@@ -305,6 +305,39 @@ test('a client cannot send a card', async () => {
   assert.equal(r.json.message.plan ?? null, null);
 });
 
+test('a card is neither edited nor deleted', async () => {
+  clear();
+  const plan = await submitted();
+  await act(patient, plan, 'accept');
+  const [card] = (await patient.get(`/chat/conversation/${conv.id}/messages?per_page=1`)).json.data;
+  assert.equal(card.plan.card, 'accepted');
+  isError(await patient.request('PATCH', `/chat/conversation/${conv.id}/message/${card.id}`, { body: { content: 'x' } }), 403);
+  isError(await patient.request('DELETE', `/chat/conversation/${conv.id}/message/${card.id}`, { body: {} }), 403);
+  isError(await admin.request('DELETE', `/chat/conversation/${conv.id}/message/${card.id}`, { body: {} }), 403);
+});
+
+test('nothing is offered in a consultation that is closed', async () => {
+  clear();
+  const was = site.sql(`SELECT status FROM treatment_requests WHERE id = ${conv.id};`).trim();
+  site.sql(`UPDATE treatment_requests SET status = 'completed' WHERE id = ${conv.id};`);
+  try {
+    isError(await doctor.post(`/chat/conversation/${conv.id}/plan`, offer), 403);
+  } finally {
+    site.sql(`UPDATE treatment_requests SET status = '${was}' WHERE id = ${conv.id};`);
+  }
+});
+
+test('two who look at the clock at once tell it once', async () => {
+  clear();
+  const plan = await submitted();
+  const late = `UPDATE treatment_plans SET status = 'expired' WHERE status = 'submitted' AND expires_at <= ${site.time()};`;
+  site.sql(`UPDATE treatment_plans SET expires_at = ${site.time(-1)} WHERE id = ${plan.id};`);
+  await Promise.all([site.sqlBeside(late), site.sqlBeside(late), act(patient, plan, 'accept'), act(patient, plan, 'reject')]);
+  await eventually(() => eventsOf(plan).length === 2, 'PlanExpired');
+  assert.deepEqual(eventsOf(plan), ['PlanSubmitted', 'PlanExpired']);
+  assert.deepEqual(cardsOf(plan), ['submitted', 'expired']);
+});
+
 test('whoever changes the row raises the same', async () => {
   clear();
   const plan = await make();
