@@ -153,6 +153,19 @@ test('who must look is asked to until they have, and reminded', async () => {
   await eventually(async () => await phone.page.locator('.plan-bar').count() === 0, 'it goes on the phone too');
 });
 
+test('a plan without a card in view can be decided all the same', async () => {
+  clear();
+  site.sql('UPDATE chat_plan_settings SET cards = NOT cards;');
+  await offer('From before');
+  site.sql('UPDATE chat_plan_settings SET cards = NOT cards;');
+  const { page } = patient;
+  const bar = page.locator('.plan-bar.offered', { hasText: 'From before' });
+  await bar.locator('button').first().click();
+  await page.locator(`${DIALOG} .solid`).click();
+  await becomes(doctor.page, 'From before', 'accepted');
+  await eventually(async () => await bar.count() === 0, 'the bar goes');
+});
+
 test('one whose time is over shows it, and offers nothing', async () => {
   clear();
   await offer('Old');

@@ -181,6 +181,7 @@ export default {
   'plan.saved': 'The draft is saved.',
   'plan.close': 'Close',
   'plan.must': 'Please look at this treatment plan:',
+  'plan.offered': 'Offered to you:',
   'plan.seen': 'I have seen it',
   'plan.ask.accept': 'Accept this treatment plan?',
   'plan.ask.accept.more': 'Your doctor is told at once. '

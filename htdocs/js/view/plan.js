@@ -120,6 +120,11 @@ export function planBars({ state, plans }, conversation) {
   const waiting = all.filter((plan) => plan.status === 'submitted'
     && plan.must_acknowledge && !plan.acknowledged_at
     && isPatient(state, conversation, plan));
+  // Offered long ago, or before there were cards: none is in view.
+  const thread = threadOf(state, state.selected);
+  const hidden = all.filter((plan) => plan.status === 'submitted'
+    && thread.loaded && isPatient(state, conversation, plan)
+    && !thread.messages.some((m) => m.plan && sameId(m.plan.id, plan.id)));
   const drafts = all.filter((plan) => plan.status === 'draft'
     && sameId(plan.doctor_id, state.me.id));
   return html`${waiting.map((plan) => html`<aside class="plan-bar must"
@@ -127,6 +132,13 @@ export function planBars({ state, plans }, conversation) {
       t('plan.must')} <bdi>${plan.title}</bdi></span>
       <button type="button" class="plain" ?disabled=${plans.busy.has(plan.id)}
         @click=${() => plans.step('acknowledge', plan)}>${t('plan.seen')}</button>
+    </aside>`)}${hidden.map((plan) => html`<aside class="plan-bar offered"
+      data-plan=${plan.id}><span class="bar-words">${t('plan.offered')} <bdi
+      >${plan.title}</bdi></span>
+      <button type="button" class="plain" @click=${() => plans.ask('accept', plan)}
+        >${t('plan.accept')}</button>
+      <button type="button" class="plain" @click=${() => plans.ask('reject', plan)}
+        >${t('plan.reject')}</button>
     </aside>`)}${drafts.map((plan) => html`<aside class="plan-bar"
       data-plan=${plan.id}><span class="bar-words">${t('plan.draft')} <bdi
       >${plan.title}</bdi></span>
@@ -247,6 +259,8 @@ function question(plans, dialog) {
     <h2 id="plan-dialog-title">${t(`plan.ask.${kind}`)}</h2>
     <p class="plan-asked"><bdi>${plan.title}</bdi>${price
       ? html` · <bdi>${price}</bdi>` : nothing}</p>
+    ${plan.description ? html`<p class="plan-text" dir="auto"
+      >${plan.description}</p>` : nothing}
     ${kind === 'accept' ? html`<p class="faint">${t('plan.ask.accept.more')}</p>`
       : field(dialog, 'reason', t('plan.reason.optional'),
         area(plans, dialog, 'reason', 3))}
