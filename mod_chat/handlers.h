@@ -43,6 +43,17 @@ int chat_message_delete(chat_request_t *q);
 int chat_reaction_add(chat_request_t *q);
 int chat_reaction_remove(chat_request_t *q);
 
+/* plan.c */
+int chat_plan_list(chat_request_t *q);
+int chat_plan_create(chat_request_t *q);
+int chat_plan_show(chat_request_t *q);
+int chat_plan_edit(chat_request_t *q);
+int chat_plan_submit(chat_request_t *q);
+int chat_plan_accept(chat_request_t *q);
+int chat_plan_reject(chat_request_t *q);
+int chat_plan_cancel(chat_request_t *q);
+int chat_plan_acknowledge(chat_request_t *q);
+
 /* typing.c */
 int chat_typing(chat_request_t *q);
 

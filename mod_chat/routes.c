@@ -40,7 +40,7 @@
 /* What must be settled before a handler runs. */
 typedef enum {
     ANYBODY, /* nothing: the handler looks itself */
-    USER,    /* somebody we know */
+    USER,    /* somebody we know; an {id} is of no conversation: q->item */
     MEMBER /* and the path's conversation is one of theirs, or they are staff */
 } need_t;
 
@@ -79,6 +79,15 @@ static const route_t routes[] = {
     { M_DELETE, "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_remove, NULL, "message.unreacted" },
     { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL, "messages.marked" },
     { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing, NULL, NULL },
+    { M_GET,   "/chat/conversation/{id}/plans",   MEMBER,  chat_plan_list, NULL, "plan.list" },
+    { M_POST,  "/chat/conversation/{id}/plan",    MEMBER,  chat_plan_create, NULL, "plan.created" },
+    { M_GET,   "/chat/plan/{id}",                 USER,    chat_plan_show, NULL, "plan.read" },
+    { M_PATCH, "/chat/plan/{id}",                 USER,    chat_plan_edit, NULL, "plan.edited" },
+    { M_POST,  "/chat/plan/{id}/submit",          USER,    chat_plan_submit, NULL, "plan.submitted" },
+    { M_POST,  "/chat/plan/{id}/accept",          USER,    chat_plan_accept, NULL, "plan.accepted" },
+    { M_POST,  "/chat/plan/{id}/reject",          USER,    chat_plan_reject, NULL, "plan.rejected" },
+    { M_POST,  "/chat/plan/{id}/cancel",          USER,    chat_plan_cancel, NULL, "plan.cancelled" },
+    { M_POST,  "/chat/plan/{id}/acknowledge",     USER,    chat_plan_acknowledge, NULL, "plan.acknowledged" },
     { M_POST, "/chat/conversation/{id}/break-glass", USER, chat_break_glass, NULL, "breakglass" },
     { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL, "channel.joined" },
     { M_POST, "/pusher/auth",                     USER,    chat_broadcasting_auth, NULL, "channel.joined" },
@@ -133,8 +142,13 @@ static const route_t *find(chat_request_t *q, const char **allow)
             continue;
         }
         if (route->method == q->r->method_number) {
-            memcpy(q->id, id, sizeof(id));
-            memcpy(q->item, item, sizeof(item));
+            if (route->need == MEMBER) {
+                memcpy(q->id, id, sizeof(id));
+                memcpy(q->item, item, sizeof(item));
+            }
+            else {
+                memcpy(q->item, id, sizeof(id));
+            }
             return route;
         }
         *allow = apr_pstrcat(q->r->pool, *allow, **allow != '\0' ? ", " : "",

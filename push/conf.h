@@ -65,6 +65,9 @@ typedef struct {
     int poll_ms;                 /* between two looks at the log */
     int replay_seconds;          /* how long missed events are given out */
     int retention_seconds;       /* how long the log keeps events; 0: for ever */
+    int plans_every;             /* seconds between two looks; 0: none */
+    int plans_reminder;          /* seconds between reminders; 0: none */
+    int plans_reminders;         /* for one plan at most */
     int webhooks_private;        /* targets may be private addresses */
     int webhooks_batching;       /* several events in one request */
     int webhooks_gather;         /* ms an event waits for company */

@@ -5,8 +5,8 @@
  *   chat-push [--config FILE]
  *
  * Settings come from the file and the environment (conf.h). The main thread
- * reads them, starts one thread per loop, the relay's, retention's and the
- * webhooks', says what listens where, and then waits for a signal: SIGHUP reads
+ * reads them, starts one thread per loop, the relay's, retention's, that of plans
+ * and the webhooks', says what listens where, and then waits for a signal: SIGHUP reads
  * the settings again (reload.h), SIGTERM or SIGINT ends it in good order, the
  * clients one after the other (drain.h), and a second one at once. SIGUSR2 ends
  * it too, and makes the next one of it: the same process runs the program that
@@ -59,6 +59,7 @@ typedef struct {
     push_relay_conf_t relay;
     push_retention_conf_t retention;
     push_indexer_conf_t indexer;
+    push_due_conf_t due;
     push_reload_t reload;
     apr_pool_t *pool;
 } process_t;
@@ -337,6 +338,25 @@ static int indexer_create(process_t *m)
                : fail(why);
 }
 
+static int due_create(process_t *m)
+{
+    const push_conf_t *conf = &m->conf;
+    const char *why = NULL;
+
+    if (push_server.relay == NULL || conf->plans_every == 0) {
+        return 1;
+    }
+    m->due.database = conf->database_url;
+    m->due.every_seconds = conf->plans_every;
+    m->due.reminder_seconds = conf->plans_reminder;
+    m->due.reminders = conf->plans_reminders;
+    m->due.log = push_log_report;
+    return push_due_create(&push_server.due, &m->due, &why, m->pool) ==
+                   APR_SUCCESS
+               ? 1
+               : fail(why);
+}
+
 /* Who httpd says is logged in, by whatever way, is a user of this database. */
 static int membership_create(process_t *m)
 {
@@ -554,6 +574,10 @@ static int threads_start(process_t *m)
         push_indexer_start(push_server.indexer) != APR_SUCCESS) {
         return fail("the thread of the index cannot be started");
     }
+    if (push_server.due != NULL &&
+        push_due_start(push_server.due) != APR_SUCCESS) {
+        return fail("the thread of plans cannot be started");
+    }
     if (push_server.membership != NULL &&
         push_membership_start(push_server.membership) != APR_SUCCESS) {
         return fail("the thread of memberships cannot be started");
@@ -726,6 +750,9 @@ static int end(process_t *m, const sigset_t *set, int again)
     if (push_server.indexer != NULL) {
         push_indexer_stop(push_server.indexer);
     }
+    if (push_server.due != NULL) {
+        push_due_stop(push_server.due);
+    }
     if (push_server.relay != NULL) {
         push_relay_stop(push_server.relay);
     }
@@ -771,7 +798,8 @@ int main(int argc, char **argv)
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
         !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) ||
         !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m) ||
-        !indexer_create(&m) || !membership_create(&m) || !endpoint_create(&m)) {
+        !indexer_create(&m) || !due_create(&m) || !membership_create(&m) ||
+        !endpoint_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
     }

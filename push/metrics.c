@@ -421,6 +421,22 @@ static void indexer_samples(sink_t *s)
            (apr_uint64_t)c.behind);
 }
 
+static void due_samples(sink_t *s)
+{
+    push_due_counters_t c;
+
+    if (push_server.due == NULL) {
+        return;
+    }
+    push_due_counters(push_server.due, &c);
+    single(s, "plans_expired_total", "counter",
+           "Plans marked here as expired.", c.expired);
+    single(s, "plans_reminded_total", "counter",
+           "Reminders of plans written here.", c.reminded);
+    single(s, "plans_failures_total", "counter",
+           "Looks for plans that are due that failed.", c.failures);
+}
+
 static void webhook_samples(sink_t *s)
 {
     push_webhooks_counters_t c;
@@ -475,6 +491,7 @@ static void all_samples(sink_t *s)
     relay_samples(s);
     retention_samples(s);
     indexer_samples(s);
+    due_samples(s);
     webhook_samples(s);
     canary_samples(s);
 }

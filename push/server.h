@@ -12,6 +12,7 @@
 
 #include "canary.h"
 #include "conf.h"
+#include "due.h"
 #include "endpoint.h"
 #include "hub.h"
 #include "indexer.h"
@@ -32,6 +33,7 @@ typedef struct {
     push_relay_t *relay;       /* NULL: no event log */
     push_retention_t *retention; /* NULL: no event log */
     push_indexer_t *indexer;     /* likewise */
+    push_due_t *due;             /* NULL: likewise, or not wanted */
     push_membership_t *membership; /* NULL: no database */
     push_endpoint_t *endpoint;     /* NULL: `private.` names are public ones */
     push_app_t *chat;          /* whose users httpd names; NULL: no database */

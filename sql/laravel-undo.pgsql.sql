@@ -36,7 +36,10 @@ BEGIN
     DROP TRIGGER IF EXISTS messages_changed ON messages;
     DROP TRIGGER IF EXISTS messages_gone ON messages;
     DROP TRIGGER IF EXISTS treatment_requests_updated ON treatment_requests;
-    DROP TRIGGER IF EXISTS treatment_plans_event ON treatment_plans;
+    IF to_regclass('treatment_plans') IS NOT NULL THEN
+        DROP TRIGGER IF EXISTS treatment_plans_event ON treatment_plans;
+        DROP TRIGGER IF EXISTS treatment_plans_stamp ON treatment_plans;
+    END IF;
     DROP TRIGGER IF EXISTS chat_people_set ON treatment_requests;
     DROP TRIGGER IF EXISTS chat_dispatch_changed ON treatment_request_doctors;
     DROP TRIGGER IF EXISTS chat_dispatch_emptied ON treatment_request_doctors;
@@ -56,7 +59,7 @@ BEGIN
     DROP TABLE IF EXISTS chat_audit, chat_audit_head, chat_audit_spools,
                          chat_retention, chat_legal_holds, chat_break_glass;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
-                         chat_keys;
+                         chat_keys, chat_plan_settings;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
     DROP TABLE IF EXISTS chat_attachments;
 
@@ -72,6 +75,10 @@ BEGIN
                           'chat_message_plan_json', 'messages_changing',
                           'messages_changed', 'chat_reacted',
                           'chat_plan_json', 'chat_people_set',
+                          'chat_plan_mark', 'chat_plan_word',
+                          'chat_plan_doctor', 'chat_plan_insert',
+                          'chat_plan_edit', 'chat_plan_cancel', 'chat_plan_of',
+                          'chat_plan_cards', 'treatment_plans_stamp',
                           'chat_doctor_renew', 'chat_dispatch_changed',
                           'chat_patient_changed', 'chat_doctor_changed',
                           'chat_session_write', 'chat_sessions_moved',
@@ -95,12 +102,15 @@ BEGIN
                          chat_dispatch_accepted, chat_tokens_token,
                          chat_keys_conversation, chat_message_edits_message,
                          chat_message_reactions_user, chat_attachments_message,
-                         chat_attachments_conversation, chat_attachments_user;
+                         chat_attachments_conversation, chat_attachments_user,
+                         chat_plans_request, chat_plans_open,
+                         chat_plans_client_id;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute
         WHERE attrelid IN (to_regclass('messages'),
-                           to_regclass('treatment_requests'))
+                           to_regclass('treatment_requests'),
+                           to_regclass('treatment_plans'))
           AND attnum > 0 AND NOT attisdropped
           AND col_description(attrelid, attnum) LIKE 'mod_chat:%'
     LOOP

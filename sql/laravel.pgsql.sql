@@ -146,6 +146,8 @@ BEGIN
                  ('messages', 'reply_to_id'),
                  ('messages', 'file_ids'),
                  ('messages', 'detailed'),
+                 ('messages', 'plan_id'),
+                 ('messages', 'plan_status'),
                  ('treatment_requests', 'message_count'),
                  ('treatment_requests', 'chat_patient_id'),
                  ('treatment_requests', 'chat_doctor_id')) AS ours (tab, col)
@@ -202,6 +204,14 @@ BEGIN
         ALTER TABLE messages ADD COLUMN detailed integer;
         COMMENT ON COLUMN messages.detailed IS
             'mod_chat: NULL, the row says all there is to say of it';
+    END IF;
+    IF NOT chat_has('messages', 'plan_id') THEN
+        ALTER TABLE messages ADD COLUMN plan_id text,
+                             ADD COLUMN plan_status text;
+        COMMENT ON COLUMN messages.plan_id IS
+            'mod_chat: the plan a message of type plan is a card of';
+        COMMENT ON COLUMN messages.plan_status IS
+            'mod_chat: what that plan had become';
     END IF;
     IF NOT chat_has('treatment_requests', 'message_count') THEN
         LOCK TABLE messages IN SHARE MODE;
@@ -571,10 +581,18 @@ SELECT id, message_count, updated_at
 FROM treatment_requests;
 
 -- --- plans -------------------------------------------------------------------------
--- The shape clients know; what the application has not is null. Without the table
--- or its main columns there are no events of plans.
+-- The application's table, with our columns where it has none of that name. What it
+-- has is read and written under the application's names: total_cost,
+-- estimated_duration_days, doctor_id of doctors; what it has not is null. A table whose
+-- CHECK knows no state 'cancelled' gets cancelled_at and 'expired'. Without the table
+-- or its main columns there are no plans.
 
 DO $$
+DECLARE
+    ours record;
+    odd text;
+    -- How a plan's doctor is found by the plan.
+    doctor text := '(SELECT d.user_id FROM doctors d WHERE d.id = p.doctor_id)';
 BEGIN
     IF NOT (chat_has('treatment_plans', 'id')
             AND chat_has('treatment_plans', 'title')
@@ -585,19 +603,114 @@ BEGIN
             'script knows: plans will raise no events';
         RETURN;
     END IF;
+    SELECT string_agg(attname || ' ' || format_type(atttypid, NULL), ', ')
+    INTO odd
+    FROM pg_attribute
+    WHERE attrelid = 'treatment_plans'::regclass AND NOT attisdropped
+      AND (attname ~ '^(expires|submitted|decided|acknowledged|reminded|cancelled|deleted)_at$'
+           AND atttypid <> 'timestamp'::regtype
+           OR attname IN ('valid_days', 'reminders')
+           AND atttypid <> 'integer'::regtype
+           OR attname = 'must_acknowledge' AND atttypid <> 'boolean'::regtype
+           OR attname IN ('status', 'reason', 'client_id', 'client_digest')
+           AND atttypid NOT IN ('text'::regtype, 'varchar'::regtype));
+    IF odd IS NOT NULL THEN
+        RAISE WARNING 'treatment_plans has columns of another kind than this '
+            'script knows (%): plans will raise no events', odd;
+        RETURN;
+    END IF;
+    FOR ours IN
+        SELECT * FROM (VALUES
+            ('valid_days', 'integer', 'how long it can be accepted'),
+            ('expires_at', 'timestamp(3)', 'cannot be accepted from then on'),
+            ('submitted_at', 'timestamp(3)', 'when the patient was shown it'),
+            ('decided_at', 'timestamp(3)', 'when it was decided'),
+            ('cancelled_at', 'timestamp(3)', 'when it was cancelled'),
+            ('deleted_at', 'timestamp(3)', 'not shown any more'),
+            ('reason', 'text', 'why it was rejected or cancelled'),
+            ('must_acknowledge', 'boolean NOT NULL DEFAULT false',
+             'the patient is reminded'),
+            ('acknowledged_at', 'timestamp(3)', 'the patient has seen it'),
+            ('reminders', 'integer NOT NULL DEFAULT 0', 'how many there were'),
+            ('reminded_at', 'timestamp(3)', 'the last of them'),
+            ('client_id', 'text', 'the doctor''s own name for it'),
+            ('client_digest', 'text', 'of what was sent under that name')
+        ) AS list (col, type, about)
+    LOOP
+        CONTINUE WHEN chat_has('treatment_plans', ours.col);
+        EXECUTE format('ALTER TABLE treatment_plans ADD COLUMN %I %s',
+                       ours.col, ours.type);
+        EXECUTE format('COMMENT ON COLUMN treatment_plans.%I IS %L',
+                       ours.col, 'mod_chat: ' || ours.about);
+    END LOOP;
+    CREATE INDEX IF NOT EXISTS chat_plans_request
+        ON treatment_plans (treatment_request_id);
+    CREATE INDEX IF NOT EXISTS chat_plans_open
+        ON treatment_plans (id) WHERE status = 'submitted';
+    CREATE UNIQUE INDEX IF NOT EXISTS chat_plans_client_id
+        ON treatment_plans (treatment_request_id, doctor_id, client_id)
+        WHERE client_id IS NOT NULL;
+    EXECUTE 'SELECT string_agg(id::text, '', '') FROM (
+                 SELECT treatment_request_id AS id FROM treatment_plans
+                 WHERE status = ''accepted'' AND deleted_at IS NULL
+                   AND cancelled_at IS NULL
+                 GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 10) AS d'
+    INTO odd;
+    IF odd IS NOT NULL THEN
+        RAISE WARNING 'treatment requests have several accepted plans: %. '
+            'They stay; from now on a second one is refused', odd;
+    END IF;
+
+    CREATE OR REPLACE FUNCTION chat_plan_mark(p treatment_plans) RETURNS text
+    LANGUAGE sql STABLE
+    AS $f$ SELECT CASE WHEN p.cancelled_at IS NOT NULL
+                       THEN 'cancelled' ELSE p.status::text END $f$;
+
+    -- Looked up when it is needed: the application's CHECK may change.
+    CREATE OR REPLACE FUNCTION chat_plan_word(state text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $f$
+        SELECT w FROM unnest(
+            CASE state WHEN 'cancelled' THEN ARRAY['cancelled', 'expired']
+                       ELSE ARRAY[state] END) WITH ORDINALITY AS u (w, nr)
+        WHERE NOT EXISTS (
+            SELECT FROM pg_constraint k
+            JOIN pg_attribute a ON a.attrelid = k.conrelid
+                               AND a.attnum = ANY (k.conkey)
+            WHERE k.conrelid = 'treatment_plans'::regclass
+              AND k.contype = 'c' AND a.attname = 'status'
+              AND position(quote_literal(w) IN pg_get_constraintdef(k.oid)) = 0)
+        ORDER BY nr LIMIT 1 $f$;
+
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION chat_plan_doctor(p treatment_plans)
+         RETURNS chat_users.id%%TYPE LANGUAGE sql STABLE AS $f$ SELECT %s $f$',
+        doctor);
+
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION chat_plan_json(p treatment_plans)
-         RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
-         AS $f$
-             SELECT json_build_object(
-                 ''id'', p.id, ''title'', p.title, ''status'', p.status,
+         RETURNS json LANGUAGE plpgsql STABLE PARALLEL SAFE AS $f$
+         BEGIN
+             RETURN json_build_object(
+                 ''id'', p.id, ''title'', p.title,
+                 ''status'',
+                 CASE WHEN p.cancelled_at IS NOT NULL THEN ''cancelled''
+                      WHEN p.status = ''submitted''
+                       AND p.expires_at <= clock_timestamp() AT TIME ZONE ''UTC''
+                      THEN ''expired'' ELSE p.status END,
                  ''description'', %s,
                  ''price_cents'', %s, ''currency'', %s,
                  ''duration_days'', %s,
-                 ''doctor_id'',
-                 (SELECT d.user_id FROM doctors d WHERE d.id = p.doctor_id),
-                 ''consultation_id'', p.treatment_request_id)
-         $f$',
+                 ''doctor_id'', %s,
+                 ''consultation_id'', p.treatment_request_id,
+                 ''reason'', p.reason, ''valid_days'', p.valid_days,
+                 ''expires_at'', chat_time(p.expires_at),
+                 ''submitted_at'', chat_time(p.submitted_at),
+                 ''decided_at'', chat_time(p.decided_at),
+                 ''must_acknowledge'', p.must_acknowledge,
+                 ''acknowledged_at'', chat_time(p.acknowledged_at),
+                 ''created_at'', %s, ''updated_at'', %s);
+         END $f$',
         CASE WHEN chat_has('treatment_plans', 'description')
              THEN 'p.description' ELSE 'NULL' END,
         CASE WHEN chat_has('treatment_plans', 'total_cost')
@@ -605,14 +718,143 @@ BEGIN
         CASE WHEN chat_has('treatment_plans', 'currency')
              THEN 'p.currency' ELSE 'NULL' END,
         CASE WHEN chat_has('treatment_plans', 'estimated_duration_days')
-             THEN 'p.estimated_duration_days' ELSE 'NULL' END);
+             THEN 'p.estimated_duration_days' ELSE 'NULL' END,
+        doctor,
+        CASE WHEN chat_has('treatment_plans', 'created_at')
+             THEN 'chat_time(p.created_at)' ELSE 'NULL' END,
+        CASE WHEN chat_has('treatment_plans', 'updated_at')
+             THEN 'chat_time(p.updated_at)' ELSE 'NULL' END);
+
+    -- What the application wants besides and we do not know is empty, 0 or now; a
+    -- column that can be none of these refuses the plan.
+    CREATE OR REPLACE FUNCTION chat_plan_insert(
+        talk chat_conversations.id%TYPE, who chat_users.id%TYPE, state text,
+        its_title text, its_text text, price bigint, money text, days integer,
+        valid integer, ends timestamp, must boolean, client text, digest text)
+    RETURNS treatment_plans.id%TYPE LANGUAGE plpgsql AS $f$
+    DECLARE
+        given jsonb;
+        col record;
+        cols text[];
+        vals text[];
+        made treatment_plans.id%TYPE;
+        profile text;
+        at text := (clock_timestamp() AT TIME ZONE 'UTC')::text;
+    BEGIN
+        SELECT d.id INTO profile FROM chat_conversations c
+        JOIN doctors d ON d.user_id = c.doctor_id
+        WHERE c.id = talk AND c.doctor_id = who ORDER BY d.id LIMIT 1;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+        given := jsonb_build_object(
+            'treatment_request_id', talk, 'doctor_id', profile,
+            'status', state, 'title', its_title, 'description', its_text,
+            'total_cost', price / 100.0, 'currency', money,
+            'estimated_duration_days', days, 'valid_days', valid,
+            'expires_at', ends, 'must_acknowledge', must,
+            'client_id', client, 'client_digest', digest,
+            'created_at', at, 'updated_at', at);
+        FOR col IN
+            SELECT a.attname AS name, a.attnotnull AS wanted,
+                   a.atthasdef OR a.attidentity <> '' AS filled,
+                   t.typcategory AS kind, t.typname AS type
+            FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+            WHERE a.attrelid = 'treatment_plans'::regclass
+              AND a.attnum > 0 AND NOT a.attisdropped
+              AND a.attgenerated = ''
+        LOOP
+            IF given ->> col.name IS NOT NULL THEN
+                vals := vals || quote_literal(given ->> col.name);
+            ELSIF col.filled OR NOT col.wanted THEN
+                CONTINUE;
+            ELSIF col.name = 'id' AND col.type = 'uuid' THEN
+                vals := vals || quote_literal(gen_random_uuid());
+            ELSIF col.kind = 'S' THEN
+                vals := vals || quote_literal('');
+            ELSIF col.kind = 'N' THEN
+                vals := vals || quote_literal('0');
+            ELSIF col.kind = 'B' THEN
+                vals := vals || quote_literal('false');
+            ELSIF col.kind = 'D' THEN
+                vals := vals || quote_literal(at);
+            ELSIF col.type IN ('json', 'jsonb') THEN
+                vals := vals || quote_literal('[]');
+            ELSE
+                CONTINUE;
+            END IF;
+            cols := cols || quote_ident(col.name);
+        END LOOP;
+        EXECUTE format(
+            'INSERT INTO treatment_plans (%s) VALUES (%s)
+             ON CONFLICT (treatment_request_id, doctor_id, client_id)
+                 WHERE client_id IS NOT NULL DO NOTHING RETURNING id',
+            array_to_string(cols, ', '), array_to_string(vals, ', '))
+        INTO made;
+        RETURN made;
+    END $f$;
+
+    CREATE OR REPLACE FUNCTION chat_plan_edit(
+        plan treatment_plans.id%TYPE, who chat_users.id%TYPE,
+        its_title text, its_text text, price bigint, money text, days integer,
+        valid integer, ends timestamp, must boolean)
+    RETURNS treatment_plans.id%TYPE LANGUAGE plpgsql AS $f$
+    DECLARE
+        given jsonb := jsonb_build_object(
+            'title', its_title, 'description', its_text,
+            'total_cost', price / 100.0, 'currency', money,
+            'estimated_duration_days', days, 'valid_days', valid,
+            'expires_at', ends, 'must_acknowledge', must,
+            'updated_at', clock_timestamp() AT TIME ZONE 'UTC');
+        done treatment_plans.id%TYPE;
+        changes text;
+    BEGIN
+        SELECT string_agg(
+                   format('%I = %s', a.attname,
+                          CASE WHEN given ->> a.attname IS NOT NULL
+                               THEN quote_literal(given ->> a.attname)
+                               WHEN NOT a.attnotnull THEN 'NULL'
+                               ELSE quote_literal('0') END), ', ')
+        INTO changes
+        FROM pg_attribute a
+        WHERE a.attrelid = 'treatment_plans'::regclass
+          AND a.attnum > 0 AND NOT a.attisdropped AND given ? a.attname;
+        EXECUTE format(
+            'UPDATE treatment_plans p SET %s
+             WHERE p.id = $1 AND chat_plan_doctor(p) = $2
+               AND chat_plan_mark(p) = ''draft'' AND p.deleted_at IS NULL
+             RETURNING p.id', changes)
+        INTO done USING plan, who;
+        RETURN done;
+    END $f$;
+
+    CREATE OR REPLACE FUNCTION chat_plan_cancel(
+        plan treatment_plans.id%TYPE, who chat_users.id%TYPE, why text)
+    RETURNS treatment_plans.id%TYPE LANGUAGE plpgsql AS $f$
+    DECLARE
+        done treatment_plans.id%TYPE;
+    BEGIN
+        UPDATE treatment_plans p
+        SET status = coalesce(chat_plan_word('cancelled'), p.status),
+            cancelled_at = clock_timestamp() AT TIME ZONE 'UTC',
+            reason = why, updated_at = now() AT TIME ZONE 'UTC'
+        WHERE p.id = plan AND chat_plan_doctor(p) = who
+          AND p.deleted_at IS NULL AND p.cancelled_at IS NULL
+          AND (p.status = 'draft'
+               OR p.status = 'submitted'
+                  AND (p.expires_at IS NULL
+                       OR p.expires_at > clock_timestamp() AT TIME ZONE 'UTC'))
+        RETURNING p.id INTO done;
+        RETURN done;
+    END $f$;
 END $$;
 
 -- >>> shared ------------------------------------------------------------------------
 -- From here to the other mark, schema.pgsql.sql and laravel.pgsql.sql are the same
 -- word for word; a site with tables of its own runs this part behind its views.
 -- It names chat_users, chat_conversations, chat_members, chat_counters, messages,
--- and no other table; ids have the types that the views give them.
+-- and, in functions that nobody calls where there is none, treatment_plans; ids have
+-- the types that the views give them.
 
 -- --- the event log -----------------------------------------------------------------
 -- Append-only; written by triggers and by nobody else. chat-push reads it upwards
@@ -827,10 +1069,16 @@ AS $$
     WHERE a.message_id = m.id AND m.deleted_at IS NULL
 $$;
 
--- The plan whose card it is.
+-- The plan whose card it is, as it is now; `card` is what it had become then.
 CREATE OR REPLACE FUNCTION chat_message_plan_json(m messages) RETURNS json
-LANGUAGE sql STABLE PARALLEL SAFE
-AS $$ SELECT NULL::json FROM (SELECT m.id) AS one $$;
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    IF m.plan_id IS NULL OR m.deleted_at IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN left(chat_plan_of(m.plan_id)::text, -1) || ', "card" : '
+           || coalesce(to_json(m.plan_status)::text, 'null') || '}';
+END $$;
 
 CREATE OR REPLACE FUNCTION chat_message_json(m messages, u chat_users)
 RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
@@ -1158,15 +1406,98 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The doctor submits, the patient decides: each event also goes to the other
--- one's own channel. chat_plan_json() names the doctor by user id.
+-- Plans: what is the same for whatever table they are in, whose functions
+-- chat_plan_mark() and chat_plan_json() say what a row is.
+
+-- One row: whether a plan's changes are told in the conversation, as messages. An
+-- application that cannot show messages of type 'plan' switches them off here.
+CREATE TABLE IF NOT EXISTS chat_plan_settings (
+    one integer PRIMARY KEY CHECK (one = 1),
+    cards boolean NOT NULL DEFAULT true
+);
+INSERT INTO chat_plan_settings (one) VALUES (1) ON CONFLICT DO NOTHING;
+
+-- Whether they are; never where a CHECK of messages.type would refuse them, because
+-- that would refuse the plan's change as well.
+CREATE OR REPLACE FUNCTION chat_plan_cards() RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+    SELECT EXISTS (SELECT FROM chat_plan_settings WHERE cards)
+       AND NOT EXISTS (
+           SELECT FROM pg_constraint k
+           JOIN pg_attribute a ON a.attrelid = k.conrelid
+                              AND a.attnum = ANY (k.conkey)
+           WHERE k.conrelid = 'messages'::regclass AND k.contype = 'c'
+             AND a.attname = 'type'
+             AND pg_get_constraintdef(k.oid) NOT LIKE '%''plan''%')
+$$;
+
+-- Times that follow from a state, and one accepted plan for each conversation: who
+-- accepts holds the conversation's row lock, then looks.
+CREATE OR REPLACE FUNCTION treatment_plans_stamp() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    state text := chat_plan_mark(NEW);
+    at timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+BEGIN
+    IF TG_OP = 'UPDATE' AND chat_plan_mark(OLD) = state THEN
+        RETURN NEW;
+    END IF;
+    IF state = 'submitted' THEN
+        NEW.submitted_at := coalesce(NEW.submitted_at, at);
+        NEW.expires_at := coalesce(NEW.expires_at,
+                                   at + NEW.valid_days * interval '1 day');
+    ELSIF state <> 'draft' THEN
+        NEW.decided_at := coalesce(NEW.decided_at, at);
+    END IF;
+    IF state = 'accepted' AND NEW.deleted_at IS NULL THEN
+        PERFORM FROM chat_counters WHERE id = NEW.treatment_request_id
+        FOR NO KEY UPDATE;
+        PERFORM FROM treatment_plans o
+        WHERE o.treatment_request_id = NEW.treatment_request_id
+          AND o.id <> NEW.id AND o.deleted_at IS NULL
+          AND o.status = 'accepted' AND chat_plan_mark(o) = 'accepted';
+        IF FOUND THEN
+            RAISE unique_violation USING MESSAGE =
+                'another plan of this consultation is accepted';
+        END IF;
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- The doctor submits and cancels, the patient decides, time expires. Each change is
+-- a message in the conversation, the card, from who made it, and an event that also
+-- goes to the other one's own channel. What was never submitted ends in silence.
 CREATE OR REPLACE FUNCTION treatment_plans_event() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
+    state text := chat_plan_mark(NEW);
+    was text;
+    news text[];
+    what text;
     talk record;
     plan json;
+    doctor chat_users.id%TYPE;
+    by_patient boolean; -- who made the change
 BEGIN
-    IF TG_OP = 'UPDATE' AND OLD.status IS NOT DISTINCT FROM NEW.status THEN
+    IF NEW.deleted_at IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        was := chat_plan_mark(OLD);
+        IF NEW.reminders > OLD.reminders THEN
+            news := news || 'reminder'::text;
+        END IF;
+        IF OLD.acknowledged_at IS NULL AND NEW.acknowledged_at IS NOT NULL THEN
+            news := news || 'acknowledged'::text;
+        END IF;
+    END IF;
+    IF was IS DISTINCT FROM state
+       AND (state IN ('submitted', 'accepted', 'rejected')
+            OR state IN ('cancelled', 'expired') AND was <> 'draft') THEN
+        news := news || state;
+    END IF;
+    IF news IS NULL THEN
         RETURN NULL;
     END IF;
     SELECT id, status, patient_id INTO talk FROM chat_conversations
@@ -1176,25 +1507,67 @@ BEGIN
         RETURN NULL;
     END IF;
     plan := chat_plan_json(NEW);
-    INSERT INTO chat_events (event, conversation_id, channels, payload)
-    VALUES (CASE NEW.status WHEN 'submitted' THEN 'PlanSubmitted'
-                            WHEN 'accepted' THEN 'PlanAccepted'
-                            ELSE 'PlanRejected' END,
-            talk.id,
-            json_build_array(
-                'private-conversation.' || talk.id,
-                'private-user.' || CASE NEW.status
-                    WHEN 'submitted' THEN talk.patient_id::text
-                    ELSE plan ->> 'doctor_id' END),
-            json_build_object(
-                'plan', plan,
-                'consultation',
-                json_build_object('id', talk.id, 'status', talk.status)));
+    doctor := plan ->> 'doctor_id';
+    FOREACH what IN ARRAY news LOOP
+        by_patient := what IN ('accepted', 'rejected', 'acknowledged');
+        IF what NOT IN ('reminder', 'acknowledged')
+           AND doctor IS NOT NULL AND talk.patient_id IS NOT NULL
+           AND chat_plan_cards() THEN
+            INSERT INTO messages (from_user_id, to_user_id, request_id, body,
+                                  type, detailed, plan_id, plan_status,
+                                  created_at, updated_at)
+            VALUES (CASE WHEN by_patient THEN talk.patient_id ELSE doctor END,
+                    CASE WHEN by_patient THEN doctor ELSE talk.patient_id END,
+                    talk.id,
+                    CASE what WHEN 'submitted' THEN 'Treatment plan offered: '
+                              WHEN 'accepted' THEN 'Treatment plan accepted: '
+                              WHEN 'rejected' THEN 'Treatment plan declined: '
+                              WHEN 'cancelled' THEN 'Treatment plan withdrawn: '
+                              ELSE 'Treatment plan expired: ' END || NEW.title,
+                    'plan', 1, NEW.id::text, what,
+                    clock_timestamp() AT TIME ZONE 'UTC',
+                    clock_timestamp() AT TIME ZONE 'UTC');
+        END IF;
+        INSERT INTO chat_events (event, conversation_id, channels, payload)
+        VALUES ('Plan' || upper(left(what, 1)) || substr(what, 2), talk.id,
+                array_to_json(array_remove(ARRAY[
+                    CASE WHEN what <> 'reminder'
+                         THEN 'private-conversation.' || talk.id END,
+                    CASE WHEN NOT by_patient
+                         THEN 'private-user.' || talk.patient_id END,
+                    CASE WHEN by_patient OR what = 'expired'
+                         THEN 'private-user.' || doctor END], NULL)),
+                json_build_object(
+                    'plan', plan,
+                    'consultation',
+                    json_build_object('id', talk.id, 'status', talk.status)));
+    END LOOP;
     IF current_setting('application_name') <> 'mod_chat' THEN
         NOTIFY chat_events;
     END IF;
     RETURN NULL;
 END $$;
+
+-- What a card shows of its plan. A site without plans has no cards.
+DO $do$
+BEGIN
+    IF to_regproc('chat_plan_json') IS NULL THEN
+        CREATE OR REPLACE FUNCTION chat_plan_of(plan text) RETURNS json
+        LANGUAGE sql STABLE AS $$ SELECT NULL::json $$;
+    ELSE
+        CREATE OR REPLACE FUNCTION chat_plan_of(plan text) RETURNS json
+        LANGUAGE plpgsql STABLE AS $$
+        DECLARE
+            its treatment_plans.id%TYPE;
+        BEGIN
+            its := plan;
+            RETURN (SELECT chat_plan_json(p) FROM treatment_plans p
+                    WHERE p.id = its AND p.deleted_at IS NULL);
+        EXCEPTION WHEN invalid_text_representation THEN
+            RETURN NULL; -- another program has written something else
+        END $$;
+    END IF;
+END $do$;
 
 -- --- triggers: log-ins -----------------------------------------------------------------
 -- A log-in that ends, or is to end at another time, is told to chat-push, which has
@@ -1572,15 +1945,14 @@ BEGIN
     IF to_regproc('chat_plan_json') IS NULL THEN
         RETURN;
     END IF;
+    DROP TRIGGER IF EXISTS treatment_plans_stamp ON treatment_plans;
+    CREATE TRIGGER treatment_plans_stamp
+    BEFORE INSERT OR UPDATE ON treatment_plans
+    FOR EACH ROW EXECUTE FUNCTION treatment_plans_stamp();
     DROP TRIGGER IF EXISTS treatment_plans_event ON treatment_plans;
-    EXECUTE format(
-        'CREATE TRIGGER treatment_plans_event
-         AFTER INSERT OR UPDATE OF status ON treatment_plans
-         FOR EACH ROW
-         WHEN (NEW.status IN (''submitted'', ''accepted'', ''rejected'') AND %s)
-         EXECUTE FUNCTION treatment_plans_event()',
-        CASE WHEN chat_has('treatment_plans', 'deleted_at')
-             THEN 'NEW.deleted_at IS NULL' ELSE 'true' END);
+    CREATE TRIGGER treatment_plans_event
+    AFTER INSERT OR UPDATE ON treatment_plans
+    FOR EACH ROW EXECUTE FUNCTION treatment_plans_event();
 END $$;
 
 -- Whatever of it the application has; which value means what is chat_users' affair.

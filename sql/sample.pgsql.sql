@@ -36,6 +36,16 @@ SELECT talk, doctor_id, title, description, status, price_cents, 'USD',
        now() AT TIME ZONE 'UTC' - ago * interval '1 minute'
 FROM sample_plan ORDER BY id;
 
+-- Their cards were read, and are as old as the last words beside them.
+UPDATE messages m SET
+    created_at = (SELECT max(x.created_at) FROM messages x
+                  WHERE x.request_id = m.request_id AND x.type <> 'plan'),
+    read_at = now() AT TIME ZONE 'UTC'
+WHERE type = 'plan';
+UPDATE treatment_plans SET
+    submitted_at = CASE WHEN submitted_at IS NOT NULL THEN created_at END,
+    decided_at = CASE WHEN decided_at IS NOT NULL THEN created_at END;
+
 -- As if it had happened: the counters are right already; times and the log are of
 -- this minute. What is long past is no news: the log starts empty, and its ids go
 -- on where they were.

@@ -40,6 +40,18 @@ SELECT talk, doctor_id, title, description, status, price_cents, 'USD',
        strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || ago || ' minutes')
 FROM sample_plan ORDER BY id;
 
+-- Their cards were read, and are as old as the last words beside them.
+UPDATE messages SET
+    created_at = (SELECT max(x.created_at) FROM messages x
+                  WHERE x.request_id = messages.request_id
+                    AND x.type <> 'plan'),
+    read_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+WHERE type = 'plan';
+
+UPDATE treatment_plans SET
+    submitted_at = CASE WHEN submitted_at IS NOT NULL THEN created_at END,
+    decided_at = CASE WHEN decided_at IS NOT NULL THEN created_at END;
+
 -- As if it had happened: the counters are right already; times and the log are of
 -- this minute. What is long past is no news: the log starts empty, and its ids go
 -- on where they were.

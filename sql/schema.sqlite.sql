@@ -90,7 +90,9 @@ CREATE TABLE IF NOT EXISTS messages (
     edited_at TEXT,       -- when the text was last changed
     reply_to_id INTEGER,  -- the message it answers, which may be gone
     file_ids TEXT,        -- JSON list: the attachments it was sent with
-    detailed INTEGER      -- NULL: the row says all there is to say of it
+    detailed INTEGER,     -- NULL: the row says all there is to say of it
+    plan_id TEXT,         -- type 'plan': the plan this is a card of
+    plan_status TEXT      -- and what it had become
 );
 -- History, newest first, by keyset on id (created_at may have whole seconds).
 CREATE INDEX IF NOT EXISTS messages_request_id_id
@@ -151,6 +153,8 @@ CREATE INDEX IF NOT EXISTS chat_attachments_conversation
 CREATE INDEX IF NOT EXISTS chat_attachments_user ON chat_attachments (user_id);
 
 -- --- treatment plans ---------------------------------------------------------------
+-- A doctor offers, the patient decides. From draft to submitted, from there to
+-- accepted, rejected, cancelled or expired; nothing leads back. Triggers note the times.
 
 CREATE TABLE IF NOT EXISTS treatment_plans (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -159,19 +163,51 @@ CREATE TABLE IF NOT EXISTS treatment_plans (
     doctor_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     title TEXT NOT NULL,
     description TEXT NOT NULL DEFAULT '',
-    status TEXT NOT NULL DEFAULT 'draft',   -- draft, submitted, accepted, rejected, cancelled
+    status TEXT NOT NULL DEFAULT 'draft',   -- draft, submitted, accepted, rejected, cancelled, expired
     price_cents INTEGER,                    -- in hundredths of the currency
     currency TEXT NOT NULL DEFAULT 'USD',   -- ISO 4217
     duration_days INTEGER,
     created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
     updated_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
-    deleted_at TEXT
+    deleted_at TEXT,
+    valid_days INTEGER,    -- how long it can be accepted, unless expires_at says it
+    expires_at TEXT,       -- cannot be accepted from then on
+    submitted_at TEXT,     -- NULL: the patient has not seen it
+    decided_at TEXT,       -- when it was accepted, rejected, cancelled or expired
+    reason TEXT,           -- why it was rejected or cancelled
+    must_acknowledge INTEGER NOT NULL DEFAULT 0, -- 1: the patient is reminded
+    acknowledged_at TEXT,  -- when the patient said it was seen
+    reminders INTEGER NOT NULL DEFAULT 0,        -- how many there were
+    reminded_at TEXT,      -- the last of them
+    client_id TEXT,        -- the doctor's own name for it, as of messages
+    client_digest TEXT     -- SHA-256 of what was sent under that name, in hex
 );
 CREATE INDEX IF NOT EXISTS treatment_plans_request
     ON treatment_plans (treatment_request_id);
 CREATE UNIQUE INDEX IF NOT EXISTS treatment_plans_one_accepted
     ON treatment_plans (treatment_request_id)
     WHERE status = 'accepted' AND deleted_at IS NULL;
+-- Who waits for the patient: few, looked at every minute.
+CREATE INDEX IF NOT EXISTS treatment_plans_open
+    ON treatment_plans (id) WHERE status = 'submitted';
+CREATE UNIQUE INDEX IF NOT EXISTS treatment_plans_client_id
+    ON treatment_plans (treatment_request_id, doctor_id, client_id)
+    WHERE client_id IS NOT NULL;
+
+-- One row: whether a plan's changes are told in the conversation, as messages.
+CREATE TABLE IF NOT EXISTS chat_plan_settings (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    cards INTEGER NOT NULL DEFAULT 1
+);
+INSERT OR IGNORE INTO chat_plan_settings (one) VALUES (1);
+
+-- An instruction, not a record, as chat_read_marks below: a plan has become `status`
+-- (or 'reminder', 'acknowledged'). The row is gone when the INSERT returns.
+CREATE TABLE IF NOT EXISTS chat_plan_marks (
+    id INTEGER PRIMARY KEY,
+    plan_id INTEGER NOT NULL,
+    status TEXT NOT NULL
+);
 
 -- --- who is asking -----------------------------------------------------------------
 
@@ -283,6 +319,38 @@ WHERE deleted_at IS NULL AND doctor_id IS NOT NULL;
 
 -- --- a message as JSON -----------------------------------------------------------------
 
+-- Plans as clients see them. One whose time is over is expired, whether or not
+-- anybody has marked it yet; `marked` is what the row says.
+DROP VIEW IF EXISTS chat_plans;
+CREATE VIEW chat_plans AS
+SELECT id, treatment_request_id AS conversation_id, doctor_id, state AS status,
+       status AS marked, created_at,
+       status <> 'draft'
+       AND (status <> 'cancelled' OR submitted_at IS NOT NULL) AS offered,
+       json_object(
+           'id', id, 'title', CAST(title AS TEXT),
+           'status', CAST(state AS TEXT),
+           'description', CAST(description AS TEXT),
+           'price_cents', CAST(price_cents AS INTEGER),
+           'currency', CAST(currency AS TEXT),
+           'duration_days', CAST(duration_days AS INTEGER),
+           'doctor_id', doctor_id, 'consultation_id', treatment_request_id,
+           'reason', CAST(reason AS TEXT),
+           'valid_days', CAST(valid_days AS INTEGER),
+           'expires_at', strftime('%Y-%m-%dT%H:%M:%fZ', expires_at),
+           'submitted_at', strftime('%Y-%m-%dT%H:%M:%fZ', submitted_at),
+           'decided_at', strftime('%Y-%m-%dT%H:%M:%fZ', decided_at),
+           'must_acknowledge',
+           json(CASE WHEN must_acknowledge THEN 'true' ELSE 'false' END),
+           'acknowledged_at', strftime('%Y-%m-%dT%H:%M:%fZ', acknowledged_at),
+           'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', created_at),
+           'updated_at', strftime('%Y-%m-%dT%H:%M:%fZ', updated_at)) AS json
+FROM (SELECT *, CASE WHEN status = 'submitted'
+                     AND julianday(expires_at) <= julianday('now')
+                    THEN 'expired' ELSE status END AS state
+      FROM treatment_plans
+      WHERE deleted_at IS NULL);
+
 -- What only a row with `detailed` has to say: a column of JSON for each key, NULL is
 -- null. A deleted message says nothing but that it is. What it answers is of the same
 -- conversation, and may be gone.
@@ -334,7 +402,9 @@ SELECT m.id AS id,
               ORDER BY (SELECT instr(x.file_ids, a.id) FROM messages x
                         WHERE x.id = a.message_id), a.id))
            AS attachments,
-       NULL AS plan
+       (SELECT json_set(p.json, '$.card', CAST(m.plan_status AS TEXT))
+        FROM chat_plans p
+        WHERE p.id = m.plan_id AND m.deleted_at IS NULL) AS plan
 FROM messages m;
 
 -- The object that events carry; those of whoever has no row of people have none.
@@ -662,67 +732,115 @@ BEGIN
                                    'title', CAST(NEW.title AS TEXT)));
 END;
 
--- The doctor submits, the patient decides: each event also goes to the other
--- one's own channel. The two triggers differ in when they fire only.
+-- The doctor submits and cancels, the patient decides, time expires. Each change is
+-- a message in the conversation, the card, from who made it, and an event that also
+-- goes to the other one's own channel. What was never submitted ends in silence.
 DROP TRIGGER IF EXISTS treatment_plans_made;
 CREATE TRIGGER treatment_plans_made
 AFTER INSERT ON treatment_plans
 WHEN NEW.status IN ('submitted', 'accepted', 'rejected')
   AND NEW.deleted_at IS NULL
 BEGIN
-    INSERT INTO chat_events (event, conversation_id, channels, payload)
-    SELECT CASE NEW.status WHEN 'submitted' THEN 'PlanSubmitted'
-                           WHEN 'accepted' THEN 'PlanAccepted'
-                           ELSE 'PlanRejected' END,
-           r.id,
-           json_array('private-conversation.' || r.id,
-                      'private-user.' || CASE NEW.status
-                      WHEN 'submitted' THEN r.patient_id
-                      ELSE NEW.doctor_id END),
-           json_object(
-               'plan',
-               json_object('id', NEW.id, 'title', CAST(NEW.title AS TEXT),
-                           'status', CAST(NEW.status AS TEXT),
-                           'description', CAST(NEW.description AS TEXT),
-                           'price_cents', CAST(NEW.price_cents AS INTEGER),
-                           'currency', CAST(NEW.currency AS TEXT),
-                           'duration_days', CAST(NEW.duration_days AS INTEGER),
-                           'doctor_id', NEW.doctor_id,
-                           'consultation_id', r.id),
-               'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
-    FROM treatment_requests r
-    WHERE r.id = NEW.treatment_request_id AND r.deleted_at IS NULL;
+    INSERT INTO chat_plan_marks (plan_id, status)
+    VALUES (NEW.id, NEW.status);
 END;
 
 DROP TRIGGER IF EXISTS treatment_plans_decided;
 CREATE TRIGGER treatment_plans_decided
 AFTER UPDATE OF status ON treatment_plans
 WHEN OLD.status IS NOT NEW.status
-  AND NEW.status IN ('submitted', 'accepted', 'rejected')
+  AND (NEW.status IN ('submitted', 'accepted', 'rejected')
+       OR NEW.status IN ('cancelled', 'expired') AND OLD.status <> 'draft')
   AND NEW.deleted_at IS NULL
 BEGIN
+    INSERT INTO chat_plan_marks (plan_id, status)
+    VALUES (NEW.id, NEW.status);
+END;
+
+DROP TRIGGER IF EXISTS treatment_plans_reminded;
+CREATE TRIGGER treatment_plans_reminded
+AFTER UPDATE OF reminders ON treatment_plans
+WHEN NEW.reminders > OLD.reminders AND NEW.deleted_at IS NULL
+BEGIN
+    INSERT INTO chat_plan_marks (plan_id, status)
+    VALUES (NEW.id, 'reminder');
+END;
+
+DROP TRIGGER IF EXISTS treatment_plans_acknowledged;
+CREATE TRIGGER treatment_plans_acknowledged
+AFTER UPDATE OF acknowledged_at ON treatment_plans
+WHEN OLD.acknowledged_at IS NULL AND NEW.acknowledged_at IS NOT NULL
+  AND NEW.deleted_at IS NULL
+BEGIN
+    INSERT INTO chat_plan_marks (plan_id, status)
+    VALUES (NEW.id, 'acknowledged');
+END;
+
+DROP TRIGGER IF EXISTS chat_plan_marks_carried_out;
+CREATE TRIGGER chat_plan_marks_carried_out
+AFTER INSERT ON chat_plan_marks
+BEGIN
+    UPDATE treatment_plans
+    SET submitted_at = coalesce(submitted_at,
+                                strftime('%Y-%m-%d %H:%M:%f', 'now')),
+        expires_at = coalesce(expires_at,
+                              strftime('%Y-%m-%d %H:%M:%f', 'now',
+                                       '+' || valid_days || ' days'))
+    WHERE id = NEW.plan_id AND NEW.status = 'submitted';
+    UPDATE treatment_plans
+    SET decided_at = coalesce(decided_at,
+                              strftime('%Y-%m-%d %H:%M:%f', 'now'))
+    WHERE id = NEW.plan_id
+      AND NEW.status IN ('accepted', 'rejected', 'cancelled', 'expired');
+    INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
+                          detailed, plan_id, plan_status, created_at,
+                          updated_at)
+    SELECT CASE WHEN NEW.status IN ('accepted', 'rejected')
+                THEN r.patient_id ELSE p.doctor_id END,
+           CASE WHEN NEW.status IN ('accepted', 'rejected')
+                THEN p.doctor_id ELSE r.patient_id END,
+           r.id,
+           CASE NEW.status WHEN 'submitted' THEN 'Treatment plan offered: '
+                           WHEN 'accepted' THEN 'Treatment plan accepted: '
+                           WHEN 'rejected' THEN 'Treatment plan declined: '
+                           WHEN 'cancelled' THEN 'Treatment plan withdrawn: '
+                           ELSE 'Treatment plan expired: ' END
+           || CAST(p.title AS TEXT),
+           'plan', 1, p.id, NEW.status,
+           strftime('%Y-%m-%d %H:%M:%f', 'now'),
+           strftime('%Y-%m-%d %H:%M:%f', 'now')
+    FROM treatment_plans p
+    JOIN treatment_requests r ON r.id = p.treatment_request_id
+    WHERE p.id = NEW.plan_id AND r.deleted_at IS NULL
+      AND NEW.status NOT IN ('reminder', 'acknowledged')
+      AND EXISTS (SELECT 1 FROM chat_plan_settings WHERE cards);
     INSERT INTO chat_events (event, conversation_id, channels, payload)
     SELECT CASE NEW.status WHEN 'submitted' THEN 'PlanSubmitted'
                            WHEN 'accepted' THEN 'PlanAccepted'
-                           ELSE 'PlanRejected' END,
+                           WHEN 'rejected' THEN 'PlanRejected'
+                           WHEN 'cancelled' THEN 'PlanCancelled'
+                           WHEN 'expired' THEN 'PlanExpired'
+                           WHEN 'reminder' THEN 'PlanReminder'
+                           ELSE 'PlanAcknowledged' END,
            r.id,
-           json_array('private-conversation.' || r.id,
-                      'private-user.' || CASE NEW.status
-                      WHEN 'submitted' THEN r.patient_id
-                      ELSE NEW.doctor_id END),
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || r.id AS name
+                  WHERE NEW.status <> 'reminder'
+                  UNION ALL
+                  SELECT 'private-user.' || r.patient_id
+                  WHERE NEW.status IN ('submitted', 'cancelled', 'expired',
+                                       'reminder')
+                  UNION ALL
+                  SELECT 'private-user.' || p.doctor_id
+                  WHERE NEW.status IN ('accepted', 'rejected', 'expired',
+                                       'acknowledged'))),
            json_object(
-               'plan',
-               json_object('id', NEW.id, 'title', CAST(NEW.title AS TEXT),
-                           'status', CAST(NEW.status AS TEXT),
-                           'description', CAST(NEW.description AS TEXT),
-                           'price_cents', CAST(NEW.price_cents AS INTEGER),
-                           'currency', CAST(NEW.currency AS TEXT),
-                           'duration_days', CAST(NEW.duration_days AS INTEGER),
-                           'doctor_id', NEW.doctor_id,
-                           'consultation_id', r.id),
+               'plan', json(p.json),
                'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
-    FROM treatment_requests r
-    WHERE r.id = NEW.treatment_request_id AND r.deleted_at IS NULL;
+    FROM chat_plans p
+    JOIN treatment_requests r ON r.id = p.conversation_id
+    WHERE p.id = NEW.plan_id AND r.deleted_at IS NULL;
+    DELETE FROM chat_plan_marks WHERE id = NEW.id;
 END;
 
 -- --- triggers: log-ins -----------------------------------------------------------------

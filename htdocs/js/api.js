@@ -130,6 +130,27 @@ export class Api {
     });
   }
 
+  /** The newest treatment plans of a conversation. */
+  plans(key) {
+    return this.get(`/chat/conversation/${key}/plans`);
+  }
+
+  planCreate(key, plan) {
+    return this.post(`/chat/conversation/${key}/plan`, plan);
+  }
+
+  planEdit(id, plan) {
+    return this.request('PATCH', `${this.prefix}/chat/plan/${id}`, {
+      body: JSON.stringify(plan),
+      headers: { 'Content-Type': 'application/json' },
+    });
+  }
+
+  /** @param step  'submit', 'accept', 'reject', 'cancel' or 'acknowledge' */
+  planStep(id, step, data) {
+    return this.post(`/chat/plan/${id}/${step}`, data);
+  }
+
   logout() {
     return this.post('/chat/logout', {});
   }

@@ -16,12 +16,13 @@ import * as around from './around.js';
 import { Finder } from './finder.js';
 import { readConfig } from './config.js';
 import { Deeds } from './deeds.js';
-import { startLanguage, t } from './i18n.js';
+import { has, startLanguage, t } from './i18n.js';
 import { Keep } from './keep.js';
 import { GRACE, linkState } from './link.js';
 import { Live } from './live.js';
 import { Outbox, isPassing } from './outbox.js';
 import { Receipts } from './receipts.js';
+import { Plans } from './plans.js';
 import * as route from './route.js';
 import * as store from './store.js';
 import { Sync } from './sync.js';
@@ -129,6 +130,13 @@ class App {
         && document.hasFocus() && this.scroll.settled && this.scroll.atEnd
         && state.around === null,
       changed: draw,
+    });
+    this.plans = new Plans({
+      state,
+      api: this.api,
+      keep: this.keep,
+      draw,
+      tell: (words) => this.tell(words),
     });
     this.typing = new Typing({
       report: (key, typing) => {
@@ -457,7 +465,7 @@ class App {
       this.outbox.confirm(data.message.client_id);
     }
     this.finder.heard(name, data);
-    this.announcePlan(name);
+    this.announcePlan(name, data);
     if (state.stale) {
       this.refreshList();
     }
@@ -465,9 +473,11 @@ class App {
     return true;
   }
 
-  announcePlan(name) {
-    const plan = name.match(/^Plan(Submitted|Accepted|Rejected)$/)?.[1];
-    if (plan) {
+  announcePlan(name, data) {
+    const plan = name.match(/^Plan([A-Z][a-z]+)$/)?.[1];
+    const isForMe = name !== 'PlanReminder'
+      || !store.sameId(data.plan.doctor_id, this.state.me.id);
+    if (plan && isForMe && has(`plan.${plan.toLowerCase()}`)) {
       this.tell(t(`plan.${plan.toLowerCase()}`));
     }
   }
@@ -539,6 +549,7 @@ class App {
       store.putPage(state, key, answer.data, hasOlder(answer));
       around.joinEnd(state);
       this.openAt(key);
+      await this.plans.load(key).catch(() => {}); // cards say most of it
     } catch (error) {
       thread.failed = { 403: 'locked', 404: 'missing' }[error.status] ?? 'failed';
       if (thread.failed === 'failed') {
@@ -664,7 +675,9 @@ class App {
       now: Date.now(),
       scroll: this.scroll,
       actions: this.actions,
+      plans: this.plans,
     }), this.root);
+    this.plans.drawn(this.root);
     const { open } = this.deeds;
     placeDialog(this.root, this.deeds,
       open && store.messageOf(state, open.key, open.id));

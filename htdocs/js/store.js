@@ -15,6 +15,8 @@
 // Display order is the message id, as in the server's history; what was missed
 // is found by cursor (sync.js), never by message id.
 
+import { putPlan } from './plan.js';
+
 const SEEN_EVENTS = 5000; // far more than lie between two syncs
 const READ_TIMES = 2000;
 
@@ -34,6 +36,9 @@ export function createState(me) {
     typing: new Map(), // key -> Map(user id -> {name, until})
     seen: new Set(), // ids of applied events, oldest first
     around: null, // a part of the open conversation shown instead, around.js
+    readTimes: new Map(), // message id -> read_at, also of messages to come
+  };
+    plans: new Map(), // id (text) -> treatment plan, see plan.js
     readTimes: new Map(), // message id -> read_at, also of messages to come
   };
 }
@@ -339,8 +344,8 @@ function remember(map, key, value, limit) {
 
 // --- events ------------------------------------------------------------------
 
-/* What each event changes. (state, data, key, event id); Plan events and
- * anything of a later server only tell that the list is worth a look. */
+/* What each event changes. (state, data, key, event id); anything of a later
+ * server only tells that the list is worth a look. */
 const CHANGES = {
   MessageSent: messageSent,
   MessageRead: messageRead,
@@ -348,6 +353,13 @@ const CHANGES = {
   MessageDeleted: messageChanged,
   MessageReaction: messageReaction,
   ConversationUpdated: conversationUpdated,
+  PlanSubmitted: planChanged,
+  PlanAccepted: planChanged,
+  PlanRejected: planChanged,
+  PlanCancelled: planChanged,
+  PlanExpired: planChanged,
+  PlanReminder: planChanged,
+  PlanAcknowledged: planChanged,
   UserTyping: () => {}, // has a clock, see setTyping()
 };
 
@@ -504,6 +516,11 @@ function conversationUpdated(state, data, key, event) {
     return;
   }
   noteStatus(state, key, data.consultation, event);
+}
+
+function planChanged(state, data, key, event) {
+  putPlan(state.plans, data.plan);
+  conversationUpdated(state, data, key, event);
 }
 
 /** Replays bring old states back; the event's number tells which is newer. */

@@ -224,6 +224,10 @@ int chat_message_delete(chat_request_t *q)
     if (c.deleted) {
         return chat_change_reply(q, &c);
     }
+    if (c.message.type != NULL && strcmp(c.message.type, "plan") == 0) {
+        return chat_reply_error(q, HTTP_FORBIDDEN,
+                                "what became of a plan cannot be deleted");
+    }
     if (!q->user->staff && c.age > apr_time_sec(q->conf->delete_window)) {
         return chat_reply_error(q, HTTP_FORBIDDEN,
                                 "it is too late to delete this message");

@@ -45,7 +45,20 @@ SELECT 'ALTER TABLE ' || w.tab || ' ADD COLUMN ' || w.col || ' ' || w.type
 FROM (SELECT 'messages' AS tab, 'edited_at' AS col, 'TEXT' AS type
       UNION ALL SELECT 'messages', 'reply_to_id', 'INTEGER'
       UNION ALL SELECT 'messages', 'file_ids', 'TEXT'
-      UNION ALL SELECT 'messages', 'detailed', 'INTEGER') AS w
+      UNION ALL SELECT 'messages', 'detailed', 'INTEGER'
+      UNION ALL SELECT 'messages', 'plan_id', 'TEXT'
+      UNION ALL SELECT 'messages', 'plan_status', 'TEXT'
+      UNION ALL SELECT 'treatment_plans', 'valid_days', 'INTEGER'
+      UNION ALL SELECT 'treatment_plans', 'expires_at', 'TEXT'
+      UNION ALL SELECT 'treatment_plans', 'submitted_at', 'TEXT'
+      UNION ALL SELECT 'treatment_plans', 'decided_at', 'TEXT'
+      UNION ALL SELECT 'treatment_plans', 'reason', 'TEXT'
+      UNION ALL SELECT 'treatment_plans', 'must_acknowledge', 'INTEGER NOT NULL DEFAULT 0'
+      UNION ALL SELECT 'treatment_plans', 'acknowledged_at', 'TEXT'
+      UNION ALL SELECT 'treatment_plans', 'reminders', 'INTEGER NOT NULL DEFAULT 0'
+      UNION ALL SELECT 'treatment_plans', 'reminded_at', 'TEXT'
+      UNION ALL SELECT 'treatment_plans', 'client_id', 'TEXT'
+      UNION ALL SELECT 'treatment_plans', 'client_digest', 'TEXT') AS w
 JOIN sqlite_master t ON t.type = 'table' AND t.name = w.tab
 WHERE NOT EXISTS (SELECT 1 FROM pragma_table_info(w.tab) AS c
                   WHERE c.name = w.col)

@@ -12,6 +12,7 @@
 
 #include "content.h"
 #include "fields.h"
+#include "plan.h"
 #include "utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -54,6 +55,36 @@ static void check_content(const chat_fields_t *f, const char *name,
          strcmp(again, clean) == 0);
 }
 
+/* What is taken for a plan is within its bounds, and so it is read again. */
+static void check_plan(const chat_fields_t *f, apr_pool_t *p)
+{
+    const char *field, *why, *reason;
+    chat_plan_t plan;
+
+    if (chat_plan_reason(&reason, f, &why, p)) {
+        must(reason == NULL ||
+             chat_utf8_count(reason, strlen(reason)) <= CHAT_PLAN_REASON_MAX);
+    }
+    chat_plan_init(&plan);
+    if (!chat_plan_read(&plan, f, 0, &field, &why, p)) {
+        must(field != NULL && why != NULL);
+        return;
+    }
+    must(plan.title[0] != '\0' &&
+         chat_utf8_count(plan.title, strlen(plan.title)) <=
+             CHAT_PLAN_TITLE_MAX);
+    must(chat_utf8_count(plan.description, strlen(plan.description)) <=
+         CHAT_CONTENT_MAX);
+    must(strlen(plan.currency) == 3);
+    must(plan.price_cents >= -1 && plan.price_cents <= CHAT_PLAN_PRICE_MAX);
+    must(plan.duration_days >= 0 && plan.duration_days <= CHAT_PLAN_DAYS_MAX);
+    must(plan.valid_days >= 0 && plan.valid_days <= CHAT_PLAN_DAYS_MAX);
+    must(plan.expires_at == NULL ||
+         (strlen(plan.expires_at) == 23 && plan.valid_days == 0));
+    must(plan.must_acknowledge == 0 || plan.must_acknowledge == 1);
+    must(chat_plan_text(&plan, p) != NULL);
+}
+
 /* The list is one that SQL's json_each() takes: digits and commas. */
 static void check_ids(const chat_fields_t *f, apr_pool_t *p)
 {
@@ -86,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_content(&f, "content", p);
         check_content(&f, "message", p);
         check_content(&f, "client_id", p);
+        check_plan(&f, p);
         check_ids(&f, p);
         typing = 2;
         must(chat_fields_bool(&f, "typing", &typing) != CHAT_JSON_OK ||

@@ -126,7 +126,7 @@ const sites = {};
 for (const key of ['uuid', 'bigint']) {
   const db = application(key);
   run(db, adaptation);
-  sites[key] = await startSite({ db, sample: false, extraConf: 'ChatSendRate off' });
+  sites[key] = await startSite({ db, sample: false, extraConf: 'ChatSendRate off', pushEnv: { CHAT_PUSH_PLANS_EVERY_SECONDS: '1' } });
 }
 
 // --- with a site -------------------------------------------------------------------------
@@ -306,22 +306,72 @@ for (const key of ['uuid', 'bigint']) {
     assert.equal(events(), before);
     set(1, "status = 'submitted'");
     await eventually(() => submitted.length === 1, 'PlanSubmitted');
-    assert.deepEqual(submitted[0].plan, {
+    const { submitted_at: at, created_at: made, updated_at: changed, ...told } = submitted[0].plan;
+    assert.deepEqual(told, {
       id: plan(1), title: 'Crown', status: 'submitted', description: 'One crown', price_cents: 123450, currency: 'JOD',
-      duration_days: 14, doctor_id: user(2), consultation_id: talk(1),
+      duration_days: 14, doctor_id: user(2), consultation_id: talk(1), reason: null, valid_days: null, expires_at: null,
+      decided_at: null, must_acknowledge: false, acknowledged_at: null,
     });
+    assert.ok(at && made && changed, 'and its times');
     assert.deepEqual(submitted[0].consultation, { id: talk(1), status: 'accepted' });
     set(1, "status = 'accepted'");
     assert.equal(newest().event, 'PlanAccepted');
+    assert.equal(sql(db, `SELECT string_agg(plan_status || ' ' || (from_user_id = '${user(2)}'), ', ' ORDER BY id)
+      FROM messages WHERE plan_id = '${plan(1)}';`), 'submitted true, accepted false', 'its cards');
     assert.deepEqual(newest().channels, [`private-conversation.${talk(1)}`, `private-user.${user(2)}`]);
     add(2, 'submitted');
     set(2, "status = 'rejected'");
     assert.equal(newest().event, 'PlanRejected');
-    const told = events();
     set(1, "status = 'expired', cancelled_at = '2026-01-01'");
+    assert.equal(newest().event, 'PlanCancelled');
+    const told2 = events();
+    set(1, "notes = 'gone'");
     set(2, "status = 'rejected', notes = 'no'");
-    assert.equal(events(), told, 'the rest is no event');
+    assert.equal(events(), told2, 'the rest is no event');
+    add(3, 'submitted');
+    set(3, "expires_at = '2026-01-01'");
+    await eventually(() => newest().event === 'PlanExpired', 'chat-push marks it');
+    assert.equal(sql(db, `SELECT status FROM treatment_plans WHERE id = '${plan(3)}';`), 'expired');
+    // Two accepted ones, with and without the application's own index.
+    sql(db, 'DROP INDEX IF EXISTS unique_accepted_plan_per_request;');
+    add(4, 'submitted');
+    add(5, 'submitted');
+    set(4, "status = 'accepted'");
+    assert.match(psql(db, ['-c', `UPDATE treatment_plans SET status = 'accepted' WHERE id = '${plan(5)}'`]).stderr, /another plan of this consultation is accepted/);
+    sql(db, 'DELETE FROM treatment_plans;');
     pusher.disconnect();
+  });
+
+  test(`${key}: plans through the chat are the application's rows`, async () => {
+    const offer = { title: 'Bridge', description: 'A bridge', price_cents: 99950, currency: 'JOD', duration_days: 20, valid_days: 2, status: 'submitted' };
+    const r = await phones[2].post(url(1, '/plan'), { ...offer, client_id: 'a' });
+    assert.equal(r.status, 201, r.text);
+    assert.equal((await phones[2].post(url(1, '/plan'), { ...offer, client_id: 'a' })).json.plan.id, r.json.plan.id);
+    const of = (what) => `/chat/plan/${r.json.plan.id}${what}`;
+    assert.equal(r.json.plan.doctor_id, user(2));
+    assert.equal(sql(db, `SELECT total_cost, currency, estimated_duration_days, status, doctor_id, diagnosis FROM treatment_plans WHERE id = '${r.json.plan.id}';`),
+      `999.50|JOD|20|submitted|${doctor(2)}|`);
+    assert.equal((await phones[1].post(url(1, '/plan'), offer)).status, 403);
+    assert.equal((await phones[1].get(url(1, '/plans'))).json.data.length, 1);
+    assert.equal((await phones[2].post(of('/accept'), {})).status, 403);
+    // The application's CHECK knows no 'cancelled'.
+    assert.equal((await phones[2].post(of('/cancel'), { reason: 'wrong' })).json.plan.status, 'cancelled');
+    assert.match(sql(db, `SELECT status, cancelled_at FROM treatment_plans WHERE id = '${r.json.plan.id}';`), /^expired\|20/);
+    assert.equal((await phones[2].post(of('/cancel'), {})).status, 200);
+    assert.equal((await phones[1].post(of('/accept'), {})).status, 409);
+    const { json } = await phones[2].post(url(1, '/plan'), { title: 'Draft', currency: 'JOD' });
+    const changed = await phones[2].request('PATCH', `/chat/plan/${json.plan.id}`, { body: { price_cents: 5, duration_days: 2 } });
+    assert.deepEqual([changed.json.plan.price_cents, changed.json.plan.duration_days, changed.json.plan.status], [5, 2, 'draft']);
+    assert.equal((await phones[2].post(`/chat/plan/${json.plan.id}/submit`, {})).json.plan.status, 'submitted');
+    assert.equal((await phones[1].post(`/chat/plan/${json.plan.id}/accept`, {})).json.plan.status, 'accepted');
+    assert.equal(newest().event, 'PlanAccepted');
+    // An application whose messages know kinds, and not this one.
+    sql(db, `DELETE FROM treatment_plans; ALTER TABLE messages ADD CONSTRAINT kinds CHECK (type IN ('text', 'image')) NOT VALID;`);
+    const quiet = await phones[2].post(url(1, '/plan'), offer);
+    assert.equal(quiet.status, 201, quiet.text);
+    assert.equal(newest().event, 'PlanSubmitted');
+    assert.equal(sql(db, `SELECT count(*) FROM messages WHERE plan_id = '${quiet.json.plan.id}';`), '0');
+    sql(db, 'ALTER TABLE messages DROP CONSTRAINT kinds; DELETE FROM treatment_plans;');
   });
 
   test(`${key}: a status that changes is told, anything else is not`, async () => {
@@ -576,7 +626,6 @@ for (const key of ['uuid', 'bigint']) {
       'messages.body deleted_at detailed request_id',
       'patients.deleted_at id user_id',
       'personal_access_tokens.expires_at token tokenable_id tokenable_type',
-      'treatment_plans.deleted_at status',
       'treatment_request_doctors.doctor_id id responded_at status treatment_request_id',
       'treatment_requests.chat_doctor_id chat_patient_id created_at deleted_at id message_count patient_id status title updated_at',
       'users.deleted_at email id locale name password role status']);

@@ -422,6 +422,28 @@ static void a_changed_status_is_told_to_both(void **state)
        "[\"private-conversation.9\",\"private-user.4\"]");
 }
 
+/* The newest of n events is that of the plan of conversation 7. */
+static void plan_event_is(sqlite3 *db, int n, const char *event,
+                          const char *channels, const char *status)
+{
+    char count[16];
+
+    snprintf(count, sizeof(count), "%d", n);
+    is(db, "SELECT count(*) FROM chat_events", count);
+    is(db, "SELECT event FROM chat_events ORDER BY id DESC", event);
+    is(db, "SELECT channels FROM chat_events ORDER BY id DESC", channels);
+    is(db,
+       "SELECT json_extract(payload, '$.plan.status') FROM chat_events"
+       " ORDER BY id DESC",
+       status);
+    is(db,
+       "SELECT json_extract(payload, '$.plan.title', '$.plan.description',"
+       " '$.plan.price_cents', '$.plan.currency', '$.plan.duration_days',"
+       " '$.plan.doctor_id', '$.plan.consultation_id', '$.consultation.id',"
+       " '$.consultation.status') FROM chat_events ORDER BY id DESC",
+       "[\"Crown\",\"Ceramic\",64000,\"USD\",14,2,7,7,\"in_progress\"]");
+}
+
 static void a_plan_tells_the_one_who_did_not_act(void **state)
 {
     /* clang-format off */
@@ -438,7 +460,7 @@ static void a_plan_tells_the_one_who_did_not_act(void **state)
           "[\"private-conversation.7\",\"private-user.2\"]" },
     };
     /* clang-format on */
-    char sql[200], payload[400];
+    char sql[200];
     int i, n = 0;
 
     says(*state, "INSERT INTO treatment_plans (treatment_request_id,"
@@ -448,39 +470,44 @@ static void a_plan_tells_the_one_who_did_not_act(void **state)
     for (i = 0; i < 3; i++) {
         snprintf(sql, sizeof(sql), "UPDATE treatment_plans SET status = '%s'",
                  rows[i].status);
-        snprintf(payload, sizeof(payload),
-                 "{\"plan\":{\"id\":1,\"title\":\"Crown\",\"status\":\"%s\","
-                 "\"description\":\"Ceramic\",\"price_cents\":64000,"
-                 "\"currency\":\"USD\",\"duration_days\":14,\"doctor_id\":2,"
-                 "\"consultation_id\":7},"
-                 "\"consultation\":{\"id\":7,\"status\":\"in_progress\"}}",
-                 rows[i].status);
         says(*state, sql);
-        event_is(*state, ++n, rows[i].event, "7", rows[i].channels, payload);
+        plan_event_is(*state, n += 2, rows[i].event, rows[i].channels,
+                      rows[i].status);
         says(*state, sql); /* no change, no event */
         is(*state,
            "SELECT count(*) = (SELECT max(id) FROM chat_events)"
            " FROM chat_events",
            "1");
     }
-    says(*state, "DELETE FROM treatment_plans");
+    is(*state,
+       "SELECT group_concat(from_user_id || ' ' || plan_status, ', ')"
+       " FROM (SELECT * FROM messages WHERE type = 'plan' ORDER BY id)",
+       "2 submitted, 1 accepted, 1 rejected");
+    says(*state, "UPDATE chat_plan_settings SET cards = 0;"
+                 "DELETE FROM treatment_plans");
     for (i = 0; i < 3; i++) {
         snprintf(sql, sizeof(sql),
                  "INSERT INTO treatment_plans (id, treatment_request_id,"
                  " doctor_id, title, description, status, price_cents,"
                  " duration_days)"
-                 " VALUES (%d, 7, 2, 'Crown', '', '%s', 64000, 14)",
+                 " VALUES (%d, 7, 2, 'Crown', 'Ceramic', '%s', 64000, 14)",
                  10 + i, rows[i].status);
         says(*state, sql);
-        snprintf(payload, sizeof(payload),
-                 "{\"plan\":{\"id\":%d,\"title\":\"Crown\",\"status\":\"%s\","
-                 "\"description\":\"\",\"price_cents\":64000,"
-                 "\"currency\":\"USD\",\"duration_days\":14,\"doctor_id\":2,"
-                 "\"consultation_id\":7},"
-                 "\"consultation\":{\"id\":7,\"status\":\"in_progress\"}}",
-                 10 + i, rows[i].status);
-        event_is(*state, ++n, rows[i].event, "7", rows[i].channels, payload);
+        plan_event_is(*state, ++n, rows[i].event, rows[i].channels,
+                      rows[i].status);
     }
+}
+
+/* Nothing leads to chat_plans but the clock. */
+static void a_plan_whose_time_is_over_has_expired(void **state)
+{
+    says(*state, "INSERT INTO treatment_plans (treatment_request_id,"
+                 " doctor_id, title, status, expires_at)"
+                 " VALUES (7, 2, 'A', 'submitted', '2020-01-01 00:00:00')");
+    is(*state, "SELECT status || ' ' || marked FROM chat_plans",
+       "expired submitted");
+    is(*state, "SELECT json_extract(json, '$.status') FROM chat_plans",
+       "expired");
 }
 
 static void a_consultation_has_one_accepted_plan(void **state)
@@ -493,7 +520,8 @@ static void a_consultation_has_one_accepted_plan(void **state)
             "UPDATE treatment_plans SET status = 'accepted'"
             " WHERE title = 'C'",
             "UNIQUE");
-    is(*state, "SELECT count(*) FROM chat_events", "3");
+    is(*state, "SELECT count(*) FROM chat_events WHERE event LIKE 'Plan%'",
+       "3");
     says(*state, "UPDATE treatment_plans SET deleted_at = '2026-11-22'"
                  " WHERE title = 'A'");
     says(*state, "UPDATE treatment_plans SET status = 'accepted'"
@@ -779,6 +807,7 @@ int main(void)
         WITH_WORLD(the_number_marked_comes_back),
         WITH_WORLD(a_changed_status_is_told_to_both),
         WITH_WORLD(a_plan_tells_the_one_who_did_not_act),
+        WITH_WORLD(a_plan_whose_time_is_over_has_expired),
         WITH_WORLD(a_consultation_has_one_accepted_plan),
         WITH_WORLD(members_are_the_two_people_of_a_consultation),
         WITH_WORLD(the_deleted_and_suspended_keep_their_names_only),

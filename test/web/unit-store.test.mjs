@@ -231,7 +231,7 @@ test('an event that came before the first list is not lost', () => {
 
 test('events of a kind we do not know ask for the list', () => {
   const s = state();
-  store.applyEvent(s, 'PlanSubmitted', { id: 1, consultation: { id: 7 } });
+  store.applyEvent(s, 'SomethingNew', { id: 1, consultation: { id: 7 } });
   assert.equal(s.stale, true);
 });
 

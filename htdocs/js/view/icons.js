@@ -43,6 +43,10 @@ export const clock = () => icon('',
   svg`<circle cx="12" cy="12" r="8"/><path d="M12 7.5V12l3 2"/>`);
 export const close = () => icon('', svg`<path d="m7 7 10 10M17 7 7 17"/>`);
 
+export const plan = () => icon('', svg`<path d="M8 4.5H6.5A1.5 1.5 0 0 0 5 6v12.5A1.5
+  1.5 0 0 0 6.5 20h11a1.5 1.5 0 0 0 1.5-1.5V6a1.5 1.5 0 0 0-1.5-1.5H16M9 3.5h6v3H9zM8.5
+  13.5l2.3 2.3 4.7-4.8"/>`);
+
 /** The product's mark: two people, one bubble. */
 export const mark = () => html`<svg class="mark" viewBox="0 0 32 32" width="32"
   height="32" aria-hidden="true"><path class="mark-back" d="M16 3c7.7 0 13 4.8

@@ -15,6 +15,7 @@ import { pathOf } from '../route.js';
 import { avatar } from './avatar.js';
 import { foundMessages } from './found.js';
 import { linkWord } from './link.js';
+import { cardWords } from './plan.js';
 import * as icons from './icons.js';
 
 export function sidebar(ctx) {
@@ -149,9 +150,14 @@ function preview({ state, outbox, drafts, now }, conversation) {
   }
   if (isMine(state, last)) {
     return html`${last.read_at ? icons.read() : icons.sent()}<span
-      >${t('list.you')}</span>${words(last.content)}`;
+      >${t('list.you')}</span>${words(saying(last))}`;
   }
-  return words(last.content);
+  return words(saying(last));
+}
+
+/** A card speaks the reader's language. */
+function saying(message) {
+  return message.plan ? cardWords(message) : message.content;
 }
 
 /** Cut at their own end: Arabic words in an English list, and the reverse. */

@@ -75,12 +75,16 @@ export class Scroll {
     this.measure();
   }
 
-  /** First sight of a conversation: the first unread message, else the end. */
+  /** First sight of a conversation: the end, or the first unread message when that
+   *  stands above it. */
   settle(thread) {
     this.toEnd();
     this.settled = thread.loaded;
     const line = this.log.querySelector('.unread-line');
-    if (thread.loaded && line) {
+    this.lastSeen = thread.firstUnread === null ? this.newest
+      : thread.firstUnread - 1;
+    if (thread.loaded && line && line.getBoundingClientRect().top
+        < this.log.getBoundingClientRect().top) {
       line.scrollIntoView({ block: 'center' });
     }
   }

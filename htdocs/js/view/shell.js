@@ -7,6 +7,7 @@ import { html, nothing } from '../../lib/lit-html.js';
 import { deedsDialog } from './deeds.js';
 import { linkBar } from './link.js';
 import { sidebar } from './list.js';
+import { planDialog } from './plan.js';
 import { threadPane } from './thread.js';
 
 export function shell(ctx) {
@@ -14,6 +15,7 @@ export function shell(ctx) {
     ctx.state.selected === null ? 'list' : 'thread'} data-link=${ctx.link}>
     ${linkBar(ctx)}
     <div class="panes">${sidebar(ctx)}${threadPane(ctx)}</div>
+    ${planDialog(ctx)}
     ${deedsDialog(ctx)}
     <div class="notice" role="status">${ctx.notice
       ? html`<p>${ctx.notice}</p>` : nothing}</div>

@@ -14,6 +14,7 @@ import { closedLine, composer } from './composer.js';
 import { findBar, findButton } from './find.js';
 import { faces } from './list.js';
 import { messageRow } from './message.js';
+import { newPlanButton, planBars, planRow } from './plan.js';
 import * as icons from './icons.js';
 import { lockedPane } from './locked.js';
 
@@ -36,6 +37,7 @@ export function threadPane(ctx) {
   }
   return html`<main class="thread">
     ${header(ctx, conversation)}
+    ${planBars(ctx, conversation)}
     ${missing ? html`<div class="hollow grand"><p>${t('thread.missing')}</p>
       </div>` : html`
       ${findBar(ctx)}
@@ -58,6 +60,7 @@ function header(ctx, conversation) {
         <h2 dir="auto" tabindex="-1">${nameOf(state, conversation)}</h2>
         <p class="faint">${about(state, conversation)}</p>
       </div>
+      ${newPlanButton(ctx, conversation)}
       ${conversation.status ? html`<span class="chip"
         data-status=${conversation.status}
         >${statusText(conversation.status)}</span>` : nothing}
@@ -108,7 +111,7 @@ function rowOf(ctx, row) {
     return html`<div class="unread-line" data-row=${row.id}><span
       >${t('thread.unread')}</span></div>`;
   }
-  return messageRow(ctx, row);
+  return row.message?.plan ? planRow(ctx, row) : messageRow(ctx, row);
 }
 
 /** What stands above the oldest message shown. */
