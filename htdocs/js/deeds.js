@@ -40,7 +40,7 @@ export class Deeds {
       this.state.conversations.get(key)?.status);
   }
 
-  /** {answer, react, edit, remove, history}: whether each is offered. The server
+  /** {answer, react, copy, edit, remove, history}: whether each is offered. The server
    *  decides; a clock that is wrong costs a sentence. */
   choices(key, message) {
     const living = !message.deleted_at;
@@ -50,6 +50,7 @@ export class Deeds {
     return {
       answer: open,
       react: open,
+      copy: living && Boolean(message.content),
       edit: open && mine && message.type === 'text' && age < this.rules.edit,
       remove: living
         && (this.rules.staff || (mine && age < this.rules.delete)),

@@ -76,6 +76,14 @@ test('an answer quotes what it answers, on both sides, and leads to it', async (
   await eventually(() => b.page.locator('.message.found', { hasText: 'Shall I come on Monday?' }).count(), 'the original, marked');
 });
 
+test('the words of a message are copied', async () => {
+  await a.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await write(a.page, 'Words to take along');
+  await menu(a.page, 'Words to take along');
+  await deed(a.page, 'copy').click();
+  await eventually(() => a.page.evaluate(async () => (await navigator.clipboard.readText()) === 'Words to take along'), 'the words in the clipboard');
+});
+
 test('Escape gives an answer up, and it survives a reload until then', async () => {
   await write(a.page, 'Something to answer');
   await menu(a.page, 'Something to answer');

@@ -148,6 +148,7 @@ export default {
 
   'deed.menu': 'خيارات هذه الرسالة',
   'deed.reply': 'رد',
+  'deed.copy': 'نسخ',
   'deed.edit': 'تعديل',
   'deed.delete': 'حذف',
   'deed.delete.sure': 'هل تريد حذف هذه الرسالة لدى الجميع؟',

@@ -138,6 +138,7 @@ export default {
 
   'deed.menu': 'What to do with this message',
   'deed.reply': 'Reply',
+  'deed.copy': 'Copy',
   'deed.edit': 'Edit',
   'deed.delete': 'Delete',
   'deed.delete.sure': 'Delete this message for everybody?',

@@ -98,12 +98,31 @@ function menu(ctx, { key, at }, message) {
     ${may.react ? reactions(ctx, key, message) : nothing}
     ${item(may.answer, 'reply', icons.reply(),
       () => actions.answer(key, message))}
+    ${item(may.copy, 'copy', icons.pages(), (event) => {
+      copy(message.content, event.currentTarget.parentElement);
+      deeds.hide();
+    })}
     ${item(may.edit, 'edit', icons.pen(), () => actions.edit(key, message))}
     ${item(may.history, 'history', icons.clock(),
       () => deeds.show('history', key, message.id, at))}
     ${item(may.remove, 'delete', icons.bin(),
       () => deeds.show('delete', key, message.id, at))}
   </div>`;
+}
+
+/** Phones cannot select a message's words, because a finger that rests opens the
+ *  menu. The clipboard is there in secure contexts only. */
+function copy(text, within) {
+  if (navigator.clipboard) {
+    navigator.clipboard.writeText(text).catch(() => {});
+    return;
+  }
+  const area = document.createElement('textarea');
+  area.value = text;
+  within.append(area); // all else is out of reach of a modal dialog
+  area.select();
+  document.execCommand('copy');
+  area.remove();
 }
 
 function reactions({ deeds }, key, message) {

@@ -41,6 +41,8 @@ export const bin = () => icon('',
   svg`<path d="M5 7h14M10 7V4.5h4V7m-7.5 0 .8 12.5h9.4L17.5 7"/>`);
 export const clock = () => icon('',
   svg`<circle cx="12" cy="12" r="8"/><path d="M12 7.5V12l3 2"/>`);
+export const pages = () => icon('',
+  svg`<path d="M9 8h10v12H9zM5 16V4h10"/>`);
 export const close = () => icon('', svg`<path d="m7 7 10 10M17 7 7 17"/>`);
 
 export const plan = () => icon('', svg`<path d="M8 4.5H6.5A1.5 1.5 0 0 0 5 6v12.5A1.5
