@@ -43,6 +43,12 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_users_ended ON users;
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
+    DROP TRIGGER IF EXISTS chat_people_moved ON treatment_requests;
+    DROP TRIGGER IF EXISTS chat_conversation_closed_away ON treatment_requests;
+    DROP TRIGGER IF EXISTS chat_conversation_gone ON treatment_requests;
+    DROP TRIGGER IF EXISTS chat_conversation_members_moved
+        ON chat_conversation_members;
+    DROP TABLE IF EXISTS chat_receipts;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
 
     FOR ours IN
@@ -55,7 +61,12 @@ BEGIN
                           'chat_doctor_renew', 'chat_dispatch_changed',
                           'chat_patient_changed', 'chat_doctor_changed',
                           'chat_session_write', 'chat_sessions_moved',
-                          'chat_tokens_moved', 'chat_users_moved')
+                          'chat_tokens_moved', 'chat_users_moved',
+                          'chat_member_event', 'chat_member_out',
+                          'chat_member_came', 'chat_member_went',
+                          'chat_conversation_members_moved',
+                          'conversation_people_moved', 'conversation_gone',
+                          'chat_receipts_told')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP
@@ -63,6 +74,7 @@ BEGIN
     END LOOP;
     DROP VIEW IF EXISTS chat_members, chat_conversations, chat_counters,
                         chat_users;
+    DROP TABLE IF EXISTS chat_conversation_members;
 
     DROP INDEX IF EXISTS chat_messages_history, chat_messages_unread,
                          chat_messages_client_id, chat_users_email,

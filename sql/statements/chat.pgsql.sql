@@ -536,6 +536,6 @@ LIMIT $3
 -- :name sync_events_all pgsql
 SELECT e.id, e.event, e.conversation_id, e.payload
 FROM chat_events e
-WHERE e.id > $1 AND e.event <> 'chat:session'
+WHERE e.id > $1 AND e.event NOT IN ('chat:session', 'chat:member')
 ORDER BY e.id
 LIMIT $2

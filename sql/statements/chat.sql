@@ -368,6 +368,6 @@ LIMIT $3
 SELECT e.id, e.event, e.conversation_id,
        CASE WHEN json_valid(e.payload) THEN e.payload END
 FROM chat_events e
-WHERE e.id > $1 AND e.event <> 'chat:session'
+WHERE e.id > $1 AND e.event NOT IN ('chat:session', 'chat:member')
 ORDER BY e.id
 LIMIT $2
