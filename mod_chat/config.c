@@ -75,6 +75,7 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->db_normal = UNSET;
     conf->session_lifetime = UNSET;
     conf->edit_window = UNSET;
+    conf->last_seen = UNSET;
     conf->delete_window = UNSET;
     conf->max_body = UNSET;
     return conf;
@@ -139,6 +140,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->staff_roles != NULL) {
         conf->staff_roles = over->staff_roles;
+    }
+    if (over->last_seen != UNSET) {
+        conf->last_seen = over->last_seen;
     }
     if (over->edit_window != UNSET) {
         conf->edit_window = over->edit_window;
@@ -232,6 +236,9 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
         APR_ARRAY_PUSH(conf->staff_roles, const char *) = "admin";
     }
     conf->staff_list = staff_list_of(conf->staff_roles, p);
+    if (conf->last_seen == UNSET) {
+        conf->last_seen = 1;
+    }
     if (conf->edit_window == UNSET) {
         conf->edit_window = DEFAULT_EDIT;
     }
@@ -640,6 +647,13 @@ static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_last_seen(cmd_parms *cmd, void *dir, int on)
+{
+    (void)dir;
+    conf_of(cmd)->last_seen = on;
+    return NULL;
+}
+
 static const char *set_edit_window(cmd_parms *cmd, void *dir, const char *arg)
 {
     (void)dir;
@@ -724,6 +738,9 @@ const command_rec chat_commands[] = {
         "scheme://host[:port]; the site's own only."),
     AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
         "Roles that may read and write every conversation. Names; admin."),
+    AP_INIT_FLAG("ChatLastSeen", set_last_seen, NULL, RSRC_CONF,
+        "Whether the members of a conversation see when each other was last "
+        "there. On."),
     AP_INIT_TAKE1("ChatEditWindow", set_edit_window, NULL, RSRC_CONF,
         "How long after it was sent the author may change a message's text. "
         "Seconds, or with min or h; 15min."),

@@ -39,6 +39,15 @@ int chat_message_delete(chat_request_t *q);
 int chat_reaction_add(chat_request_t *q);
 int chat_reaction_remove(chat_request_t *q);
 
+/* receipts.c */
+int chat_receipt_delivered(chat_request_t *q);
+int chat_receipt_list(chat_request_t *q);
+
+/* members.c */
+int chat_member_list(chat_request_t *q);
+int chat_member_add(chat_request_t *q);
+int chat_member_remove(chat_request_t *q);
+
 /* typing.c */
 int chat_typing(chat_request_t *q);
 

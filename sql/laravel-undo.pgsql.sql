@@ -51,7 +51,9 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_conversation_gone ON treatment_requests;
     DROP TRIGGER IF EXISTS chat_conversation_members_moved
         ON chat_conversation_members;
-    DROP TABLE IF EXISTS chat_receipts;
+    DROP TRIGGER IF EXISTS chat_tokens_last_seen ON personal_access_tokens;
+    DROP TRIGGER IF EXISTS chat_sessions_last_seen ON chat_sessions;
+    DROP TABLE IF EXISTS chat_receipts, chat_last_seen;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
     DROP TABLE IF EXISTS chat_attachments;
@@ -76,7 +78,7 @@ BEGIN
                           'chat_member_came', 'chat_member_went',
                           'chat_conversation_members_moved',
                           'conversation_people_moved', 'conversation_gone',
-                          'chat_receipts_told')
+                          'chat_receipts_told', 'chat_last_seen_keep')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP

@@ -385,6 +385,18 @@ CREATE INDEX IF NOT EXISTS chat_attachments_conversation
 CREATE INDEX IF NOT EXISTS chat_attachments_user
     ON chat_attachments (user_id);
 
+-- When somebody was last seen by a log-in that has ended since; chat_sessions and
+-- personal_access_tokens say it of those that have not.
+DO $$
+BEGIN
+    EXECUTE format(
+        'CREATE TABLE IF NOT EXISTS chat_last_seen (
+             user_id %s PRIMARY KEY,
+             at timestamp(3) NOT NULL)',
+        (SELECT format_type(atttypid, NULL) FROM pg_attribute
+         WHERE attrelid = 'chat_users'::regclass AND attname = 'id'));
+END $$;
+
 -- --- shapes ------------------------------------------------------------------------
 -- SQL functions of one expression, which PostgreSQL writes into the statement
 -- that calls them.
@@ -1083,6 +1095,9 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         SELECT u.active INTO may FROM chat_users u WHERE u.id = NEW.id;
     END IF;
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM chat_last_seen WHERE user_id = OLD.id;
+    END IF;
     PERFORM chat_session_write(mine.session,
                                CASE WHEN may THEN mine.until ELSE 0 END)
     FROM (SELECT 's' || left(token_hash, 32) AS session,
@@ -1100,6 +1115,34 @@ BEGIN
           SELECT 'u' || OLD.id, NULL) AS mine;
     RETURN NULL;
 END $$;
+
+-- --- triggers: last seen ---------------------------------------------------------------
+-- What a log-in knew of it outlives the log-in.
+
+CREATE OR REPLACE FUNCTION chat_last_seen_keep() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    gone json := to_json(OLD);
+    person chat_users.id%TYPE;
+    seen timestamp;
+BEGIN
+    person := coalesce(gone ->> 'user_id', gone ->> 'tokenable_id');
+    seen := coalesce(gone ->> 'last_seen_at', gone ->> 'last_used_at');
+    INSERT INTO chat_last_seen AS l (user_id, at)
+    SELECT u.id, seen FROM chat_users u
+    WHERE u.id = person AND seen IS NOT NULL
+    ON CONFLICT (user_id) DO UPDATE SET at = greatest(l.at, excluded.at);
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS chat_sessions_last_seen ON chat_sessions;
+CREATE TRIGGER chat_sessions_last_seen AFTER DELETE ON chat_sessions
+FOR EACH ROW EXECUTE FUNCTION chat_last_seen_keep();
+
+DROP TRIGGER IF EXISTS chat_tokens_last_seen ON personal_access_tokens;
+CREATE TRIGGER chat_tokens_last_seen AFTER DELETE ON personal_access_tokens
+FOR EACH ROW WHEN (OLD.tokenable_type = 'App\Models\User')
+EXECUTE FUNCTION chat_last_seen_keep();
 
 -- --- version -------------------------------------------------------------------------
 

@@ -238,6 +238,13 @@ CREATE INDEX IF NOT EXISTS chat_sessions_user ON chat_sessions (user_id);
 CREATE INDEX IF NOT EXISTS chat_sessions_expires
     ON chat_sessions (expires_at);
 
+-- When somebody was last seen by a log-in that has ended since; chat_sessions and
+-- personal_access_tokens say it of those that have not.
+CREATE TABLE IF NOT EXISTS chat_last_seen (
+    user_id INTEGER PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    at TEXT NOT NULL
+);
+
 -- --- the event log -----------------------------------------------------------------
 -- Append-only; written by the triggers below and by nobody else. chat-push reads
 -- it upwards by id, GET /chat/sync by conversation and id.
@@ -1010,6 +1017,27 @@ BEGIN
           WHERE tokenable_type = 'App\Models\User' AND tokenable_id = OLD.id
           UNION ALL
           SELECT 'u' || OLD.id);
+END;
+
+-- --- triggers: last seen ---------------------------------------------------------------
+-- What a log-in knew of it outlives the log-in.
+
+DROP TRIGGER IF EXISTS chat_sessions_last_seen;
+CREATE TRIGGER chat_sessions_last_seen AFTER DELETE ON chat_sessions
+BEGIN
+    INSERT INTO chat_last_seen (user_id, at)
+    SELECT u.id, OLD.last_seen_at FROM users u WHERE u.id = OLD.user_id
+    ON CONFLICT (user_id) DO UPDATE SET at = max(at, excluded.at);
+END;
+
+DROP TRIGGER IF EXISTS chat_tokens_last_seen;
+CREATE TRIGGER chat_tokens_last_seen AFTER DELETE ON personal_access_tokens
+WHEN OLD.last_used_at IS NOT NULL
+  AND OLD.tokenable_type = 'App\Models\User'
+BEGIN
+    INSERT INTO chat_last_seen (user_id, at)
+    SELECT u.id, OLD.last_used_at FROM users u WHERE u.id = OLD.tokenable_id
+    ON CONFLICT (user_id) DO UPDATE SET at = max(at, excluded.at);
 END;
 
 -- --- version -------------------------------------------------------------------------

@@ -201,3 +201,168 @@ test('a socket that two users share is ended, and nobody guesses another one', a
   const f = await peer.frame();
   assert.deepEqual([f.opcode, f.payload.readUInt16BE(0)], [8, 4200]);
 });
+
+// --- by REST ---------------------------------------------------------------------
+
+const adminPhone = await site.phone('admin@example.com');
+const members = `/chat/conversation/${conv}/members`;
+const names = async (client = doctorPhone) => (await client.get(members)).json.members.map((m) => m.user.id);
+const remove = (client, user) => client.request('DELETE', `${members}/${user}`);
+
+test('who is in is listed, patient and doctor first', async () => {
+  const { status, json } = await patientPhone.get(members);
+  assert.equal(status, 200);
+  assert.equal(json.may_manage, false);
+  assert.deepEqual(json.members.map((m) => [m.user.id, m.role, m.added_at]), [[patient, 'patient', null], [doctor, 'doctor', null]]);
+  assert.match(json.members[1].last_seen_at, /^20\d\d-.*Z$/);
+  assert.equal((await doctorPhone.get(members)).json.may_manage, true);
+  assert.equal((await guestPhone.get(members)).status, 404);
+});
+
+test('the doctor and staff add members by id or address', async () => {
+  for (const [client, body] of [[doctorPhone, { user_id: guest }], [adminPhone, { email: guestAccount.email.toUpperCase() }]]) {
+    const r = await client.post(members, body);
+    assert.equal(r.status, 201, r.text);
+    assert.equal(r.json.member.user.id, guest);
+    assert.equal(r.json.member.role, 'member');
+    assert.match(r.json.member.added_at, /Z$/);
+    assert.equal((await client.post(members, body)).status, 200, 'again');
+    assert.deepEqual(await names(), [patient, doctor, guest]);
+    assert.equal((await remove(client, guest)).status, 200);
+    assert.equal((await remove(client, guest)).status, 404, 'again');
+  }
+});
+
+test('nobody else adds or removes', async () => {
+  assert.equal((await patientPhone.post(members, { user_id: guest })).status, 403);
+  assert.equal((await guestPhone.post(members, { user_id: guest })).status, 404);
+  assert.equal((await doctorPhone.post(members, { user_id: guest })).status, 201);
+  assert.equal((await guestPhone.post(members, { email: 'admin@example.com' })).status, 403);
+  assert.equal((await remove(patientPhone, guest)).status, 403);
+  assert.equal((await remove(guestPhone, doctor)).status, 403);
+  for (const [client, who] of [[doctorPhone, patient], [doctorPhone, doctor], [patientPhone, patient]]) {
+    assert.equal((await remove(client, who)).status, 403, 'patient and doctor stay');
+  }
+  for (const odd of ['999999', 'x', '00000000-0000-0000-0000-000000000000']) {
+    assert.equal((await remove(doctorPhone, odd)).status, 404, odd);
+  }
+  assert.equal((await remove(doctorPhone, 'a'.repeat(65))).status, 404);
+  assert.equal((await remove(guestPhone, guest)).status, 200, 'one may leave');
+  assert.equal((await guestPhone.get(members)).status, 404);
+});
+
+test('what names nobody adds nobody', async () => {
+  for (const body of [{}, { user_id: null }, { user_id: -1 }, { user_id: [guest] }, { user_id: 'a b' }, { user_id: 999999 }, { user_id: 'x' },
+    { email: 'nobody@example.com' }, { email: 7 }, { email: '' }, { email: `${'x'.repeat(3000)}@example.com` }]) {
+    const r = await doctorPhone.post(members, body);
+    assert.equal(r.status, 422, `${JSON.stringify(body).slice(0, 60)}: ${r.text}`);
+    assert.ok(r.json.errors);
+  }
+  assert.equal((await doctorPhone.post(members, { email: 'a\0b' })).status, 400, 'NUL');
+  assert.equal((await doctorPhone.post(members, Buffer.from('{"email":"\xff"}', 'latin1'))).status, 400);
+  site.sql(`UPDATE users SET status = 'suspended' WHERE id = ${guest};`);
+  assert.equal((await doctorPhone.post(members, { user_id: guest })).status, 422, 'suspended');
+  site.sql(`UPDATE users SET status = 'active' WHERE id = ${guest};`);
+  const page = await site.browser('doctor@example.com');
+  assert.equal((await page.post(members, { user_id: guest }, { headers: { 'X-CSRF-TOKEN': null } })).status, 419);
+  assert.equal((await page.post(members, { user_id: guest }, { headers: { Origin: 'https://evil.example' } })).status, 419);
+  assert.equal((await page.request('DELETE', `${members}/${guest}`, { headers: { 'X-CSRF-TOKEN': null } })).status, 419);
+  assert.deepEqual(await names(), [patient, doctor]);
+});
+
+test('a removal by REST is heard and takes the sockets out', async () => {
+  await relayed();
+  assert.equal((await doctorPhone.post(members, { user_id: guest })).status, 201);
+  const there = await listener(guestPhone);
+  const began = Date.now();
+  assert.equal((await remove(doctorPhone, guest)).status, 200);
+  await eventually(() => there.refused.length >= 2, 'the refusal on both channels');
+  assert.ok(Date.now() - began < 1000, `within a second: ${Date.now() - began} ms`);
+});
+
+// --- receipts --------------------------------------------------------------------
+
+const send = async (client, content) => {
+  const r = await client.post(`/chat/conversation/${conv}/message`, { content });
+  assert.equal(r.status, 201, r.text);
+  return r.json.message;
+};
+const receipts = async (id, client = patientPhone) => {
+  const r = await client.get(`/chat/conversation/${conv}/message/${id}/receipts`);
+  assert.equal(r.status, 200, r.text);
+  return Object.fromEntries(r.json.receipts.map((x) => [x.user.id, [Boolean(x.delivered_at), Boolean(x.read_at)]]));
+};
+const mark = (client, what, body = {}) => client.post(`/chat/conversation/${conv}/${what}`, body);
+
+test('delivered and read are known for each person', async () => {
+  join();
+  const own = await subscribed(connect(site, patientPhone), `private-user.${patient}`);
+  const [delivered, read] = [collect(own, 'MessageDelivered'), collect(own, 'MessageRead')];
+  const one = await send(patientPhone, 'one');
+  assert.deepEqual(await receipts(one.id), { [doctor]: [false, false], [guest]: [false, false] });
+  assert.deepEqual((await mark(doctorPhone, 'delivered', { up_to: one.id })).json, { status: 'delivered', up_to: one.id });
+  assert.deepEqual((await mark(doctorPhone, 'delivered', { up_to: one.id })).json, { status: 'delivered', up_to: null }, 'once');
+  assert.deepEqual(await receipts(one.id), { [doctor]: [true, false], [guest]: [false, false] });
+  assert.deepEqual((await mark(guestPhone, 'read')).json, { status: 'marked_as_read', read: 1 });
+  assert.deepEqual((await mark(guestPhone, 'read')).json, { status: 'marked_as_read', read: 0 });
+  assert.deepEqual(await receipts(one.id), { [doctor]: [true, false], [guest]: [true, true] });
+  const two = await send(patientPhone, 'two');
+  assert.deepEqual(await receipts(two.id), { [doctor]: [false, false], [guest]: [false, false] });
+  assert.deepEqual((await mark(doctorPhone, 'read', { message_ids: [two.id] })).json, { status: 'marked_as_read', read: 1 });
+  assert.deepEqual(await receipts(two.id), { [doctor]: [true, true], [guest]: [false, false] });
+  assert.deepEqual(await receipts(one.id), { [doctor]: [true, false], [guest]: [true, true] }, 'the doctor read the second only');
+  await eventually(() => read.length >= 2 && delivered.length >= 1, 'the events');
+  assert.deepEqual(delivered.map((e) => [e.user_id, e.up_to, e.consultation_id]), [[doctor, one.id, conv]]);
+  assert.match(delivered[0].delivered_at, /Z$/);
+  assert.deepEqual(read.map((e) => [e.user_id, e.message_ids, e.up_to]), [[guest, [], one.id], [doctor, [two.id], two.id]]);
+  const list = (await patientPhone.get(members)).json.members;
+  assert.deepEqual(list.map((m) => [m.user.id, m.delivered_to, m.read_to]), [[patient, null, null], [doctor, one.id, null], [guest, null, one.id]]);
+});
+
+test('another program that sets read_at speaks for the recipient', async () => {
+  const m = await send(patientPhone, 'three');
+  site.sql(`UPDATE messages SET read_at = ${site.time()} WHERE id = ${m.id};`);
+  assert.deepEqual(await receipts(m.id), { [doctor]: [true, true], [guest]: [false, false] });
+});
+
+test('what is unread counts for further members too', async () => {
+  const unread = async (client) => (await client.get('/chat')).json.conversations.find((c) => c.id === conv).unread;
+  await mark(guestPhone, 'read');
+  await mark(patientPhone, 'read');
+  await mark(doctorPhone, 'read');
+  assert.deepEqual([await unread(guestPhone), await unread(doctorPhone), await unread(patientPhone)], [0, 0, 0]);
+  await send(guestPhone, 'from the guest');
+  assert.deepEqual([await unread(guestPhone), await unread(doctorPhone), await unread(patientPhone)], [0, 1, 1]);
+  await send(patientPhone, 'from the patient');
+  assert.deepEqual([await unread(guestPhone), await unread(doctorPhone), await unread(patientPhone)], [1, 2, 1]);
+  await mark(doctorPhone, 'read');
+  assert.equal(await unread(doctorPhone), 0);
+  leave();
+  join();
+  assert.equal(await unread(guestPhone), 0, 'what was said before is not unread to who comes');
+  leave();
+});
+
+test('receipts are asked for and given rightly, or not at all', async () => {
+  const m = await send(patientPhone, 'four');
+  for (const body of [{ up_to: 'x' }, { up_to: -1 }, { up_to: {} }, { message_ids: 7 }, { message_ids: ['x'] }, { message_ids: Array(501).fill(1) }]) {
+    assert.equal((await mark(doctorPhone, 'delivered', body)).status, 422, JSON.stringify(body).slice(0, 40));
+  }
+  assert.equal((await mark(guestPhone, 'delivered')).status, 404);
+  assert.equal((await mark(patientPhone, 'delivered', { up_to: m.id })).json.up_to !== m.id, true, 'not of one\'s own');
+  assert.deepEqual((await mark(doctorPhone, 'delivered', { message_ids: [999999] })).json, { status: 'delivered', up_to: null });
+  assert.equal((await mark(adminPhone, 'delivered')).json.up_to, null, 'staff leaves no trace');
+  assert.deepEqual(await receipts(m.id, adminPhone), { [doctor]: [false, false] });
+  const other = conversations.find((c) => c.patient !== patient);
+  const foreign = site.sql(`SELECT max(id) FROM messages WHERE request_id = ${other.id};`).trim();
+  for (const id of [foreign, '999999', 'x', '-1', '99999999999999999999']) {
+    assert.equal((await patientPhone.get(`/chat/conversation/${conv}/message/${id}/receipts`)).status, 404, id);
+  }
+  assert.equal((await patientPhone.get(`/chat/conversation/${other.id}/message/${foreign}/receipts`)).status, 404);
+});
+
+test('when somebody was last seen outlives their log-in', async () => {
+  const at = async () => (await doctorPhone.get(members)).json.members[0].last_seen_at;
+  site.sql(`DELETE FROM chat_sessions WHERE user_id = ${patient}; DELETE FROM personal_access_tokens WHERE tokenable_id = ${patient};`);
+  assert.match(await at(), /Z$/);
+});
