@@ -14,12 +14,14 @@ import { render } from '../lib/lit-html.js';
 import { Api } from './api.js';
 import { readConfig } from './config.js';
 import { startLanguage, t } from './i18n.js';
+import { Deliveries } from './deliveries.js';
 import { Keep } from './keep.js';
 import { GRACE, linkState } from './link.js';
 import { Live } from './live.js';
 import { Outbox, isPassing } from './outbox.js';
 import { Receipts } from './receipts.js';
 import * as route from './route.js';
+import { People } from './panel.js';
 import * as store from './store.js';
 import { Sync } from './sync.js';
 import { newId } from './text.js';
@@ -102,6 +104,15 @@ class App {
       event: (name, data) => this.heard(name, data),
       changed: () => this.linkChanged(),
       joined: () => this.ask(),
+      present: draw,
+      putOut: () => this.refreshList(),
+    });
+    this.people = new People({
+      state, api: this.api, live: this.live, changed: draw,
+    });
+    this.deliveries = new Deliveries({
+      report: (key, upTo) => this.api.delivered(key, upTo),
+      unread: (key) => store.unreadIds(state, key),
     });
     this.scroll = new Scroll({
       changed: draw,
@@ -181,6 +192,7 @@ class App {
       },
       moreConversations: () => this.loadList(this.state.next, true)
         .catch(() => {}),
+      ...this.people.actions(),
       hurry: () => this.hurry(),
       logout: () => this.logout(),
     };
@@ -360,6 +372,10 @@ class App {
     if (name === 'MessageSent' && store.isMine(state, data.message)) {
       this.outbox.confirm(data.message.client_id);
     }
+    if (name === 'MessageSent' && !store.isMine(state, data.message)
+        && this.isOurs(data)) {
+      this.deliveries.came(store.conversationOf(data), data.message.id);
+    }
     this.announcePlan(name);
     if (state.stale) {
       this.refreshList();
@@ -523,6 +539,7 @@ class App {
   drawNow() {
     const { state } = this;
     const key = state.selected;
+    this.people.look(key);
     this.scroll.before();
     render(shell({
       state,
@@ -530,6 +547,7 @@ class App {
       drafts: this.drafts,
       filter: this.filter,
       notice: this.notice,
+      people: this.people,
       link: this.link(),
       pollSeconds: ASK_SLOW / 1000,
       now: Date.now(),

@@ -15,6 +15,13 @@
 // Display order is the message id, as in the server's history; what was missed
 // is found by cursor (sync.js), never by message id.
 
+import { sameId } from './ids.js';
+import {
+  isGroup, markOwn, memberAdded, memberRemoved, noteMark, readByUs,
+} from './people.js';
+
+export { sameId };
+
 const SEEN_EVENTS = 5000; // far more than lie between two syncs
 const READ_TIMES = 2000;
 
@@ -32,6 +39,7 @@ export function createState(me) {
     threads: new Map(), // key -> thread, see threadOf()
     selected: null, // key of the open conversation
     typing: new Map(), // key -> Map(user id -> {name, until})
+    people: new Map(), // key -> who is in it and how far, see people.js
     seen: new Set(), // ids of applied events, oldest first
     readTimes: new Map(), // message id -> read_at, also of messages to come
   };
@@ -40,10 +48,6 @@ export function createState(me) {
 /** Ids are numbers or UUIDs, in JSON and in the address: one form as key. */
 export function keyOf(id) {
   return String(id);
-}
-
-export function sameId(a, b) {
-  return a != null && b != null && String(a) === String(b);
 }
 
 export function isMine(state, message) {
@@ -142,7 +146,8 @@ export function putSent(state, message) {
 /** Where the "new" line stands is decided when a conversation is opened. */
 export function placeUnreadLine(state, key) {
   const thread = threadOf(state, key);
-  const first = thread.messages.find((m) => !isMine(state, m) && !m.read_at);
+  const first = thread.messages.find((m) => !isMine(state, m)
+    && !readByUs(state, key, m));
   thread.firstUnread = isMember(state, state.conversations.get(key)) && first
     ? first.id : null;
 }
@@ -231,7 +236,7 @@ export function unreadOf(state, key) {
     if (messages[i].id <= conversation.unreadUpTo) {
       break;
     }
-    if (!isMine(state, messages[i]) && !messages[i].read_at) {
+    if (!isMine(state, messages[i]) && !readByUs(state, key, messages[i])) {
       n++;
     }
   }
@@ -249,7 +254,7 @@ export function unreadTotal(state) {
 /** The name a conversation goes by: the other person's; for staff looking on,
  *  everybody's. */
 export function nameOf(state, conversation) {
-  if (conversation.other) {
+  if (conversation.other && !isGroup(conversation)) {
     return conversation.other.name;
   }
   const others = (conversation.members ?? [])
@@ -281,7 +286,8 @@ function fold(text) {
 /** Ids of loaded messages that others wrote and we have not read. */
 export function unreadIds(state, key) {
   return (state.threads.get(key)?.messages ?? [])
-    .filter((m) => !isMine(state, m) && !m.read_at).map((m) => m.id);
+    .filter((m) => !isMine(state, m) && !readByUs(state, key, m))
+    .map((m) => m.id);
 }
 
 /** We have seen the conversation: all of it, as far as we know it. */
@@ -293,6 +299,7 @@ export function markSeen(state, key, at) {
   if (conversation) {
     conversation.unreadBase = 0;
     conversation.unreadUpTo = newestId(state, key);
+    markOwn(state, key, newestId(state, key));
   }
 }
 
@@ -329,6 +336,9 @@ function remember(map, key, value, limit) {
 const CHANGES = {
   MessageSent: messageSent,
   MessageRead: messageRead,
+  MessageDelivered: (state, data, key) => noteMark(state, key, 'delivered', data),
+  MemberAdded: memberAdded,
+  MemberRemoved: memberRemoved,
   ConversationUpdated: conversationUpdated,
   UserTyping: () => {}, // has a clock, see setTyping()
 };
@@ -386,6 +396,9 @@ function messageSent(state, data, key, event) {
 
 function messageRead(state, data, key) {
   const ids = data.message_ids ?? [];
+  if (ids.length === 0) {
+    noteMark(state, key, 'read', data);
+  }
   for (const id of ids) {
     noteRead(state, key, id, data.read_at);
   }
@@ -395,7 +408,7 @@ function messageRead(state, data, key) {
   }
   // We read it elsewhere. Everything: nothing is left. A part: the server
   // knows how many of those it had counted.
-  if (Math.max(...ids) >= newestFromOthers(state, key)) {
+  if (Math.max(...ids, data.up_to ?? 0) >= newestFromOthers(state, key)) {
     conversation.unreadBase = 0;
     conversation.unreadUpTo = Math.max(conversation.unreadUpTo, ...ids);
   } else if (conversation.unreadBase > 0) {

@@ -9,6 +9,7 @@ import { locale, number, otherLanguage, roleText, t } from '../i18n.js';
 import {
   conversationsInOrder, isMine, nameOf, sameId, typingIn, unreadOf,
 } from '../store.js';
+import { progressOf } from '../people.js';
 import { oneLine } from '../text.js';
 import { full, listTime } from '../time.js';
 import { pathOf } from '../route.js';
@@ -143,7 +144,9 @@ function preview({ state, outbox, drafts, now }, conversation) {
     return html`<span class="faint">${t('list.nothing')}</span>`;
   }
   if (isMine(state, last)) {
-    return html`${last.read_at ? icons.read() : icons.sent()}<span
+    return html`<span data-tick=${progressOf(state, key, last)}>${
+      { read: icons.read, delivered: icons.delivered, sent: icons.sent }[
+        progressOf(state, key, last)]()}</span><span
       >${t('list.you')}</span>${words(last.content)}`;
   }
   return words(last.content);

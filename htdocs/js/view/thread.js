@@ -9,11 +9,13 @@ import { locale, roleText, statusText, t } from '../i18n.js';
 import {
   isMine, nameOf, threadOf, typingIn,
 } from '../store.js';
+import { isGroup } from '../people.js';
 import { dayLabel } from '../time.js';
 import { avatar } from './avatar.js';
 import { composer } from './composer.js';
 import { faces } from './list.js';
 import { messageRow } from './message.js';
+import { peopleButton, peoplePanel, presenceLine } from './people.js';
 import * as icons from './icons.js';
 
 export function threadPane(ctx) {
@@ -31,6 +33,7 @@ export function threadPane(ctx) {
     || (state.ready && thread.loaded && !conversation && !state.stale);
   return html`<main class="thread">
     ${header(ctx, conversation)}
+    ${missing ? nothing : peoplePanel(ctx, conversation)}
     ${missing ? html`<div class="hollow grand"><p>${t('thread.missing')}</p>
       </div>` : html`
       ${log(ctx, key, conversation, thread)}
@@ -39,7 +42,8 @@ export function threadPane(ctx) {
   </main>`;
 }
 
-function header({ state, actions }, conversation) {
+function header(ctx, conversation) {
+  const { state, actions } = ctx;
   return html`<header class="thread-head">
     <button type="button" class="round back" title=${t('thread.back')}
       @click=${actions.back}>${icons.back()}<span class="sr-only"
@@ -48,24 +52,27 @@ function header({ state, actions }, conversation) {
       ${avatar(...faces(state, conversation))}
       <div class="thread-who">
         <h2 dir="auto" tabindex="-1">${nameOf(state, conversation)}</h2>
-        <p class="faint">${about(state, conversation)}</p>
+        <p class="faint">${about(ctx, conversation)}</p>
       </div>
       ${conversation.status ? html`<span class="chip"
         data-status=${conversation.status}
-        >${statusText(conversation.status)}</span>` : nothing}`
+        >${statusText(conversation.status)}</span>` : nothing}
+      ${peopleButton(ctx, conversation)}`
       : nothing}
   </header>`;
 }
 
 /** Under the name: what they are, and what the consultation is about. */
-function about(state, conversation) {
-  const role = conversation.other ? roleText(conversation.other.role) : '';
+function about(ctx, conversation) {
+  const { state } = ctx;
+  const role = conversation.other && !isGroup(conversation) ? roleText(conversation.other.role) : '';
   const title = conversation.title ?? '';
   if (title === nameOf(state, conversation)) {
     return t('thread.alone'); // the title is above, nobody else is there yet
   }
-  return html`${role}${role && title ? ' · ' : ''}<span dir="auto"
-    >${title}</span>`;
+  const there = presenceLine(ctx, conversation);
+  return html`${there}${there !== nothing ? ' · ' : ''}${role}${
+    role && title ? ' · ' : ''}<span dir="auto">${title}</span>`;
 }
 
 function log(ctx, key, conversation, thread) {
