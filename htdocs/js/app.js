@@ -376,6 +376,9 @@ class App {
         && this.isOurs(data)) {
       this.deliveries.came(store.conversationOf(data), data.message.id);
     }
+    if (name.startsWith('Member')) {
+      this.people.renew(store.conversationOf(data));
+    }
     this.announcePlan(name);
     if (state.stale) {
       this.refreshList();
@@ -444,6 +447,7 @@ class App {
         const { consultation } = await this.api.conversation(key);
         store.putConversation(state, consultation);
       }
+      await this.people.needed(key); // to know what is new in a group
       const answer = await this.api.messages(key, null, PER_PAGE);
       store.putPage(state, key, answer.data, hasOlder(answer));
       this.openAt(key);

@@ -5,7 +5,7 @@
 // a message. What is known of them is in people.js, how it looks in view/people.js.
 
 import { t } from './i18n.js';
-import { peopleOf, putMembers } from './people.js';
+import { isGroup, peopleOf, putMembers } from './people.js';
 
 const AGE = 60e3; // ms after which "last seen" is asked for anew
 const REST = 5000; // ms after a question that failed
@@ -35,6 +35,13 @@ export class People {
     return this.live.online(userId);
   }
 
+  /** Somebody has come or gone. */
+  renew(key) {
+    if (key === this.key) {
+      this.asked = 0;
+    }
+  }
+
   /** Before each drawing: is what we know of the open conversation's people good? */
   look(key) {
     if (key !== this.key) {
@@ -51,6 +58,14 @@ export class People {
     const age = Date.now() - this.asked;
     if (age > AGE || (!loaded && age > REST) || this.asked === 0) {
       this.ask(key);
+    }
+  }
+
+  /** For a group: ask at once, unless they are known. */
+  async needed(key) {
+    const { loaded } = peopleOf(this.state, key);
+    if (!loaded && isGroup(this.state.conversations.get(key))) {
+      await this.ask(key);
     }
   }
 
@@ -97,6 +112,9 @@ export class People {
 
   /** @param key  whose people are asked for afterwards, or null */
   async change(deed, key) {
+    if (this.busy) {
+      return;
+    }
     this.busy = true;
     this.trouble = null;
     this.changed();

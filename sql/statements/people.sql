@@ -40,7 +40,7 @@ SELECT json_object(
            'read_to',
            (SELECT max(r.up_to) FROM chat_receipts r
             WHERE r.conversation_id = $1 AND r.user_id = u.id
-              AND r.kind = 'read'))
+              AND r.kind IN ('read', 'joined')))
 FROM chat_members m
 JOIN chat_users u ON u.id = m.user_id
 WHERE m.conversation_id = $1 AND ($2 IS NULL OR m.user_id = $2)
@@ -72,7 +72,8 @@ SELECT json_build_object(
            'read_to',
            (SELECT r.up_to FROM chat_receipts r
             WHERE r.conversation_id = $1 AND r.user_id = u.id
-              AND r.kind = 'read' ORDER BY r.up_to DESC LIMIT 1))
+              AND r.kind IN ('read', 'joined')
+            ORDER BY r.up_to DESC LIMIT 1))
 FROM chat_members m
 JOIN chat_users u ON u.id = m.user_id
 LEFT JOIN chat_conversation_members x
@@ -234,6 +235,7 @@ ON CONFLICT DO NOTHING
 RETURNING up_to
 
 -- Who has had a message, and read it. Whoever has read it has had it.
+-- Whoever came later is not asked about what was said before.
 -- $1 conversation, $2 message.  Columns: each as JSON; one row of NULL when nobody
 -- else is there, none when there is no such message
 -- :name receipt_list sqlite
@@ -259,6 +261,11 @@ LEFT JOIN (SELECT x.user_id,
                             ORDER BY r.up_to LIMIT 1)) AS saw
            FROM chat_members x WHERE x.conversation_id = $1) AS k
        ON k.user_id <> m.from_user_id
+      AND (k.had IS NOT NULL OR k.saw IS NOT NULL
+           OR NOT EXISTS (SELECT 1 FROM chat_receipts r
+                          WHERE r.conversation_id = $1
+                            AND r.user_id = k.user_id
+                            AND r.kind = 'joined' AND r.up_to >= $2))
 LEFT JOIN chat_users u ON u.id = k.user_id
 WHERE m.id = $2 AND m.request_id = $1
 LIMIT 100
@@ -281,7 +288,12 @@ LEFT JOIN LATERAL (
                        AND r.kind = 'read' AND r.up_to >= m.id
                      ORDER BY r.up_to LIMIT 1)) AS saw
     FROM chat_members x
-    WHERE x.conversation_id = $1 AND x.user_id <> m.from_user_id) AS k ON true
+    WHERE x.conversation_id = $1 AND x.user_id <> m.from_user_id) AS k
+       ON k.had IS NOT NULL OR k.saw IS NOT NULL
+          OR NOT EXISTS (SELECT 1 FROM chat_receipts r
+                         WHERE r.conversation_id = $1
+                           AND r.user_id = k.user_id
+                           AND r.kind = 'joined' AND r.up_to >= m.id)
 LEFT JOIN chat_users u ON u.id = k.user_id
 WHERE m.id = $2::bigint AND m.request_id = $1
 LIMIT 100

@@ -107,7 +107,7 @@ function addForm({ people, actions }, conversation) {
       <input type="email" name="email" required maxlength="254" dir="ltr"
         autocomplete="off" spellcheck="false"
         placeholder=${t('people.add.hint')}></label>
-    <button type="submit" class="solid" ?disabled=${people.busy}
+    <button type="submit" class="solid" aria-busy=${people.busy ? 'true' : 'false'}
       >${t('people.add.do')}</button>
   </form>`;
 }
