@@ -93,7 +93,8 @@ BEGIN
                          chat_users_name, chat_patients_user, chat_doctors_user,
                          chat_requests_patient, chat_requests_patient_user,
                          chat_requests_doctor_user, chat_dispatch_doctor,
-                         chat_dispatch_accepted, chat_tokens_token;
+                         chat_dispatch_accepted, chat_tokens_token,
+                         chat_conversation_members_user;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute

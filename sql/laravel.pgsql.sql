@@ -703,6 +703,25 @@ DROP TRIGGER IF EXISTS chat_events_emptied ON chat_events;
 CREATE TRIGGER chat_events_emptied AFTER TRUNCATE ON chat_events
 FOR EACH STATEMENT EXECUTE FUNCTION chat_events_pruned();
 
+-- A site with tables of its own need not have further members of ours; statements name
+-- the table all the same.
+DO $$
+BEGIN
+    IF to_regclass('chat_conversation_members') IS NULL THEN
+        EXECUTE format(
+            'CREATE TABLE chat_conversation_members (
+                 conversation_id %s NOT NULL, user_id %s NOT NULL,
+                 role text NOT NULL DEFAULT ''member'', added_by %2$s,
+                 created_at timestamp(3) DEFAULT (now() AT TIME ZONE ''UTC''),
+                 PRIMARY KEY (conversation_id, user_id))',
+            (SELECT format_type(atttypid, NULL) FROM pg_attribute
+             WHERE attrelid = 'chat_conversations'::regclass
+               AND attname = 'id'),
+            (SELECT format_type(atttypid, NULL) FROM pg_attribute
+             WHERE attrelid = 'chat_users'::regclass AND attname = 'id'));
+    END IF;
+END $$;
+
 -- How far somebody has got in a conversation, in steps: at this time all messages up to
 -- this one had been delivered to them, or read. Steps are added and never changed, so for
 -- each message and person the time can be told. 'joined': what was said before they came,
