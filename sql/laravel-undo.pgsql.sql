@@ -54,7 +54,8 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_tokens_last_seen ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_sessions_last_seen ON chat_sessions;
     DROP TABLE IF EXISTS chat_receipts, chat_last_seen;
-    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
+    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
+                         chat_keys;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
     DROP TABLE IF EXISTS chat_attachments;
 
@@ -94,7 +95,10 @@ BEGIN
                          chat_requests_patient, chat_requests_patient_user,
                          chat_requests_doctor_user, chat_dispatch_doctor,
                          chat_dispatch_accepted, chat_tokens_token,
-                         chat_conversation_members_user;
+                         chat_conversation_members_user,
+                         chat_keys_conversation, chat_message_edits_message,
+                         chat_message_reactions_user, chat_attachments_message,
+                         chat_attachments_conversation, chat_attachments_user;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute

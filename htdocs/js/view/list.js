@@ -143,6 +143,9 @@ function preview({ state, outbox, drafts, now }, conversation) {
   if (!last) {
     return html`<span class="faint">${t('list.nothing')}</span>`;
   }
+  if (last.deleted_at) {
+    return html`<em class="entry-words">${t('message.deleted')}</em>`;
+  }
   if (isMine(state, last)) {
     return html`<span data-tick=${progressOf(state, key, last)}>${
       { read: icons.read, delivered: icons.delivered, sent: icons.sent }[

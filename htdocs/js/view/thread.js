@@ -12,7 +12,7 @@ import {
 import { isGroup } from '../people.js';
 import { dayLabel } from '../time.js';
 import { avatar } from './avatar.js';
-import { composer } from './composer.js';
+import { closedLine, composer } from './composer.js';
 import { faces } from './list.js';
 import { messageRow } from './message.js';
 import { peopleButton, peoplePanel, presenceLine } from './people.js';
@@ -38,7 +38,8 @@ export function threadPane(ctx) {
       </div>` : html`
       ${log(ctx, key, conversation, thread)}
       ${typingLine(ctx, key)}
-      ${composer(ctx, key, conversation)}`}
+      ${ctx.deeds.isClosed(key) ? closedLine()
+        : composer(ctx, key, conversation)}`}
   </main>`;
 }
 
