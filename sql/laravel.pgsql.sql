@@ -1617,7 +1617,8 @@ AFTER UPDATE OF patient_id, chat_patient_id, chat_doctor_id ON treatment_request
 FOR EACH ROW
 WHEN ((OLD.chat_patient_id, OLD.chat_doctor_id)
       IS DISTINCT FROM (NEW.chat_patient_id, NEW.chat_doctor_id))
-EXECUTE FUNCTION conversation_people_moved('chat_patient_id', 'chat_doctor_id');
+EXECUTE FUNCTION conversation_people_moved('chat_patient_id',
+                                           'chat_doctor_id');
 
 DO $$
 BEGIN

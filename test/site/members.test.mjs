@@ -207,7 +207,7 @@ test('a socket that two users share is ended, and nobody guesses another one', a
 const adminPhone = await site.phone('admin@example.com');
 const members = `/chat/conversation/${conv}/members`;
 const names = async (client = doctorPhone) => (await client.get(members)).json.members.map((m) => m.user.id);
-const remove = (client, user) => client.request('DELETE', `${members}/${user}`);
+const remove = (client, user) => client.request('DELETE', `/chat/conversation/${conv}/members/${user}`);
 
 test('who is in is listed, patient and doctor first', async () => {
   const { status, json } = await patientPhone.get(members);
@@ -292,7 +292,8 @@ const receipts = async (id, client = patientPhone) => {
   assert.equal(r.status, 200, r.text);
   return Object.fromEntries(r.json.receipts.map((x) => [x.user.id, [Boolean(x.delivered_at), Boolean(x.read_at)]]));
 };
-const mark = (client, what, body = {}) => client.post(`/chat/conversation/${conv}/${what}`, body);
+const mark = (client, what, body = {}) => client.post(what === 'read' ? `/chat/conversation/${conv}/read`
+  : `/chat/conversation/${conv}/delivered`, body);
 
 test('delivered and read are known for each person', async () => {
   join();

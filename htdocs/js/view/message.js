@@ -39,6 +39,7 @@ export function messageRow(ctx, row) {
           ? tick(ctx, message, entry) : nothing}</span>
     </div></div>${message ? menuButton(ctx, message) : nothing}</div>
     ${message ? reactionChips(ctx, message) : nothing}
+    ${receiptList(ctx, message)}
     ${entry ? trouble(ctx, entry) : nothing}
   </div>`;
 }
