@@ -23,7 +23,6 @@ export const people = () => icon('',
   svg`<circle cx="9" cy="8.5" r="3.5"/><path d="M2.8 19.5c.5-3.6 3-5.5 6.2-5.5
   s5.7 1.9 6.2 5.5M15.5 5.3a3.3 3.3 0 0 1 0 6.4M17.6 14.4c2 .8 3.2 2.5 3.6
   5.1"/>`);
-export const close = () => icon('', svg`<path d="m6 6 12 12M18 6 6 18"/>`);
 export const globe = () => icon('',
   svg`<circle cx="12" cy="12" r="8.2"/><path d="M3.8 12h16.4M12 3.8c2.4 2.4
   3.4 5.2 3.4 8.2S14.4 17.8 12 20.2c-2.4-2.4-3.4-5.2-3.4-8.2S9.6
