@@ -22,6 +22,7 @@
 #include "metrics.h"
 #include "notify.h"
 #include "noted.h"
+#include "opener.h"
 #include "person.h"
 #include "removal.h"
 #include "privilege.h"
@@ -255,6 +256,25 @@ static int departed_create(process_t *m)
     return 1;
 }
 
+/* What lies encrypted in the log. @return 0: said already */
+static int opener_create(process_t *m)
+{
+    push_opener_t *opener;
+    const char *why = NULL;
+
+    if (m->conf.database_keys == NULL) {
+        return 1;
+    }
+    if (push_opener_create(&opener, m->conf.database_url,
+                           m->conf.database_keys, push_log_report, &why,
+                           m->pool) != APR_SUCCESS) {
+        return fail(why);
+    }
+    m->relay.open = push_opener_open;
+    m->relay.open_baton = opener;
+    return 1;
+}
+
 /* The log's app, its place and what was missed: before a loop runs, so before
  * anybody is let in. */
 static int relay_create(process_t *m)
@@ -282,7 +302,7 @@ static int relay_create(process_t *m)
     m->relay.session = push_person_until;
     m->relay.member = push_removal;
     m->relay.log = push_log_report;
-    if (!departed_create(m)) {
+    if (!departed_create(m) || !opener_create(m)) {
         return 0;
     }
     if (push_relay_create(&push_server.relay, &m->relay, &why, m->pool) !=

@@ -21,6 +21,7 @@
 #include "receipts.h"
 #include "reply.h"
 #include "rows.h"
+#include "sealing.h"
 #include "wakeup.h"
 
 #define MARK_MAX 500 /* message_ids in one request */
@@ -222,7 +223,8 @@ static int reply_again(chat_request_t *q, const draft_t *draft)
         return reply_unsent(q, draft);
     }
     m = chat_rows_message(res, 0, 0, q->conversation->id_json);
-    if (!same(chat_db_get(res, 0, AGAIN_CONTENT), draft->content) ||
+    if (!same(chat_sealing_open(q, chat_db_get(res, 0, AGAIN_CONTENT)),
+              draft->content) ||
         !same(m.type, draft->type) ||
         chat_db_get_int(res, 0, AGAIN_REPLY_TO, 0) != draft->reply_to ||
         !same(chat_db_get(res, 0, AGAIN_FILES), draft->files)) {
@@ -285,7 +287,7 @@ int chat_message_send_at_once(chat_request_t *q)
     }
     account = chat_auth_known(q, &shown);
     if (!chat_body_take(q) || draft_read(&draft, q, &why) != NULL ||
-        draft.reply_to != 0 || draft.files != NULL ||
+        draft.reply_to != 0 || draft.files != NULL || q->conf->keys != NULL ||
         (account != NULL && chat_limiter_take(q->conf, CHAT_LIMIT_SEND, account,
                                               q->r->pool) > 0)) {
         return DECLINED;
@@ -332,7 +334,7 @@ int chat_message_send_at_once(chat_request_t *q)
 /* POST /chat/conversation/{id}/message - content, type, client_id, reply_to. */
 int chat_message_send(chat_request_t *q)
 {
-    const char *field, *why;
+    const char *field, *why, *stored;
     chat_db_value_t args[8];
     chat_db_result_t *res;
     apr_uint32_t wait;
@@ -349,9 +351,13 @@ int chat_message_send(chat_request_t *q)
     if (wait > 0) {
         return chat_reply_limited(q, wait, "too many messages, slow down");
     }
+    rv = chat_sealing_text(&stored, q, draft.content);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "storing a message");
+    }
     args[0] = chat_auth_id(q->user->id);
     args[1] = chat_auth_id(q->conversation->id);
-    args[2] = chat_db_text(draft.content);
+    args[2] = chat_db_text(stored);
     args[3] = chat_db_text(draft.type);
     args[4] = chat_db_text(draft.client_id);
     args[5] = draft.reply_to != 0 ? chat_db_int(draft.reply_to)
