@@ -3,9 +3,9 @@
  * members.c - who is in a conversation, who comes, who goes.
  *
  * Patient and doctor are what the consultation's row says. Others are added and
- * removed by the doctor and by staff, and may leave by themselves. Triggers tell
- * everybody, and chat-push takes the sockets of whoever has gone out of the
- * conversation's channels.
+ * removed by the doctor and by staff, and may leave by themselves. Triggers
+ * tell everybody, and chat-push takes the sockets of whoever has gone out of
+ * the conversation's channels.
  */
 #include "handlers.h"
 

@@ -72,18 +72,17 @@ int chat_receipt_delivered(chat_request_t *q)
     if (chat_fields_id(&q->body, "up_to", &newest) == CHAT_JSON_TYPE) {
         return chat_reply_invalid(q, "up_to", "must be a message's id");
     }
-    rv = step(q, "receipt_delivered_due", "delivered", ids, newest, &up_to,
-              &n);
+    rv = step(q, "receipt_delivered_due", "delivered", ids, newest, &up_to, &n);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "noting a delivery");
     }
-    return chat_reply(
-        q, HTTP_OK,
-        up_to == 0 ? "{\"status\":\"delivered\",\"up_to\":null}"
-                   : apr_psprintf(q->r->pool,
-                                  "{\"status\":\"delivered\",\"up_to\":"
-                                  "%" APR_INT64_T_FMT "}",
-                                  up_to));
+    return chat_reply(q, HTTP_OK,
+                      up_to == 0
+                          ? "{\"status\":\"delivered\",\"up_to\":null}"
+                          : apr_psprintf(q->r->pool,
+                                         "{\"status\":\"delivered\",\"up_to\":"
+                                         "%" APR_INT64_T_FMT "}",
+                                         up_to));
 }
 
 /* GET /chat/conversation/{id}/message/{message}/receipts - who has had it, and
@@ -115,7 +114,7 @@ int chat_receipt_list(chat_request_t *q)
                                NULL);
         }
     }
-    return chat_reply(q, HTTP_OK,
-                      apr_pstrcat(q->r->pool, "{\"receipts\":[", list, "]}",
-                                  NULL));
+    return chat_reply(
+        q, HTTP_OK,
+        apr_pstrcat(q->r->pool, "{\"receipts\":[", list, "]}", NULL));
 }

@@ -52,7 +52,6 @@ void push_noted(const chat_handoff_note_t *note)
     n->task.run = run;
     n->number = number;
     n->who = note->identity;
-    push_loop_post(
-        push_server.loops[number % (apr_uint64_t)push_server.nloops],
-        &n->task);
+    push_loop_post(push_server.loops[number % (apr_uint64_t)push_server.nloops],
+                   &n->task);
 }

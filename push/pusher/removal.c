@@ -31,10 +31,11 @@ typedef struct {
 
 static const char why[] = "You are no member of the conversation any more";
 
-static apr_size_t departed_name(char out[DEPARTED_MAX], const char *conversation,
-                                const char *user)
+static apr_size_t departed_name(char out[DEPARTED_MAX],
+                                const char *conversation, const char *user)
 {
-    return (apr_size_t)apr_snprintf(out, DEPARTED_MAX, "%s %s", conversation, user);
+    return (apr_size_t)apr_snprintf(out, DEPARTED_MAX, "%s %s", conversation,
+                                    user);
 }
 
 static void note(push_departed_t *t, const removal_t *r)
@@ -46,10 +47,8 @@ static void note(push_departed_t *t, const removal_t *r)
                            departed_name(name, r->conversation, EVERYBODY));
         return;
     }
-    push_departed_note(t, name,
-                       departed_name(name, r->conversation, r->user));
-    push_departed_note(t, name,
-                       departed_name(name, r->conversation, SOMEBODY));
+    push_departed_note(t, name, departed_name(name, r->conversation, r->user));
+    push_departed_note(t, name, departed_name(name, r->conversation, SOMEBODY));
 }
 
 /* --- those who are in ----------------------------------------------------- */
@@ -211,7 +210,6 @@ int push_removal_stale(const push_conn_t *c, const push_client_t *me,
     return push_departed_since(t, text, departed_name(text, id, EVERYBODY),
                                me->born) ||
            push_departed_since(
-               t, text,
-               departed_name(text, id, user != NULL ? user : SOMEBODY),
+               t, text, departed_name(text, id, user != NULL ? user : SOMEBODY),
                me->born);
 }
