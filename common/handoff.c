@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "channel.h"
+#include "signature.h"
 
 #define HEADER 4 /* bytes that every version has */
 #define FIXED 44 /* bytes of a GIVE before its texts */
@@ -21,6 +22,16 @@ enum {
     AT_UNTIL = 32,
     AT_SESSION = 40,
     AT_ZEROS = 41
+};
+
+/* Of a NOTE. */
+enum {
+    AT_NOTE_USER = 4,
+    AT_NOTE_SESSION = 5,
+    AT_NOTE_SOCKET = 6,
+    AT_NOTE_ZERO = 7,
+    AT_NOTE_UNTIL = 8,
+    NOTE_FIXED = 16
 };
 
 static void header_put(unsigned char *out, chat_handoff_kind_t kind)
@@ -197,11 +208,84 @@ chat_handoff_result_t chat_handoff_parse(chat_handoff_kind_t *kind,
         *kind = CHAT_HANDOFF_ASK;
         return CHAT_HANDOFF_OK;
     }
+    if (buf[3] == CHAT_HANDOFF_NOTE) {
+        *kind = CHAT_HANDOFF_NOTE;
+        return CHAT_HANDOFF_OK;
+    }
     if (buf[3] == CHAT_HANDOFF_GIVE) {
         *kind = CHAT_HANDOFF_GIVE;
         return give_parse(m, buf, len);
     }
     return CHAT_HANDOFF_BAD;
+}
+
+/* --- notes ---------------------------------------------------------------- */
+
+static int note_valid(const chat_handoff_note_t *note)
+{
+    return note->identity.user[0] != '\0' && identity_valid(&note->identity) &&
+           chat_socket_id_valid(note->socket, strlen(note->socket));
+}
+
+apr_size_t chat_handoff_note(unsigned char out[CHAT_HANDOFF_NOTE_MAX],
+                             const chat_handoff_note_t *note)
+{
+    const apr_uint64_t until = (apr_uint64_t)note->identity.until;
+    const apr_size_t user = strlen(note->identity.user);
+    const apr_size_t session = strlen(note->identity.session);
+    const apr_size_t socket = strlen(note->socket);
+    unsigned char *at = out + NOTE_FIXED;
+
+    if (!note_valid(note)) {
+        return 0;
+    }
+    header_put(out, CHAT_HANDOFF_NOTE);
+    out[AT_NOTE_USER] = (unsigned char)user;
+    out[AT_NOTE_SESSION] = (unsigned char)session;
+    out[AT_NOTE_SOCKET] = (unsigned char)socket;
+    out[AT_NOTE_ZERO] = 0;
+    number_put(out + AT_NOTE_UNTIL, until >> 32);
+    number_put(out + AT_NOTE_UNTIL + 4, until);
+    memcpy(at, note->identity.user, user);
+    memcpy(at + user, note->identity.session, session);
+    memcpy(at + user + session, note->socket, socket);
+    return NOTE_FIXED + user + session + socket;
+}
+
+chat_handoff_result_t chat_handoff_parse_note(chat_handoff_note_t *note,
+                                              const unsigned char *buf,
+                                              apr_size_t len)
+{
+    const char *at = (const char *)buf + NOTE_FIXED;
+    chat_handoff_result_t result = header_check(buf, len);
+    apr_size_t user, session, socket;
+
+    memset(note, 0, sizeof(*note));
+    if (result != CHAT_HANDOFF_OK) {
+        return result;
+    }
+    if (len < NOTE_FIXED || buf[3] != CHAT_HANDOFF_NOTE ||
+        buf[AT_NOTE_ZERO] != 0) {
+        return CHAT_HANDOFF_BAD;
+    }
+    user = buf[AT_NOTE_USER];
+    session = buf[AT_NOTE_SESSION];
+    socket = buf[AT_NOTE_SOCKET];
+    note->identity.until = (apr_int64_t)((apr_uint64_t)number_get(
+                                             buf + AT_NOTE_UNTIL)
+                                             << 32 |
+                                         number_get(buf + AT_NOTE_UNTIL + 4));
+    if (NOTE_FIXED + user + session + socket != len ||
+        !text_get(note->identity.user, sizeof(note->identity.user), at, user) ||
+        !text_get(note->identity.session, sizeof(note->identity.session),
+                  at + user, session) ||
+        !text_get(note->socket, sizeof(note->socket), at + user + session,
+                  socket) ||
+        !note_valid(note)) {
+        memset(note, 0, sizeof(*note));
+        return CHAT_HANDOFF_BAD;
+    }
+    return CHAT_HANDOFF_OK;
 }
 
 chat_handoff_result_t chat_handoff_parse_answer(chat_handoff_verdict_t *verdict,

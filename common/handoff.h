@@ -4,13 +4,15 @@
  * hands.
  *
  * They speak over a SEQPACKET Unix socket, which keeps the bounds of messages,
- * and every message of theirs is one of three:
+ * and every message of theirs is one of four:
  *
  *   ASK     mod_chat: do you take a socket right now?
  *   ANSWER  chat-push: yes, or why not
  *   GIVE    mod_chat: here it is (the descriptor travels beside the bytes),
  * with the head of the upgrade request, bytes that were read behind it, whose
  * connection it is and who logged in
+ *   NOTE    mod_chat: this log-in was just given a signature for that socket,
+ * which chat-push has already, by another way; its ANSWER is yes
  *
  * Asking comes first because what has been given cannot be taken back: a
  * chat-push that is stopped or stuck answers nothing, and the client is told
@@ -30,6 +32,11 @@
  *            44  the user's id, the log-in's name, the head, the bytes behind
  *                it; nothing follows
  *
+ *   NOTE      4  bytes of the user's id     5  of the log-in's name
+ *             6  of the socket's id         7  zero
+ *             8  when the log-in ends, as above
+ *            16  the three texts; nothing follows
+ *
  * Pure: no sockets, no allocation.
  */
 #ifndef CHAT_HANDOFF_H
@@ -39,7 +46,7 @@
 
 #include "identity.h"
 
-#define CHAT_HANDOFF_VERSION 2
+#define CHAT_HANDOFF_VERSION 3
 
 #define CHAT_HANDOFF_SHORT 8     /* bytes of an ASK or ANSWER */
 #define CHAT_HANDOFF_HEAD 16384  /* most bytes of a request head */
@@ -52,7 +59,8 @@
 typedef enum {
     CHAT_HANDOFF_ASK = 1,
     CHAT_HANDOFF_ANSWER = 2,
-    CHAT_HANDOFF_GIVE = 3
+    CHAT_HANDOFF_GIVE = 3,
+    CHAT_HANDOFF_NOTE = 4
 } chat_handoff_kind_t;
 
 /* What an ANSWER says. */
@@ -75,6 +83,17 @@ typedef struct {
     apr_size_t early_len;
 } chat_handoff_t;
 
+#define CHAT_HANDOFF_SOCKET 63 /* most bytes of a socket's id */
+/* Most bytes of a NOTE. */
+#define CHAT_HANDOFF_NOTE_MAX                                                  \
+    (16 + CHAT_IDENTITY_USER + CHAT_IDENTITY_SESSION + CHAT_HANDOFF_SOCKET)
+
+/* The contents of a NOTE. */
+typedef struct {
+    chat_identity_t identity; /* a user, whose log-in may have no name */
+    char socket[CHAT_HANDOFF_SOCKET + 1]; /* digits, a dot, digits */
+} chat_handoff_note_t;
+
 /** Write an ASK. @return its length, CHAT_HANDOFF_SHORT */
 apr_size_t chat_handoff_ask(unsigned char out[CHAT_HANDOFF_SHORT]);
 
@@ -90,6 +109,10 @@ apr_size_t chat_handoff_answer(unsigned char out[CHAT_HANDOFF_SHORT],
 apr_size_t chat_handoff_front(unsigned char out[CHAT_HANDOFF_FRONT],
                               const chat_handoff_t *m);
 
+/** Write a NOTE. @return its length, 0 when something of it does not fit */
+apr_size_t chat_handoff_note(unsigned char out[CHAT_HANDOFF_NOTE_MAX],
+                             const chat_handoff_note_t *note);
+
 typedef enum {
     CHAT_HANDOFF_OK,
     CHAT_HANDOFF_BAD,  /* no message of ours, or one that lies about itself */
@@ -97,7 +120,8 @@ typedef enum {
 } chat_handoff_result_t;
 
 /**
- * Read what chat-push is sent: an ASK or a GIVE.
+ * Read what chat-push is sent: an ASK, a GIVE or the front of a NOTE, which
+ * chat_handoff_parse_note() reads.
  * @param kind  set on CHAT_HANDOFF_OK
  * @param m     set when it is a GIVE; points into buf
  */
@@ -105,6 +129,11 @@ chat_handoff_result_t chat_handoff_parse(chat_handoff_kind_t *kind,
                                          chat_handoff_t *m,
                                          const unsigned char *buf,
                                          apr_size_t len);
+
+/** Read a NOTE. @param note  set on CHAT_HANDOFF_OK */
+chat_handoff_result_t chat_handoff_parse_note(chat_handoff_note_t *note,
+                                              const unsigned char *buf,
+                                              apr_size_t len);
 
 /**
  * Read what mod_chat is sent: an ANSWER.

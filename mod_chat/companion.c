@@ -133,12 +133,16 @@ static chat_companion_result_t answer_read(int link, int ms)
     }
 }
 
-static chat_companion_result_t ask_over(int link, int patience)
-{
-    unsigned char ask[CHAT_HANDOFF_SHORT];
-    apr_size_t len = chat_handoff_ask(ask);
+/* A question: an ASK or a NOTE. */
+typedef struct {
+    unsigned char bytes[CHAT_HANDOFF_NOTE_MAX];
+    apr_size_t len;
+} question_t;
 
-    if (send(link, ask, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+static chat_companion_result_t ask_over(int link, const question_t *q,
+                                        int patience)
+{
+    if (send(link, q->bytes, q->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         return errno == EAGAIN ? CHAT_COMPANION_SILENT : GONE;
     }
     return answer_read(link, patience);
@@ -234,7 +238,9 @@ static void gone(chat_companion_t *cp, int link)
     pthread_mutex_unlock(&cp->lock);
 }
 
-chat_companion_result_t chat_companion_ask(int *link, chat_companion_t *cp)
+/* Ask over a link, a new one if need be. @param link  as of _ask() */
+static chat_companion_result_t question_ask(int *link, chat_companion_t *cp,
+                                            const question_t *q)
 {
     int patience = 0;
     chat_companion_result_t result = take(link, &patience, cp);
@@ -244,7 +250,7 @@ chat_companion_result_t chat_companion_ask(int *link, chat_companion_t *cp)
     }
     result = GONE;
     if (*link >= 0) {
-        result = ask_over(*link, patience);
+        result = ask_over(*link, q, patience);
     }
     if (result == GONE) {
         if (*link >= 0) {
@@ -252,12 +258,38 @@ chat_companion_result_t chat_companion_ask(int *link, chat_companion_t *cp)
         }
         *link = dial(cp);
         /* Its queue of connections may be full: nobody accepts them. */
-        result = *link >= 0        ? ask_over(*link, patience)
+        result = *link >= 0        ? ask_over(*link, q, patience)
                  : errno == EAGAIN ? CHAT_COMPANION_SILENT
                                    : CHAT_COMPANION_ABSENT;
     }
     settle(cp, *link, result);
     return result == GONE ? CHAT_COMPANION_ABSENT : result;
+}
+
+chat_companion_result_t chat_companion_ask(int *link, chat_companion_t *cp)
+{
+    question_t q;
+
+    q.len = chat_handoff_ask(q.bytes);
+    return question_ask(link, cp, &q);
+}
+
+chat_companion_result_t chat_companion_note(chat_companion_t *cp,
+                                            const chat_handoff_note_t *note)
+{
+    chat_companion_result_t result;
+    question_t q;
+    int link;
+
+    q.len = chat_handoff_note(q.bytes, note);
+    if (q.len == 0) {
+        return CHAT_COMPANION_TOO_LARGE;
+    }
+    result = question_ask(&link, cp, &q);
+    if (result == CHAT_COMPANION_READY) {
+        chat_companion_keep(cp, link);
+    }
+    return result;
 }
 
 static ssize_t send_socket(int link, int fd, struct iovec *iov, int n)

@@ -59,6 +59,13 @@ chat_companion_result_t chat_companion_give(chat_companion_t *companion,
                                             int link, int socket,
                                             const chat_handoff_t *m);
 
+/**
+ * Tell chat-push whose socket it is, so that it is found when the log-in or a
+ * membership ends. Waits for the answer as _ask() does.
+ */
+chat_companion_result_t chat_companion_note(chat_companion_t *companion,
+                                            const chat_handoff_note_t *note);
+
 /** There is nothing to give after all. */
 void chat_companion_keep(chat_companion_t *companion, int link);
 

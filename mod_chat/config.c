@@ -76,6 +76,7 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->db_normal = UNSET;
     conf->session_lifetime = UNSET;
     conf->edit_window = UNSET;
+    conf->last_seen = UNSET;
     conf->delete_window = UNSET;
     conf->max_body = UNSET;
     conf->audit = CHAT_AUDIT_UNSET;
@@ -155,6 +156,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->staff_roles != NULL) {
         conf->staff_roles = over->staff_roles;
+    }
+    if (over->last_seen != UNSET) {
+        conf->last_seen = over->last_seen;
     }
     if (over->edit_window != UNSET) {
         conf->edit_window = over->edit_window;
@@ -257,6 +261,9 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     conf->staff_list = conf->break_glass > 0
                            ? "{}"
                            : staff_list_of(conf->staff_roles, p);
+    if (conf->last_seen == UNSET) {
+        conf->last_seen = 1;
+    }
     if (conf->edit_window == UNSET) {
         conf->edit_window = DEFAULT_EDIT;
     }
@@ -685,6 +692,13 @@ static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_last_seen(cmd_parms *cmd, void *dir, int on)
+{
+    (void)dir;
+    conf_of(cmd)->last_seen = on;
+    return NULL;
+}
+
 static const char *set_edit_window(cmd_parms *cmd, void *dir, const char *arg)
 {
     (void)dir;
@@ -833,6 +847,9 @@ const command_rec chat_commands[] = {
         "How long staff may read and write a conversation that is not theirs "
         "once they have said why; its people are told. Off: they see all "
         "without. Seconds, or with min or h, or Off; Off."),
+    AP_INIT_FLAG("ChatLastSeen", set_last_seen, NULL, RSRC_CONF,
+        "Whether the members of a conversation see when each other was last "
+        "there. On."),
     { NULL }
 };
 /* clang-format on */

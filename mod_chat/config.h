@@ -66,6 +66,7 @@ typedef struct chat_server_t {
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
     apr_interval_time_t edit_window;   /* µs in which a text may be changed */
     apr_interval_time_t delete_window; /* µs in which its author may delete it */
+    int last_seen; /* 1: members see when each other was last there */
     const char *closed_list; /* ChatClosedStatus, as `|completed|cancelled|` */
 
     /* One per child, see above. */

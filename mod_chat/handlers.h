@@ -53,6 +53,14 @@ int chat_plan_accept(chat_request_t *q);
 int chat_plan_reject(chat_request_t *q);
 int chat_plan_cancel(chat_request_t *q);
 int chat_plan_acknowledge(chat_request_t *q);
+/* receipts.c */
+int chat_receipt_delivered(chat_request_t *q);
+int chat_receipt_list(chat_request_t *q);
+
+/* members.c */
+int chat_member_list(chat_request_t *q);
+int chat_member_add(chat_request_t *q);
+int chat_member_remove(chat_request_t *q);
 
 /* typing.c */
 int chat_typing(chat_request_t *q);

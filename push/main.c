@@ -21,8 +21,10 @@
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
+#include "noted.h"
 #include "opener.h"
 #include "person.h"
+#include "removal.h"
 #include "privilege.h"
 #include "pulse.h"
 #include "reload.h"
@@ -240,6 +242,22 @@ static int privilege_drop(process_t *m)
                : fail(why);
 }
 
+/* A table of departures for each loop, before news of any can come. */
+static int departed_create(process_t *m)
+{
+    int i;
+
+    push_server.departed = apr_pcalloc(m->pool,
+                                       sizeof(*push_server.departed) *
+                                           (apr_size_t)push_server.nloops);
+    for (i = 0; i < push_server.nloops; i++) {
+        if (push_departed_init(&push_server.departed[i]) != APR_SUCCESS) {
+            return fail("no random bytes");
+        }
+    }
+    return 1;
+}
+
 /* What lies encrypted in the log. @return 0: said already */
 static int opener_create(process_t *m)
 {
@@ -284,8 +302,9 @@ static int relay_create(process_t *m)
     m->relay.loops = m->loops;
     m->relay.nloops = push_server.nloops;
     m->relay.session = push_person_until;
+    m->relay.member = push_removal;
     m->relay.log = push_log_report;
-    if (!opener_create(m)) {
+    if (!departed_create(m) || !opener_create(m)) {
         return 0;
     }
     if (push_relay_create(&push_server.relay, &m->relay, &why, m->pool) !=
@@ -529,6 +548,7 @@ static int handoff_listen(process_t *m)
                         m->pool) != APR_SUCCESS) {
         return fail(why);
     }
+    push_adopt_on_note(m->adopt, push_noted);
     m->places = apr_pstrcat(m->pool, m->places, " and handoff:", path, NULL);
     return 1;
 }

@@ -40,6 +40,10 @@ apr_status_t push_server_prepare(void)
     if (rv == APR_SUCCESS) {
         rv = push_recent_init(&push_server.ended);
     }
+    if (rv == APR_SUCCESS) {
+        rv = apr_generate_random_bytes((unsigned char *)&push_server.mix,
+                                       sizeof(push_server.mix));
+    }
     return rv == APR_SUCCESS ? boot_number(&push_server.boot) : rv;
 }
 

@@ -13,6 +13,7 @@
 #include "canary.h"
 #include "conf.h"
 #include "due.h"
+#include "departed.h"
 #include "endpoint.h"
 #include "hub.h"
 #include "indexer.h"
@@ -40,9 +41,11 @@ typedef struct {
     push_webhooks_t *webhooks; /* NULL: no app has any */
     push_canary_t *canary;     /* NULL: none */
     apr_uint64_t boot;    /* first half of socket ids: differs at each start */
+    apr_uint64_t mix;     /* random: what second halves are made with */
     push_quota_t quota;   /* connections by user and address */
     push_recent_t vouched; /* signed identities that were used */
     push_recent_t ended;   /* log-ins */
+    push_departed_t *departed; /* of each loop; NULL: no database */
     int identities;       /* whether `private.` names are private here */
     int port;             /* really listened on */
     apr_time_t started; /* seconds since 1970 */

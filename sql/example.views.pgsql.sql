@@ -49,6 +49,16 @@ CREATE TABLE IF NOT EXISTS chat_sessions (
     last_seen_at timestamp NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'),
     expires_at timestamp NOT NULL, address text, user_agent text);
 
+-- Whom a doctor (here: the owner) adds by chat; see README.md.
+CREATE TABLE IF NOT EXISTS chat_conversation_members (
+    conversation_id bigint NOT NULL REFERENCES tickets (id) ON DELETE CASCADE,
+    user_id bigint NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    role text NOT NULL DEFAULT 'member', added_by bigint,
+    created_at timestamp DEFAULT (now() AT TIME ZONE 'UTC'),
+    PRIMARY KEY (conversation_id, user_id));
+CREATE INDEX IF NOT EXISTS chat_conversation_members_user
+    ON chat_conversation_members (user_id);
+
 -- The three views, and what is counted and locked: columns of one table, so that
 -- it can be updated.
 CREATE OR REPLACE VIEW chat_users AS
@@ -68,7 +78,13 @@ SELECT id, owner, 'doctor' FROM tickets WHERE owner IS NOT NULL
 UNION ALL
 SELECT a.ticket, a.agent, 'agent'
 FROM ticket_agents a JOIN tickets t ON t.id = a.ticket
-WHERE a.agent <> t.customer AND a.agent IS DISTINCT FROM t.owner;
+WHERE a.agent <> t.customer AND a.agent IS DISTINCT FROM t.owner
+UNION ALL
+SELECT m.conversation_id, m.user_id, m.role
+FROM chat_conversation_members m JOIN tickets t ON t.id = m.conversation_id
+WHERE m.user_id <> t.customer AND m.user_id IS DISTINCT FROM t.owner
+  AND NOT EXISTS (SELECT FROM ticket_agents a
+                  WHERE a.ticket = m.conversation_id AND a.agent = m.user_id);
 
 CREATE OR REPLACE VIEW chat_counters AS
 SELECT id, message_count, updated_at FROM tickets;
@@ -80,3 +96,34 @@ DROP TRIGGER IF EXISTS tickets_updated ON tickets;
 CREATE TRIGGER tickets_updated AFTER UPDATE OF state ON tickets
 FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
 EXECUTE FUNCTION conversation_updated();
+
+-- Who comes and goes: rows of ours, agents, another customer or owner.
+DROP TRIGGER IF EXISTS chat_conversation_members_moved
+    ON chat_conversation_members;
+CREATE TRIGGER chat_conversation_members_moved
+AFTER INSERT OR DELETE OR UPDATE OF conversation_id, user_id
+ON chat_conversation_members
+FOR EACH ROW EXECUTE FUNCTION chat_conversation_members_moved();
+
+CREATE OR REPLACE FUNCTION ticket_agents_moved() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM chat_member_went(OLD.ticket, OLD.agent, 'agent');
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM chat_member_came(NEW.ticket, NEW.agent, 'agent');
+    END IF;
+    RETURN NULL;
+END $$;
+DROP TRIGGER IF EXISTS ticket_agents_moved ON ticket_agents;
+CREATE TRIGGER ticket_agents_moved AFTER INSERT OR DELETE OR UPDATE ON ticket_agents
+FOR EACH ROW EXECUTE FUNCTION ticket_agents_moved();
+
+DROP TRIGGER IF EXISTS tickets_people_moved ON tickets;
+CREATE TRIGGER tickets_people_moved AFTER UPDATE OF customer, owner ON tickets
+FOR EACH ROW EXECUTE FUNCTION conversation_people_moved('customer', 'owner');
+
+DROP TRIGGER IF EXISTS tickets_gone ON tickets;
+CREATE TRIGGER tickets_gone AFTER DELETE ON tickets
+FOR EACH ROW EXECUTE FUNCTION conversation_gone();

@@ -58,6 +58,14 @@ BEGIN
     -- chat_break_glass_open and chat_break_glass_told.
     DROP TABLE IF EXISTS chat_audit, chat_audit_head, chat_audit_spools,
                          chat_retention, chat_legal_holds, chat_break_glass;
+    DROP TRIGGER IF EXISTS chat_people_moved ON treatment_requests;
+    DROP TRIGGER IF EXISTS chat_conversation_closed_away ON treatment_requests;
+    DROP TRIGGER IF EXISTS chat_conversation_gone ON treatment_requests;
+    DROP TRIGGER IF EXISTS chat_conversation_members_moved
+        ON chat_conversation_members;
+    DROP TRIGGER IF EXISTS chat_tokens_last_seen ON personal_access_tokens;
+    DROP TRIGGER IF EXISTS chat_sessions_last_seen ON chat_sessions;
+    DROP TABLE IF EXISTS chat_receipts, chat_last_seen;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
                          chat_keys, chat_plan_settings;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
@@ -85,7 +93,12 @@ BEGIN
                           'chat_tokens_moved', 'chat_users_moved',
                           'chat_search_followed',
                           'chat_audit_guard', 'chat_events_scrub',
-                          'chat_break_glass_tell')
+                          'chat_break_glass_tell',
+                          'chat_member_event', 'chat_member_out',
+                          'chat_member_came', 'chat_member_went',
+                          'chat_conversation_members_moved',
+                          'conversation_people_moved', 'conversation_gone',
+                          'chat_receipts_told', 'chat_last_seen_keep')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP
@@ -93,6 +106,7 @@ BEGIN
     END LOOP;
     DROP VIEW IF EXISTS chat_members, chat_conversations, chat_counters,
                         chat_users;
+    DROP TABLE IF EXISTS chat_conversation_members;
 
     DROP INDEX IF EXISTS chat_messages_history, chat_messages_unread,
                          chat_messages_client_id, chat_users_email,
@@ -100,6 +114,7 @@ BEGIN
                          chat_requests_patient, chat_requests_patient_user,
                          chat_requests_doctor_user, chat_dispatch_doctor,
                          chat_dispatch_accepted, chat_tokens_token,
+                         chat_conversation_members_user,
                          chat_keys_conversation, chat_message_edits_message,
                          chat_message_reactions_user, chat_attachments_message,
                          chat_attachments_conversation, chat_attachments_user,

@@ -200,6 +200,23 @@ CREATE INDEX IF NOT EXISTS chat_sessions_user ON chat_sessions (user_id);
 CREATE INDEX IF NOT EXISTS chat_sessions_expires
     ON chat_sessions (expires_at);
 
+-- --- further members -------------------------------------------------------------
+-- Patient and doctor are members by their consultation's row; whoever comes besides has a
+-- row here. Deleting it ends the membership, at once and on open sockets too.
+
+CREATE TABLE IF NOT EXISTS chat_conversation_members (
+    conversation_id bigint NOT NULL
+        REFERENCES treatment_requests (id) ON DELETE CASCADE,
+    user_id bigint NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    role text NOT NULL DEFAULT 'member'
+        CHECK (role NOT IN ('patient', 'doctor')),
+    added_by bigint,  -- a user
+    created_at timestamp(3) DEFAULT (now() AT TIME ZONE 'UTC'),
+    PRIMARY KEY (conversation_id, user_id)
+);
+CREATE INDEX IF NOT EXISTS chat_conversation_members_user
+    ON chat_conversation_members (user_id);
+
 -- --- the views -------------------------------------------------------------------
 -- What mod_chat reads people and conversations from, and what is counted with
 -- every message. A site with other tables writes these itself (README.md).
@@ -222,7 +239,13 @@ WHERE deleted_at IS NULL
 UNION ALL
 SELECT id, doctor_id, 'doctor'
 FROM treatment_requests
-WHERE deleted_at IS NULL AND doctor_id IS NOT NULL;
+WHERE deleted_at IS NULL AND doctor_id IS NOT NULL
+UNION ALL
+SELECT x.conversation_id, x.user_id, x.role
+FROM chat_conversation_members x
+JOIN treatment_requests r ON r.id = x.conversation_id
+WHERE r.deleted_at IS NULL AND x.user_id <> r.patient_id
+  AND x.user_id IS DISTINCT FROM r.doctor_id;
 
 -- Deleted ones too: they may come back. Plain columns of one table, so that an
 -- UPDATE of the view is one of the table; it takes the row lock.
@@ -403,6 +426,50 @@ DROP TRIGGER IF EXISTS chat_events_emptied ON chat_events;
 CREATE TRIGGER chat_events_emptied AFTER TRUNCATE ON chat_events
 FOR EACH STATEMENT EXECUTE FUNCTION chat_events_pruned();
 
+-- A site with tables of its own need not have further members of ours; statements name
+-- the table all the same.
+DO $$
+BEGIN
+    IF to_regclass('chat_conversation_members') IS NULL THEN
+        EXECUTE format(
+            'CREATE TABLE chat_conversation_members (
+                 conversation_id %s NOT NULL, user_id %s NOT NULL,
+                 role text NOT NULL DEFAULT ''member'', added_by %2$s,
+                 created_at timestamp(3) DEFAULT (now() AT TIME ZONE ''UTC''),
+                 PRIMARY KEY (conversation_id, user_id))',
+            (SELECT format_type(atttypid, NULL) FROM pg_attribute
+             WHERE attrelid = 'chat_conversations'::regclass
+               AND attname = 'id'),
+            (SELECT format_type(atttypid, NULL) FROM pg_attribute
+             WHERE attrelid = 'chat_users'::regclass AND attname = 'id'));
+    END IF;
+END $$;
+
+-- How far somebody has got in a conversation, in steps: at this time all messages up to
+-- this one had been delivered to them, or read. Steps are added and never changed, so for
+-- each message and person the time can be told. 'joined': what was said before they came,
+-- which is not unread to them. The one a message is written to has messages.read_at for
+-- the reading; steps 'read' are those of the others.
+DO $$
+DECLARE
+    kinds text[] := ARRAY(
+        SELECT (SELECT format_type(atttypid, NULL) FROM pg_attribute
+                WHERE attrelid = w.tab::regclass AND attname = 'id')
+        FROM unnest(ARRAY['chat_conversations', 'chat_users', 'messages'])
+             WITH ORDINALITY AS w (tab, nr) ORDER BY nr);
+BEGIN
+    EXECUTE format(
+        'CREATE TABLE IF NOT EXISTS chat_receipts (
+             conversation_id %s NOT NULL,
+             user_id %s NOT NULL,
+             kind text NOT NULL
+                 CHECK (kind IN (''joined'', ''delivered'', ''read'')),
+             up_to %s NOT NULL,  -- a message
+             at timestamp(3) NOT NULL DEFAULT (now() AT TIME ZONE ''UTC''),
+             PRIMARY KEY (conversation_id, user_id, kind, up_to))',
+        VARIADIC kinds);
+END $$;
+
 -- --- what a message may have besides ---------------------------------------------------
 -- Its earlier texts, what people think of it, what is attached. Tables of ours, with
 -- the types of the ids that they name.
@@ -483,6 +550,18 @@ BEGIN
 END $$;
 CREATE INDEX IF NOT EXISTS chat_keys_conversation
     ON chat_keys (conversation_id, id);
+
+-- When somebody was last seen by a log-in that has ended since; chat_sessions and
+-- personal_access_tokens say it of those that have not.
+DO $$
+BEGIN
+    EXECUTE format(
+        'CREATE TABLE IF NOT EXISTS chat_last_seen (
+             user_id %s PRIMARY KEY,
+             at timestamp(3) NOT NULL)',
+        (SELECT format_type(atttypid, NULL) FROM pg_attribute
+         WHERE attrelid = 'chat_users'::regclass AND attname = 'id'));
+END $$;
 
 -- --- shapes ------------------------------------------------------------------------
 -- SQL functions of one expression, which PostgreSQL writes into the statement
@@ -863,7 +942,7 @@ BEGIN
             json_build_object(
                 'consultation_id', talk, 'user_id', reader.id,
                 'user', chat_person_json(reader),
-                'message_ids', marked.ids,
+                'message_ids', marked.ids, 'up_to', marked.ids -> -1,
                 'read_at', chat_time(marked.read_at)));
     END LOOP;
     RETURN NULL;
@@ -873,6 +952,171 @@ DROP TRIGGER IF EXISTS messages_read ON messages;
 CREATE TRIGGER messages_read AFTER UPDATE ON messages
 REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION messages_read();
+
+-- --- triggers: members -----------------------------------------------------------------
+-- Functions only: which table they hang on is said behind the mark. A site whose members
+-- are rows of its own tables calls chat_member_came() and chat_member_went() from triggers
+-- there. Both take the conversation's row lock before they take an event's id.
+--
+-- chat:member is for chat-push alone, as chat:session below: a conversation that somebody
+-- (user_id null: everybody) is no member of any more. Its sockets leave the channels.
+
+CREATE OR REPLACE FUNCTION chat_member_event(
+    event_name text, conversation chat_conversations.id%TYPE,
+    person chat_users.id%TYPE, kind text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT event_name, c.id,
+           (SELECT json_agg(w.channel)
+            FROM (SELECT 'private-conversation.' || c.id AS channel
+                  UNION SELECT 'private-user.' || person
+                  UNION SELECT 'private-user.' || m.user_id
+                  FROM chat_members m WHERE m.conversation_id = c.id) AS w),
+           json_build_object(
+               'consultation_id', c.id, 'user_id', person,
+               'user', json_build_object('id', u.id, 'name', u.name,
+                                         'role', u.role),
+               'role', kind)
+    FROM chat_conversations c LEFT JOIN chat_users u ON u.id = person
+    WHERE c.id = conversation;
+    IF current_setting('application_name') <> 'mod_chat' THEN
+        NOTIFY chat_events;
+    END IF;
+END $$;
+
+-- Somebody, NULL: everybody, is out: for chat-push.
+CREATE OR REPLACE FUNCTION chat_member_out(conversation text, person text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO chat_events (event, channels, payload)
+    VALUES ('chat:member', '[]',
+            json_build_object('conversation_id', conversation,
+                              'user_id', person));
+    IF current_setting('application_name') <> 'mod_chat' THEN
+        NOTIFY chat_events;
+    END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION chat_member_came(
+    conversation chat_conversations.id%TYPE,
+    person chat_users.id%TYPE, kind text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM chat_conversations WHERE id = conversation
+    FOR NO KEY UPDATE;
+    INSERT INTO chat_receipts (conversation_id, user_id, kind, up_to)
+    SELECT conversation, person, 'joined', m.id FROM messages m
+    WHERE m.request_id = conversation ORDER BY m.id DESC LIMIT 1
+    ON CONFLICT DO NOTHING;
+    IF EXISTS (SELECT FROM chat_members
+               WHERE conversation_id = conversation AND user_id = person) THEN
+        PERFORM chat_member_event('MemberAdded', conversation, person, kind);
+    END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION chat_member_went(
+    conversation chat_conversations.id%TYPE,
+    person chat_users.id%TYPE, kind text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM chat_conversations WHERE id = conversation
+    FOR NO KEY UPDATE;
+    IF person IS NOT NULL AND NOT EXISTS (
+        SELECT FROM chat_members
+        WHERE conversation_id = conversation AND user_id = person) THEN
+        PERFORM chat_member_out(conversation::text, person::text);
+        PERFORM chat_member_event('MemberRemoved', conversation, person, kind);
+    END IF;
+END $$;
+
+-- Rows of chat_conversation_members.
+CREATE OR REPLACE FUNCTION chat_conversation_members_moved() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE'
+       AND (OLD.conversation_id, OLD.user_id)
+           IS NOT DISTINCT FROM (NEW.conversation_id, NEW.user_id) THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM chat_member_went(OLD.conversation_id, OLD.user_id, OLD.role);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM chat_member_came(NEW.conversation_id, NEW.user_id, NEW.role);
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Another patient or doctor. The trigger's arguments name the columns that say who they
+-- are; the row's id is the conversation's.
+CREATE OR REPLACE FUNCTION conversation_people_moved() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    was json := to_json(OLD);
+    is_now json := to_json(NEW);
+    person chat_users.id%TYPE;
+BEGIN
+    FOR i IN 0 .. 1 LOOP
+        CONTINUE WHEN was ->> TG_ARGV[i]
+                      IS NOT DISTINCT FROM is_now ->> TG_ARGV[i];
+        person := was ->> TG_ARGV[i];
+        PERFORM chat_member_went(NEW.id, person,
+                                 (ARRAY['patient', 'doctor'])[i + 1]);
+    END LOOP;
+    FOR i IN 0 .. 1 LOOP
+        person := is_now ->> TG_ARGV[i];
+        CONTINUE WHEN person IS NULL
+                   OR is_now ->> TG_ARGV[i] = was ->> TG_ARGV[0]
+                   OR is_now ->> TG_ARGV[i] = was ->> TG_ARGV[1];
+        PERFORM chat_member_event('MemberAdded', NEW.id, person,
+                                  (ARRAY['patient', 'doctor'])[i + 1]);
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+-- A conversation goes, and with it everybody's membership.
+CREATE OR REPLACE FUNCTION conversation_gone() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM chat_conversations WHERE id = OLD.id) THEN
+        PERFORM chat_member_out(OLD.id::text, NULL);
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- --- triggers: receipts ----------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION chat_receipts_told() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    talk chat_conversations.id%TYPE;
+    reader chat_users;
+BEGIN
+    IF NEW.kind = 'joined' THEN
+        RETURN NULL;
+    END IF;
+    SELECT id INTO talk FROM chat_conversations
+    WHERE id = NEW.conversation_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT * INTO reader FROM chat_users WHERE id = NEW.user_id;
+    PERFORM chat_event_write(
+        CASE NEW.kind WHEN 'read' THEN 'MessageRead' ELSE 'MessageDelivered' END,
+        talk,
+        json_build_object(
+            'consultation_id', talk, 'user_id', reader.id,
+            'user', chat_person_json(reader),
+            'message_ids', '[]'::json, 'up_to', NEW.up_to,
+            CASE NEW.kind WHEN 'read' THEN 'read_at' ELSE 'delivered_at' END,
+            chat_time(NEW.at)));
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS chat_receipts_told ON chat_receipts;
+CREATE TRIGGER chat_receipts_told AFTER INSERT ON chat_receipts
+FOR EACH ROW EXECUTE FUNCTION chat_receipts_told();
 
 -- --- triggers: conversations and plans -------------------------------------------------
 -- Functions only: which table they hang on is said behind the mark.
@@ -1151,6 +1395,9 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         SELECT u.active INTO may FROM chat_users u WHERE u.id = NEW.id;
     END IF;
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM chat_last_seen WHERE user_id = OLD.id;
+    END IF;
     PERFORM chat_session_write(mine.session,
                                CASE WHEN may THEN mine.until ELSE 0 END)
     FROM (SELECT 's' || left(token_hash, 32) AS session,
@@ -1411,6 +1658,34 @@ DROP TRIGGER IF EXISTS chat_break_glass_told ON chat_break_glass;
 CREATE TRIGGER chat_break_glass_told AFTER INSERT ON chat_break_glass
 FOR EACH ROW EXECUTE FUNCTION chat_break_glass_tell();
 
+-- --- triggers: last seen ---------------------------------------------------------------
+-- What a log-in knew of it outlives the log-in.
+
+CREATE OR REPLACE FUNCTION chat_last_seen_keep() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    gone json := to_json(OLD);
+    person chat_users.id%TYPE;
+    seen timestamp;
+BEGIN
+    person := coalesce(gone ->> 'user_id', gone ->> 'tokenable_id');
+    seen := coalesce(gone ->> 'last_seen_at', gone ->> 'last_used_at');
+    INSERT INTO chat_last_seen AS l (user_id, at)
+    SELECT u.id, seen FROM chat_users u
+    WHERE u.id = person AND seen IS NOT NULL
+    ON CONFLICT (user_id) DO UPDATE SET at = greatest(l.at, excluded.at);
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS chat_sessions_last_seen ON chat_sessions;
+CREATE TRIGGER chat_sessions_last_seen AFTER DELETE ON chat_sessions
+FOR EACH ROW EXECUTE FUNCTION chat_last_seen_keep();
+
+DROP TRIGGER IF EXISTS chat_tokens_last_seen ON personal_access_tokens;
+CREATE TRIGGER chat_tokens_last_seen AFTER DELETE ON personal_access_tokens
+FOR EACH ROW WHEN (OLD.tokenable_type = 'App\Models\User')
+EXECUTE FUNCTION chat_last_seen_keep();
+
 -- --- version -------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS chat_schema (
@@ -1430,6 +1705,29 @@ EXECUTE FUNCTION conversation_updated();
 DROP TRIGGER IF EXISTS treatment_plans_stamp ON treatment_plans;
 CREATE TRIGGER treatment_plans_stamp BEFORE INSERT OR UPDATE ON treatment_plans
 FOR EACH ROW EXECUTE FUNCTION treatment_plans_stamp();
+
+DROP TRIGGER IF EXISTS chat_conversation_members_moved
+    ON chat_conversation_members;
+CREATE TRIGGER chat_conversation_members_moved
+AFTER INSERT OR DELETE OR UPDATE OF conversation_id, user_id
+ON chat_conversation_members
+FOR EACH ROW EXECUTE FUNCTION chat_conversation_members_moved();
+
+DROP TRIGGER IF EXISTS chat_people_moved ON treatment_requests;
+CREATE TRIGGER chat_people_moved
+AFTER UPDATE OF patient_id, doctor_id ON treatment_requests
+FOR EACH ROW
+EXECUTE FUNCTION conversation_people_moved('patient_id', 'doctor_id');
+
+DROP TRIGGER IF EXISTS chat_conversation_closed_away ON treatment_requests;
+CREATE TRIGGER chat_conversation_closed_away
+AFTER UPDATE OF deleted_at ON treatment_requests
+FOR EACH ROW WHEN (OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL)
+EXECUTE FUNCTION conversation_gone();
+
+DROP TRIGGER IF EXISTS chat_conversation_gone ON treatment_requests;
+CREATE TRIGGER chat_conversation_gone AFTER DELETE ON treatment_requests
+FOR EACH ROW EXECUTE FUNCTION conversation_gone();
 
 DROP TRIGGER IF EXISTS treatment_plans_event ON treatment_plans;
 CREATE TRIGGER treatment_plans_event AFTER INSERT OR UPDATE ON treatment_plans

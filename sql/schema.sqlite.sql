@@ -105,6 +105,38 @@ CREATE UNIQUE INDEX IF NOT EXISTS messages_client_id
     ON messages (request_id, from_user_id, client_id)
     WHERE client_id IS NOT NULL;
 
+-- --- further members, receipts ---------------------------------------------------------
+-- Patient and doctor are members by their consultation's row; whoever comes besides has a
+-- row here. Deleting it ends the membership, at once and on open sockets too.
+
+CREATE TABLE IF NOT EXISTS chat_conversation_members (
+    conversation_id INTEGER NOT NULL
+        REFERENCES treatment_requests (id) ON DELETE CASCADE,
+    user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    role TEXT NOT NULL DEFAULT 'member'
+        CHECK (role NOT IN ('patient', 'doctor')),
+    added_by INTEGER,  -- a user
+    created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    PRIMARY KEY (conversation_id, user_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS chat_conversation_members_user
+    ON chat_conversation_members (user_id);
+
+-- How far somebody has got in a conversation, in steps: at this time all messages up to
+-- this one had been delivered to them, or read. Steps are added and never changed, so for
+-- each message and person the time can be told. 'joined': what was said before they came,
+-- which is not unread to them. The one a message is written to has messages.read_at for
+-- the reading; steps 'read' are those of the others.
+CREATE TABLE IF NOT EXISTS chat_receipts (
+    conversation_id INTEGER NOT NULL
+        REFERENCES treatment_requests (id) ON DELETE CASCADE,
+    user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('joined', 'delivered', 'read')),
+    up_to INTEGER NOT NULL,  -- a message's id
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    PRIMARY KEY (conversation_id, user_id, kind, up_to)
+) WITHOUT ROWID;
+
 -- --- what a message may have besides -------------------------------------------------
 -- Its earlier texts, what people think of it, what is attached.
 
@@ -242,6 +274,13 @@ CREATE INDEX IF NOT EXISTS chat_sessions_user ON chat_sessions (user_id);
 CREATE INDEX IF NOT EXISTS chat_sessions_expires
     ON chat_sessions (expires_at);
 
+-- When somebody was last seen by a log-in that has ended since; chat_sessions and
+-- personal_access_tokens say it of those that have not.
+CREATE TABLE IF NOT EXISTS chat_last_seen (
+    user_id INTEGER PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    at TEXT NOT NULL
+);
+
 -- --- the event log -----------------------------------------------------------------
 -- Append-only; written by the triggers below and by nobody else. chat-push reads
 -- it upwards by id, GET /chat/sync by conversation and id.
@@ -290,6 +329,17 @@ CREATE TABLE IF NOT EXISTS chat_read_marks (
     read_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
 );
 
+-- An instruction, not a record, as chat_read_marks: somebody has come into a
+-- conversation (added 1) or may have gone (0). Its trigger tells chat-push, which takes
+-- the sockets of whoever has gone out of the conversation's channels, and the others.
+CREATE TABLE IF NOT EXISTS chat_member_moves (
+    id INTEGER PRIMARY KEY,
+    conversation_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    added INTEGER NOT NULL
+);
+
 -- --- the three views ---------------------------------------------------------------
 -- What mod_chat reads people and conversations from. A site with other tables
 -- writes these three itself.
@@ -315,7 +365,14 @@ WHERE deleted_at IS NULL
 UNION ALL
 SELECT id, doctor_id, 'doctor'
 FROM treatment_requests
-WHERE deleted_at IS NULL AND doctor_id IS NOT NULL;
+WHERE deleted_at IS NULL AND doctor_id IS NOT NULL
+UNION ALL
+SELECT x.conversation_id, x.user_id, +x.role
+FROM chat_conversation_members x
+WHERE EXISTS (SELECT 1 FROM treatment_requests r  -- a JOIN is planned worse
+              WHERE r.id = x.conversation_id AND r.deleted_at IS NULL
+                AND x.user_id <> r.patient_id
+                AND x.user_id IS NOT r.doctor_id);
 
 -- --- a message as JSON -----------------------------------------------------------------
 
@@ -668,7 +725,7 @@ BEGIN
            json_object('consultation_id', r.id, 'user_id', u.id,
                        'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
                                            'role', CAST(u.role AS TEXT)),
-                       'message_ids', json_array(NEW.id),
+                       'message_ids', json_array(NEW.id), 'up_to', NEW.id,
                        'read_at',
                        strftime('%Y-%m-%dT%H:%M:%fZ', NEW.read_at))
     FROM treatment_requests r
@@ -691,6 +748,7 @@ BEGIN
                        'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
                                            'role', CAST(u.role AS TEXT)),
                        'message_ids', json(found.ids),
+                       'up_to', json_extract(found.ids, '$[#-1]'),
                        'read_at',
                        strftime('%Y-%m-%dT%H:%M:%fZ', NEW.read_at))
     FROM (SELECT json_group_array(id) AS ids, count(*) AS n
@@ -711,6 +769,150 @@ BEGIN
       AND (NEW.message_ids IS NULL
            OR id IN (SELECT value FROM json_each(NEW.message_ids)));
     DELETE FROM chat_read_marks WHERE id = NEW.id;
+END;
+
+-- --- triggers: members -----------------------------------------------------------------
+-- chat:member is for chat-push alone, as chat:session below: a conversation that somebody
+-- (user_id null: everybody) is no member of any more.
+
+DROP TRIGGER IF EXISTS chat_member_moves_carried_out;
+CREATE TRIGGER chat_member_moves_carried_out
+AFTER INSERT ON chat_member_moves
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'chat:member', 0, '[]',
+           json_object('conversation_id', '' || NEW.conversation_id,
+                       'user_id', '' || NEW.user_id)
+    WHERE NEW.added = 0
+      AND NOT EXISTS (SELECT 1 FROM chat_members
+                      WHERE conversation_id = NEW.conversation_id
+                        AND user_id = NEW.user_id);
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT CASE NEW.added WHEN 1 THEN 'MemberAdded' ELSE 'MemberRemoved' END,
+           r.id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || r.id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = NEW.conversation_id
+                    AND user_id <> NEW.user_id
+                  UNION ALL
+                  SELECT 'private-user.' || NEW.user_id)),
+           json_object('consultation_id', r.id, 'user_id', NEW.user_id,
+                       'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                           'role', CAST(u.role AS TEXT)),
+                       'role', CAST(NEW.role AS TEXT))
+    FROM treatment_requests r
+    LEFT JOIN users u ON u.id = NEW.user_id
+    WHERE r.id = NEW.conversation_id AND r.deleted_at IS NULL
+      AND NEW.added = EXISTS (SELECT 1 FROM chat_members
+                              WHERE conversation_id = r.id
+                                AND user_id = NEW.user_id);
+    DELETE FROM chat_member_moves WHERE id = NEW.id;
+END;
+
+DROP TRIGGER IF EXISTS chat_conversation_members_came;
+CREATE TRIGGER chat_conversation_members_came
+AFTER INSERT ON chat_conversation_members
+BEGIN
+    INSERT INTO chat_receipts (conversation_id, user_id, kind, up_to)
+    SELECT NEW.conversation_id, NEW.user_id, 'joined', last.id
+    FROM (SELECT max(id) AS id FROM messages
+          WHERE request_id = NEW.conversation_id) AS last
+    WHERE last.id IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM chat_receipts
+                      WHERE conversation_id = NEW.conversation_id
+                        AND user_id = NEW.user_id AND kind = 'joined'
+                        AND up_to = last.id);
+    INSERT INTO chat_member_moves (conversation_id, user_id, role, added)
+    VALUES (NEW.conversation_id, NEW.user_id, NEW.role, 1);
+END;
+
+DROP TRIGGER IF EXISTS chat_conversation_members_went;
+CREATE TRIGGER chat_conversation_members_went
+AFTER DELETE ON chat_conversation_members
+BEGIN
+    INSERT INTO chat_member_moves (conversation_id, user_id, role, added)
+    VALUES (OLD.conversation_id, OLD.user_id, OLD.role, 0);
+END;
+
+DROP TRIGGER IF EXISTS chat_conversation_members_moved;
+CREATE TRIGGER chat_conversation_members_moved
+AFTER UPDATE OF conversation_id, user_id ON chat_conversation_members
+WHEN OLD.conversation_id <> NEW.conversation_id OR OLD.user_id <> NEW.user_id
+BEGIN
+    INSERT INTO chat_member_moves (conversation_id, user_id, role, added)
+    VALUES (OLD.conversation_id, OLD.user_id, OLD.role, 0);
+    INSERT INTO chat_member_moves (conversation_id, user_id, role, added)
+    VALUES (NEW.conversation_id, NEW.user_id, NEW.role, 1);
+END;
+
+-- Another patient or doctor.
+DROP TRIGGER IF EXISTS treatment_requests_people_moved;
+CREATE TRIGGER treatment_requests_people_moved
+AFTER UPDATE OF patient_id, doctor_id ON treatment_requests
+WHEN OLD.patient_id IS NOT NEW.patient_id OR OLD.doctor_id IS NOT NEW.doctor_id
+BEGIN
+    INSERT INTO chat_member_moves (conversation_id, user_id, role, added)
+    SELECT NEW.id, OLD.patient_id, 'patient', 0
+    WHERE OLD.patient_id <> NEW.patient_id
+      AND OLD.patient_id IS NOT NEW.doctor_id;
+    INSERT INTO chat_member_moves (conversation_id, user_id, role, added)
+    SELECT NEW.id, OLD.doctor_id, 'doctor', 0
+    WHERE OLD.doctor_id IS NOT NEW.doctor_id AND OLD.doctor_id IS NOT NULL
+      AND OLD.doctor_id IS NOT NEW.patient_id;
+    INSERT INTO chat_member_moves (conversation_id, user_id, role, added)
+    SELECT NEW.id, NEW.patient_id, 'patient', 1
+    WHERE OLD.patient_id <> NEW.patient_id
+      AND NEW.patient_id IS NOT OLD.doctor_id;
+    INSERT INTO chat_member_moves (conversation_id, user_id, role, added)
+    SELECT NEW.id, NEW.doctor_id, 'doctor', 1
+    WHERE OLD.doctor_id IS NOT NEW.doctor_id AND NEW.doctor_id IS NOT NULL
+      AND NEW.doctor_id IS NOT OLD.patient_id;
+END;
+
+-- A conversation goes, and with it everybody's membership.
+DROP TRIGGER IF EXISTS treatment_requests_closed_away;
+CREATE TRIGGER treatment_requests_closed_away
+AFTER UPDATE OF deleted_at ON treatment_requests
+WHEN OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    VALUES ('chat:member', 0, '[]',
+            json_object('conversation_id', '' || NEW.id, 'user_id', NULL));
+END;
+
+DROP TRIGGER IF EXISTS treatment_requests_gone;
+CREATE TRIGGER treatment_requests_gone AFTER DELETE ON treatment_requests
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    VALUES ('chat:member', 0, '[]',
+            json_object('conversation_id', '' || OLD.id, 'user_id', NULL));
+END;
+
+-- --- triggers: receipts ----------------------------------------------------------------
+
+DROP TRIGGER IF EXISTS chat_receipts_told;
+CREATE TRIGGER chat_receipts_told AFTER INSERT ON chat_receipts
+WHEN NEW.kind <> 'joined'
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT CASE NEW.kind WHEN 'read' THEN 'MessageRead' ELSE 'MessageDelivered' END,
+           r.id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || r.id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = r.id)),
+           json_object('consultation_id', r.id, 'user_id', u.id,
+                       'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                           'role', CAST(u.role AS TEXT)),
+                       'message_ids', json_array(), 'up_to', NEW.up_to,
+                       CASE NEW.kind WHEN 'read' THEN 'read_at' ELSE 'delivered_at' END,
+                       strftime('%Y-%m-%dT%H:%M:%fZ', NEW.at))
+    FROM treatment_requests r
+    JOIN users u ON u.id = NEW.user_id
+    WHERE r.id = NEW.conversation_id AND r.deleted_at IS NULL;
 END;
 
 -- --- triggers: consultations and plans -------------------------------------------------
@@ -1175,6 +1377,27 @@ BEGIN
                        'at', strftime('%Y-%m-%dT%H:%M:%fZ', NEW.created_at),
                        'until', strftime('%Y-%m-%dT%H:%M:%fZ', NEW.until))
     FROM chat_users u WHERE u.id = NEW.user_id;
+END;
+
+-- --- triggers: last seen ---------------------------------------------------------------
+-- What a log-in knew of it outlives the log-in.
+
+DROP TRIGGER IF EXISTS chat_sessions_last_seen;
+CREATE TRIGGER chat_sessions_last_seen AFTER DELETE ON chat_sessions
+BEGIN
+    INSERT INTO chat_last_seen (user_id, at)
+    SELECT u.id, OLD.last_seen_at FROM users u WHERE u.id = OLD.user_id
+    ON CONFLICT (user_id) DO UPDATE SET at = max(at, excluded.at);
+END;
+
+DROP TRIGGER IF EXISTS chat_tokens_last_seen;
+CREATE TRIGGER chat_tokens_last_seen AFTER DELETE ON personal_access_tokens
+WHEN OLD.last_used_at IS NOT NULL
+  AND OLD.tokenable_type = 'App\Models\User'
+BEGIN
+    INSERT INTO chat_last_seen (user_id, at)
+    SELECT u.id, OLD.last_used_at FROM users u WHERE u.id = OLD.tokenable_id
+    ON CONFLICT (user_id) DO UPDATE SET at = max(at, excluded.at);
 END;
 
 -- --- version -------------------------------------------------------------------------

@@ -107,6 +107,27 @@ export class Api {
       ids === null ? {} : { message_ids: ids });
   }
 
+  delivered(key, upTo) {
+    return this.post(`/chat/conversation/${key}/delivered`, { up_to: upTo });
+  }
+
+  receipts(key, message) {
+    return this.get(`/chat/conversation/${key}/message/${message}/receipts`);
+  }
+
+  members(key) {
+    return this.get(`/chat/conversation/${key}/members`);
+  }
+
+  addMember(key, email) {
+    return this.post(`/chat/conversation/${key}/members`, { email });
+  }
+
+  removeMember(key, user) {
+    return this.request('DELETE',
+      `${this.prefix}/chat/conversation/${key}/members/${user}`, {});
+  }
+
   /** @param socketId  our socket, which need not hear of it, or null */
   typing(key, typing, socketId) {
     return this.request('POST', `${this.prefix}/chat/conversation/${key}/typing`, {

@@ -17,6 +17,7 @@ import { Finder } from './finder.js';
 import { readConfig } from './config.js';
 import { Deeds } from './deeds.js';
 import { has, startLanguage, t } from './i18n.js';
+import { Deliveries } from './deliveries.js';
 import { Keep } from './keep.js';
 import { GRACE, linkState } from './link.js';
 import { Live } from './live.js';
@@ -24,6 +25,7 @@ import { Outbox, isPassing } from './outbox.js';
 import { Receipts } from './receipts.js';
 import { Plans } from './plans.js';
 import * as route from './route.js';
+import { People } from './panel.js';
 import * as store from './store.js';
 import { Sync } from './sync.js';
 import { newId } from './text.js';
@@ -115,6 +117,15 @@ class App {
       event: (name, data) => this.heard(name, data),
       changed: () => this.linkChanged(),
       joined: () => this.ask(),
+      present: draw,
+      putOut: () => this.refreshList(),
+    });
+    this.people = new People({
+      state, api: this.api, live: this.live, changed: draw,
+    });
+    this.deliveries = new Deliveries({
+      report: (key, upTo) => this.api.delivered(key, upTo),
+      unread: (key) => store.unreadIds(state, key),
     });
     this.finder = new Finder({ state, api: this.api, draw,
       scroll: () => this.scroll });
@@ -228,6 +239,7 @@ class App {
       },
       moreConversations: () => this.loadList(this.state.next, true)
         .catch(() => {}),
+      ...this.people.actions(),
       hurry: () => this.hurry(),
       breakGlass: (key, reason) => this.breakGlass(key, reason),
       logout: () => this.logout(),
@@ -465,6 +477,13 @@ class App {
       this.outbox.confirm(data.message.client_id);
     }
     this.finder.heard(name, data);
+    if (name === 'MessageSent' && !store.isMine(state, data.message)
+        && this.isOurs(data)) {
+      this.deliveries.came(store.conversationOf(data), data.message.id);
+    }
+    if (name.startsWith('Member')) {
+      this.people.renew(store.conversationOf(data));
+    }
     this.announcePlan(name, data);
     if (state.stale) {
       this.refreshList();
@@ -545,6 +564,7 @@ class App {
         const { consultation } = await this.api.conversation(key);
         store.putConversation(state, consultation);
       }
+      await this.people.needed(key); // to know what is new in a group
       const answer = await this.api.messages(key, null, PER_PAGE);
       store.putPage(state, key, answer.data, hasOlder(answer));
       around.joinEnd(state);
@@ -659,6 +679,7 @@ class App {
   drawNow() {
     const { state } = this;
     const key = state.selected;
+    this.people.look(key);
     this.scroll.before();
     render(shell({
       state,
@@ -670,6 +691,7 @@ class App {
       find: this.finder.find,
       foundId: this.finder.foundId,
       notice: this.notice,
+      people: this.people,
       link: this.link(),
       pollSeconds: ASK_SLOW / 1000,
       now: Date.now(),

@@ -26,11 +26,14 @@ export class Live {
    * @param event      (name, data): pushed to us
    * @param changed    (): `ready` may have changed
    * @param joined     (): a channel was joined; what was said before, we missed
+   * @param present    (): who is there in the open conversation may have changed
+   * @param putOut     (): we were taken out of the open conversation
    */
   constructor(options) {
     Object.assign(this, options);
     this.channels = new Set(); // names we want
     this.conversation = null; // name of the open conversation's channel
+    this.presence = null; // and of that of who is there
     this.pushed = new Set(); // ids of events that came over the socket
     this.turn = 0; // index into TURNS
     this.timer = null;
@@ -63,16 +66,28 @@ export class Live {
   /** The open conversation; null when none is. */
   watch(key) {
     const name = key === null ? null : `private-conversation.${key}`;
+    const presence = key === null ? null : `presence-conversation.${key}`;
     if (name === this.conversation) {
       return;
     }
     if (this.conversation) {
       this.leave(this.conversation);
     }
+    if (this.presence) {
+      this.leave(this.presence);
+    }
     this.conversation = name;
+    this.presence = presence;
     if (name) {
       this.join(name);
+      this.join(presence);
     }
+  }
+
+  /** Whether somebody has the open conversation before them too. */
+  online(userId) {
+    return Boolean(this.presence
+      && this.pusher?.channel(this.presence)?.members?.get(String(userId)));
   }
 
   /** Whatever happens in our conversations reaches us right now. */
@@ -120,7 +135,9 @@ export class Live {
     const channel = this.pusher.subscribe(name);
     // An earlier join of the same conversation may have left its listeners.
     channel.unbind_all();
-    channel.bind_global((event, data) => this.heard(event, data));
+    channel.bind_global(name.startsWith('presence-')
+      ? () => this.present()
+      : (event, data) => this.heard(event, data));
   }
 
   leave(name) {
@@ -134,6 +151,9 @@ export class Live {
       this.note();
       this.joined();
       return;
+    }
+    if (name === 'pusher:subscription_error' && data?.status === 403) {
+      this.putOut();
     }
     if (name.startsWith('pusher:')) {
       return;

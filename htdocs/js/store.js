@@ -16,6 +16,12 @@
 // is found by cursor (sync.js), never by message id.
 
 import { putPlan } from './plan.js';
+import { sameId } from './ids.js';
+import {
+  isGroup, markOwn, memberAdded, memberRemoved, noteMark, readByUs,
+} from './people.js';
+
+export { sameId };
 
 const SEEN_EVENTS = 5000; // far more than lie between two syncs
 const READ_TIMES = 2000;
@@ -34,10 +40,9 @@ export function createState(me) {
     threads: new Map(), // key -> thread, see threadOf()
     selected: null, // key of the open conversation
     typing: new Map(), // key -> Map(user id -> {name, until})
+    people: new Map(), // key -> who is in it and how far, see people.js
     seen: new Set(), // ids of applied events, oldest first
     around: null, // a part of the open conversation shown instead, around.js
-    readTimes: new Map(), // message id -> read_at, also of messages to come
-  };
     plans: new Map(), // id (text) -> treatment plan, see plan.js
     readTimes: new Map(), // message id -> read_at, also of messages to come
   };
@@ -46,10 +51,6 @@ export function createState(me) {
 /** Ids are numbers or UUIDs, in JSON and in the address: one form as key. */
 export function keyOf(id) {
   return String(id);
-}
-
-export function sameId(a, b) {
-  return a != null && b != null && String(a) === String(b);
 }
 
 export function isMine(state, message) {
@@ -63,8 +64,8 @@ export function isMember(state, conversation) {
 }
 
 /** What was deleted is nothing to read. */
-function isUnread(state, message) {
-  return !isMine(state, message) && !message.read_at && !message.deleted_at;
+function isUnread(state, key, message) {
+  return !isMine(state, message) && !readByUs(state, key, message) && !message.deleted_at;
 }
 
 // --- threads -----------------------------------------------------------------
@@ -162,7 +163,7 @@ export function putSent(state, message) {
 /** Where the "new" line stands is decided when a conversation is opened. */
 export function placeUnreadLine(state, key) {
   const thread = threadOf(state, key);
-  const first = thread.messages.find((m) => isUnread(state, m));
+  const first = thread.messages.find((m) => isUnread(state, key, m));
   thread.firstUnread = isMember(state, state.conversations.get(key)) && first
     ? first.id : null;
 }
@@ -251,7 +252,7 @@ export function unreadOf(state, key) {
     if (messages[i].id <= conversation.unreadUpTo) {
       break;
     }
-    if (isUnread(state, messages[i])) {
+    if (isUnread(state, key, messages[i])) {
       n++;
     }
   }
@@ -269,7 +270,7 @@ export function unreadTotal(state) {
 /** The name a conversation goes by: the other person's; for staff looking on,
  *  everybody's. */
 export function nameOf(state, conversation) {
-  if (conversation.other) {
+  if (conversation.other && !isGroup(conversation)) {
     return conversation.other.name;
   }
   const others = (conversation.members ?? [])
@@ -301,7 +302,7 @@ function fold(text) {
 /** Ids of loaded messages that others wrote and we have not read. */
 export function unreadIds(state, key) {
   return (state.threads.get(key)?.messages ?? [])
-    .filter((m) => isUnread(state, m)).map((m) => m.id);
+    .filter((m) => isUnread(state, key, m)).map((m) => m.id);
 }
 
 /** We have seen the conversation: all of it, as far as we know it. */
@@ -313,6 +314,7 @@ export function markSeen(state, key, at) {
   if (conversation) {
     conversation.unreadBase = 0;
     conversation.unreadUpTo = newestId(state, key);
+    markOwn(state, key, newestId(state, key));
   }
 }
 
@@ -349,6 +351,9 @@ function remember(map, key, value, limit) {
 const CHANGES = {
   MessageSent: messageSent,
   MessageRead: messageRead,
+  MessageDelivered: (state, data, key) => noteMark(state, key, 'delivered', data),
+  MemberAdded: memberAdded,
+  MemberRemoved: memberRemoved,
   MessageEdited: messageChanged,
   MessageDeleted: messageChanged,
   MessageReaction: messageReaction,
@@ -485,6 +490,9 @@ export function putChanged(state, message) {
 
 function messageRead(state, data, key) {
   const ids = data.message_ids ?? [];
+  if (ids.length === 0) {
+    noteMark(state, key, 'read', data);
+  }
   for (const id of ids) {
     noteRead(state, key, id, data.read_at);
   }
@@ -494,7 +502,7 @@ function messageRead(state, data, key) {
   }
   // We read it elsewhere. Everything: nothing is left. A part: the server
   // knows how many of those it had counted.
-  if (Math.max(...ids) >= newestFromOthers(state, key)) {
+  if (Math.max(...ids, data.up_to ?? 0) >= newestFromOthers(state, key)) {
     conversation.unreadBase = 0;
     conversation.unreadUpTo = Math.max(conversation.unreadUpTo, ...ids);
   } else if (conversation.unreadBase > 0) {

@@ -15,6 +15,7 @@
 
 #include "auth.h"
 #include "channel.h"
+#include "companion.h"
 #include "json.h"
 #include "owner.h"
 #include "reply.h"
@@ -86,6 +87,23 @@ static const char *log_in(const chat_request_t *q)
                         quoted(id.session, q->r->pool), id.until);
 }
 
+/* Before the answer goes out, so that the socket is found when the log-in or a
+ * membership ends. A chat-push that cannot be told has no such socket, or is on
+ * another machine: doc/security.md says what remains. */
+static void socket_note(chat_request_t *q, const char *socket)
+{
+    chat_handoff_note_t note;
+
+    if (q->conf->companion == NULL ||
+        strlen(socket) > CHAT_HANDOFF_SOCKET) {
+        return;
+    }
+    memset(&note, 0, sizeof(note));
+    chat_owner_fill(&note.identity, q);
+    apr_cpystrn(note.socket, socket, sizeof(note.socket));
+    chat_companion_note(q->conf->companion, &note);
+}
+
 static int channel_reply(chat_request_t *q, const char *socket,
                          const char *channel, int presence)
 {
@@ -134,6 +152,7 @@ int chat_broadcasting_auth(chat_request_t *q)
         return chat_reply_error(q, HTTP_FORBIDDEN,
                                 "this channel is not for you");
     }
+    socket_note(q, socket);
     return channel_reply(q, socket, channel, presence);
 }
 
@@ -154,6 +173,7 @@ int chat_broadcasting_user(chat_request_t *q)
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "signing a user");
     }
+    socket_note(q, socket);
     data = apr_pstrcat(p, "{\"id\":", quoted(q->user->id, p),
                        ",\"user_info\":", user_info(q->user, p), "}", NULL);
     auth = chat_sign_user(signer, app->key, socket, data, p);

@@ -18,6 +18,7 @@
 #include "json.h"
 #include "limiter.h"
 #include "message.h"
+#include "receipts.h"
 #include "reply.h"
 #include "rows.h"
 #include "sealing.h"
@@ -685,19 +686,23 @@ apr_status_t chat_message_mark_read(const chat_request_t *q, const char *ids,
                                newest > 0 ? chat_db_int(newest)
                                           : chat_db_null() };
     chat_db_result_t *res;
+    apr_int64_t more;
     apr_status_t rv;
 
     *n = 0;
     rv = chat_db_query(&res, q->conf->db, "message_unread", args, 4,
                        q->r->pool);
-    if (rv != APR_SUCCESS || chat_db_rows(res) == 0) {
-        return rv;
-    }
-    rv = chat_db_query(&res, q->conf->db, "message_mark_read", args, 4,
-                       q->r->pool);
     if (rv == APR_SUCCESS && chat_db_rows(res) > 0) {
-        *n = chat_db_get_int(res, 0, 0, 0);
-        chat_wakeup_send(q->conf->wakeup);
+        rv = chat_db_query(&res, q->conf->db, "message_mark_read", args, 4,
+                           q->r->pool);
+        if (rv == APR_SUCCESS && chat_db_rows(res) > 0) {
+            *n = chat_db_get_int(res, 0, 0, 0);
+            chat_wakeup_send(q->conf->wakeup);
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        rv = chat_receipts_read(q, ids, newest, &more);
+        *n += more;
     }
     return rv;
 }

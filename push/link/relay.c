@@ -396,14 +396,32 @@ static void session_event(const push_relay_t *relay, const push_tail_event_t *e)
     }
 }
 
+/* Somebody is no member of a conversation any more. Likewise. */
+static void member_event(const push_relay_t *relay, const push_tail_event_t *e)
+{
+    json_t *data = chat_json_parse_pool(e->data, e->len, NULL, relay->scratch);
+    const json_t *user = json_object_get(data, "user_id");
+    const char *conversation = json_string_value(
+        json_object_get(data, "conversation_id"));
+
+    if (conversation != NULL && relay->conf->member != NULL &&
+        (json_is_null(user) || json_is_string(user))) {
+        relay->conf->member(conversation, json_string_value(user));
+    }
+}
+
 /* Whether an event is for us and no client. */
 static int is_ours(const push_relay_t *relay, const push_tail_event_t *e)
 {
-    if (strcmp(e->event, PUSH_RELAY_SESSION) != 0) {
-        return 0;
+    if (strcmp(e->event, PUSH_RELAY_SESSION) == 0) {
+        session_event(relay, e);
+        return 1;
     }
-    session_event(relay, e);
-    return 1;
+    if (strcmp(e->event, PUSH_RELAY_MEMBER) == 0) {
+        member_event(relay, e);
+        return 1;
+    }
+    return 0;
 }
 
 static void event_publish(void *baton, const push_tail_event_t *e)

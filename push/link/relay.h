@@ -37,6 +37,9 @@
 /* The event of a log-in that ends, or is to at another time; for no client. */
 #define PUSH_RELAY_SESSION "chat:session"
 
+/* The event of somebody who is no member of a conversation any more; likewise. */
+#define PUSH_RELAY_MEMBER "chat:member"
+
 typedef struct push_relay_t push_relay_t;
 
 /* What it is told; everything pointed to outlives the relay. */
@@ -56,6 +59,9 @@ typedef struct {
     /* Called with a log-in's new end (PUSH_RELAY_SESSION); NULL: nobody cares.
      * Unix seconds, 0: it has ended, negative: it does not by itself. */
     void (*session)(const char *session, apr_int64_t until);
+    /* Called with who is no member any more (PUSH_RELAY_MEMBER); NULL: nobody
+     * cares. user NULL: nobody is. */
+    void (*member)(const char *conversation, const char *user);
     /* Sees each event's payload before it is published; NULL: nobody. */
     push_tail_open_t open;
     void *open_baton;

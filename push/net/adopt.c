@@ -46,6 +46,7 @@ struct push_adopt_t {
     link_t *links;
     push_unix_socket_t name; /* main.c's thread removes it */
     const char *path;        /* the same, for ours */
+    void (*note)(const chat_handoff_note_t *note); /* NULL: nobody cares */
     void (*log)(int trouble, const char *line);
     apr_uint32_t told; /* monotonic second of the last line: one a second */
     unsigned char message[CHAT_HANDOFF_MAX + 1]; /* one more: a longer one
@@ -248,6 +249,23 @@ static int descriptor_of(struct msghdr *msg)
 static const char broken[] = "handoff: a message of httpd cannot be "
                              "understood, its connection is closed";
 
+/* Whose socket one is. It is answered before the socket's loop has heard it,
+ * which is before the socket does: what comes of it is told to clients. */
+static int noted(link_t *l, apr_size_t len)
+{
+    push_adopt_t *a = l->adopt;
+    chat_handoff_note_t note;
+
+    if (chat_handoff_parse_note(&note, a->message, len) != CHAT_HANDOFF_OK) {
+        complain(a, broken);
+        return 0;
+    }
+    if (a->note != NULL) {
+        a->note(&note);
+    }
+    return answer(l, CHAT_HANDOFF_YES);
+}
+
 /* @return 0: the link is of no more use */
 static int message(link_t *l, apr_size_t len, int fd)
 {
@@ -270,6 +288,9 @@ static int message(link_t *l, apr_size_t len, int fd)
     if (kind == CHAT_HANDOFF_ASK && fd == -1) {
         return answer(l, has_room(l->watch.fd) ? CHAT_HANDOFF_YES
                                                : CHAT_HANDOFF_FULL);
+    }
+    if (kind == CHAT_HANDOFF_NOTE && fd == -1) {
+        return noted(l, len);
     }
     if (kind == CHAT_HANDOFF_GIVE && fd >= 0) {
         give(a, fd, &m); /* else the client sees its connection close */
@@ -425,6 +446,12 @@ void push_adopt_close(push_adopt_t *a)
     push_unix_socket_remove(&a->name);
     a->closing.run = close_run;
     push_loop_post(loop_of(a), &a->closing);
+}
+
+void push_adopt_on_note(push_adopt_t *a,
+                        void (*fn)(const chat_handoff_note_t *note))
+{
+    a->note = fn;
 }
 
 static apr_status_t adopt_cleanup(void *baton)

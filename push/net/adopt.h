@@ -18,6 +18,7 @@
 #define PUSH_ADOPT_H
 
 #include "conn.h"
+#include "handoff.h"
 
 typedef struct push_adopt_t push_adopt_t;
 
@@ -34,6 +35,11 @@ apr_status_t push_adopt_open(push_adopt_t **adopt, push_conns_t *const *conns,
                              int n, const char *path, int mode,
                              void (*log)(int trouble, const char *line),
                              const char **why, apr_pool_t *p);
+
+/** Who hears whose socket one is (a NOTE), on the first loop. Before the loops
+ * run. */
+void push_adopt_on_note(push_adopt_t *adopt,
+                        void (*fn)(const chat_handoff_note_t *note));
 
 /** Take what has been given already, then nothing more; connections stay. Any
  * thread, once, while the loops run. */

@@ -8,6 +8,7 @@
  */
 #include "client.h"
 #include "client_inside.h"
+#include "hash.h"
 #include "json.h"
 #include "person.h"
 #include "pusher.h"
@@ -49,12 +50,54 @@ const char *push_client_text(push_conn_t *c, const scan_value_t *v)
     return text;
 }
 
+/* Who knows one socket's id shall not guess another's: mod_chat signs for any id
+ * it is shown. The number's two halves of HALF bits are mixed in turn, as a
+ * Feistel network does, so that each number has one id and the way back is the
+ * same one in the other order. */
+#define HALF 31
+#define HALF_MASK ((apr_uint64_t)0x7fffffff)
+#define ROUNDS 4
+
+static apr_uint64_t half_mixed(apr_uint64_t half, apr_uint64_t round)
+{
+    return push_hash_fold(push_hash_fold(half + round, push_server.mix | 1) ^
+                              push_server.mix,
+                          (push_server.mix >> 7) | 1) &
+           HALF_MASK;
+}
+
+static apr_uint64_t number_mixed(apr_uint64_t number)
+{
+    apr_uint64_t left = number >> HALF & HALF_MASK, right = number & HALF_MASK;
+    apr_uint64_t round, next;
+
+    for (round = 1; round <= ROUNDS; round++) {
+        next = left ^ half_mixed(right, round << HALF);
+        left = right;
+        right = next;
+    }
+    return left << HALF | right;
+}
+
+static apr_uint64_t number_unmixed(apr_uint64_t mixed)
+{
+    apr_uint64_t left = mixed >> HALF & HALF_MASK, right = mixed & HALF_MASK;
+    apr_uint64_t round, before;
+
+    for (round = ROUNDS; round >= 1; round--) {
+        before = right ^ half_mixed(left, round << HALF);
+        right = left;
+        left = before;
+    }
+    return left << HALF | right;
+}
+
 apr_size_t push_client_socket_id(char out[PUSH_SOCKET_ID_MAX],
                                  const push_client_t *me)
 {
     return (apr_size_t)snprintf(out, PUSH_SOCKET_ID_MAX,
                                 "%" APR_UINT64_T_FMT ".%" APR_UINT64_T_FMT,
-                                push_server.boot, me->hub.number);
+                                push_server.boot, number_mixed(me->hub.number));
 }
 
 /* Digits up to the end; 0 when they are more than a number holds. */
@@ -74,11 +117,13 @@ static apr_uint64_t digits(const char *at, const char *end)
 apr_uint64_t push_client_number(const char *socket_id, apr_size_t len)
 {
     const char *dot = memchr(socket_id, '.', len);
+    apr_uint64_t mixed;
 
     if (dot == NULL || digits(socket_id, dot) != push_server.boot) {
         return 0;
     }
-    return digits(dot + 1, socket_id + len);
+    mixed = digits(dot + 1, socket_id + len);
+    return mixed >> (2 * HALF) == 0 ? number_unmixed(mixed) : 0;
 }
 
 /* --- opening --- */
@@ -331,6 +376,9 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
     }
     me->app = app;
     me->opened = push_loop_seconds(push_conn_loop(c));
+    if (push_server.departed != NULL) {
+        me->born = push_server.departed[loop].count;
+    }
     me->hub.number = push_conn_id(c) * (apr_uint64_t)push_server.nloops +
                      (apr_uint64_t)loop;
     push_count(&push_app_traffic(app, loop)->opened, 1);

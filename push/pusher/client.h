@@ -35,6 +35,7 @@ typedef struct {
     push_person_t *person; /* malloc'ed; NULL: nobody, and nothing asked */
     push_budget_t events;  /* max_client_events */
     apr_uint32_t opened;   /* monotonic second */
+    apr_uint32_t born;     /* its loop's departures by then; departed.h */
     apr_uint32_t pinged;   /* second of an unanswered ping, 0: none */
     apr_byte_t protocol;   /* version asked for */
     apr_byte_t authorized; /* signed in, or in a channel that asks for it */

@@ -1148,6 +1148,23 @@ void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
     }
 }
 
+/* From the end, because the last one takes the place of one that leaves; and the
+ * channel is gone with its last subscriber. */
+void push_hub_visit(push_hub_t *hub, const push_name_t *name,
+                    void (*fn)(push_subscriber_t *client,
+                               const push_member_t *member, void *baton),
+                    void *baton)
+{
+    push_channel_t *ch = channel_find(hub, name);
+    apr_uint32_t i = ch != NULL ? ch->n : 0;
+
+    while (i-- > 0 && (ch = channel_find(hub, name)) != NULL) {
+        listener_t *l = &listeners(ch)[i];
+
+        fn(l->client, sub_of(l)->member, baton);
+    }
+}
+
 /* --- the backlog --- */
 
 void push_hub_replay(push_hubs_t *hubs, apr_uint32_t seconds)

@@ -253,6 +253,16 @@ void push_hub_each(push_hubs_t *hubs, const push_name_t *name,
                    void (*fn)(push_subscriber_t *client, apr_int64_t value),
                    apr_int64_t value);
 
+/**
+ * Call fn for each subscriber of a channel on this loop; fn may unsubscribe
+ * that one. The hub's own loop.
+ * @param fn  with who it is there, NULL on other than presence channels
+ */
+void push_hub_visit(push_hub_t *hub, const push_name_t *name,
+                    void (*fn)(push_subscriber_t *client,
+                               const push_member_t *member, void *baton),
+                    void *baton);
+
 /* Asking, from any thread. */
 
 /** What is known of a channel; all zero when it is not occupied. */

@@ -80,6 +80,15 @@ const char *push_person_user(const push_client_t *me)
                : NULL;
 }
 
+const char *push_person_whose(const push_client_t *me)
+{
+    const char *user = push_person_user(me);
+
+    return user != NULL || me->person == NULL || me->person->noted[0] == '\0'
+               ? user
+               : me->person->noted;
+}
+
 /* --- what it shows -------------------------------------------------------- */
 
 static push_value_t value_of(const http_head_t *head, const char *name)
@@ -233,6 +242,26 @@ void push_person_session(push_conn_t *c, push_client_t *me, const char *session,
     apr_cpystrn(who->session, session, sizeof(who->session));
     who->until = until;
     session_join(c, me);
+}
+
+void push_person_note(push_conn_t *c, push_client_t *me,
+                      const chat_identity_t *who)
+{
+    static const chat_identity_t nobody;
+    const char *user = push_person_whose(me);
+
+    if (user != NULL) {
+        if (strcmp(user, who->user) != 0) {
+            push_conn_close(c, PUSHER_RECONNECT,
+                            "The connection is another user's");
+        }
+        return;
+    }
+    if (me->person == NULL) {
+        person_create(me, &nobody);
+    }
+    apr_cpystrn(me->person->noted, who->user, sizeof(me->person->noted));
+    push_person_session(c, me, who->session, who->until);
 }
 
 void push_person_forget(push_client_t *me)

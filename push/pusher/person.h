@@ -31,6 +31,8 @@ struct push_pending_t;
 
 struct push_person_t {
     chat_identity_t who; /* user "": only its log-in is known, or nothing */
+    char noted[CHAT_IDENTITY_USER + 1]; /* whom mod_chat has given signatures;
+                                           "": nobody, or it is `who` */
     push_shown_t *shown; /* to be asked with; NULL: nobody is asked */
     struct push_pending_t *pending; /* its requests under way; subscribe.c */
     int asked; /* for its log-in alone, and there is an answer or will be */
@@ -44,10 +46,19 @@ void push_person_find(push_conn_t *c, push_client_t *me,
 /** The user's id, NULL: nobody's. */
 const char *push_person_user(const push_client_t *me);
 
+/** Whose it is as far as anybody has said, NULL: nobody has. It opens nothing:
+ * sockets are found by it. */
+const char *push_person_whose(const push_client_t *me);
+
 /** The app's auth endpoint has named the log-in. It may be closing afterwards.
  */
 void push_person_session(push_conn_t *c, push_client_t *me, const char *session,
                          apr_int64_t until);
+
+/** mod_chat has given its socket a signature, for somebody (noted.h). It may be
+ * closing afterwards. */
+void push_person_note(push_conn_t *c, push_client_t *me,
+                      const chat_identity_t *who);
 
 /** Whether it is on its log-in's channel. */
 int push_person_listed(const push_client_t *me);

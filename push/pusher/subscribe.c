@@ -19,6 +19,7 @@
  */
 #include "client_inside.h"
 #include "person.h"
+#include "removal.h"
 #include "server.h"
 
 #include <stdlib.h>
@@ -460,6 +461,12 @@ static int join(ask_t *ask, refusal_t *r)
     push_name_set(&name, push_server.hubs, ask->me->app, ask->name,
                   ask->in.channel.size,
                   ask->name[0] == '#' ? NULL : &ask->kind);
+    if (push_removal_stale(ask->c, ask->me, ask->name, ask->in.channel.size,
+                           name.members ? &ask->user : NULL)) {
+        push_conn_close(ask->c, PUSHER_RECONNECT,
+                        "Who belongs to the conversation has changed");
+        return 1; /* the close says it all */
+    }
     if (ask->me->hub.subs.n >= app->max_channels + own_channels(ask->me) &&
         push_hub_find(push_server_hub(ask->c), &name, &ask->me->hub) == NULL) {
         return refuse(r, "LimitReached", PUSHER_OVER_CAPACITY,

@@ -127,7 +127,18 @@ SELECT k.at, k.id, to_json(k.id), c.title, c.status,
        (SELECT count(*) FROM messages x
         WHERE x.to_user_id = $1 AND x.request_id = k.id
           AND x.read_at IS NULL AND x.deleted_at IS NULL
-          AND x.from_user_id <> x.to_user_id),
+          AND x.from_user_id <> x.to_user_id)
+       -- what is for others, where more than two are in it
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+                           WHERE x.conversation_id = k.id)
+              THEN (SELECT count(*) FROM messages x
+                    WHERE x.request_id = k.id AND x.deleted_at IS NULL
+                      AND x.to_user_id <> $1 AND x.from_user_id <> $1
+                      AND x.id > coalesce((SELECT max(r.up_to) FROM chat_receipts r
+                                     WHERE r.conversation_id = k.id
+                                       AND r.user_id = $1
+                                       AND r.kind IN ('read', 'joined')), 0))
+              ELSE 0 END,
        to_json(p.id), p.name, p.role, to_json(d.id), d.name, d.role,
        (p.id = $1)::int, (d.id = $1)::int,
        (SELECT string_agg(chat_person_json(u)::text, ',')
@@ -166,7 +177,21 @@ SELECT k.at, k.id, to_json(k.id), c.title, c.status,
        (SELECT count(*) FROM messages x
         WHERE x.to_user_id = $1 AND x.request_id = k.id
           AND x.read_at IS NULL AND x.deleted_at IS NULL
-          AND x.from_user_id <> x.to_user_id),
+          AND x.from_user_id <> x.to_user_id)
+       -- what is for others, where more than two are in it
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+                           WHERE x.conversation_id = k.id)
+              THEN (SELECT count(*) FROM messages x
+                    WHERE x.request_id = k.id AND x.deleted_at IS NULL
+                      AND x.to_user_id <> $1 AND x.from_user_id <> $1
+                      AND x.id > coalesce((SELECT max(r.up_to) FROM chat_receipts r
+                                     WHERE r.conversation_id = k.id
+                                       AND r.user_id = $1
+                                       AND r.kind IN ('read', 'joined')), 0)
+                      AND EXISTS (SELECT 1 FROM chat_members me
+                                  WHERE me.conversation_id = k.id
+                                    AND me.user_id = $1))
+              ELSE 0 END,
        to_json(p.id), p.name, p.role, to_json(d.id), d.name, d.role,
        (p.id = $1)::int, (d.id = $1)::int,
        (SELECT string_agg(chat_person_json(u)::text, ',')
@@ -627,6 +652,6 @@ LIMIT $3
 -- :name sync_events_all pgsql
 SELECT e.id, e.event, e.conversation_id, e.payload
 FROM chat_events e
-WHERE e.id > $1 AND e.event <> 'chat:session'
+WHERE e.id > $1 AND e.event NOT IN ('chat:session', 'chat:member')
 ORDER BY e.id
 LIMIT $2

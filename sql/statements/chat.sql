@@ -144,7 +144,18 @@ SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEX
        (SELECT count(*) FROM messages x
         WHERE x.to_user_id = $1 AND x.request_id = k.id
           AND x.read_at IS NULL AND x.deleted_at IS NULL
-          AND x.from_user_id <> x.to_user_id),
+          AND x.from_user_id <> x.to_user_id)
+       -- what is for others, where more than two are in it
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+                           WHERE x.conversation_id = k.id)
+              THEN (SELECT count(*) FROM messages x
+                    WHERE x.request_id = k.id AND x.deleted_at IS NULL
+                      AND x.to_user_id <> $1 AND x.from_user_id <> $1
+                      AND x.id > coalesce((SELECT max(r.up_to) FROM chat_receipts r
+                                     WHERE r.conversation_id = k.id
+                                       AND r.user_id = $1
+                                       AND r.kind IN ('read', 'joined')), 0))
+              ELSE 0 END,
        json_quote(p.id), CAST(p.name AS TEXT), CAST(p.role AS TEXT),
        json_quote(d.id), CAST(d.name AS TEXT), CAST(d.role AS TEXT),
        p.id = $1, d.id = $1,
@@ -186,7 +197,21 @@ SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEX
        (SELECT count(*) FROM messages x
         WHERE x.to_user_id = $1 AND x.request_id = k.id
           AND x.read_at IS NULL AND x.deleted_at IS NULL
-          AND x.from_user_id <> x.to_user_id),
+          AND x.from_user_id <> x.to_user_id)
+       -- what is for others, where more than two are in it
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+                           WHERE x.conversation_id = k.id)
+              THEN (SELECT count(*) FROM messages x
+                    WHERE x.request_id = k.id AND x.deleted_at IS NULL
+                      AND x.to_user_id <> $1 AND x.from_user_id <> $1
+                      AND x.id > coalesce((SELECT max(r.up_to) FROM chat_receipts r
+                                     WHERE r.conversation_id = k.id
+                                       AND r.user_id = $1
+                                       AND r.kind IN ('read', 'joined')), 0)
+                      AND EXISTS (SELECT 1 FROM chat_members me
+                                  WHERE me.conversation_id = k.id
+                                    AND me.user_id = $1))
+              ELSE 0 END,
        json_quote(p.id), CAST(p.name AS TEXT), CAST(p.role AS TEXT),
        json_quote(d.id), CAST(d.name AS TEXT), CAST(d.role AS TEXT),
        p.id = $1, d.id = $1,
@@ -473,6 +498,6 @@ LIMIT $3
 SELECT e.id, e.event, e.conversation_id,
        CASE WHEN json_valid(e.payload) THEN e.payload END
 FROM chat_events e
-WHERE e.id > $1 AND e.event <> 'chat:session'
+WHERE e.id > $1 AND e.event NOT IN ('chat:session', 'chat:member')
 ORDER BY e.id
 LIMIT $2

@@ -34,6 +34,21 @@ static void give_check(const chat_handoff_t *m, const uint8_t *data,
     must(m->early + m->early_len == (const char *)data + size);
 }
 
+static void note_check(const uint8_t *data, size_t size)
+{
+    unsigned char again[CHAT_HANDOFF_NOTE_MAX];
+    chat_handoff_note_t note;
+
+    if (chat_handoff_parse_note(&note, data, size) == CHAT_HANDOFF_OK) {
+        must(strlen(note.identity.user) <= CHAT_IDENTITY_USER);
+        must(strlen(note.identity.session) <= CHAT_IDENTITY_SESSION);
+        must(chat_handoff_note(again, &note) == size);
+        must(memcmp(again, data, size) == 0);
+        return;
+    }
+    must(note.identity.user[0] == '\0' && note.socket[0] == '\0');
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned char again[CHAT_HANDOFF_SHORT];
@@ -45,12 +60,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (kind == CHAT_HANDOFF_GIVE) {
             give_check(&m, data, size);
         }
-        else {
-            must(kind == CHAT_HANDOFF_ASK);
+        else if (kind == CHAT_HANDOFF_ASK) {
             must(chat_handoff_ask(again) == size &&
                  memcmp(again, data, size) == 0);
         }
     }
+    note_check(data, size);
     if (chat_handoff_parse_answer(&verdict, data, size) == CHAT_HANDOFF_OK) {
         must(chat_handoff_answer(again, verdict) == size &&
              memcmp(again, data, size) == 0);

@@ -621,6 +621,7 @@ for (const key of ['uuid', 'bigint']) {
       WHERE d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass) AND c.relkind = 'r'
       GROUP BY c.relname ORDER BY 1;`);
     assert.deepEqual(held.split('\n'), [
+      'chat_conversation_members.conversation_id role user_id',
       'chat_sessions.expires_at token_hash user_id',
       'doctors.deleted_at id user_id',
       'messages.body deleted_at detailed request_id',
@@ -762,6 +763,7 @@ for (const key of ['uuid', 'bigint']) {
       INSERT INTO treatment_request_doctors (treatment_request_id, doctor_id, dispatch_order, dispatch_score, status)
       SELECT ${many('r')}, doctor, 1, 1, 'accepted' FROM generate_series(1, 3000) n, LATERAL (SELECT ${many('d')} AS doctor FROM (SELECT 3001 + n % 1000 AS n) AS x) AS d;`);
     run(db, adaptation);
+    sql(db, `INSERT INTO chat_conversation_members (conversation_id, user_id) SELECT ${many('r')}, ${many('u')} FROM generate_series(1, 2000) n;`);
     const id = ids(key).talk(1);
     const plans = sql(db, `ANALYZE; SET plan_cache_mode = force_generic_plan;
       PREPARE a (${key}) AS SELECT * FROM chat_conversations c WHERE c.id = $1;

@@ -233,6 +233,10 @@ static void odd_rows_are_stored_and_raise_nothing(void **state)
                  " '2026-11-22 10:00:00')");
     says(*state, "UPDATE treatment_requests SET deleted_at ="
                  " '2026-11-22 10:00:00' WHERE id = 8");
+    /* chat-push alone is told of that. */
+    is(*state, "SELECT event || channels || payload FROM chat_events",
+       "chat:member[]{\"conversation_id\":\"8\",\"user_id\":null}");
+    says(*state, "DELETE FROM chat_events");
     says(*state, "INSERT INTO messages (from_user_id, to_user_id, request_id,"
                  " body) VALUES (4, 2, 8, 'conversation deleted')");
     says(*state, "UPDATE messages SET read_at = '2026-11-22 10:00:00'");
@@ -328,7 +332,7 @@ static void a_foreign_update_of_read_at_raises_one_event_a_row(void **state)
                  " WHERE id = 2");
     event_is(*state, 1, "MessageRead", "7", READ_CHANNELS,
              "{\"consultation_id\":7,\"user_id\":2,\"user\":{\"id\":2,"
-             "\"name\":\"Doc\",\"role\":\"doctor\"},\"message_ids\":[2],"
+             "\"name\":\"Doc\",\"role\":\"doctor\"},\"message_ids\":[2],\"up_to\":2,"
              "\"read_at\":\"2026-11-22T10:00:05.000Z\"}");
     /* Once read is read: neither another time nor another column counts. */
     says(*state, "UPDATE messages SET read_at = '2026-11-22 11:00:00',"
@@ -351,7 +355,7 @@ static void a_bulk_read_is_one_event(void **state)
     says(*state, mark);
     event_is(*state, 1, "MessageRead", "7", READ_CHANNELS,
              "{\"consultation_id\":7,\"user_id\":2,\"user\":{\"id\":2,"
-             "\"name\":\"Doc\",\"role\":\"doctor\"},\"message_ids\":[1,3],"
+             "\"name\":\"Doc\",\"role\":\"doctor\"},\"message_ids\":[1,3],\"up_to\":3,"
              "\"read_at\":\"2026-11-22T10:00:09.500Z\"}");
     is(*state, "SELECT group_concat(id) FROM messages WHERE read_at IS NULL",
        "2,4,5");

@@ -20,6 +20,10 @@ export const down = () => icon('', svg`<path d="M12 5v13m-6-6 6 6 6-6"/>`);
 export const up = () => icon('', svg`<path d="M12 19V6m-6 6 6-6 6 6"/>`);
 export const leave = () => icon('flip',
   svg`<path d="M14 4H6v16h8M10 12h10m-3.5-3.5L20 12l-3.5 3.5"/>`);
+export const people = () => icon('',
+  svg`<circle cx="9" cy="8.5" r="3.5"/><path d="M2.8 19.5c.5-3.6 3-5.5 6.2-5.5
+  s5.7 1.9 6.2 5.5M15.5 5.3a3.3 3.3 0 0 1 0 6.4M17.6 14.4c2 .8 3.2 2.5 3.6
+  5.1"/>`);
 export const globe = () => icon('',
   svg`<circle cx="12" cy="12" r="8.2"/><path d="M3.8 12h16.4M12 3.8c2.4 2.4
   3.4 5.2 3.4 8.2S14.4 17.8 12 20.2c-2.4-2.4-3.4-5.2-3.4-8.2S9.6
@@ -27,6 +31,8 @@ export const globe = () => icon('',
 export const waiting = () => icon('small',
   svg`<circle cx="12" cy="12" r="7.5"/><path d="M12 8v4.3l2.6 1.7"/>`);
 export const sent = () => icon('small', svg`<path d="m5 12.5 4.5 4.5L19 7.5"/>`);
+export const delivered = () => icon('small',
+  svg`<path d="m2 12.5 4.5 4.5L16 7.5m-4.7 8.3 1.2 1.2L22 7.5"/>`);
 export const read = () => icon('small',
   svg`<path d="m2 12.5 4.5 4.5L16 7.5m-4.7 8.3 1.2 1.2L22 7.5"/>`);
 export const failed = () => icon('small',

@@ -9,6 +9,7 @@ import { locale, number, otherLanguage, roleText, t } from '../i18n.js';
 import {
   conversationsInOrder, isMine, nameOf, sameId, typingIn, unreadOf,
 } from '../store.js';
+import { progressOf } from '../people.js';
 import { oneLine } from '../text.js';
 import { full, listTime } from '../time.js';
 import { pathOf } from '../route.js';
@@ -149,7 +150,9 @@ function preview({ state, outbox, drafts, now }, conversation) {
     return html`<em class="entry-words">${t('message.deleted')}</em>`;
   }
   if (isMine(state, last)) {
-    return html`${last.read_at ? icons.read() : icons.sent()}<span
+    return html`<span data-tick=${progressOf(state, key, last)}>${
+      { read: icons.read, delivered: icons.delivered, sent: icons.sent }[
+        progressOf(state, key, last)]()}</span><span
       >${t('list.you')}</span>${words(saying(last))}`;
   }
   return words(saying(last));

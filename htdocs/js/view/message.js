@@ -6,12 +6,14 @@
 import { html, nothing } from '../../lib/lit-html.js';
 import { has, locale, t } from '../i18n.js';
 import { isMember } from '../store.js';
+import { progressOf } from '../people.js';
 import { colourOf } from '../text.js';
 import { clock, full } from '../time.js';
 import {
   editedMark, held, menuButton, quote, reactionChips,
 } from './deeds.js';
 import * as icons from './icons.js';
+import { receiptList } from './people.js';
 
 /** @param row  of layout.js: stored message or outbox entry, and its place */
 export function messageRow(ctx, row) {
@@ -27,7 +29,7 @@ export function messageRow(ctx, row) {
     message?.deleted_at ? 'deleted' : ''].join(' ');
   const finger = message ? held(ctx, message) : {};
   return html`<div class=${classes} data-row=${row.id}
-    data-message=${message?.id ?? ''} data-state=${stateOf(message, entry)}>
+    data-message=${message?.id ?? ''} data-state=${stateOf(ctx, message, entry)}>
     ${row.first && !mine ? author(ctx, message) : nothing}
     <div class="bubble-line"><div class="bubble" @pointerdown=${finger.down}
       @pointermove=${finger.move} @pointerup=${finger.stop}
@@ -38,9 +40,10 @@ export function messageRow(ctx, row) {
       <span class="meta">${editedMark(ctx, message)}<time datetime=${at}
         title=${full(at, locale())}
         >${clock(at, locale())}</time>${mine && !message?.deleted_at
-          ? tick(message, entry) : nothing}</span>
+          ? tick(ctx, message, entry) : nothing}</span>
     </div></div>${message ? menuButton(ctx, message) : nothing}</div>
     ${message ? reactionChips(ctx, message) : nothing}
+    ${receiptList(ctx, message)}
     ${entry ? trouble(ctx, entry) : nothing}
   </div>`;
 }
@@ -64,11 +67,8 @@ function textOf(message) {
   return (message.deleted_at ? t('message.deleted') : message.content) || t('message.unsupported');
 }
 
-function stateOf(message, entry) {
-  if (message) {
-    return message.read_at ? 'read' : 'sent';
-  }
-  return entry.state;
+function stateOf({ state }, message, entry) {
+  return message ? progressOf(state, state.selected, message) : entry.state;
 }
 
 /** Between two people it is clear who speaks; staff reading along see names. */
@@ -87,14 +87,19 @@ const DRAWINGS = {
   sending: icons.waiting,
   failed: icons.failed,
   sent: icons.sent,
+  delivered: icons.delivered,
   read: icons.read,
 };
 
-function tick(message, entry) {
-  const state = stateOf(message, entry);
+/** Of a stored message it can be pressed: who has had it, who has read it. */
+function tick(ctx, message, entry) {
+  const state = stateOf(ctx, message, entry);
   const words = t(`message.${state}`);
-  return html`<span class="tick" data-tick=${state} title=${words}
-    >${DRAWINGS[state]()}<span class="sr-only">${words}</span></span>`;
+  const drawn = html`${DRAWINGS[state]()}<span class="sr-only">${words}</span>`;
+  return message ? html`<button type="button" class="tick" data-tick=${state}
+    title=${words} @click=${() => ctx.actions.receipts(message)}
+    >${drawn}</button>` : html`<span class="tick" data-tick=${state}
+    title=${words}>${drawn}</span>`;
 }
 
 /** What can be done about a message that did not go. One that only waits says

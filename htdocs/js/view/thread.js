@@ -8,6 +8,7 @@ import { daysOf } from '../layout.js';
 import { locale, roleText, statusText, t } from '../i18n.js';
 import { shownThread } from '../around.js';
 import { isMine, nameOf, typingIn } from '../store.js';
+import { isGroup } from '../people.js';
 import { dayLabel } from '../time.js';
 import { avatar } from './avatar.js';
 import { closedLine, composer } from './composer.js';
@@ -15,6 +16,7 @@ import { findBar, findButton } from './find.js';
 import { faces } from './list.js';
 import { messageRow } from './message.js';
 import { newPlanButton, planBars, planRow } from './plan.js';
+import { peopleButton, peoplePanel, presenceLine } from './people.js';
 import * as icons from './icons.js';
 import { lockedPane } from './locked.js';
 
@@ -38,6 +40,7 @@ export function threadPane(ctx) {
   return html`<main class="thread">
     ${header(ctx, conversation)}
     ${planBars(ctx, conversation)}
+    ${missing ? nothing : peoplePanel(ctx, conversation)}
     ${missing ? html`<div class="hollow grand"><p>${t('thread.missing')}</p>
       </div>` : html`
       ${findBar(ctx)}
@@ -58,26 +61,29 @@ function header(ctx, conversation) {
       ${avatar(...faces(state, conversation))}
       <div class="thread-who">
         <h2 dir="auto" tabindex="-1">${nameOf(state, conversation)}</h2>
-        <p class="faint">${about(state, conversation)}</p>
+        <p class="faint">${about(ctx, conversation)}</p>
       </div>
       ${newPlanButton(ctx, conversation)}
       ${conversation.status ? html`<span class="chip"
         data-status=${conversation.status}
         >${statusText(conversation.status)}</span>` : nothing}
-      ${findButton(ctx)}`
+      ${findButton(ctx)}
+      ${peopleButton(ctx, conversation)}`
       : nothing}
   </header>`;
 }
 
 /** Under the name: what they are, and what the consultation is about. */
-function about(state, conversation) {
-  const role = conversation.other ? roleText(conversation.other.role) : '';
+function about(ctx, conversation) {
+  const { state } = ctx;
+  const role = conversation.other && !isGroup(conversation) ? roleText(conversation.other.role) : '';
   const title = conversation.title ?? '';
   if (title === nameOf(state, conversation)) {
     return t('thread.alone'); // the title is above, nobody else is there yet
   }
-  return html`${role}${role && title ? ' · ' : ''}<span dir="auto"
-    >${title}</span>`;
+  const there = presenceLine(ctx, conversation);
+  return html`${there}${there !== nothing ? ' · ' : ''}${role}${
+    role && title ? ' · ' : ''}<span dir="auto">${title}</span>`;
 }
 
 function log(ctx, key, conversation, thread) {

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// deliveries.js - telling the server that messages have reached this page. That a
+// socket took the bytes is no proof; this is. What is read at once needs no word:
+// reading says it too. Reports are gathered for a moment; one that fails is not
+// repeated, because the next one says "up to" a later message.
+
+const GATHER = 1500; // ms; longer than it takes to read what is before one's eyes
+
+export class Deliveries {
+  /**
+   * @param report  async (key, upTo): POST …/delivered
+   * @param unread  (key): ids of what others wrote and we have not read
+   */
+  constructor({ report, unread }) {
+    this.report = report;
+    this.unread = unread;
+    this.due = new Map(); // key -> message id
+    this.told = new Map(); // likewise: told already
+    this.timer = null;
+  }
+
+  /** Something of somebody else's has come. */
+  came(key, id) {
+    if (id > (this.told.get(key) ?? 0)) {
+      this.due.set(key, Math.max(id, this.due.get(key) ?? 0));
+      this.timer ??= setTimeout(() => this.tell(), GATHER);
+    }
+  }
+
+  tell() {
+    this.timer = null;
+    for (const [key, upTo] of this.due) {
+      this.told.set(key, upTo);
+      if (this.unread(key).includes(upTo)) {
+        this.report(key, upTo).catch(() => {});
+      }
+    }
+    this.due.clear();
+  }
+}
