@@ -10,7 +10,7 @@
  * Each step can be done again, so an erasure that was interrupted is finished
  * by the same command.
  */
-#include "removal.h"
+#include "wipe.h"
 
 #include <apr_strings.h>
 

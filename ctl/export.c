@@ -11,7 +11,7 @@
  * Rows are read a page at a time and written at once: a person with a million
  * messages takes no more memory than one with ten.
  */
-#include "removal.h"
+#include "wipe.h"
 
 #include <apr_file_io.h>
 #include <apr_strings.h>

@@ -5,7 +5,7 @@
  * A conversation on hold keeps its content: purge passes it over, and erase
  * refuses. Placing and releasing are entries of the audit log.
  */
-#include "removal.h"
+#include "wipe.h"
 
 #include <apr_strings.h>
 

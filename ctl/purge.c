@@ -6,7 +6,7 @@
  * table chat_retention: what kind of conversation it is shows in what became of
  * it. A timer runs it (conf/chat-purge.timer); no rule, nothing goes.
  */
-#include "removal.h"
+#include "wipe.h"
 
 #include <apr_strings.h>
 

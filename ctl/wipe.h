@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * removal.h - removing what was said, and keeping that something was.
+ * wipe.h - removing what was said, and keeping that something was.
  *
  * Of a message its row stays, with ids and times; text, files, earlier texts
  * and reactions go. Triggers tell the clients that are open, and empty the log
  * of events. The work is done in transactions of a few hundred messages, so
  * that people go on writing beside it; done again it finds nothing left.
  */
-#ifndef CTL_REMOVAL_H
-#define CTL_REMOVAL_H
+#ifndef CTL_WIPE_H
+#define CTL_WIPE_H
 
 #include "session.h"
 

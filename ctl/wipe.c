@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* removal.c - removing what was said, see removal.h. */
-#include "removal.h"
+/* wipe.c - removing what was said, see wipe.h. */
+#include "wipe.h"
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
