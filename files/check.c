@@ -12,7 +12,7 @@
 #include "image.h"
 #include "errorlog.h"
 #include "scan.h"
-#include "store.h"
+#include "disk.h"
 
 /* For good: nobody can tell, or may. */
 static void failed(chat_checkup_t *c, const char *why)

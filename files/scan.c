@@ -20,7 +20,7 @@
 
 #include "clock.h"
 #include "command.h"
-#include "store.h"
+#include "disk.h"
 
 #define PIECE 65536
 

@@ -9,7 +9,7 @@
 
 #include "image.h"
 #include "sandbox.h"
-#include "store.h"
+#include "disk.h"
 
 #define QUALITY 80
 

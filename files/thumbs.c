@@ -15,7 +15,7 @@
 #include "command.h"
 #include "image.h"
 #include "errorlog.h"
-#include "store.h"
+#include "disk.h"
 #include "thumb.h"
 
 #define QUEUE 1024

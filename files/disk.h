@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store.h - files read whole, measured, and replaced so that a crash leaves
+ * disk.h - files read whole, measured, and replaced so that a crash leaves
  * the old one or the new one.
  */
-#ifndef FILES_STORE_H
-#define FILES_STORE_H
+#ifndef FILES_DISK_H
+#define FILES_DISK_H
 
 #include "checkup.h"
 

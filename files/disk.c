@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store.c - see store.h. */
-#include "store.h"
+/* disk.c - see disk.h. */
+#include "disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
