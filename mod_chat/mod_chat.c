@@ -29,6 +29,7 @@
 #include "chat_module.h"
 #include "companion.h"
 #include "config.h"
+#include "files_worker.h"
 #include "handlers.h"
 #include "limiter.h"
 #include "owner.h"
@@ -321,6 +322,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_monitor(chat_appkeys_monitor, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(chat_files_workers_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_read_request(chat_owner_unvouch, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(translate_name, before, behind, APR_HOOK_FIRST);
