@@ -216,14 +216,31 @@ static apr_status_t connect_to_write(chat_db_conn_t **conn, chat_db_t *db)
     }
 }
 
+/* Give the tables of an earlier version the columns they lack. */
+static apr_status_t columns_add(chat_db_conn_t *conn, apr_pool_t *p)
+{
+    chat_db_result_t *res;
+    apr_status_t rv = chat_db_run(&res, conn, "migrate_columns", NULL, 0, p);
+
+    for (int i = 0; rv == APR_SUCCESS && i < chat_db_rows(res); i++) {
+        rv = chat_db_script(conn, chat_db_get(res, i, 0));
+    }
+    return rv;
+}
+
 /* Run the schema's script inside the transaction that is open. */
 static int schema_run(const ctl_migrate_t *m, chat_db_conn_t *conn,
                       const char *script, int ours, apr_pool_t *p)
 {
     chat_db_result_t *res;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
 
-    rv = chat_db_script(conn, ctl_script_body(script, p));
+    if (m->engine == CHAT_DB_SQLITE) {
+        rv = columns_add(conn, p);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = chat_db_script(conn, ctl_script_body(script, p));
+    }
     if (rv == APR_SUCCESS) {
         rv = chat_db_run(&res, conn, "migrate_version", NULL, 0, p);
     }

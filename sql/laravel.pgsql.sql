@@ -142,6 +142,10 @@ BEGIN
     -- Columns we would add and the application has already, as its own.
     SELECT string_agg(name, ', ') INTO lacking
     FROM (VALUES ('messages', 'client_id'),
+                 ('messages', 'edited_at'),
+                 ('messages', 'reply_to_id'),
+                 ('messages', 'file_ids'),
+                 ('messages', 'detailed'),
                  ('treatment_requests', 'message_count'),
                  ('treatment_requests', 'chat_patient_id'),
                  ('treatment_requests', 'chat_doctor_id')) AS ours (tab, col)
@@ -175,6 +179,29 @@ BEGIN
     IF NOT chat_has('messages', 'deleted_at') THEN
         ALTER TABLE messages ADD COLUMN deleted_at timestamp(0);
         COMMENT ON COLUMN messages.deleted_at IS 'mod_chat: not shown any more';
+    END IF;
+    IF NOT chat_has('messages', 'edited_at') THEN
+        ALTER TABLE messages ADD COLUMN edited_at timestamp(3);
+        COMMENT ON COLUMN messages.edited_at IS
+            'mod_chat: when the text was last changed';
+    END IF;
+    IF NOT chat_has('messages', 'reply_to_id') THEN
+        EXECUTE format(
+            'ALTER TABLE messages ADD COLUMN reply_to_id %s',
+            (SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+             WHERE attrelid = 'messages'::regclass AND attname = 'id'));
+        COMMENT ON COLUMN messages.reply_to_id IS
+            'mod_chat: the message it answers, which may be gone';
+    END IF;
+    IF NOT chat_has('messages', 'file_ids') THEN
+        ALTER TABLE messages ADD COLUMN file_ids text;
+        COMMENT ON COLUMN messages.file_ids IS
+            'mod_chat: JSON list, the attachments it was sent with';
+    END IF;
+    IF NOT chat_has('messages', 'detailed') THEN
+        ALTER TABLE messages ADD COLUMN detailed integer;
+        COMMENT ON COLUMN messages.detailed IS
+            'mod_chat: NULL, the row says all there is to say of it';
     END IF;
     IF NOT chat_has('treatment_requests', 'message_count') THEN
         LOCK TABLE messages IN SHARE MODE;
@@ -1002,7 +1029,7 @@ CREATE TABLE IF NOT EXISTS chat_schema (
     version integer PRIMARY KEY,
     applied_at timestamp(3) NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')
 );
-INSERT INTO chat_schema (version) VALUES (3) ON CONFLICT DO NOTHING;
+INSERT INTO chat_schema (version) VALUES (4) ON CONFLICT DO NOTHING;
 
 -- <<< shared ------------------------------------------------------------------------
 

@@ -86,8 +86,17 @@ CREATE TABLE IF NOT EXISTS messages (
     read_at timestamp(3),     -- when the recipient read it
     created_at timestamp(3) DEFAULT (now() AT TIME ZONE 'UTC'),
     updated_at timestamp(3) DEFAULT (now() AT TIME ZONE 'UTC'),
-    deleted_at timestamp(3)
+    deleted_at timestamp(3),
+    edited_at timestamp(3),   -- when the text was last changed
+    reply_to_id bigint,       -- the message it answers, which may be gone
+    file_ids text,            -- JSON list: the attachments it was sent with
+    detailed integer          -- NULL: the row says all there is to say of it
 );
+-- Of earlier versions.
+ALTER TABLE messages ADD COLUMN IF NOT EXISTS edited_at timestamp(3),
+                     ADD COLUMN IF NOT EXISTS reply_to_id bigint,
+                     ADD COLUMN IF NOT EXISTS file_ids text,
+                     ADD COLUMN IF NOT EXISTS detailed integer;
 -- History, newest first, by keyset on id (created_at may have whole seconds).
 CREATE INDEX IF NOT EXISTS messages_request_id_id
     ON messages (request_id, id);
@@ -619,7 +628,7 @@ CREATE TABLE IF NOT EXISTS chat_schema (
     version integer PRIMARY KEY,
     applied_at timestamp(3) NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')
 );
-INSERT INTO chat_schema (version) VALUES (3) ON CONFLICT DO NOTHING;
+INSERT INTO chat_schema (version) VALUES (4) ON CONFLICT DO NOTHING;
 
 -- <<< shared ------------------------------------------------------------------------
 

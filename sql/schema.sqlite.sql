@@ -6,9 +6,10 @@
 --
 --   sqlite3 chat.db <schema.sqlite.sql
 --
--- May be run again on the same database, also on one of an earlier version: rows
--- and tables stay as they are, views and triggers are renewed. `chatctl migrate`
--- does it in one transaction with the question which version is there.
+-- May be run again on the same database: rows and tables stay as they are, views and
+-- triggers are renewed. One of an earlier version may lack columns, which SQLite cannot
+-- add where they are missing: `chatctl migrate` does that first, all in one
+-- transaction with the question which version is there.
 --
 -- Tables and columns have the names of the existing system, so that programs
 -- which know it can write here: a messages row with from_user_id, to_user_id,
@@ -96,7 +97,11 @@ CREATE TABLE IF NOT EXISTS messages (
     read_at TEXT,    -- when the recipient read it
     created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
     updated_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
-    deleted_at TEXT
+    deleted_at TEXT,
+    edited_at TEXT,       -- when the text was last changed
+    reply_to_id INTEGER,  -- the message it answers, which may be gone
+    file_ids TEXT,        -- JSON list: the attachments it was sent with
+    detailed INTEGER      -- NULL: the row says all there is to say of it
 );
 -- History, newest first, by keyset on id (created_at may have whole seconds).
 CREATE INDEX IF NOT EXISTS messages_request_id_id
@@ -550,6 +555,6 @@ CREATE TABLE IF NOT EXISTS chat_schema (
     version INTEGER PRIMARY KEY,
     applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
 );
-INSERT OR IGNORE INTO chat_schema (version) VALUES (3);
+INSERT OR IGNORE INTO chat_schema (version) VALUES (4);
 
 COMMIT;

@@ -37,6 +37,19 @@ SELECT (to_regclass('chat_schema') IS NOT NULL)::int,
 -- :name migrate_version
 SELECT max(version) FROM chat_schema
 
+-- The columns that an earlier version's tables lack, each as the statement that adds
+-- it: SQLite has no ADD COLUMN IF NOT EXISTS. They stand as in schema.sqlite.sql,
+-- which runs afterwards. New columns are NULL or have a constant default.
+-- :name migrate_columns sqlite
+SELECT 'ALTER TABLE ' || w.tab || ' ADD COLUMN ' || w.col || ' ' || w.type
+FROM (SELECT 'messages' AS tab, 'edited_at' AS col, 'TEXT' AS type
+      UNION ALL SELECT 'messages', 'reply_to_id', 'INTEGER'
+      UNION ALL SELECT 'messages', 'file_ids', 'TEXT'
+      UNION ALL SELECT 'messages', 'detailed', 'INTEGER') AS w
+JOIN sqlite_master t ON t.type = 'table' AND t.name = w.tab
+WHERE NOT EXISTS (SELECT 1 FROM pragma_table_info(w.tab) AS c
+                  WHERE c.name = w.col)
+
 -- Whether anybody is in there.
 -- :name migrate_people
 SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1) AS anybody

@@ -31,10 +31,10 @@ function application(key, options) {
 for (const key of ['uuid', 'bigint']) {
   test(`${key}: an application is found out, adapted once and complete`, () => {
     const db = application(key);
-    assert.deepEqual(done(migrate(db)), ["postgresql: schema version 0 -> 3, a Laravel application's tables"]);
-    assert.deepEqual(done(migrate(db, '--check')), ['postgresql: schema version 3, complete']);
+    assert.deepEqual(done(migrate(db)), ["postgresql: schema version 0 -> 4, a Laravel application's tables"]);
+    assert.deepEqual(done(migrate(db, '--check')), ['postgresql: schema version 4, complete']);
     const before = dump(db);
-    assert.deepEqual(done(migrate(db)), ['postgresql: already at version 3']);
+    assert.deepEqual(done(migrate(db)), ['postgresql: already at version 4']);
     assert.equal(dump(db), before);
     const sample = migrate(db, '--sample');
     assert.equal(sample.status, 1);
@@ -82,7 +82,7 @@ for (const key of ['uuid', 'bigint']) {
 test('an application without plans is told that they raise no events', () => {
   const db = application('uuid', { plans: false, tokens: false });
   assert.match(done(migrate(db))[0], /plans will raise no events/);
-  assert.deepEqual(done(migrate(db, '--check')), ['postgresql: schema version 3, complete']);
+  assert.deepEqual(done(migrate(db, '--check')), ['postgresql: schema version 4, complete']);
 });
 
 test('--adapt decides against what is found out', () => {

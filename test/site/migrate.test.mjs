@@ -19,7 +19,7 @@ const dir = testDir('migrate');
 cleanup(() => fs.rmSync(dir, { recursive: true, force: true }));
 const cluster = await startCluster();
 const user = runUser();
-const VERSION = 3;
+const VERSION = 4;
 
 /** Run chatctl. @return {{status, stdout, stderr}} */
 function ctl(args, options = {}) {
@@ -141,14 +141,16 @@ for (const e of engines) {
     const db = e.create();
     e.sql(db, v1(e));
     e.sql(db, people + insertMessage(e, 'one') + insertMessage(e, 'two') + 'UPDATE messages SET deleted_at = created_at WHERE id = 1;');
-    const rows = `SELECT * FROM messages ORDER BY id; SELECT * FROM users ORDER BY id;
-      SELECT id, event, conversation_id, channels, payload FROM chat_events ORDER BY id; SELECT epoch FROM chat_log; SELECT * FROM treatment_requests;`;
+    const all = (table) => e.sql(db, e.name === 'sqlite' ? `SELECT group_concat(name, ', ') FROM pragma_table_info('${table}');`
+      : `SELECT string_agg(column_name, ', ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = '${table}';`);
+    const rows = ['messages', 'users', 'treatment_requests'].map((t) => `SELECT ${all(t)} FROM ${t} ORDER BY id;`).join('\n')
+      + 'SELECT id, event, conversation_id, channels, payload FROM chat_events ORDER BY id; SELECT epoch FROM chat_log;';
     const before = e.sql(db, rows);
     assert.deepEqual(wrong(db), [`${e.name}: schema version 1, this program needs ${VERSION}: run chatctl migrate`]);
     assert.deepEqual(done(migrate(db)), [`${e.name}: schema version 1 -> ${VERSION}`]);
     assert.equal(e.sql(db, rows), before);
     assert.deepEqual(done(check(db)), [`${e.name}: schema version ${VERSION}, complete`]);
-    assert.equal(e.sql(db, 'SELECT version FROM chat_schema ORDER BY version;'), '1\n3');
+    assert.equal(e.sql(db, 'SELECT version FROM chat_schema ORDER BY version;'), '1\n4');
     e.sql(db, insertMessage(e, 'three') + `UPDATE messages SET read_at = ${e.now} WHERE body = 'two';
       UPDATE treatment_requests SET status = 'completed' WHERE id = 1;`);
     assert.equal(e.sql(db, 'SELECT event FROM chat_events ORDER BY id;'), 'MessageSent\nMessageSent\nMessageSent\nMessageRead\nConversationUpdated');
@@ -239,7 +241,7 @@ for (const e of engines) {
     e.sql(newer, 'INSERT INTO chat_schema (version) VALUES (99);');
     const foreign = e.create();
     e.sql(foreign, 'CREATE TABLE users (id integer PRIMARY KEY, nick text);');
-    for (const [db, why] of [[newer, /at schema version 99 and this program knows 3: install/],
+    for (const [db, why] of [[newer, /at schema version 99 and this program knows 4: install/],
       [foreign, /has a table users that is not the chat's: give an empty database/]]) {
       const before = e.dump(db);
       assert.match(refused(migrate(db)), why);

@@ -551,7 +551,7 @@ static void the_schema_may_be_run_again(void **state)
     says(db, chat_db_script_text("schema.sqlite.sql"));
     is(db, "SELECT epoch FROM chat_log", epoch);
     is(db, "SELECT count(*) FROM messages", "1");
-    is(db, "SELECT max(version) FROM chat_schema", "3");
+    is(db, "SELECT max(version) FROM chat_schema", "4");
     is(db, "PRAGMA integrity_check", "ok");
 }
 
