@@ -22,7 +22,7 @@
 #include <apr_pools.h>
 
 #define CHAT_STORE_ID 33      /* 32 lower-case hex digits and the terminator */
-#define CHAT_STORE_BUFFER 65536
+#define CHAT_STORE_BUFFER 69632 /* bytes; more than CHAT_FILETYPE_TAIL */
 #define CHAT_STORE_SHA256 65
 
 /* A file being received. */

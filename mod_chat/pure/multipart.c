@@ -72,6 +72,9 @@ static int put(char *out, size_t *len, size_t max, char c)
     return 1;
 }
 
+/* A name is text: what controls something is no part of it. */
+static int is_control(int c) { return (c >= 0 && c < 32) || c == 127; }
+
 /* A parameter's value, a token or a quoted text. A backslash that is followed by
  * neither `"` nor itself is one: some senders do not escape the paths they send.
  * @return 0: none, or longer than max */
@@ -96,7 +99,8 @@ static int value(text_t *t, char *out, size_t max)
             (t->at[1] == '"' || t->at[1] == '\\')) {
             t->at++;
         }
-        if (!put(out, &len, max, *t->at++)) {
+        if (is_control((unsigned char)*t->at) ||
+            !put(out, &len, max, *t->at++)) {
             return 0;
         }
     }
@@ -202,9 +206,6 @@ static int percent(const char *s)
 
     return low >= 0 ? high * 16 + low : -1;
 }
-
-/* A name is text: what controls something is no part of it. */
-static int is_control(int c) { return (c >= 0 && c < 32) || c == 127; }
 
 /* Browsers write three characters as %XX in a name (HTML, "multipart form
  * data"); of these only `"` may stand in one. */

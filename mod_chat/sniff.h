@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * magic.h - what libmagic takes the first bytes of a file for.
+ * sniff.h - what libmagic takes the first bytes of a file for.
  *
  * One of its readers belongs to each child, behind a lock: it takes well under a
  * millisecond. It never unpacks anything and sees bytes only, no file.
  */
-#ifndef CHAT_MAGIC_H
-#define CHAT_MAGIC_H
+#ifndef CHAT_SNIFF_H
+#define CHAT_SNIFF_H
 
 #include <apr_errno.h>
 #include <apr_pools.h>

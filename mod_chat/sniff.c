@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* magic.c - libmagic; see magic.h. */
-#include "magic.h"
+/* sniff.c - libmagic; see sniff.h. */
+#include "sniff.h"
 
 #include <pthread.h>
 #include <magic.h>
