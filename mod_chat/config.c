@@ -137,6 +137,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->staff_roles != NULL) {
         conf->staff_roles = over->staff_roles;
     }
+    if (over->closed_list != NULL) {
+        conf->closed_list = over->closed_list;
+    }
     chat_files_conf_merge(&conf->files, &under->files, &over->files);
     return conf;
 }
@@ -222,6 +225,9 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     }
     chat_files_conf_defaults(&conf->files);
     conf->staff_list = staff_list_of(conf->staff_roles, p);
+    if (conf->closed_list == NULL) {
+        conf->closed_list = "|completed|cancelled|";
+    }
     return NULL;
 }
 
@@ -621,6 +627,25 @@ static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+/* A text between bars, which statements look for likewise. */
+static const char *add_closed_status(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+
+    (void)dir;
+    if (*arg == '\0' || strchr(arg, '|') != NULL) {
+        return "ChatClosedStatus takes names of a consultation's status";
+    }
+    if (conf->closed_list == NULL) {
+        conf->closed_list = "|";
+    }
+    if (strcasecmp(arg, "none") != 0) {
+        conf->closed_list = apr_pstrcat(cmd->pool, conf->closed_list, arg, "|",
+                                        NULL);
+    }
+    return NULL;
+}
+
 /* Every directive. The sentence is also the one in conf/chat.conf and ends with
  * unit and default. */
 /* clang-format off */
@@ -674,6 +699,9 @@ const command_rec chat_commands[] = {
         "scheme://host[:port]; the site's own only."),
     AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
         "Roles that may read and write every conversation. Names; admin."),
+    AP_INIT_ITERATE("ChatClosedStatus", add_closed_status, NULL, RSRC_CONF,
+        "In which status a consultation is closed: it can be read, and nothing "
+        "written any more. Names, or none; completed cancelled."),
     AP_INIT_TAKE1("ChatFiles", chat_files_set_dir, NULL, RSRC_CONF,
         "The directory that uploaded files are kept in, outside every "
         "DocumentRoot. An absolute path; none: no files are taken."),

@@ -51,6 +51,7 @@ typedef struct chat_server_t {
     apr_array_header_t *origins;     /* const char *, canonical */
     apr_array_header_t *staff_roles; /* const char * */
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
+    const char *closed_list; /* ChatClosedStatus, as `|completed|cancelled|` */
     chat_files_conf_t files;
 
     /* One per child, see above. */
