@@ -130,7 +130,7 @@ $(B)/chat-files: $(B)/files/main.o $(FILES_OBJ) $(B)/libchat.a
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) -Wl,--as-needed $(FILES_LIBS) $(DEP_LIBS)
 
 $(B)/mod_chat.so: $(MOD_OBJ) $(B)/libchat.a
-	$(call SAY,LD)$(CC) -shared -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,LD)$(CC) -shared -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS) $(MAGIC_LIBS)
 
 # Test only: the frame code as an echo server, for conformance suites.
 $(B)/ws-echo: $(B)/test/ws-echo.o $(B)/libpush.a $(B)/libchat.a

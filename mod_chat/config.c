@@ -74,6 +74,7 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->session_lifetime = UNSET;
     chat_scan_conf_init(&conf->scan);
     conf->max_body = UNSET;
+    chat_files_conf_init(&conf->files);
     return conf;
 }
 
@@ -138,6 +139,10 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->staff_roles != NULL) {
         conf->staff_roles = over->staff_roles;
     }
+    if (over->closed_list != NULL) {
+        conf->closed_list = over->closed_list;
+    }
+    chat_files_conf_merge(&conf->files, &under->files, &over->files);
     return conf;
 }
 
@@ -220,7 +225,11 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
         conf->staff_roles = apr_array_make(p, 1, sizeof(const char *));
         APR_ARRAY_PUSH(conf->staff_roles, const char *) = "admin";
     }
+    chat_files_conf_defaults(&conf->files);
     conf->staff_list = staff_list_of(conf->staff_roles, p);
+    if (conf->closed_list == NULL) {
+        conf->closed_list = "|completed|cancelled|";
+    }
     return chat_scan_conf_check(&conf->scan, conf->files.dir != NULL, p);
 }
 
@@ -620,6 +629,25 @@ static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+/* A text between bars, which statements look for likewise. */
+static const char *add_closed_status(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+
+    (void)dir;
+    if (*arg == '\0' || strchr(arg, '|') != NULL) {
+        return "ChatClosedStatus takes names of a consultation's status";
+    }
+    if (conf->closed_list == NULL) {
+        conf->closed_list = "|";
+    }
+    if (strcasecmp(arg, "none") != 0) {
+        conf->closed_list = apr_pstrcat(cmd->pool, conf->closed_list, arg, "|",
+                                        NULL);
+    }
+    return NULL;
+}
+
 /* Every directive. The sentence is also the one in conf/chat.conf and ends with
  * unit and default. */
 /* clang-format off */
@@ -688,6 +716,39 @@ const command_rec chat_commands[] = {
         "scheme://host[:port]; the site's own only."),
     AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
         "Roles that may read and write every conversation. Names; admin."),
+    AP_INIT_ITERATE("ChatClosedStatus", add_closed_status, NULL, RSRC_CONF,
+        "In which status a consultation is closed: it can be read, and nothing "
+        "written any more. Names, or none; completed cancelled."),
+    AP_INIT_TAKE1("ChatFiles", chat_files_set_dir, NULL, RSRC_CONF,
+        "The directory that uploaded files are kept in, outside every "
+        "DocumentRoot. An absolute path; none: no files are taken."),
+    AP_INIT_TAKE1("ChatMaxFile", chat_files_set_size,
+        (void *)APR_OFFSETOF(chat_files_conf_t, max), RSRC_CONF,
+        "The largest file taken. Bytes; 10485760."),
+    AP_INIT_TAKE1("ChatMaxFiles", chat_files_set_most, NULL, RSRC_CONF,
+        "How many files a message may have. Files; 10."),
+    AP_INIT_ITERATE("ChatFileTypes", chat_files_add_type, NULL, RSRC_CONF,
+        "The kinds of files taken. Words; jpeg png gif webp pdf text mp4 webm "
+        "ogg mp3 wav."),
+    AP_INIT_TAKE1("ChatUserQuota", chat_files_set_size,
+        (void *)APR_OFFSETOF(chat_files_conf_t, user), RSRC_CONF,
+        "How much all files of an account may take. Bytes, or off; "
+        "1073741824."),
+    AP_INIT_TAKE1("ChatConversationQuota", chat_files_set_size,
+        (void *)APR_OFFSETOF(chat_files_conf_t, talk), RSRC_CONF,
+        "How much all files of a conversation may take. Bytes, or off; "
+        "1073741824."),
+    AP_INIT_TAKE1("ChatUploadExpires", chat_files_set_time,
+        (void *)APR_OFFSETOF(chat_files_conf_t, expires), RSRC_CONF,
+        "How long an uploaded file waits to be sent in a message. Seconds, or "
+        "with min or h; 24h."),
+    AP_INIT_TAKE1("ChatScanWait", chat_files_set_time,
+        (void *)APR_OFFSETOF(chat_files_conf_t, wait), RSRC_CONF,
+        "How long a request waits until its files have been looked at, before "
+        "it is answered that this takes longer. Seconds, or with min; 10."),
+    AP_INIT_TAKE1("ChatFileLink", chat_files_set_time,
+        (void *)APR_OFFSETOF(chat_files_conf_t, link), RSRC_CONF,
+        "How long a signed link to a file works. Seconds, or with min; 300."),
     { NULL }
 };
 /* clang-format on */

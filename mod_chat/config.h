@@ -17,6 +17,7 @@
 #include "app.h"
 #include "bucket.h"
 #include "db.h"
+#include "files_conf.h"
 #include "scan_conf.h"
 
 /* The part of chat-push.json that mod_chat uses. */
@@ -52,6 +53,8 @@ typedef struct chat_server_t {
     apr_array_header_t *origins;     /* const char *, canonical */
     apr_array_header_t *staff_roles; /* const char * */
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
+    const char *closed_list; /* ChatClosedStatus, as `|completed|cancelled|` */
+    chat_files_conf_t files;
 
     /* One per child, see above. */
     chat_db_t *db;
@@ -59,6 +62,8 @@ typedef struct chat_server_t {
     struct chat_marks_t *marks;   /* sync.c: how far its log is settled */
     struct chat_trigger_t *trigger;
     struct chat_wakeup_t *wakeup;
+    /* NULL: no chat-files looks at what was uploaded. */
+    const struct chat_files_worker_t *files_worker;
     struct chat_companion_t *companion; /* NULL: no sockets are handed over */
 } chat_server_t;
 

@@ -20,6 +20,7 @@
 #include <apr_thread_proc.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <http_main.h>
 #include <http_protocol.h>
 #include <mpm_common.h>
 #include <unixd.h>

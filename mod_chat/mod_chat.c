@@ -32,6 +32,7 @@
 #include "files_worker.h"
 #include "handlers.h"
 #include "limiter.h"
+#include "sniff.h"
 #include "owner.h"
 #include "routes.h"
 #include "startup.h"
@@ -68,11 +69,41 @@ static int check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         if (why == NULL) {
             why = chat_server_clash(first, s, p);
         }
+        if (why == NULL && conf->used) {
+            why = chat_files_conf_check(&conf->files, first, 0, p);
+        }
         if (why != NULL) {
             ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s, "%s",
                          why);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
+    }
+    return OK;
+}
+
+/* Where uploads are to be kept, before privileges are dropped, and who looks at
+ * them. */
+static int files_prepare(server_rec *first, apr_pool_t *p, apr_pool_t *ptemp)
+{
+    apr_status_t rv;
+
+    for (server_rec *s = first; s != NULL; s = s->next) {
+        chat_server_t *conf = chat_server_of(s);
+        const char *why = conf->used ? chat_files_conf_check(&conf->files,
+                                                             first, 1, ptemp)
+                                     : NULL;
+
+        if (why != NULL) {
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s, "%s",
+                         why);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    rv = chat_files_workers_start(first, p);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, rv, first,
+                     "chat-files gets no socket in DefaultRuntimeDir");
+        return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
 }
@@ -109,7 +140,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     }
     chat_tls_room_prepare(s, ptemp);
     chat_startup_report(s, ptemp);
-    return OK;
+    return files_prepare(s, p, ptemp);
 }
 
 /* `httpd -t` says it as well. */
@@ -226,6 +257,8 @@ static void give_companion(server_rec *first, server_rec *s, apr_pool_t *p)
 
 static void child_init(apr_pool_t *p, server_rec *first)
 {
+    int files = 0;
+
     chat_pump_child(chat_tls_room(), p);
     for (server_rec *s = first; s != NULL; s = s->next) {
         chat_server_t *conf = chat_server_of(s);
@@ -242,6 +275,14 @@ static void child_init(apr_pool_t *p, server_rec *first)
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
                          "a child cannot serve the chat");
+        }
+        if (conf->files.dir != NULL && !files++) {
+            const char *why;
+
+            if (chat_magic_load(&why, p) != APR_SUCCESS) {
+                ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                             "no files can be taken, libmagic says: %s", why);
+            }
         }
     }
 }

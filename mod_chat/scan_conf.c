@@ -13,7 +13,7 @@
 #include "form.h"
 
 #define UNSET (-1)
-#define DEFAULT_TIMEOUT apr_time_from_sec(30)
+#define DEFAULT_TIME apr_time_from_sec(30)
 #define DEFAULT_RETRIES 5
 #define DEFAULT_PIXELS 50000000
 #define SOCKET_PATH 107 /* bytes a socket's path may have */
@@ -55,7 +55,7 @@ const char *chat_scan_conf_check(chat_scan_conf_t *conf, int wanted,
         conf->scan = "off";
     }
     if (conf->scan_timeout == UNSET) {
-        conf->scan_timeout = DEFAULT_TIMEOUT;
+        conf->scan_timeout = DEFAULT_TIME;
     }
     if (conf->scan_retries == UNSET) {
         conf->scan_retries = DEFAULT_RETRIES;

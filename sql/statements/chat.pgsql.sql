@@ -137,7 +137,7 @@ SELECT k.at, k.id, to_json(k.id), c.title, c.status,
                 AND x.role NOT IN ('patient', 'doctor') LIMIT 98) AS more
         JOIN chat_users u ON u.id = more.user_id),
        m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name,
-       u.role, m.created_at, m.read_at
+       u.role, m.created_at, m.read_at, m.detailed
 FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
              x.id AS id
       FROM chat_members me
@@ -154,7 +154,8 @@ JOIN LATERAL (SELECT x.title, x.status, x.created_at, x.updated_at,
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN LATERAL (SELECT x.* FROM messages x
-                   WHERE x.request_id = k.id AND x.deleted_at IS NULL
+                   WHERE x.request_id = k.id
+                     AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
                    ORDER BY x.id DESC LIMIT 1) AS m ON true
 LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
@@ -175,7 +176,7 @@ SELECT k.at, k.id, to_json(k.id), c.title, c.status,
                 AND x.role NOT IN ('patient', 'doctor') LIMIT 98) AS more
         JOIN chat_users u ON u.id = more.user_id),
        m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name,
-       u.role, m.created_at, m.read_at
+       u.role, m.created_at, m.read_at, m.detailed
 FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
              x.id AS id
       FROM chat_conversations x
@@ -190,7 +191,8 @@ JOIN LATERAL (SELECT x.title, x.status, x.created_at, x.updated_at,
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN LATERAL (SELECT x.* FROM messages x
-                   WHERE x.request_id = k.id AND x.deleted_at IS NULL
+                   WHERE x.request_id = k.id
+                     AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
                    ORDER BY x.id DESC LIMIT 1) AS m ON true
 LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
@@ -213,35 +215,59 @@ WHERE c.id = $1
 -- :name message_insert pgsql
 WITH sent AS (
     INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
-                          client_id, created_at, updated_at)
+                          client_id, created_at, updated_at, reply_to_id,
+                          file_ids, detailed)
     SELECT u.id,
            CASE WHEN c.patient_id = u.id
                 THEN coalesce(c.doctor_id, c.patient_id)
                 ELSE coalesce(c.patient_id, c.doctor_id) END,
            c.id, $3, $4, $5, now() AT TIME ZONE 'UTC',
-           now() AT TIME ZONE 'UTC'
+           now() AT TIME ZONE 'UTC', $6::bigint, $7::text,
+           CASE WHEN $6::bigint IS NOT NULL OR $7::text IS NOT NULL THEN 1 END
     FROM chat_conversations c
     JOIN chat_users u ON u.id = $1
     WHERE c.id = $2
+      AND (strpos($8, '|' || c.status || '|') > 0) IS NOT TRUE
+      AND ($6::bigint IS NULL
+           OR EXISTS (SELECT 1 FROM messages x
+                      WHERE x.id = $6::bigint AND x.request_id = c.id
+                        AND x.deleted_at IS NULL))
     ON CONFLICT DO NOTHING
     RETURNING *
 )
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
-       m.created_at, m.read_at
+       m.created_at, m.read_at, m.detailed
 FROM sent AS m JOIN chat_users u ON u.id = m.from_user_id
+
+-- :name conversation_closed pgsql
+SELECT (strpos($2, '|' || c.status || '|') > 0)::int FROM chat_conversations c
+WHERE c.id = $1
+
+-- :name message_details pgsql
+SELECT m.id,
+       CASE WHEN m.deleted_at IS NULL THEN to_json(chat_time(m.edited_at)) END,
+       to_json(chat_time(m.deleted_at)), chat_message_reply_json(m),
+       chat_message_reactions_json(m), chat_message_attachments_json(m),
+       chat_message_plan_json(m)
+FROM messages m
+WHERE m.id IN (SELECT value::bigint FROM json_array_elements_text($1::json))
 
 -- :name message_sent pgsql
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
-       m.created_at, m.read_at
+       m.created_at, m.read_at, m.detailed,
+       coalesce((SELECT x.body FROM chat_message_edits x
+                 WHERE x.message_id = m.id ORDER BY x.id LIMIT 1), m.body),
+       m.reply_to_id, m.file_ids
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.from_user_id = $2 AND m.client_id = $3
 
 -- :name message_page pgsql
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
-       m.created_at, m.read_at
+       m.created_at, m.read_at, m.detailed
 FROM (SELECT id FROM messages
-      WHERE request_id = $1 AND deleted_at IS NULL
+      WHERE request_id = $1
+        AND (deleted_at IS NULL OR detailed IS NOT NULL)
       ORDER BY id DESC LIMIT $2 OFFSET $3) AS k
 JOIN messages m ON m.id = k.id
 JOIN chat_users u ON u.id = m.from_user_id
@@ -249,19 +275,21 @@ ORDER BY m.id DESC
 
 -- :name message_before pgsql
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
-       m.created_at, m.read_at
+       m.created_at, m.read_at, m.detailed
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id < $2::bigint AND m.deleted_at IS NULL
+WHERE m.request_id = $1 AND m.id < $2::bigint
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
 ORDER BY m.id DESC
 LIMIT $3
 
 -- :name message_after pgsql
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
-       m.created_at, m.read_at
+       m.created_at, m.read_at, m.detailed
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id > $2::bigint AND m.deleted_at IS NULL
+WHERE m.request_id = $1 AND m.id > $2::bigint
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
 ORDER BY m.id
 LIMIT $3
 
@@ -300,8 +328,9 @@ SELECT count(*) FROM marked HAVING count(*) > 0
 -- conversation's id as the path says it: an id that the database would write
 -- otherwise is no conversation. Nothing is done for strangers.
 
--- $6 text, $7 type, $8 client_id or NULL.  Then the sender's id as JSON and the
--- message's id and created_at, which are NULL when the client_id was used before
+-- $6 text, $7 type, $8 client_id or NULL, $9 in which status a conversation is
+-- closed (message_insert).  Then the sender's id as JSON and the message's id and
+-- created_at, which are NULL when the client_id was used before, or it is closed
 -- :name send_bearer pgsql
 WITH me AS (
     SELECT u.id, u.name, u.role, to_json(u.id) AS id_json,
@@ -314,7 +343,7 @@ WITH me AS (
                        WHERE m.conversation_id = c.id AND m.user_id = u.id
                          AND m.role NOT IN ('patient', 'doctor')))::int
                AS member,
-           c.patient_id, c.doctor_id
+           c.patient_id, c.doctor_id, c.status
     FROM personal_access_tokens t
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
@@ -333,6 +362,7 @@ WITH me AS (
            now() AT TIME ZONE 'UTC'
     FROM me
     WHERE me.talk IS NOT NULL
+      AND (strpos($9, '|' || me.status || '|') > 0) IS NOT TRUE
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
     ON CONFLICT DO NOTHING
     RETURNING id, created_at
@@ -354,9 +384,9 @@ WITH kind AS (
 ), asked AS MATERIALIZED (
     SELECT *
     FROM unnest($1::text[], $2, $3::bigint[], $4::text[], $5::text[],
-                $6::text[], $7::text[], $8::text[])
+                $6::text[], $7::text[], $8::text[], $9::text[])
          WITH ORDINALITY AS a (digest, talk, token_id, staff, path, body, type,
-                               client_id, k)
+                               client_id, closed, k)
 ), me AS MATERIALIZED (
     SELECT a.k, u.id, u.name, u.role, to_json(u.id) AS id_json,
            t.token AS digest,
@@ -368,7 +398,8 @@ WITH kind AS (
                        WHERE m.conversation_id = c.id AND m.user_id = u.id
                          AND m.role NOT IN ('patient', 'doctor')))::int
                AS member,
-           c.patient_id, c.doctor_id, a.staff, a.body, a.type, a.client_id
+           c.patient_id, c.doctor_id, a.staff, a.body, a.type, a.client_id,
+           strpos(a.closed, '|' || c.status || '|') > 0 AS closed
     FROM brief
     CROSS JOIN asked a
     JOIN personal_access_tokens t ON t.token = a.digest
@@ -382,7 +413,7 @@ WITH kind AS (
     FROM (SELECT pg_get_serial_sequence('messages', 'id')::regclass AS name
           OFFSET 0) AS s
     CROSS JOIN me
-    WHERE me.talk IS NOT NULL
+    WHERE me.talk IS NOT NULL AND me.closed IS NOT TRUE
       AND (me.member = 1 OR me.role = ANY (me.staff::text[]))
     ORDER BY me.k
 ), sent AS (
@@ -438,14 +469,15 @@ LEFT JOIN chat_users p ON p.id = me.patient_id
 LEFT JOIN chat_users d ON d.id = me.doctor_id
 UNION ALL
 SELECT m.from_user_id, u.name, m.body, u.role, m.type, m.client_id, NULL, NULL,
-       m.id, NULL, NULL, NULL, NULL,
+       m.id, NULL, NULL, NULL, m.detailed,
        NULL, NULL, NULL, NULL, NULL, NULL, NULL, m.created_at, m.read_at
 FROM me
 CROSS JOIN LATERAL (
     SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
-           x.read_at
+           x.read_at, x.detailed
     FROM messages x
-    WHERE x.request_id = me.talk AND x.id < $6::bigint AND x.deleted_at IS NULL
+    WHERE x.request_id = me.talk AND x.id < $6::bigint
+      AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
     ORDER BY x.id DESC
     LIMIT $7) AS m
@@ -479,14 +511,15 @@ LEFT JOIN chat_users p ON p.id = me.patient_id
 LEFT JOIN chat_users d ON d.id = me.doctor_id
 UNION ALL
 SELECT m.from_user_id, u.name, m.body, u.role, m.type, m.client_id, NULL, NULL,
-       m.id, NULL, NULL, NULL, NULL,
+       m.id, NULL, NULL, NULL, m.detailed,
        NULL, NULL, NULL, NULL, NULL, NULL, NULL, m.created_at, m.read_at
 FROM me
 CROSS JOIN LATERAL (
     SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
-           x.read_at
+           x.read_at, x.detailed
     FROM messages x
-    WHERE x.request_id = me.talk AND x.id < $6::bigint AND x.deleted_at IS NULL
+    WHERE x.request_id = me.talk AND x.id < $6::bigint
+      AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
     ORDER BY x.id DESC
     LIMIT $7) AS m

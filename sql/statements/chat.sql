@@ -159,7 +159,7 @@ SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEX
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed
 FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
       FROM chat_members me
       JOIN chat_conversations x ON x.id = me.conversation_id
@@ -173,7 +173,8 @@ LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN messages m ON m.id = (SELECT x.id FROM messages x
                                 WHERE x.request_id = k.id
-                                  AND x.deleted_at IS NULL
+                                  AND (x.deleted_at IS NULL
+                                       OR x.detailed IS NOT NULL)
                                 ORDER BY x.id DESC LIMIT 1)
 LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
@@ -200,7 +201,7 @@ SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEX
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed
 FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
       FROM chat_conversations x
       WHERE $2 IS NULL
@@ -212,7 +213,8 @@ LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN messages m ON m.id = (SELECT x.id FROM messages x
                                 WHERE x.request_id = k.id
-                                  AND x.deleted_at IS NULL
+                                  AND (x.deleted_at IS NULL
+                                       OR x.detailed IS NOT NULL)
                                 ORDER BY x.id DESC LIMIT 1)
 LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
@@ -236,41 +238,68 @@ FROM chat_conversations c
 WHERE c.id = $1
 
 -- --- messages (message.c) ----------------------------------------------------------
--- Those that give messages have nine columns, of which pure/shape.c makes JSON: id,
+-- Those that give messages have ten columns, of which pure/shape.c makes JSON: id,
 -- text, type, client_id, the author's id as JSON, name and role, created_at,
--- read_at.
+-- read_at, and `detailed`: NULL for a plain message, of which there is no more to
+-- say; message_details gives the rest of the others. One that is deleted stands in
+-- history as a mark, if it was there before (`detailed`); its text is not shown.
 
 -- Sent to the other one; to the patient when staff writes, or while there is no
--- doctor yet. No row comes back when the sender has used the client_id before.
--- $1 sender, $2 conversation, $3 text, $4 type, $5 client_id or NULL
+-- doctor yet. No row comes back when the sender has used the client_id before, when
+-- the conversation is closed, or what is answered is no living message of it.
+-- $1 sender, $2 conversation, $3 text, $4 type, $5 client_id or NULL, $6 the message
+-- that is answered or NULL, $7 ids of attachments as a JSON list or NULL, $8 in which
+-- status a conversation is closed, as |completed|cancelled|
 -- :name message_insert sqlite
 INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
-                      client_id, created_at, updated_at)
+                      client_id, created_at, updated_at, reply_to_id, file_ids,
+                      detailed)
 SELECT u.id,
        CASE WHEN c.patient_id = u.id THEN coalesce(c.doctor_id, c.patient_id)
             ELSE coalesce(c.patient_id, c.doctor_id) END,
        c.id, $3, $4, $5,
        strftime('%Y-%m-%d %H:%M:%f', 'now'),
-       strftime('%Y-%m-%d %H:%M:%f', 'now')
+       strftime('%Y-%m-%d %H:%M:%f', 'now'), $6, $7,
+       CASE WHEN $6 IS NOT NULL OR $7 IS NOT NULL THEN 1 END
 FROM chat_conversations c
 JOIN chat_users u ON u.id = $1
-WHERE c.id = $2
+WHERE c.id = $2 AND (instr($8, '|' || c.status || '|') > 0) IS NOT TRUE
+  AND ($6 IS NULL
+       OR EXISTS (SELECT 1 FROM messages x
+                  WHERE x.id = $6 AND x.request_id = c.id
+                    AND x.deleted_at IS NULL))
 ON CONFLICT DO NOTHING
 RETURNING id, CAST(body AS TEXT), CAST(type AS TEXT),
     CAST(client_id AS TEXT), json_quote(from_user_id),
     (SELECT CAST(u.name AS TEXT) FROM chat_users u WHERE u.id = from_user_id),
     (SELECT CAST(u.role AS TEXT) FROM chat_users u WHERE u.id = from_user_id),
     strftime('%Y-%m-%dT%H:%M:%fZ', created_at),
-    strftime('%Y-%m-%dT%H:%M:%fZ', read_at)
+    strftime('%Y-%m-%dT%H:%M:%fZ', read_at), detailed
 
--- What a retried POST sent the first time.
--- $1 conversation, $2 sender, $3 client_id
+-- Why none came: 1 when the conversation is closed.  $1 conversation, $2 as $8 above
+-- :name conversation_closed sqlite
+SELECT instr($2, '|' || c.status || '|') > 0 FROM chat_conversations c
+WHERE c.id = $1
+
+-- What there is to say of messages besides their row: a column of JSON for each key
+-- (pure/shape.h), NULL is null.  $1 ids as a JSON list
+-- :name message_details sqlite
+SELECT d.id, d.edited_at, d.deleted_at, d.reply_to, d.reactions, d.attachments,
+       d.plan
+FROM chat_message_details d
+WHERE d.id IN (SELECT value FROM json_each($1))
+
+-- What a retried POST sent the first time; behind it the text it had then, what it
+-- answers, its attachments.  $1 conversation, $2 sender, $3 client_id
 -- :name message_sent sqlite
 SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed,
+       CAST(coalesce((SELECT x.body FROM chat_message_edits x
+                      WHERE x.message_id = m.id ORDER BY x.id LIMIT 1),
+                     m.body) AS TEXT), m.reply_to_id, m.file_ids
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.from_user_id = $2 AND m.client_id = $3
@@ -282,9 +311,10 @@ SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed
 FROM (SELECT id FROM messages
-      WHERE request_id = $1 AND deleted_at IS NULL
+      WHERE request_id = $1
+        AND (deleted_at IS NULL OR detailed IS NOT NULL)
       ORDER BY id DESC LIMIT $2 OFFSET $3) AS k
 JOIN messages m ON m.id = k.id
 JOIN chat_users u ON u.id = m.from_user_id
@@ -296,10 +326,11 @@ SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id < $2 AND m.deleted_at IS NULL
+WHERE m.request_id = $1 AND m.id < $2
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
 ORDER BY m.id DESC
 LIMIT $3
 
@@ -309,10 +340,11 @@ SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id > $2 AND m.deleted_at IS NULL
+WHERE m.request_id = $1 AND m.id > $2
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
 ORDER BY m.id
 LIMIT $3
 
