@@ -13,6 +13,7 @@
 import { render } from '../lib/lit-html.js';
 import { Api } from './api.js';
 import { readConfig } from './config.js';
+import { Files } from './files.js';
 import { startLanguage, t } from './i18n.js';
 import { Keep } from './keep.js';
 import { GRACE, linkState } from './link.js';
@@ -24,9 +25,12 @@ import * as store from './store.js';
 import { Sync } from './sync.js';
 import { newId } from './text.js';
 import { Typing } from './typing.js';
+import { isPicture } from './view/attachments.js';
 import { composerLook, grow } from './view/composer.js';
 import { Scroll } from './view/scroll.js';
 import { shell } from './view/shell.js';
+import { Viewer } from './view/viewer.js';
+import { Voice } from './voice.js';
 
 /* How often we ask when nothing else makes us, ms. With a socket it is only a
  * safety net; staff are no members and hear of most conversations this way. */
@@ -76,7 +80,7 @@ class App {
     });
     this.outbox = new Outbox({
       send: async (entry) => (await this.api.send(entry.key, entry.content,
-        entry.clientId)).message,
+        entry.clientId, entry.attachments)).message,
       sent: (message) => {
         store.putSent(state, message);
         draw();
@@ -88,6 +92,7 @@ class App {
         return () => clearTimeout(timer);
       },
     });
+    this.makeFiles();
     this.sync = new Sync({
       ask: (cursor) => this.api.sync(cursor),
       apply: (events) => this.caughtUp(events),
@@ -121,7 +126,35 @@ class App {
     });
   }
 
+  makeFiles() {
+    const { api } = this;
+    const draw = () => this.draw();
+    this.files = new Files({
+      upload: (key, file, voice, progress) => api.upload(key, file, voice,
+        progress),
+      remove: (file) => api.removeFile(file),
+      changed: draw,
+      save: (lists) => this.keep.write('files', lists),
+      limit: this.config.max_file ?? null,
+      preview: {
+        of: (file) => URL.createObjectURL(file),
+        drop: (address) => address && URL.revokeObjectURL(address),
+      },
+    });
+    this.voice = new Voice({
+      done: (key, file) => this.files.add(key, [file], true),
+      failed: () => this.tell(t('voice.failed')),
+      changed: draw,
+    });
+    this.urls = {
+      file: (file) => api.fileUrl(file),
+      thumb: (file) => api.thumbUrl(file),
+    };
+    this.viewer = new Viewer(this.urls);
+  }
+
   start() {
+    this.files.restore(this.keep.read('files', {}));
     this.outbox.restore(this.keep.read('outbox', []));
     this.live.start();
     this.live.watch(this.state.selected);
@@ -149,7 +182,7 @@ class App {
       }
     });
     addEventListener('beforeunload', (event) => {
-      if (this.outbox.size > 0 && !this.leaving) {
+      if (this.outbox.size + this.files.size > 0 && !this.leaving) {
         event.preventDefault();
       }
     });
@@ -171,6 +204,12 @@ class App {
       },
       send: (key, content) => this.send(key, content),
       draft: (key, text) => this.draft(key, text),
+      addFiles: (key, files) => this.files.add(key, files),
+      dropFile: (key, chip) => this.files.drop(key, chip),
+      retryFile: (chip) => this.files.retry(chip),
+      startVoice: (key) => this.voice.start(key),
+      stopVoice: (keep) => this.voice.stop(keep),
+      view: (id) => this.view(id),
       stopTyping: () => this.typing.stopped(),
       retry: (clientId) => this.outbox.retry(clientId),
       discard: (clientId) => this.outbox.discard(clientId),
@@ -235,8 +274,18 @@ class App {
       clientId: newId(),
       key,
       content,
+      attachments: this.files.take(key),
       createdAt: new Date().toISOString(),
     });
+  }
+
+  /** A picture of the open conversation, among its others. */
+  view(id) {
+    const { messages } = store.threadOf(this.state, this.state.selected);
+    this.viewer.open(messages.flatMap((m) => m.attachments ?? [])
+      .concat(this.outbox.of(this.state.selected)
+        .flatMap((entry) => entry.attachments ?? []))
+      .filter(isPicture), id);
   }
 
   draft(key, text) {
@@ -318,6 +367,7 @@ class App {
   hurry() {
     this.live.hurry();
     this.outbox.wake();
+    this.files.wake();
     this.receipts.pay();
     this.ask();
   }
@@ -472,6 +522,7 @@ class App {
     if (was === false && this.reachable) {
       this.live.hurry();
       this.outbox.wake();
+      this.files.wake();
       this.receipts.pay();
     }
     if (was !== false && !this.answered) {
@@ -528,6 +579,9 @@ class App {
       state,
       outbox: this.outbox,
       drafts: this.drafts,
+      files: this.files,
+      voice: this.voice,
+      urls: this.urls,
       filter: this.filter,
       notice: this.notice,
       link: this.link(),

@@ -11,18 +11,21 @@ import { t } from '../i18n.js';
 import { nameOf } from '../store.js';
 import { characters } from '../text.js';
 import * as icons from './icons.js';
+import { bringers, pasted, tray } from './tray.js';
 
 export const LIMIT = 2000; // characters, as the server counts
 const NEAR = 200; // left, when the counter appears
 
 export function composer(ctx, key, conversation) {
-  const { state, drafts, actions } = ctx;
+  const { state, drafts, files, actions } = ctx;
   const draft = drafts[key] ?? '';
+  const none = draft.trim() === '' && files.of(key).length === 0;
   const left = LIMIT - characters(draft.trim());
   const send = (form) => {
     const area = form.elements.message;
     const text = area.value.trim();
-    if (text !== '' && characters(text) <= LIMIT) {
+    if ((text !== '' || files.of(key).length > 0) && files.ready(key)
+        && characters(text) <= LIMIT) {
       area.value = '';
       grow(area);
       actions.send(key, text);
@@ -34,6 +37,8 @@ export function composer(ctx, key, conversation) {
       event.preventDefault();
       send(event.currentTarget);
     }}>
+    ${tray(ctx, key)}
+    ${bringers(ctx, key)}
     <div class="composer-box">
       <textarea name="message" rows="1" dir="auto" enterkeyhint="send"
         placeholder=${t('composer.placeholder')}
@@ -51,11 +56,12 @@ export function composer(ctx, key, conversation) {
           grow(event.currentTarget);
           actions.draft(key, event.currentTarget.value);
         }}
+        @paste=${(event) => pasted(event, key, actions)}
         @blur=${actions.stopTyping}></textarea>
       ${counter(left)}
     </div>
     <button type="submit" class="send" title=${t('composer.send')}
-      ?disabled=${draft.trim() === '' || left < 0}
+      ?disabled=${none || left < 0 || !files.ready(key)}
       @pointerdown=${keepFocus}>${icons.send()}<span class="sr-only"
       >${t('composer.send')}</span></button>
   </form>`;

@@ -8,6 +8,7 @@ import { has, locale, t } from '../i18n.js';
 import { isMember } from '../store.js';
 import { colourOf } from '../text.js';
 import { clock, full } from '../time.js';
+import { attachments } from './attachments.js';
 import * as icons from './icons.js';
 
 /** @param row  of layout.js: stored message or outbox entry, and its place */
@@ -20,7 +21,7 @@ export function messageRow(ctx, row) {
   return html`<div class=${classes} data-row=${row.id}
     data-message=${message?.id ?? ''} data-state=${stateOf(message, entry)}>
     ${row.first && !mine ? author(ctx, message) : nothing}
-    <div class="bubble"><div class="words" dir="auto">
+    <div class="bubble">${attachments(ctx, message ?? entry)}<div class="words" dir="auto">
       <span class="text">${textOf(message ?? entry)}</span>
       <span class="meta"><time datetime=${at} title=${full(at, locale())}
         >${clock(at, locale())}</time>${mine ? tick(message, entry) : nothing
@@ -32,7 +33,8 @@ export function messageRow(ctx, row) {
 
 /** Kinds this page does not know come from newer servers and other programs. */
 function textOf(message) {
-  return message.content || t('message.unsupported');
+  return message.content || (message.attachments?.length ? ''
+    : t('message.unsupported'));
 }
 
 function stateOf(message, entry) {
@@ -56,6 +58,7 @@ function author({ state }, message) {
 const DRAWINGS = {
   queued: icons.waiting,
   sending: icons.waiting,
+  held: icons.waiting,
   failed: icons.failed,
   sent: icons.sent,
   read: icons.read,
@@ -75,7 +78,8 @@ function trouble({ actions }, entry) {
   if (!refused && !(entry.tries > 0 && entry.state === 'queued')) {
     return nothing;
   }
-  const why = `message.refused.${entry.refused}`;
+  const why = entry.attachments?.length && entry.refused === 422
+    ? 'message.refused.files' : `message.refused.${entry.refused}`;
   return html`<div class="trouble ${refused ? 'refused' : ''}">
     <span>${refused ? t(has(why) ? why : 'message.failed')
       : t('message.waiting')}</span>
