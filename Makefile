@@ -55,6 +55,11 @@ PUSH_SRC = $(filter-out push/main.c,$(wildcard push/*.c push/*/*.c))
 PUSH_OBJ = $(patsubst %.c,$(B)/%.o,$(PUSH_SRC))
 PUSH_INC = -Ipush -Ipush/net -Ipush/pusher -Ipush/link
 CTL_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out ctl/main.c,$(wildcard ctl/*.c)))
+FILES_SRC = $(filter-out files/main.c,$(wildcard files/*.c files/*/*.c))
+FILES_OBJ = $(patsubst %.c,$(B)/%.o,$(FILES_SRC))
+FILES_INC = -Ifiles -Ifiles/pure
+# What decodes no image and waits for no socket: unit tests and fuzzers link it.
+FILES_PURE = $(patsubst %.c,$(B)/%.o,$(wildcard files/pure/*.c))
 MOD_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/*.c mod_chat/*/*.c))
 # What needs none of httpd's functions: unit tests and fuzzers link it.
 MOD_PURE = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/pure/*.c))
@@ -62,7 +67,7 @@ MOD_INC = -Imod_chat -Imod_chat/pure -Imod_chat/route
 UNIT = $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/test_*.c))
 FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 
-all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
+all: $(B)/mod_chat.so $(B)/chat-push $(B)/chat-files $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
 
 
 .PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak soak-pump kill restarts install deb deb-test clean distclean help
@@ -76,7 +81,11 @@ $(B)/%.o: %.c
 
 $(B)/mod_chat/%.o: mod_chat/%.c
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(HTTPD_CFLAGS) $(MOD_INC) -c -o $@ $<
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(HTTPD_CFLAGS) $(MOD_INC) -DCHAT_LIB='"$(PREFIX)/lib/mod_chat"' -c -o $@ $<
+
+$(B)/files/%.o: files/%.c
+	@mkdir -p $(@D)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(FILES_CFLAGS) $(FILES_INC) -c -o $@ $<
 
 $(B)/common/%.o: common/%.c
 	@mkdir -p $(@D)
@@ -116,6 +125,10 @@ $(B)/chatctl: $(B)/ctl/main.o $(B)/libctl.a $(B)/libchat.a
 $(B)/chat-push: $(B)/push/main.o $(B)/libpush.a $(B)/libchat.a
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
 
+# It needs no database and no HTTP: only what it uses is linked.
+$(B)/chat-files: $(B)/files/main.o $(FILES_OBJ) $(B)/libchat.a
+	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) -Wl,--as-needed $(FILES_LIBS) $(DEP_LIBS)
+
 $(B)/mod_chat.so: $(MOD_OBJ) $(B)/libchat.a
 	$(call SAY,LD)$(CC) -shared -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS) $(MAGIC_LIBS)
 
@@ -148,9 +161,9 @@ AT_ONCE = $(if $(filter --jobserver%,$(MAKEFLAGS)),,-j$(shell expr 2 '*' $$(npro
 # The programs that tests are or use.
 tests: all $(UNIT) $(FUZZ) $(B)/bench/wsload
 
-$(B)/unit/%: test/unit/%.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
+$(B)/unit/%: test/unit/%.c $(MOD_PURE) $(FILES_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(PUSH_INC) $(MOD_INC) -Ictl -o $@ $< $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(PUSH_INC) $(MOD_INC) $(FILES_INC) -Ictl -o $@ $< $(MOD_PURE) $(FILES_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
 
 # As many at once as make is told, each in directories of its own.
 unit: $(UNIT:%=%.run)
@@ -158,9 +171,9 @@ $(UNIT:%=%.run): %.run: %
 	@echo "== $<"; $<
 
 # The corpora, replayed by an ordinary program; an empty corpus is a failure.
-$(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
+$(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(FILES_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(PUSH_INC) $(MOD_INC) -Ictl -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(PUSH_INC) $(MOD_INC) $(FILES_INC) -Ictl -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(FILES_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
 
 fuzz-replay: $(FUZZ)
 	@for f in $^; do $$f test/fuzz/corpus/$$(basename $$f | sed 's/^fuzz_//') || exit 1; done
@@ -169,8 +182,8 @@ fuzz-replay: $(FUZZ)
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -pthread \
-    $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC) -Ictl
-FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(filter-out ctl/main.c,$(wildcard ctl/*.c)) $(wildcard mod_chat/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
+    $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC) $(FILES_INC) -Ictl
+FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(filter-out ctl/main.c,$(wildcard ctl/*.c)) $(wildcard mod_chat/pure/*.c) $(wildcard files/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
 fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
 	@command -v clang >/dev/null || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
 	@mkdir -p $(B)/libfuzzer
@@ -319,6 +332,8 @@ install: all
 	install -m 644 $(B)/mod_chat.so $(DESTDIR)$(MODULE_DIR)/
 	install -m 755 $(B)/chat-push $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(B)/chatctl $(DESTDIR)$(PREFIX)/bin/
+	install -d $(DESTDIR)$(PREFIX)/lib/mod_chat
+	install -m 755 $(B)/chat-files $(DESTDIR)$(PREFIX)/lib/mod_chat/
 	install -m 644 ctl/chatctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 push/chat-push.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 conf/chat.conf conf/chat-push.json $(DESTDIR)$(PREFIX)/share/mod_chat/conf/
