@@ -51,7 +51,7 @@ typedef struct {
 } route_t;
 
 /* Every URL this module answers, behind ChatPrefix. {id} is 1-64 characters of
- * [A-Za-z0-9_-] and reaches the handler as q->id. */
+ * [A-Za-z0-9_-] and reaches the handler as q->id, a second one as q->item. */
 /* clang-format off */
 static const route_t routes[] = {
     { M_GET,  "/chat/login",                      ANYBODY, chat_login_page, NULL },
@@ -64,6 +64,12 @@ static const route_t routes[] = {
     { M_GET,  "/chat/conversation/{id}",          MEMBER,  chat_conversation_show, NULL },
     { M_GET,  "/chat/conversation/{id}/messages", MEMBER,  chat_message_list, chat_message_list_at_once },
     { M_POST, "/chat/conversation/{id}/message",  MEMBER,  chat_message_send, chat_message_send_at_once },
+    { M_GET,    "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_show, NULL },
+    { M_PATCH,  "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_edit, NULL },
+    { M_DELETE, "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_delete, NULL },
+    { M_GET,    "/chat/conversation/{id}/message/{message}/history",  MEMBER, chat_message_history, NULL },
+    { M_PUT,    "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_add, NULL },
+    { M_DELETE, "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_remove, NULL },
     { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL },
     { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing, NULL },
     { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL },
@@ -75,39 +81,56 @@ static const route_t routes[] = {
 
 int chat_routes_own(const char *path)
 {
-    char id[CHAT_ID_SIZE];
+    char id[CHAT_ID_SIZE], item[CHAT_ID_SIZE];
 
     if (chat_path_below(path, "/chat")) {
         return 1; /* what is in no row too: its 404 is JSON like the rest */
     }
     for (size_t i = 0; i < NROUTES; i++) {
-        if (chat_path_match(routes[i].path, path, id)) {
+        if (chat_path_match(routes[i].path, path, id, item)) {
             return 1;
         }
     }
     return 0;
 }
 
+/* As `Allow` has it. */
+static const char *method_name(int method)
+{
+    switch (method) {
+    case M_GET:
+        return "GET, HEAD";
+    case M_PUT:
+        return "PUT";
+    case M_PATCH:
+        return "PATCH";
+    case M_DELETE:
+        return "DELETE";
+    default:
+        return "POST";
+    }
+}
+
 /* The row for a request.
  * @param allow  the methods the path has, "" when there is no such path */
 static const route_t *find(chat_request_t *q, const char **allow)
 {
-    char id[CHAT_ID_SIZE];
+    char id[CHAT_ID_SIZE], item[CHAT_ID_SIZE];
 
     *allow = "";
     for (size_t i = 0; i < NROUTES; i++) {
         const route_t *route = &routes[i];
 
-        if (!chat_path_match(route->path, q->path, id)) {
+        if (!chat_path_match(route->path, q->path, id, item)) {
             continue;
         }
         if (route->method == q->r->method_number) {
             memcpy(q->id, id, sizeof(id));
+            memcpy(q->item, item, sizeof(item));
             return route;
         }
         *allow = apr_pstrcat(q->r->pool, *allow, **allow != '\0' ? ", " : "",
-                             route->method == M_GET ? "GET, HEAD" : "POST",
-                             NULL);
+                             method_name(route->method), NULL);
     }
     return NULL;
 }
@@ -218,8 +241,8 @@ int chat_routes_answer(request_rec *r)
         q->conversation = NULL;
     }
     if ((route->need != ANYBODY && !settle_user(q, &answer)) ||
-        (route->method == M_POST && !chat_body_read(q, &answer)) ||
-        (route->method == M_POST && q->user != NULL &&
+        (route->method != M_GET && !chat_body_read(q, &answer)) ||
+        (route->method != M_GET && q->user != NULL &&
          !settle_intent(q, route, &answer))) {
         return answer;
     }

@@ -50,9 +50,7 @@ static chat_json_result_t content_field(const chat_fields_t *body,
                : result;
 }
 
-/* What is wrong with the text, NULL when it will do. */
-static const char *content_complaint(const char **content,
-                                     const chat_request_t *q)
+const char *chat_message_content(const char **content, const chat_request_t *q)
 {
     switch (content_field(&q->body, content)) {
     case CHAT_JSON_OK:
@@ -118,7 +116,7 @@ static const char *reply_to_complaint(apr_int64_t *id, const chat_request_t *q)
 static const char *draft_read(draft_t *draft, const chat_request_t *q,
                               const char **why)
 {
-    *why = content_complaint(&draft->content, q);
+    *why = chat_message_content(&draft->content, q);
     if (*why != NULL) {
         return "content";
     }

@@ -33,6 +33,13 @@ apr_status_t chat_message_mark_read(const chat_request_t *q, const char *ids,
  */
 int chat_message_closed(chat_request_t *q, int *answer);
 
+/**
+ * `content` of the body, or `message` as the first version of this API called it.
+ * @param content  trimmed
+ * @return what is wrong with it ("is required"), NULL when it will do
+ */
+const char *chat_message_content(const char **content, const chat_request_t *q);
+
 /** A URL of ours as clients outside can use it. */
 const char *chat_message_url(const chat_request_t *q, const char *suffix);
 
