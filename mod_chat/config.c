@@ -76,6 +76,7 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->session_lifetime = UNSET;
     conf->edit_window = UNSET;
     conf->delete_window = UNSET;
+    chat_scan_conf_init(&conf->scan);
     conf->max_body = UNSET;
     chat_files_conf_init(&conf->files);
     return conf;
@@ -132,6 +133,7 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (!rate_unset(&over->login)) {
         conf->login = over->login;
     }
+    chat_scan_conf_merge(&conf->scan, &over->scan);
     if (over->max_body != UNSET) {
         conf->max_body = over->max_body;
     }
@@ -244,7 +246,7 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     if (conf->closed_list == NULL) {
         conf->closed_list = "|completed|cancelled|";
     }
-    return NULL;
+    return chat_scan_conf_check(&conf->scan, conf->files.dir != NULL, p);
 }
 
 const char *chat_server_clash(server_rec *first, server_rec *s, apr_pool_t *p)
@@ -722,6 +724,21 @@ const command_rec chat_commands[] = {
         "10 900."),
     AP_INIT_TAKE1("ChatMaxBody", set_max_body, NULL, RSRC_CONF,
         "The largest request body read. Bytes; 65536."),
+    AP_INIT_TAKE1("ChatFilesProgram", chat_scan_set_program, NULL, RSRC_CONF,
+        "The program that looks at uploaded files. A path; where make install "
+        "has put chat-files."),
+    AP_INIT_TAKE1("ChatScan", chat_scan_set_scanner, NULL, RSRC_CONF,
+        "Who says whether an uploaded file is infected: clamd: and its socket "
+        "or host:port, or command: and a program, which is given the file's "
+        "path and exits with 0 (clean), 1 (infected) or anything else (could "
+        "not tell). off, clamd:/path, clamd:host:port or command:/path; off."),
+    AP_INIT_TAKE1("ChatScanTimeout", chat_scan_set_timeout, NULL, RSRC_CONF,
+        "How long the scanner may take for a file. Seconds, or with ms; 30."),
+    AP_INIT_TAKE1("ChatScanRetries", chat_scan_set_retries, NULL, RSRC_CONF,
+        "How often a scanner that is away or late is asked again, after 1 s, "
+        "2 s, 4 s and so on, before the file is refused. Times; 5."),
+    AP_INIT_TAKE1("ChatMaxPixels", chat_scan_set_max_pixels, NULL, RSRC_CONF,
+        "The largest image that a thumbnail is made of. Pixels; 50000000."),
     AP_INIT_ITERATE("ChatOrigin", add_origin, NULL, RSRC_CONF,
         "Other origins whose pages may send requests with a user's cookie. "
         "scheme://host[:port]; the site's own only."),

@@ -18,6 +18,7 @@
 #include "bucket.h"
 #include "db.h"
 #include "files_conf.h"
+#include "scan_conf.h"
 
 /* The part of chat-push.json that mod_chat uses. */
 typedef struct {
@@ -48,6 +49,7 @@ typedef struct chat_server_t {
     chat_rate_t request; /* requests, per address */
     chat_rate_t login;  /* failed log-ins, per account and per address */
     apr_off_t max_body; /* bytes of a request body */
+    chat_scan_conf_t scan; /* how chat-files looks at files */
     apr_array_header_t *origins;     /* const char *, canonical */
     apr_array_header_t *staff_roles; /* const char * */
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */

@@ -26,9 +26,11 @@
 
 #include "appkeys.h"
 #include "auth.h"
+#include "care.h"
 #include "chat_module.h"
 #include "companion.h"
 #include "config.h"
+#include "files_worker.h"
 #include "handlers.h"
 #include "limiter.h"
 #include "sniff.h"
@@ -80,9 +82,12 @@ static int check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     return OK;
 }
 
-/* Where uploads are to be kept, before privileges are dropped. */
-static int files_prepare(server_rec *first, apr_pool_t *ptemp)
+/* Where uploads are to be kept, before privileges are dropped, and who looks at
+ * them. */
+static int files_prepare(server_rec *first, apr_pool_t *p, apr_pool_t *ptemp)
 {
+    apr_status_t rv;
+
     for (server_rec *s = first; s != NULL; s = s->next) {
         chat_server_t *conf = chat_server_of(s);
         const char *why = conf->used ? chat_files_conf_check(&conf->files,
@@ -94,6 +99,12 @@ static int files_prepare(server_rec *first, apr_pool_t *ptemp)
                          why);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
+    }
+    rv = chat_files_workers_start(first, p);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, rv, first,
+                     "chat-files gets no socket in DefaultRuntimeDir");
+        return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
 }
@@ -130,7 +141,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     }
     chat_tls_room_prepare(s, ptemp);
     chat_startup_report(s, ptemp);
-    return files_prepare(s, ptemp);
+    return files_prepare(s, p, ptemp);
 }
 
 /* `httpd -t` says it as well. */
@@ -245,10 +256,32 @@ static void give_companion(server_rec *first, server_rec *s, apr_pool_t *p)
     }
 }
 
+/* What a child needs to take files, if any host does. */
+static void give_files(server_rec *first, apr_pool_t *p)
+{
+    apr_status_t rv = APR_SUCCESS;
+    const char *why = "";
+    server_rec *s;
+
+    for (s = first; s != NULL; s = s->next) {
+        if (chat_server_of(s)->used && chat_server_of(s)->files.dir != NULL) {
+            break;
+        }
+    }
+    if (s != NULL) {
+        rv = chat_magic_load(&why, p);
+    }
+    if (s != NULL && rv == APR_SUCCESS) {
+        rv = chat_care_start(first, p);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                     "a child can take no files: %s", why);
+    }
+}
+
 static void child_init(apr_pool_t *p, server_rec *first)
 {
-    int files = 0;
-
     chat_pump_child(chat_tls_room(), p);
     for (server_rec *s = first; s != NULL; s = s->next) {
         chat_server_t *conf = chat_server_of(s);
@@ -266,15 +299,8 @@ static void child_init(apr_pool_t *p, server_rec *first)
             ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
                          "a child cannot serve the chat");
         }
-        if (conf->files.dir != NULL && !files++) {
-            const char *why;
-
-            if (chat_magic_load(&why, p) != APR_SUCCESS) {
-                ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                             "no files can be taken, libmagic says: %s", why);
-            }
-        }
     }
+    give_files(first, p);
 }
 
 static int is_ours(const request_rec *r, const char *as)
@@ -353,6 +379,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_monitor(chat_appkeys_monitor, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(chat_files_workers_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_read_request(chat_owner_unvouch, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(translate_name, before, behind, APR_HOOK_FIRST);

@@ -75,7 +75,11 @@ SELECT h.id, h.conversation_id, h.user_id, h.body, h.type, h.client_id,
        h.reply_to_id, h.file_ids,
        ((SELECT count(*) FROM chat_attachments a
          WHERE a.id IN (SELECT value FROM json_array_elements_text(h.file_ids::json))
-           AND a.state = 'clean') = json_array_length(h.file_ids::json))::int
+           AND a.state = 'clean') = json_array_length(h.file_ids::json))::int,
+       EXISTS (SELECT 1 FROM chat_members x
+               WHERE x.conversation_id = h.conversation_id
+                 AND x.user_id = h.user_id)::int,
+       (SELECT u.role FROM chat_users u WHERE u.id = h.user_id AND u.active)
 FROM chat_held_messages h
 WHERE NOT EXISTS (SELECT 1 FROM chat_attachments a
                   WHERE a.id IN (SELECT value

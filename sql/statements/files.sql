@@ -110,13 +110,19 @@ RETURNING id
 SELECT body, type, reply_to_id, file_ids FROM chat_held_messages
 WHERE conversation_id = $1 AND user_id = $2 AND client_id = $3
 
--- All of whose files have been looked at, and whether all are clean.  $1 limit
+-- All of whose files have been looked at; whether all are clean, whether the sender is
+-- a member still, and their role.  $1 limit
 -- :name held_due sqlite
 SELECT h.id, h.conversation_id, h.user_id, CAST(h.body AS TEXT), h.type, h.client_id,
        h.reply_to_id, h.file_ids,
        (SELECT count(*) FROM chat_attachments a
         WHERE a.id IN (SELECT value FROM json_each(h.file_ids))
-          AND a.state = 'clean') = json_array_length(h.file_ids)
+          AND a.state = 'clean') = json_array_length(h.file_ids),
+       EXISTS (SELECT 1 FROM chat_members x
+               WHERE x.conversation_id = h.conversation_id
+                 AND x.user_id = h.user_id),
+       (SELECT CAST(u.role AS TEXT) FROM chat_users u
+        WHERE u.id = h.user_id AND u.active)
 FROM chat_held_messages h
 WHERE NOT EXISTS (SELECT 1 FROM chat_attachments a
                   WHERE a.id IN (SELECT value FROM json_each(h.file_ids))
