@@ -26,6 +26,8 @@
 #define DEFAULT_DB_WAIT apr_time_from_sec(2)
 #define DEFAULT_DB_BUSY apr_time_from_sec(5)
 #define DEFAULT_SESSION apr_time_from_sec(14 * 24 * 3600)
+#define DEFAULT_EDIT apr_time_from_sec(15 * 60)
+#define DEFAULT_DELETE apr_time_from_sec(30 * 60)
 #define DEFAULT_MAX_BODY 65536
 #define MINUTE_MS 60000
 #define MAX_PER_MINUTE 6000 /* the interval is kept in whole milliseconds */
@@ -72,6 +74,8 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->db_busy = UNSET;
     conf->db_normal = UNSET;
     conf->session_lifetime = UNSET;
+    conf->edit_window = UNSET;
+    conf->delete_window = UNSET;
     chat_scan_conf_init(&conf->scan);
     conf->max_body = UNSET;
     chat_files_conf_init(&conf->files);
@@ -138,6 +142,12 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->staff_roles != NULL) {
         conf->staff_roles = over->staff_roles;
+    }
+    if (over->edit_window != UNSET) {
+        conf->edit_window = over->edit_window;
+    }
+    if (over->delete_window != UNSET) {
+        conf->delete_window = over->delete_window;
     }
     if (over->closed_list != NULL) {
         conf->closed_list = over->closed_list;
@@ -227,6 +237,12 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     }
     chat_files_conf_defaults(&conf->files);
     conf->staff_list = staff_list_of(conf->staff_roles, p);
+    if (conf->edit_window == UNSET) {
+        conf->edit_window = DEFAULT_EDIT;
+    }
+    if (conf->delete_window == UNSET) {
+        conf->delete_window = DEFAULT_DELETE;
+    }
     if (conf->closed_list == NULL) {
         conf->closed_list = "|completed|cancelled|";
     }
@@ -629,6 +645,18 @@ static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_edit_window(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return parse_time(cmd, &conf_of(cmd)->edit_window, arg, 0);
+}
+
+static const char *set_delete_window(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return parse_time(cmd, &conf_of(cmd)->delete_window, arg, 0);
+}
+
 /* A text between bars, which statements look for likewise. */
 static const char *add_closed_status(cmd_parms *cmd, void *dir, const char *arg)
 {
@@ -716,6 +744,12 @@ const command_rec chat_commands[] = {
         "scheme://host[:port]; the site's own only."),
     AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
         "Roles that may read and write every conversation. Names; admin."),
+    AP_INIT_TAKE1("ChatEditWindow", set_edit_window, NULL, RSRC_CONF,
+        "How long after it was sent the author may change a message's text. "
+        "Seconds, or with min or h; 15min."),
+    AP_INIT_TAKE1("ChatDeleteWindow", set_delete_window, NULL, RSRC_CONF,
+        "How long after it was sent the author may delete a message; staff may "
+        "always. Seconds, or with min or h; 30min."),
     AP_INIT_ITERATE("ChatClosedStatus", add_closed_status, NULL, RSRC_CONF,
         "In which status a consultation is closed: it can be read, and nothing "
         "written any more. Names, or none; completed cancelled."),

@@ -53,6 +53,8 @@ typedef struct chat_server_t {
     apr_array_header_t *origins;     /* const char *, canonical */
     apr_array_header_t *staff_roles; /* const char * */
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
+    apr_interval_time_t edit_window;   /* µs in which a text may be changed */
+    apr_interval_time_t delete_window; /* µs in which its author may delete it */
     const char *closed_list; /* ChatClosedStatus, as `|completed|cancelled|` */
     chat_files_conf_t files;
 

@@ -26,6 +26,7 @@
 
 #include "appkeys.h"
 #include "auth.h"
+#include "care.h"
 #include "chat_module.h"
 #include "companion.h"
 #include "config.h"
@@ -255,10 +256,32 @@ static void give_companion(server_rec *first, server_rec *s, apr_pool_t *p)
     }
 }
 
+/* What a child needs to take files, if any host does. */
+static void give_files(server_rec *first, apr_pool_t *p)
+{
+    apr_status_t rv = APR_SUCCESS;
+    const char *why = "";
+    server_rec *s;
+
+    for (s = first; s != NULL; s = s->next) {
+        if (chat_server_of(s)->used && chat_server_of(s)->files.dir != NULL) {
+            break;
+        }
+    }
+    if (s != NULL) {
+        rv = chat_magic_load(&why, p);
+    }
+    if (s != NULL && rv == APR_SUCCESS) {
+        rv = chat_care_start(first, p);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                     "a child can take no files: %s", why);
+    }
+}
+
 static void child_init(apr_pool_t *p, server_rec *first)
 {
-    int files = 0;
-
     chat_pump_child(chat_tls_room(), p);
     for (server_rec *s = first; s != NULL; s = s->next) {
         chat_server_t *conf = chat_server_of(s);
@@ -276,15 +299,8 @@ static void child_init(apr_pool_t *p, server_rec *first)
             ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
                          "a child cannot serve the chat");
         }
-        if (conf->files.dir != NULL && !files++) {
-            const char *why;
-
-            if (chat_magic_load(&why, p) != APR_SUCCESS) {
-                ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                             "no files can be taken, libmagic says: %s", why);
-            }
-        }
     }
+    give_files(first, p);
 }
 
 static int is_ours(const request_rec *r, const char *as)

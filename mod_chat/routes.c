@@ -10,6 +10,8 @@
  *   theirs  csrf.c: Origin and token, unless bearer or   419
  *           chat-push itself
  *   member  auth.c: is the {id} one of theirs?         404, for strangers too
+ *   files   upload.c: a body with files, instead of    400, 403, 408, 413, 415,
+ *           `body` above                                422, 507
  *   do      the handler
  *
  * The steps are taken here for every route alike, as far as its row asks, so
@@ -32,8 +34,10 @@
 #include "csrf.h"
 #include "handlers.h"
 #include "limiter.h"
+#include "message.h"
 #include "path.h"
 #include "reply.h"
+#include "upload.h"
 
 /* What must be settled before a handler runs. */
 typedef enum {
@@ -51,7 +55,7 @@ typedef struct {
 } route_t;
 
 /* Every URL this module answers, behind ChatPrefix. {id} is 1-64 characters of
- * [A-Za-z0-9_-] and reaches the handler as q->id. */
+ * [A-Za-z0-9_-] and reaches the handler as q->id, a second one as q->item. */
 /* clang-format off */
 static const route_t routes[] = {
     { M_GET,  "/chat/login",                      ANYBODY, chat_login_page, NULL },
@@ -64,6 +68,18 @@ static const route_t routes[] = {
     { M_GET,  "/chat/conversation/{id}",          MEMBER,  chat_conversation_show, NULL },
     { M_GET,  "/chat/conversation/{id}/messages", MEMBER,  chat_message_list, chat_message_list_at_once },
     { M_POST, "/chat/conversation/{id}/message",  MEMBER,  chat_message_send, chat_message_send_at_once },
+    { M_GET,    "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_show, NULL },
+    { M_PATCH,  "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_edit, NULL },
+    { M_DELETE, "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_delete, NULL },
+    { M_GET,    "/chat/conversation/{id}/message/{message}/history",  MEMBER, chat_message_history, NULL },
+    { M_PUT,    "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_add, NULL },
+    { M_DELETE, "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_remove, NULL },
+    { M_POST,   "/chat/conversation/{id}/attachment",  MEMBER, chat_attachment_upload, NULL },
+    { M_GET,    "/chat/conversation/{id}/attachments", MEMBER, chat_attachment_list, NULL },
+    { M_GET,    "/chat/attachment/{id}",               ANYBODY, chat_attachment_show, NULL },
+    { M_GET,    "/chat/attachment/{id}/thumb",         ANYBODY, chat_attachment_thumb, NULL },
+    { M_DELETE, "/chat/attachment/{id}",               USER, chat_attachment_delete, NULL },
+    { M_POST,   "/chat/attachment/{id}/link",          USER, chat_attachment_link, NULL },
     { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL },
     { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing, NULL },
     { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL },
@@ -75,39 +91,56 @@ static const route_t routes[] = {
 
 int chat_routes_own(const char *path)
 {
-    char id[CHAT_ID_SIZE];
+    char id[CHAT_ID_SIZE], item[CHAT_ID_SIZE];
 
     if (chat_path_below(path, "/chat")) {
         return 1; /* what is in no row too: its 404 is JSON like the rest */
     }
     for (size_t i = 0; i < NROUTES; i++) {
-        if (chat_path_match(routes[i].path, path, id)) {
+        if (chat_path_match(routes[i].path, path, id, item)) {
             return 1;
         }
     }
     return 0;
 }
 
+/* As `Allow` has it. */
+static const char *method_name(int method)
+{
+    switch (method) {
+    case M_GET:
+        return "GET, HEAD";
+    case M_PUT:
+        return "PUT";
+    case M_PATCH:
+        return "PATCH";
+    case M_DELETE:
+        return "DELETE";
+    default:
+        return "POST";
+    }
+}
+
 /* The row for a request.
  * @param allow  the methods the path has, "" when there is no such path */
 static const route_t *find(chat_request_t *q, const char **allow)
 {
-    char id[CHAT_ID_SIZE];
+    char id[CHAT_ID_SIZE], item[CHAT_ID_SIZE];
 
     *allow = "";
     for (size_t i = 0; i < NROUTES; i++) {
         const route_t *route = &routes[i];
 
-        if (!chat_path_match(route->path, q->path, id)) {
+        if (!chat_path_match(route->path, q->path, id, item)) {
             continue;
         }
         if (route->method == q->r->method_number) {
             memcpy(q->id, id, sizeof(id));
+            memcpy(q->item, item, sizeof(item));
             return route;
         }
         *allow = apr_pstrcat(q->r->pool, *allow, **allow != '\0' ? ", " : "",
-                             route->method == M_GET ? "GET, HEAD" : "POST",
-                             NULL);
+                             method_name(route->method), NULL);
     }
     return NULL;
 }
@@ -125,11 +158,19 @@ static int nobody(chat_request_t *q)
     return chat_reply_error(q, HTTP_UNAUTHORIZED, "log in first");
 }
 
-/* Who it is. @return 0 when it was refused with *answer */
-static int settle_user(chat_request_t *q, int *answer)
+/* Who it is. An id that is no conversation's is nothing to ask about.
+ * @return 0 when it was refused with *answer */
+static int settle_user(chat_request_t *q, need_t need, int *answer)
 {
-    apr_status_t rv = chat_auth(q);
+    char id[CHAT_ID_SIZE];
+    apr_status_t rv;
 
+    memcpy(id, q->id, sizeof(id));
+    if (need != MEMBER) {
+        q->id[0] = '\0';
+    }
+    rv = chat_auth(q);
+    memcpy(q->id, id, sizeof(id));
     if (rv != APR_SUCCESS) {
         *answer = chat_reply_failed(q, rv, "looking up who is asking");
         return 0;
@@ -138,6 +179,31 @@ static int settle_user(chat_request_t *q, int *answer)
         *answer = nobody(q);
         return 0;
     }
+    return 1;
+}
+
+int chat_routes_user(chat_request_t *q, int *answer)
+{
+    return settle_user(q, USER, answer);
+}
+
+/* Whether its body may bring files, which go to disk as they come: nobody's do
+ * before all else is settled (upload.h). */
+static int brings_files(const chat_request_t *q, const route_t *route)
+{
+    return route->handler == chat_attachment_upload ||
+           (route->handler == chat_message_send && chat_upload_is(q));
+}
+
+/* The last step of such a request. Likewise. */
+static int settle_files(chat_request_t *q, const route_t *route, int *answer)
+{
+    if (chat_message_closed(q, answer) ||
+        !chat_upload_read(q, route->handler == chat_attachment_upload,
+                          answer)) {
+        return 0;
+    }
+    q->r->connection->keepalive = AP_CONN_UNKNOWN;
     return 1;
 }
 
@@ -194,7 +260,7 @@ int chat_routes_answer(request_rec *r)
     chat_request_t *q = apr_pcalloc(r->pool, sizeof(*q));
     const route_t *route;
     const char *allow;
-    int answer = OK;
+    int answer = OK, files;
 
     q->r = r;
     q->conf = chat_server_of(r->server);
@@ -217,15 +283,23 @@ int chat_routes_answer(request_rec *r)
         q->user = NULL;
         q->conversation = NULL;
     }
-    if ((route->need != ANYBODY && !settle_user(q, &answer)) ||
-        (route->method == M_POST && !chat_body_read(q, &answer)) ||
-        (route->method == M_POST && q->user != NULL &&
+    files = brings_files(q, route);
+    if (files) {
+        /* When it is refused, what is left of it is not worth reading. */
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
+    if ((route->need != ANYBODY && !settle_user(q, route->need, &answer)) ||
+        (route->method != M_GET && !files && !chat_body_read(q, &answer)) ||
+        (route->method != M_GET && q->user != NULL &&
          !settle_intent(q, route, &answer))) {
         return answer;
     }
     /* 404 and not 403: a stranger need not learn that the id exists. */
     if (route->need == MEMBER && q->conversation == NULL) {
         return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
+    }
+    if (files && !settle_files(q, route, &answer)) {
+        return answer;
     }
     return route->handler(q);
 }

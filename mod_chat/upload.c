@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_protocol.h>
 #include <util_filter.h>
@@ -16,6 +17,8 @@
 #include "reply.h"
 #include "sniff.h"
 #include "utf8.h"
+
+APLOG_USE_MODULE(chat);
 
 #define PIECE 65536     /* bytes asked of httpd at once */
 #define FIELDS_MAX 64   /* text fields of a body */

@@ -48,7 +48,7 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
-    DROP TABLE IF EXISTS chat_attachments;
+    DROP TABLE IF EXISTS chat_attachments, chat_file_usage, chat_held_messages;
 
     FOR ours IN
         SELECT oid::regprocedure AS signature FROM pg_proc
@@ -61,6 +61,8 @@ BEGIN
                           'chat_message_attachments_json',
                           'chat_message_plan_json', 'messages_changing',
                           'messages_changed', 'chat_reacted',
+                          'chat_attachments_counted',
+                          'chat_attachments_rejected',
                           'chat_plan_json', 'chat_people_set',
                           'chat_doctor_renew', 'chat_dispatch_changed',
                           'chat_patient_changed', 'chat_doctor_changed',

@@ -321,6 +321,64 @@ WITH wanted AS (
 )
 SELECT count(*) FROM marked HAVING count(*) > 0
 
+-- --- one message, and what becomes of it (change.c, reaction.c) ------------------------
+
+-- :name message_one pgsql
+SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
+       m.created_at, m.read_at, m.detailed, (m.from_user_id = $3)::int,
+       CASE WHEN isfinite(m.created_at)
+            THEN floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
+                                          - m.created_at))::bigint END
+FROM messages m
+JOIN chat_users u ON u.id = m.from_user_id
+WHERE m.request_id = $1 AND m.id = $2::bigint
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
+
+-- :name message_edit pgsql
+UPDATE messages
+SET body = $3, edited_at = now() AT TIME ZONE 'UTC',
+    updated_at = now() AT TIME ZONE 'UTC'
+WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
+  AND body <> $3
+RETURNING id
+
+-- :name message_delete pgsql
+UPDATE messages
+SET deleted_at = now() AT TIME ZONE 'UTC', updated_at = now() AT TIME ZONE 'UTC'
+WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
+RETURNING id
+
+-- :name message_history pgsql
+SELECT e.body, to_json(e.edited_by), e.edited_at
+FROM messages m
+JOIN chat_message_edits e ON e.message_id = m.id
+WHERE m.id = $2::bigint AND m.request_id = $1 AND m.deleted_at IS NULL
+ORDER BY e.id
+LIMIT 500
+
+-- :name reaction_add pgsql
+INSERT INTO chat_message_reactions (message_id, user_id, emoji)
+SELECT m.id, u.id, $4::text
+FROM messages m
+JOIN chat_users u ON u.id = $3
+WHERE m.id = $2::bigint AND m.request_id = $1 AND m.deleted_at IS NULL
+  AND (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
+       WHERE x.message_id = m.id AND x.emoji <> $4::text) < $5::bigint
+ON CONFLICT DO NOTHING
+RETURNING 1
+
+-- :name reaction_remove pgsql
+DELETE FROM chat_message_reactions
+WHERE message_id = (SELECT m.id FROM messages m
+                    WHERE m.id = $2::bigint AND m.request_id = $1
+                      AND m.deleted_at IS NULL)
+  AND user_id = $3 AND emoji = $4
+RETURNING 1
+
+-- :name reaction_there pgsql
+SELECT 1 FROM chat_message_reactions
+WHERE message_id = $1::bigint AND user_id = $2 AND emoji = $3
+
 -- --- who it is, and what they want, in one statement (message.c) ------------------
 -- For the requests that come most. The columns begin as those of who_bearer, what
 -- these requests have no use for being NULL; values are $1 the digest, $2

@@ -372,6 +372,79 @@ WHERE to_user_id = $2 AND request_id = $1
 HAVING count(*) > 0
 RETURNING marked
 
+-- --- one message, and what becomes of it (change.c, reaction.c) ------------------------
+
+-- $1 conversation, $2 message.  Behind the columns of a message: 1 when the caller
+-- ($3) wrote it, seconds since it was sent (NULL: nobody knows)
+-- :name message_one sqlite
+SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
+       CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
+       CAST(u.name AS TEXT), CAST(u.role AS TEXT),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed,
+       m.from_user_id = $3,
+       strftime('%s', 'now') - strftime('%s', m.created_at)
+FROM messages m
+JOIN chat_users u ON u.id = m.from_user_id
+WHERE m.request_id = $1 AND m.id = $2
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
+
+-- $1 conversation, $2 message, $3 the new text.  No row: it is the text it has, or
+-- the message cannot be edited any more
+-- :name message_edit sqlite
+UPDATE messages
+SET body = $3, edited_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+WHERE id = $2 AND request_id = $1 AND deleted_at IS NULL
+  AND CAST(body AS TEXT) <> $3
+RETURNING id
+
+-- $1 conversation, $2 message
+-- :name message_delete sqlite
+UPDATE messages
+SET deleted_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+WHERE id = $2 AND request_id = $1 AND deleted_at IS NULL
+RETURNING id
+
+-- What it said before, oldest first.  $1 conversation, $2 message.  Columns: text, who
+-- replaced it (JSON, null: not known) and when
+-- :name message_history sqlite
+SELECT CAST(e.body AS TEXT), json_quote(e.edited_by),
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.edited_at)
+FROM messages m
+JOIN chat_message_edits e ON e.message_id = m.id
+WHERE m.id = $2 AND m.request_id = $1 AND m.deleted_at IS NULL
+ORDER BY e.id
+LIMIT 500
+
+-- No row: it is there already, there are too many, or the message is gone.
+-- $1 conversation, $2 message, $3 user, $4 emoji, $5 how many different there may be
+-- :name reaction_add sqlite
+INSERT INTO chat_message_reactions (message_id, user_id, emoji)
+SELECT m.id, u.id, $4
+FROM messages m
+JOIN chat_users u ON u.id = $3
+WHERE m.id = $2 AND m.request_id = $1 AND m.deleted_at IS NULL
+  AND (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
+       WHERE x.message_id = m.id AND x.emoji <> $4) < $5
+ON CONFLICT DO NOTHING
+RETURNING 1
+
+-- $1 conversation, $2 message, $3 user, $4 emoji
+-- :name reaction_remove sqlite
+DELETE FROM chat_message_reactions
+WHERE message_id = (SELECT m.id FROM messages m
+                    WHERE m.id = $2 AND m.request_id = $1
+                      AND m.deleted_at IS NULL)
+  AND user_id = $3 AND emoji = $4
+RETURNING 1
+
+-- Whether the user reacts so.  $1 message, $2 user, $3 emoji
+-- :name reaction_there sqlite
+SELECT 1 FROM chat_message_reactions
+WHERE message_id = $1 AND user_id = $2 AND emoji = $3
+
 -- --- catching up (sync.c) ------------------------------------------------------------
 
 -- The log's name, the last id ever given, the oldest event still kept (NULL when
