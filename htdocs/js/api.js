@@ -76,13 +76,11 @@ export class Api {
     let over = false;
     const once = () => new Promise((resolve, reject) => {
       const form = new FormData();
-      if (voice) {
-        form.append('type', 'voice');
-      }
       form.append('file', file, file.name);
       request = new XMLHttpRequest();
       request.open('POST',
-        `${this.prefix}/chat/conversation/${key}/attachment`);
+        `${this.prefix}/chat/conversation/${key}/attachment${
+          voice ? '?kind=voice' : ''}`);
       request.setRequestHeader('Accept', 'application/json');
       request.setRequestHeader('X-Requested-With', 'XMLHttpRequest');
       request.setRequestHeader('X-CSRF-TOKEN', this.csrf);
