@@ -8,6 +8,7 @@
 #   make asan       unit and site tests under AddressSanitizer and UBSan
 #   make tsan       chat-push's tests under ThreadSanitizer
 #   make bench-rest the chat's URLs against a PHP stand-in, and the bars
+#   make bench-upload   10 MB files through httpd to disk (UPLOADS at once)
 #   make bench-handoff  10,000 sockets through httpd: workers, memory, rate; ROUNDS of
 #                   restarts under them; 3,000 by TLS
 #   make soak       everything at once, also restarts, SOAK_SECONDS (600)
@@ -70,7 +71,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chat-files $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
 
 
-.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff soak soak-pump kill restarts install deb deb-test clean distclean help
+.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-upload bench-handoff soak soak-pump kill restarts install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -297,6 +298,10 @@ $(B)/bench/wsfloor: $(B)/test/bench/ws/wsfloor.o
 $(B)/bench/wsload $(B)/bench/wsfloor:
 	@mkdir -p $(@D)
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lcrypto
+
+# 10 MB uploads through httpd to disk.
+bench-upload: all
+	$(if $(BENCH_SECONDS),BENCH_SECONDS=$(BENCH_SECONDS) )$(if $(UPLOADS),UPLOADS=$(UPLOADS) )$(NODE_RUN) test/bench/upload.mjs
 
 # As many sockets as the limit of open files allows, in one process.
 bench-sockets: $(B)/chat-push $(B)/bench/wsload

@@ -7,13 +7,16 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { sleep, startSite, testDatabase } from './lib/site.mjs';
+import { tmpName } from '../../dev/site.mjs';
+import { cleanup } from './lib/cleanup.mjs';
+import { sleep, startSite } from './lib/site.mjs';
 import { form, pdf, png, raw } from './lib/upload.mjs';
 
 /* A scanner as a command: what it says stands in a file, and while another is there it
  * says nothing. It is where httpd's user can run it. */
-const scanner = '/tmp/' + `mod_chat-scan-${process.pid}`;
-fs.mkdirSync(scanner, { mode: 0o755 });
+const scanner = fs.mkdtempSync(tmpName('mod_chat-scan-'));
+cleanup(() => fs.rmSync(scanner, { recursive: true, force: true }));
+fs.chmodSync(scanner, 0o755);
 fs.writeFileSync(path.join(scanner, 'scan'), `#!/bin/sh
 while [ -e "${scanner}/wait" ]; do sleep 0.1; done
 grep -q INFECTED "$1" && { echo Test-Signature; exit 1; }
@@ -28,7 +31,6 @@ const doctor = await site.phone('doctor@example.com');
 const url = (what) => `/chat/conversation/${conv.id}${what}`;
 const fileDir = path.join(site.dir, 'files');
 const idsOnDisk = () => fs.readdirSync(fileDir, { recursive: true }).map((n) => path.basename(n)).filter((n) => /^[0-9a-f]{32}$/.test(n));
-test.after?.(() => fs.rmSync(scanner, { recursive: true, force: true }));
 
 const send = (parts, who = phone) => {
   const { body, type } = form(parts);
@@ -175,5 +177,4 @@ test('what nobody sends expires, what was sent stays', async () => {
   assert.equal(Number(site.sql('SELECT count(*) FROM chat_attachments WHERE message_id IS NOT NULL;')), Number(sent) - files);
   const used = Number(site.sql(`SELECT bytes FROM chat_file_usage WHERE owner = 'c${conv.id}';`));
   assert.equal(Number(site.sql('SELECT coalesce(sum(size), 0) FROM chat_attachments;')), used);
-  void testDatabase;
 });

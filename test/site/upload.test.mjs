@@ -9,7 +9,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { Client } from './lib/client.mjs';
 import { sleep, startSite } from './lib/site.mjs';
-import { form, gif, ogg, pdf, png } from './lib/upload.mjs';
+import { form, ogg, pdf, png } from './lib/upload.mjs';
 
 const site = await startSite({ extraConf: 'ChatSendRate off' });
 const { accounts, conversations } = site.people();
@@ -376,5 +376,4 @@ test('a directory within DocumentRoot is refused, and one that others can enter'
   assert.match(check(path.join(site.path('htdocs'), 'files')), /ChatFiles .* lies below .*, which httpd serves/);
   assert.match(check('relative/files'), /ChatFiles: the absolute path/);
   assert.match(check(fileDir), /Syntax OK/);
-  void gif;
 });
