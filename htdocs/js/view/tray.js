@@ -59,8 +59,11 @@ function stateText(chip) {
     const why = `files.refused.${chip.why}`;
     return t(has(why) ? why : 'files.refused');
   }
-  return chip.state === 'done' ? sizeText(chip.size, locale())
-    : t(`files.${chip.state}`);
+  if (chip.state === 'done') {
+    return chip.attachment.state === 'pending' ? t('files.pending')
+      : sizeText(chip.size, locale());
+  }
+  return t(`files.${chip.state}`);
 }
 
 function bar(chip) {
@@ -78,7 +81,7 @@ export function bringers({ voice, actions }, key) {
         @click=${() => actions.stopVoice(false)}>${icons.close()}<span
         class="sr-only">${t('voice.cancel')}</span></button>
       <button type="button" class="round" title=${t('voice.done')}
-        @click=${() => actions.stopVoice(true)}>${icons.sent()}<span
+        @click=${() => actions.stopVoice(true)}>${icons.tick()}<span
         class="sr-only">${t('voice.done')}</span></button>`;
   }
   return html`<label class="round attach" title=${t('files.pick')}>

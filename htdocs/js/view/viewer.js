@@ -19,7 +19,8 @@ export class Viewer {
     this.dialog = null;
     this.list = []; // attachments
     this.at = 0;
-    this.step = 0;
+    this.step = 0; // of STEPS
+    this.base = 0; // pixels, its width where it fits
   }
 
   /** @param list  all pictures of the thread, in its order */
@@ -48,6 +49,9 @@ export class Viewer {
 
   zoom(step) {
     const to = step === null ? 0 : this.step + step;
+    if (this.step === 0) {
+      this.base = this.dialog.querySelector('img').getBoundingClientRect().width;
+    }
     this.step = Math.min(Math.max(to, 0), STEPS.length - 1);
     this.draw();
   }
@@ -111,12 +115,6 @@ export class Viewer {
     const factor = STEPS[this.step];
     stage.classList.toggle('larger', factor > 1);
     img.style.inlineSize = factor > 1 ? `${this.base * factor}px` : '';
-    if (factor === 1) {
-      this.base = 0;
-      requestAnimationFrame(() => {
-        this.base = img.getBoundingClientRect().width;
-      });
-    }
   }
 }
 
