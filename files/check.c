@@ -11,7 +11,7 @@
 
 #include "image.h"
 #include "errorlog.h"
-#include "scan.h"
+#include "scanner.h"
 #include "disk.h"
 
 /* For good: nobody can tell, or may. */
