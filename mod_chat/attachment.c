@@ -177,6 +177,14 @@ static apr_status_t insert_all(const chat_request_t *q,
     return rv;
 }
 
+/* Whether chat-files has anything to do with it: all images lose what they say of
+ * place and time, the rest is for the scanner. */
+static int wants_check(const chat_server_t *conf, const chat_filetype_t *type)
+{
+    return conf->files_worker != NULL &&
+           (type->image || strcmp(conf->scan.scan, "off") != 0);
+}
+
 apr_status_t chat_attachment_keep(apr_array_header_t **list, chat_request_t *q,
                                   int voice)
 {
@@ -196,7 +204,7 @@ apr_status_t chat_attachment_keep(apr_array_header_t **list, chat_request_t *q,
         a->kind = file->type->image                   ? "image"
                   : voice && file->type->audio != NULL ? "voice"
                                                        : "file";
-        a->state = q->conf->files_worker != NULL ? "pending" : "clean";
+        a->state = wants_check(q->conf, file->type) ? "pending" : "clean";
         a->size = file->store->size;
     }
     if (rv == APR_SUCCESS) {

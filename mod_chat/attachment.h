@@ -4,7 +4,7 @@
  *
  * Shared by the routes for files, by messages with files and by care.c. A row is
  * committed when its file is whole on disk; `pending` while it has not been
- * looked at, which it is at once where no chat-files runs for the host.
+ * looked at, which needs not be when it is no image and there is no scanner.
  */
 #ifndef CHAT_ATTACHMENT_H
 #define CHAT_ATTACHMENT_H

@@ -13,6 +13,8 @@
 
 #include "checkup.h"
 
+#define SYNC_STEP (1 << 20) /* bytes */
+
 int chat_store_id(char out[CHAT_STORE_ID])
 {
     static const char digits[] = "0123456789abcdef";
@@ -134,6 +136,7 @@ apr_status_t chat_store_begin(chat_store_t **to, const char *dir, char *buffer,
 static apr_status_t put(chat_store_t *in, const char *bytes, apr_size_t len)
 {
     EVP_DigestUpdate(in->digest, bytes, len);
+    in->written += (apr_off_t)len;
     while (len > 0) {
         ssize_t n = write(in->fd, bytes, len);
 
@@ -148,12 +151,28 @@ static apr_status_t put(chat_store_t *in, const char *bytes, apr_size_t len)
     return APR_SUCCESS;
 }
 
+/* The disk begins while more comes, so that the sync at the end has little left
+ * to wait for. */
+static void begin_to_sync(chat_store_t *in)
+{
+    apr_off_t written = in->written;
+
+    if (written - in->syncing >= SYNC_STEP) {
+        sync_file_range(in->fd, in->syncing, written - in->syncing,
+                        SYNC_FILE_RANGE_WRITE);
+        in->syncing = written;
+    }
+}
+
 static apr_status_t flush(chat_store_t *in)
 {
     apr_size_t len = in->held;
+    apr_status_t rv;
 
     in->held = 0;
-    return put(in, in->buffer, len);
+    rv = put(in, in->buffer, len);
+    begin_to_sync(in);
+    return rv;
 }
 
 apr_status_t chat_store_write(chat_store_t *in, const char *bytes,

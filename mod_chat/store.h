@@ -34,6 +34,8 @@ typedef struct {
     apr_off_t size;   /* bytes received, those in the buffer too */
     char *buffer;     /* CHAT_STORE_BUFFER bytes, shared by a request's files */
     apr_size_t held;  /* bytes in it that are not written yet */
+    apr_off_t written; /* bytes of these that left the buffer */
+    apr_off_t syncing; /* bytes that the disk was told to write */
     EVP_MD_CTX *digest;
     char sha256[CHAT_STORE_SHA256]; /* set by chat_store_end */
 } chat_store_t;

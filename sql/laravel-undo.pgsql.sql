@@ -46,7 +46,8 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_users_ended ON users;
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
-    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
+    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
+                         chat_keys;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
     DROP TABLE IF EXISTS chat_attachments, chat_file_usage, chat_held_messages;
 
@@ -81,7 +82,8 @@ BEGIN
                          chat_users_name, chat_patients_user, chat_doctors_user,
                          chat_requests_patient, chat_requests_patient_user,
                          chat_requests_doctor_user, chat_dispatch_doctor,
-                         chat_dispatch_accepted, chat_tokens_token;
+                         chat_dispatch_accepted, chat_tokens_token,
+                         chat_keys_conversation;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute

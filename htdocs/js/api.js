@@ -57,12 +57,14 @@ export class Api {
       `/chat/conversation/${key}/messages?per_page=${perPage}${from}`);
   }
 
-  /** @param files  attachments that were uploaded, or none
+  /** @param replyTo  id of the message it answers, or null
+   *  @param files  attachments that were uploaded, or none
    *  @return its answer; `message` null: its files are being looked at */
-  send(key, content, clientId, files = []) {
+  send(key, content, clientId, replyTo = null, files = []) {
     return this.post(`/chat/conversation/${key}/message`, {
       content,
       client_id: clientId,
+      reply_to: replyTo,
       ...(files.length === 0 ? { type: 'text' }
         : { type: typeOf(files), attachments: files.map((file) => file.id) }),
     });
@@ -125,6 +127,25 @@ export class Api {
     return `${this.prefix}/chat/attachment/${file.id}/thumb`;
   }
 
+  edit(key, id, content) {
+    return this.change('PATCH', `/chat/conversation/${key}/message/${id}`,
+      { content });
+  }
+
+  remove(key, id) {
+    return this.change('DELETE', `/chat/conversation/${key}/message/${id}`);
+  }
+
+  history(key, id) {
+    return this.get(`/chat/conversation/${key}/message/${id}/history`);
+  }
+
+  /** @param on  react so, or no more */
+  react(key, id, emoji, on) {
+    return this.change(on ? 'PUT' : 'DELETE',
+      `/chat/conversation/${key}/message/${id}/reaction`, { emoji });
+  }
+
   /** @param ids  only these, or null: all of the conversation */
   read(key, ids) {
     return this.post(`/chat/conversation/${key}/read`,
@@ -165,7 +186,11 @@ export class Api {
   }
 
   post(path, data) {
-    return this.request('POST', this.prefix + path, {
+    return this.change('POST', path, data);
+  }
+
+  change(method, path, data = {}) {
+    return this.request(method, this.prefix + path, {
       body: JSON.stringify(data),
       headers: { 'Content-Type': 'application/json' },
     });

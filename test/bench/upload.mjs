@@ -15,7 +15,7 @@ const seconds = Number(process.env.BENCH_SECONDS || 8);
 const connections = Number(process.env.UPLOADS || 4);
 const halfway = 32;
 const size = 10 * 1024 * 1024;
-const dir = fs.mkdtempSync(tmpName('mod_chat-bench-'));
+const dir = fs.mkdtempSync(path.join(process.env.BENCH_DIR || path.dirname(tmpName('x')), 'mod_chat-bench-'));
 const site = new Site({
   dir,
   build: process.env.CHAT_BUILD || path.join(root, 'build'),
@@ -90,7 +90,7 @@ try {
   const took = (performance.now() - from) / 1000;
   const used = cpu() - before;
   times.sort((a, b) => a - b);
-  console.log(`10 MB uploads, ${connections} at once: ${(times.length / took).toFixed(1)} a second (${(times.length * size / took / 1e6).toFixed(0)} MB/s), ` +
+  console.log(`10 MB uploads below ${path.dirname(dir)}, ${connections} at once: ${(times.length / took).toFixed(1)} a second (${(times.length * size / took / 1e6).toFixed(0)} MB/s), ` +
     `p50 ${times[times.length >> 1].toFixed(0)} ms, p99 ${times[Math.floor(times.length * 0.99)].toFixed(0)} ms, ${(used / times.length * 1000).toFixed(1)} ms of httpd's processor time each`);
   console.log(`the same bytes written and synced by one process: ${plain.toFixed(1)} a second`);
   if (failed.length) {

@@ -10,6 +10,7 @@ import { html, nothing } from '../../lib/lit-html.js';
 import { t } from '../i18n.js';
 import { nameOf } from '../store.js';
 import { characters } from '../text.js';
+import { composerHead } from './deeds.js';
 import * as icons from './icons.js';
 import { bringers, pasted, tray } from './tray.js';
 
@@ -17,18 +18,25 @@ export const LIMIT = 2000; // characters, as the server counts
 const NEAR = 200; // left, when the counter appears
 
 export function composer(ctx, key, conversation) {
-  const { state, drafts, files, actions } = ctx;
-  const draft = drafts[key] ?? '';
-  const none = draft.trim() === '' && files.of(key).length === 0;
+  const { state, drafts, deeds, files, actions } = ctx;
+  const editing = deeds.editing(key);
+  const draft = editing?.text ?? drafts[key] ?? '';
+  const none = draft.trim() === '' && (editing || files.of(key).length === 0);
   const left = LIMIT - characters(draft.trim());
   const send = (form) => {
     const area = form.elements.message;
     const text = area.value.trim();
-    if ((text !== '' || files.of(key).length > 0) && files.ready(key)
+    const changes = deeds.editing(key);
+    const along = changes ? 0 : files.of(key).length;
+    if ((text !== '' || along > 0) && (changes || files.ready(key))
         && characters(text) <= LIMIT) {
-      area.value = '';
-      grow(area);
-      actions.send(key, text);
+      if (changes) {
+        actions.finishEdit(key); // the text stays until the server has it
+      } else {
+        area.value = '';
+        grow(area);
+        actions.send(key, text);
+      }
     }
     area.focus();
   };
@@ -37,9 +45,10 @@ export function composer(ctx, key, conversation) {
       event.preventDefault();
       send(event.currentTarget);
     }}>
-    ${tray(ctx, key)}
-    ${bringers(ctx, key)}
+    ${editing ? nothing : tray(ctx, key)}
+    ${editing ? nothing : bringers(ctx, key)}
     <div class="composer-box">
+      ${composerHead(ctx, key)}
       <textarea name="message" rows="1" dir="auto" enterkeyhint="send"
         placeholder=${t('composer.placeholder')}
         aria-label=${t('composer.label', {
@@ -47,7 +56,9 @@ export function composer(ctx, key, conversation) {
         })}
         title=${t('composer.hint')}
         @keydown=${(event) => {
-          if (isSend(event)) {
+          if (event.key === 'Escape' && actions.giveUp(key)) {
+            event.preventDefault();
+          } else if (isSend(event)) {
             event.preventDefault();
             send(event.currentTarget.form);
           }
@@ -60,11 +71,19 @@ export function composer(ctx, key, conversation) {
         @blur=${actions.stopTyping}></textarea>
       ${counter(left)}
     </div>
-    <button type="submit" class="send" title=${t('composer.send')}
-      ?disabled=${none || left < 0 || !files.ready(key)}
-      @pointerdown=${keepFocus}>${icons.send()}<span class="sr-only"
-      >${t('composer.send')}</span></button>
+    <button type="submit" class="send"
+      title=${t(editing ? 'composer.save' : 'composer.send')}
+      ?disabled=${none || left < 0
+        || (editing ? deeds.busy : !files.ready(key))}
+      @pointerdown=${keepFocus}>${editing ? icons.sent() : icons.send()}<span
+      class="sr-only">${t(editing ? 'composer.save' : 'composer.send')}</span
+      ></button>
   </form>`;
+}
+
+/** Instead of it, when nothing can be written any more. */
+export function closedLine() {
+  return html`<p class="closed-line" role="status">${t('thread.closed')}</p>`;
 }
 
 /** A tap on the button must not fold the phone's keyboard. */
