@@ -199,7 +199,7 @@ test('the viewer goes from picture to picture, zooms, saves, keeps the focus and
   await eventually(async () => Math.abs((await image.boundingBox()).width - width) < 2, 'the picture as it was');
   for (let i = 0; i < 12; i++) {
     await b.page.keyboard.press('Tab');
-    assert.ok(await b.page.evaluate(() => document.activeElement === document.body || document.querySelector('dialog').contains(document.activeElement)), 'the focus stays in');
+    assert.ok(await b.page.evaluate(() => document.activeElement === document.body || document.querySelector('dialog.viewer').contains(document.activeElement)), 'the focus stays in');
   }
   const [download] = await Promise.all([b.page.waitForEvent('download'), viewer.locator('a[download]').click()]);
   assert.equal(download.suggestedFilename(), 'left.png');
@@ -230,7 +230,7 @@ test('in Arabic everything is said in Arabic and stands the other way round', as
   assert.ok(clip.x > area.x, 'the clip stands at the right');
   await send(a.page);
   await a.page.locator('.picture').last().click();
-  const place = a.page.locator('dialog nav span[role=status]');
+  const place = a.page.locator('dialog.viewer nav span[role=status]');
   const before = await place.textContent();
   await a.page.keyboard.press('ArrowRight'); // back, where one reads to the left
   assert.notEqual(await place.textContent(), before);

@@ -53,7 +53,6 @@ export const paper = () => icon('',
 export const picture = () => icon('',
   svg`<rect x="3.5" y="5" width="17" height="14" rx="2"/><path d="m4 16 4.5-4.5
   4 4 3-3 4.5 4.5M15.5 9v.1"/>`);
-export const close = () => icon('', svg`<path d="m6 6 12 12M18 6 6 18"/>`);
 export const tick = () => icon('', svg`<path d="m5 12.5 4.5 4.5L19 7.5"/>`);
 export const again = () => icon('',
   svg`<path d="M19 12a7 7 0 1 1-2.3-5.2M19 4v4h-4"/>`);
