@@ -156,7 +156,3 @@ RETURNING id
 -- Which of these have a row.  $1 JSON list of ids
 -- :name attachments_known sqlite
 SELECT id FROM chat_attachments WHERE id IN (SELECT value FROM json_each($1))
-
--- $1 id whose file is not there
--- :name attachment_lost
-DELETE FROM chat_attachments WHERE id = $1 AND message_id IS NULL

@@ -26,7 +26,6 @@ site.expectLog(/chat-files ended \(signal 9\) and is started again/);
 const conv = site.people().conversations[0];
 const phone = await site.phone();
 const doctor = await site.phone('doctor@example.com');
-phone.contract = doctor.contract = null; // TEMP
 const files = site.path('files');
 
 /** POST one file. @return the answer */
@@ -320,7 +319,6 @@ test('a command as the scanner', async () => {
   fs.writeFileSync(script, '#!/bin/sh\ngrep -q SLEEP "$1" && sleep 60\ngrep -q ODD "$1" && exit 2\ngrep -q BAD "$1" && { echo Bad.Word; exit 1; }\nexit 0\n', { mode: 0o755 });
   const other = await startSite({ extraConf: `ChatScan command:${script}\nChatScanRetries 0\nChatScanTimeout 500ms` });
   const who = await other.phone();
-  who.contract = null; // TEMP
   const say = async (words) => who.post(`/chat/conversation/${conv.id}/attachment`, words, { type: 'text/plain', headers: { 'X-File-Name': 'a.txt' } });
   assert.equal((await say('fine')).status, 201);
   assert.match((await say('BAD words')).json.errors.file[0], /infected/);
