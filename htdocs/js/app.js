@@ -145,7 +145,7 @@ class App {
       remove: (file) => api.removeFile(file),
       changed: draw,
       save: (lists) => this.keep.write('files', lists),
-      limit: this.config.max_file ?? null,
+      limits: this.config.files ?? null,
       preview: {
         of: (file) => URL.createObjectURL(file),
         drop: (address) => address && URL.revokeObjectURL(address),

@@ -17,7 +17,7 @@ import { isPassing } from './outbox.js';
 const AT_ONCE = 2;
 
 /* queued, uploading, done (uploaded: chip.attachment), failed (may go again),
- * refused (never will; chip.why is the status, or 'size') */
+ * refused (never will; chip.why is the status, 'size' or 'many') */
 
 export class Files {
   /**
@@ -26,11 +26,12 @@ export class Files {
    * @param remove   async (attachment): it will not be sent
    * @param changed  (): something here looks different now
    * @param save     (lists): uploaded ones, to be kept over a reload
-   * @param limit    bytes of a file, or null
+   * @param limits   {max: bytes of a file, most: files of a message}; null:
+   *                 none are taken here
    * @param preview  {of(file) -> address or null, drop(address)}
    */
-  constructor({ upload, remove, changed, save, limit, preview }) {
-    Object.assign(this, { upload, remove, changed, save, limit, preview });
+  constructor({ upload, remove, changed, save, limits, preview }) {
+    Object.assign(this, { upload, remove, changed, save, limits, preview });
     this.lists = new Map(); // key -> chips
     this.number = 0;
   }
@@ -59,13 +60,19 @@ export class Files {
 
   /** @param voice  a recording made here */
   add(key, files, voice = false) {
+    if (this.limits === null) {
+      return;
+    }
+    let room = this.limits.most - this.of(key).length;
     const chips = [...files].map((file) => {
       const kind = voice ? 'voice' : kindOf(file.type);
       const chip = this.chip(file.name, file.size, kind);
       chip.file = file;
       chip.picture = kind === 'image' ? this.preview.of(file) : null;
-      if (this.limit !== null && file.size > this.limit) {
-        Object.assign(chip, { state: 'refused', why: 'size' });
+      const why = room-- <= 0 ? 'many'
+        : file.size > this.limits.max ? 'size' : null;
+      if (why !== null) {
+        Object.assign(chip, { state: 'refused', why });
       }
       return chip;
     });

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { root } from '../../dev/site.mjs';
@@ -231,6 +232,31 @@ test('a thumbnail that was lost is made when somebody wants it', async () => {
   assert.equal(r.status, 404);
   assert.equal(r.headers.get('retry-after'), '1');
   await thumb(a);
+});
+
+test('thumbnails that never end keep no upload waiting', async () => {
+  // Who makes one waits for ever: where it wants to write nobody reads.
+  const stuck = [];
+  for (let i = 0; i < os.cpus().length + 1; i++) {
+    const a = await upload(png(30 + i, 30), 'stuck.png', 'image/png');
+    await thumb(a);
+    const at = path.join(files, a.id.slice(0, 2), a.id);
+    execFileSync('mkfifo', ['-m', '666', `${at}.thumb-new`]);
+    fs.rmSync(`${at}.thumb`);
+    stuck.push({ a, at });
+  }
+  for (const { a } of stuck) {
+    assert.equal((await asks(a, '/thumb')).headers.get('retry-after'), '1');
+  }
+  const free = await upload(png(31, 30), 'free.png', 'image/png');
+  assert.equal((await asks(free)).status, 200);
+  const r = await asks(free, '/thumb');
+  assert.deepEqual([r.status, r.headers.get('retry-after')], [404, '1'], 'all who make thumbnails are stuck');
+  const ends = stuck.map(({ at }) => fs.openSync(`${at}.thumb-new`, 'r+')); // somebody reads
+  for (const { a } of [...stuck, { a: free }]) {
+    await thumb(a); // no pipe is taken for one: it is made anew
+  }
+  ends.forEach((end) => fs.closeSync(end));
 });
 
 test('a thumbnail is made where nothing else can be done', async () => {

@@ -27,7 +27,7 @@ function desk(more = {}) {
     remove: async (attachment) => { world.removed.push(attachment.id); },
     changed: () => {},
     save: (lists) => { world.saved = structuredClone(lists); },
-    limit: 1000,
+    limits: { max: 1000, most: 3 },
     preview: { of: (f) => `blob:${f.name}`, drop: (a) => a && world.dropped.push(a) },
     ...more,
   });
@@ -73,6 +73,16 @@ test('too large a file is not sent at all', () => {
   files.add('1', [file('a', 'image/png', 1001)]);
   assert.equal(tasks.length, 0);
   assert.equal(files.of('1')[0].why, 'size');
+});
+
+test('nor is one too many, nor any where none are taken', () => {
+  const { files, tasks } = desk();
+  files.add('1', [file('a'), file('b'), file('c'), file('d')]);
+  assert.deepEqual(files.of('1').map((c) => c.why), [null, null, null, 'many']);
+  assert.equal(tasks.length, 2);
+  const none = desk({ limits: null });
+  none.files.add('1', [file('a')]);
+  assert.equal(none.files.size, 0);
 });
 
 test('cancelling ends the upload, and removes what was uploaded', async () => {

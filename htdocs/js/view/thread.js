@@ -30,7 +30,7 @@ export function threadPane(ctx) {
   const thread = threadOf(state, key);
   const missing = thread.failed === 'missing'
     || (state.ready && thread.loaded && !conversation && !state.stale);
-  const zone = dropZone(key, ctx.actions);
+  const zone = dropZone(key, ctx);
   return html`<main class="thread" @dragover=${zone.over}
     @dragleave=${zone.leave} @drop=${zone.drop}>
     <div class="drop-hint" aria-hidden="true">${t('files.drop.here')}</div>

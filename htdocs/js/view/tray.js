@@ -73,7 +73,10 @@ function bar(chip) {
 
 /** The buttons that bring files; instead of them, while one speaks, those that
  *  end it. */
-export function bringers({ voice, actions }, key) {
+export function bringers({ files, voice, actions }, key) {
+  if (files.limits === null) {
+    return nothing;
+  }
   if (voice.key === key) {
     return html`<span class="recording" role="status"><i></i>${
       t('voice.length', { time: minutes(voice.seconds) })}</span>
@@ -112,15 +115,15 @@ export function pasted(event, key, actions) {
   }
 }
 
-const brings = (event) => [...(event.dataTransfer?.types ?? [])]
-  .includes('Files');
+const brings = (event, files) => files.limits !== null
+  && [...(event.dataTransfer?.types ?? [])].includes('Files');
 
 /** What a thread listens to. The class is set by hand, for no drawing depends
  *  on it. */
-export function dropZone(key, actions) {
+export function dropZone(key, { files, actions }) {
   return {
     over(event) {
-      if (brings(event)) {
+      if (brings(event, files)) {
         event.preventDefault();
         event.currentTarget.classList.add('dropping');
       }
@@ -132,7 +135,7 @@ export function dropZone(key, actions) {
     },
     drop(event) {
       event.currentTarget.classList.remove('dropping');
-      if (brings(event)) {
+      if (brings(event, files)) {
         event.preventDefault();
         actions.addFiles(key, event.dataTransfer.files);
       }
