@@ -321,7 +321,7 @@ Define CHAT_PUSH_CONFIG "${this.path('conf', 'chat-push.json')}"
 Define CHAT_PUSH_HOST 127.0.0.1
 Define CHAT_PUSH_PORT ${this.o.pushPort}
 Define CHAT_FILES "${this.path('files')}"
-ChatFilesProgram "${this.path('bin', 'chat-files')}"
+Define CHAT_FILES_PROGRAM "${this.path('bin', 'chat-files')}"
 Include "${path.join(root, 'conf', 'chat.conf')}"`;
   }
 

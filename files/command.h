@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#include "scan.h"
+#include "scanner.h"
 
 /**
  * Run a scanner on a file: exit 0 clean, 1 infected, else it could not. The

@@ -19,12 +19,14 @@
 #include "thumb.h"
 
 #define QUEUE 1024
+#define THREADS 16  /* at most */
 #define TIME 30000 /* ms for one thumbnail */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static char queue[QUEUE][CHAT_CHECKUP_ID + 1]; /* a ring */
 static int first, count;
+static char making[THREADS][CHAT_CHECKUP_ID + 1]; /* each thread's; "": none */
 static const files_settings_t *settings;
 
 typedef struct {
@@ -96,29 +98,38 @@ static void make(const char *id)
     files_replace(p.thumb, p.beside, "", 0, p.file);
 }
 
-static void *work(void *unused)
+/* @param data  its place in `making` */
+static void *work(void *data)
 {
-    char id[CHAT_CHECKUP_ID + 1];
+    char *id = data;
 
     for (;;) {
         pthread_mutex_lock(&lock);
         while (count == 0) {
             pthread_cond_wait(&changed, &lock);
         }
-        memcpy(id, queue[first], sizeof(id));
+        memcpy(id, queue[first], sizeof(queue[0]));
         first = (first + 1) % QUEUE;
         count--;
         pthread_mutex_unlock(&lock);
         make(id);
+        pthread_mutex_lock(&lock);
+        id[0] = '\0';
+        pthread_mutex_unlock(&lock);
     }
-    return unused;
+    return NULL;
 }
 
-/* Whether it is wanted already. */
+/* Whether somebody is at it, or will be: two would write one file. */
 static int queued(const char *id)
 {
     int i;
 
+    for (i = 0; i < THREADS; i++) {
+        if (strcmp(making[i], id) == 0) {
+            return 1;
+        }
+    }
     for (i = 0; i < count; i++) {
         if (strcmp(queue[(first + i) % QUEUE], id) == 0) {
             return 1;
@@ -145,8 +156,8 @@ int files_thumbs_start(const files_settings_t *set)
     int rv = 0;
 
     settings = set;
-    for (n = n < 1 ? 1 : n > 16 ? 16 : n; n > 0 && rv == 0; n--) {
-        rv = pthread_create(&thread, NULL, work, NULL);
+    for (n = n < 1 ? 1 : n > THREADS ? THREADS : n; n > 0 && rv == 0; n--) {
+        rv = pthread_create(&thread, NULL, work, making[n - 1]);
     }
     return rv;
 }

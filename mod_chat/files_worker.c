@@ -25,7 +25,10 @@
 #include <mpm_common.h>
 #include <unixd.h>
 
+#include "chat_module.h"
 #include "config.h"
+
+APLOG_USE_MODULE(chat);
 
 #define MOST 16           /* processes */
 #define DESCRIPTOR 3      /* where chat-files finds its socket */
@@ -47,6 +50,7 @@ typedef struct {
     const char *const *argv;
     door_t *door;
     apr_proc_t proc;     /* pid 0: it does not run */
+    int heard;           /* httpd tells us when it dies */
     apr_time_t started;
     server_rec *s;
     apr_pool_t *p;
@@ -173,6 +177,14 @@ static void become(const worker_t *w, apr_pool_t *p, pid_t parent)
 
 static void maintain(int reason, void *data, apr_wait_t status);
 
+/* Hear no more of it. APR, asked twice, would read address 0. */
+static void forget(worker_t *w)
+{
+    if (w->heard) {
+        apr_proc_other_child_unregister(w);
+    }
+}
+
 static void start(worker_t *w)
 {
     pid_t parent = getpid(), pid;
@@ -190,6 +202,7 @@ static void start(worker_t *w)
     memset(&w->proc, 0, sizeof(w->proc));
     w->proc.pid = pid;
     apr_proc_other_child_register(&w->proc, maintain, w, NULL, w->p);
+    w->heard = 1;
     ap_log_error(APLOG_MARK, APLOG_INFO, 0, w->s,
                  "chat-files has process id %d", (int)pid);
 }
@@ -202,7 +215,7 @@ static void maintain(int reason, void *data, apr_wait_t status)
     switch (reason) {
     case APR_OC_REASON_DEATH:
     case APR_OC_REASON_LOST:
-        apr_proc_other_child_unregister(w);
+        forget(w);
         w->proc.pid = 0;
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, w->s,
                      "chat-files ended (%s %d) and is started again",
@@ -214,10 +227,10 @@ static void maintain(int reason, void *data, apr_wait_t status)
         }
         break;
     case APR_OC_REASON_RESTART:
-        apr_proc_other_child_unregister(w); /* stop() ends it */
+        forget(w); /* stop() ends it */
         break;
     default:
-        break; /* unregistered by ourselves */
+        w->heard = 0; /* by forget(), or the pool's end */
     }
 }
 
@@ -231,7 +244,7 @@ static void stop(worker_t *w)
         return;
     }
     w->proc.pid = 0;
-    apr_proc_other_child_unregister(w);
+    forget(w);
     kill(pid, SIGTERM);
     for (i = 0; i < PATIENCE && waitpid(pid, NULL, WNOHANG) == 0; i++) {
         apr_sleep(apr_time_from_msec(10));

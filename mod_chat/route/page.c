@@ -57,7 +57,7 @@ static const char *content_policy(request_rec *r)
     return apr_pstrcat(
         r->pool,
         "default-src 'self'; script-src 'self'; style-src 'self'; "
-        "img-src 'self' data:; connect-src 'self'",
+        "img-src 'self' data: blob:; connect-src 'self'",
         sockets,
         "; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; "
         "object-src 'none'",
@@ -77,7 +77,7 @@ static void page_headers(request_rec *r)
     apr_table_setn(out, "Referrer-Policy", "same-origin");
     apr_table_setn(out, "Cross-Origin-Opener-Policy", "same-origin");
     apr_table_setn(out, "Permissions-Policy",
-                   "camera=(), geolocation=(), microphone=(), payment=()");
+                   "camera=(), geolocation=(), microphone=(self), payment=()");
     apr_table_mergen(out, "Vary", "Accept");
 }
 

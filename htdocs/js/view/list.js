@@ -9,6 +9,7 @@ import { locale, number, otherLanguage, roleText, t } from '../i18n.js';
 import {
   conversationsInOrder, isMine, nameOf, sameId, typingIn, unreadOf,
 } from '../store.js';
+import { typeOf } from '../files.js';
 import { oneLine } from '../text.js';
 import { full, listTime } from '../time.js';
 import { pathOf } from '../route.js';
@@ -136,7 +137,7 @@ function preview({ state, outbox, drafts, now }, conversation) {
   const waiting = outbox.of(key).at(-1);
   if (waiting) {
     return html`${waiting.state === 'failed' ? icons.failed()
-      : icons.waiting()}<span>${t('list.you')}</span>${words(waiting.content)}`;
+      : icons.waiting()}<span>${t('list.you')}</span>${words(textOf(waiting))}`;
   }
   const last = conversation.last_message;
   if (!last) {
@@ -147,9 +148,17 @@ function preview({ state, outbox, drafts, now }, conversation) {
   }
   if (isMine(state, last)) {
     return html`${last.read_at ? icons.read() : icons.sent()}<span
-      >${t('list.you')}</span>${words(last.content)}`;
+      >${t('list.you')}</span>${words(textOf(last))}`;
   }
-  return words(last.content);
+  return words(textOf(last));
+}
+
+/** A message of files alone is called by what they are. */
+function textOf(message) {
+  const type = message.attachments?.length ? typeOf(message.attachments)
+    : message.type;
+  return message.content || (['image', 'file', 'voice'].includes(type)
+    ? t(`files.kind.${type}`) : '');
 }
 
 /** Cut at their own end: Arabic words in an English list, and the reverse. */

@@ -15,6 +15,7 @@ import { closedLine, composer } from './composer.js';
 import { faces } from './list.js';
 import { messageRow } from './message.js';
 import * as icons from './icons.js';
+import { dropZone } from './tray.js';
 
 export function threadPane(ctx) {
   const { state } = ctx;
@@ -29,7 +30,10 @@ export function threadPane(ctx) {
   const thread = threadOf(state, key);
   const missing = thread.failed === 'missing'
     || (state.ready && thread.loaded && !conversation && !state.stale);
-  return html`<main class="thread">
+  const zone = dropZone(key, ctx.actions);
+  return html`<main class="thread" @dragover=${zone.over}
+    @dragleave=${zone.leave} @drop=${zone.drop}>
+    <div class="drop-hint" aria-hidden="true">${t('files.drop.here')}</div>
     ${header(ctx, conversation)}
     ${missing ? html`<div class="hollow grand"><p>${t('thread.missing')}</p>
       </div>` : html`

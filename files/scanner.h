@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scan.h - is there something bad in a file? Another program says.
+ * scanner.h - is there something bad in a file? Another program says.
  */
-#ifndef FILES_SCAN_H
-#define FILES_SCAN_H
+#ifndef FILES_SCANNER_H
+#define FILES_SCANNER_H
 
 #include "checkup.h"
 #include "settings.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scan.c - clamd over a socket, see scan.h; a command: command.c.
+ * scanner.c - clamd over a socket, see scanner.h; a command: command.c.
  *
  * INSTREAM: the file goes in pieces, each behind its length, and an empty one
  * ends it. clamd may answer before it has all and close: then writing fails and
  * the answer is there to be read all the same.
  */
-#include "scan.h"
+#include "scanner.h"
 
 #include <errno.h>
 #include <netdb.h>
