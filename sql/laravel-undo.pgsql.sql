@@ -83,7 +83,9 @@ BEGIN
                          chat_requests_patient, chat_requests_patient_user,
                          chat_requests_doctor_user, chat_dispatch_doctor,
                          chat_dispatch_accepted, chat_tokens_token,
-                         chat_keys_conversation;
+                         chat_keys_conversation, chat_message_edits_message,
+                         chat_message_reactions_user, chat_attachments_message,
+                         chat_attachments_conversation, chat_attachments_user;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute

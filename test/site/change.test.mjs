@@ -20,7 +20,11 @@ const doctor = await site.phone('doctor@example.com');
 const admin = await site.phone('admin@example.com');
 const browser = await site.browser();
 const talk = `/chat/conversation/${conv.id}`;
-const at = (id, rest = '') => `${talk}/message/${id}${rest}`;
+const at = (id, rest = '') => ({
+  '': `/chat/conversation/${conv.id}/message/${id}`,
+  '/history': `/chat/conversation/${conv.id}/message/${id}/history`,
+  '/reaction': `/chat/conversation/${conv.id}/message/${id}/reaction`,
+}[rest]);
 const patch = (client, id, body, options) => client.request('PATCH', at(id), { body, ...options });
 const remove = (client, id, options) => client.request('DELETE', at(id), options);
 const react = (client, id, emoji, options) => client.request('PUT', at(id, '/reaction'), { body: { emoji }, ...options });
