@@ -135,20 +135,20 @@ static gdImagePtr turn(gdImagePtr image, const files_image_t *im)
     return right;
 }
 
+/* @return the program's exit status. Frees `image`. */
 static int output(gdImagePtr image)
 {
     int len = 0, n = 0;
+    ssize_t put = 1;
     unsigned char *bytes = gdImageJpegPtr(image, &len, QUALITY);
 
-    while (bytes != NULL && n < len) {
-        ssize_t put = write(STDOUT_FILENO, bytes + n, (size_t)(len - n));
-
-        if (put <= 0) {
-            return 1;
-        }
+    while (bytes != NULL && n < len && put > 0) {
+        put = write(STDOUT_FILENO, bytes + n, (size_t)(len - n));
         n += (int)put;
     }
-    return bytes != NULL && len > 0 ? 0 : 1;
+    gdImageDestroy(image);
+    gdFree(bytes);
+    return len > 0 && n == len ? 0 : 1;
 }
 
 /* gd says what is wrong with an image; nobody wants to know. */
@@ -168,10 +168,12 @@ int files_thumb(unsigned long long max_pixels)
 
     if (bytes == NULL || !files_image_read(&im, bytes, len) ||
         im.pixels > max_pixels || !files_sandbox(im.pixels, len)) {
+        free(bytes);
         return 1;
     }
     gdSetErrorMethod(quiet);
     image = decode(&im, bytes, (int)len);
+    free(bytes);
     if (image != NULL) {
         image = scale(image);
     }
