@@ -311,7 +311,7 @@ test('the files of a conversation are listed, newest first, page by page', async
   const seen = [];
   let before = '';
   for (let page = 0; page < 3; page++) {
-    const r = await doctor.get(url(`/attachments?limit=2${before}`));
+    const r = await doctor.get(`/chat/conversation/${conv.id}/attachments?limit=2${before}`);
     assert.equal(r.status, 200, r.text);
     assert.ok(r.json.has_more);
     seen.push(...r.json.data.map((a) => a.name));
