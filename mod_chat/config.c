@@ -17,6 +17,7 @@
 #include "chat_module.h"
 #include "form.h"
 #include "json.h"
+#include "keyring.h"
 #include "origin.h"
 #include "path.h"
 
@@ -111,6 +112,10 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->db_normal != UNSET) {
         conf->db_normal = over->db_normal;
+    }
+    if (over->ring_setting != NULL) {
+        conf->ring = over->ring;
+        conf->ring_setting = over->ring_setting;
     }
     if (over->htdocs != NULL) {
         conf->htdocs = over->htdocs;
@@ -508,6 +513,26 @@ static const char *set_push(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_keys(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+    const char *why = "";
+    chat_keyring_t *ring;
+
+    (void)dir;
+    if (strcasecmp(arg, "off") == 0) {
+        conf->ring_setting = "";
+        conf->ring = NULL;
+        return NULL;
+    }
+    if (chat_keyring_open(&ring, arg, &why, cmd->pool) != APR_SUCCESS) {
+        return apr_pstrcat(cmd->pool, "ChatKeys: ", why, NULL);
+    }
+    conf->ring = ring;
+    conf->ring_setting = arg;
+    return NULL;
+}
+
 static const char *set_handoff(cmd_parms *cmd, void *dir, const char *arg)
 {
     int *to = &((chat_dir_t *)dir)->handoff;
@@ -706,6 +731,9 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE1("ChatPushConfig", set_push, NULL, RSRC_CONF,
         "chat-push's configuration file: key, secret, address and wake-up "
         "socket are read from it. No default."),
+    AP_INIT_TAKE1("ChatKeys", set_keys, NULL, RSRC_CONF,
+        "What wraps the keys that texts are encrypted with in the database. "
+        "file:/path, command:/path, or off; off."),
     AP_INIT_TAKE1("ChatHandoff", set_handoff, NULL, RSRC_CONF | ACCESS_CONF,
         "Which WebSockets are handed over to chat-push, where its "
         "configuration file has a handoff.path: all that can be (On), those "

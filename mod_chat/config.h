@@ -41,6 +41,8 @@ typedef struct chat_server_t {
     apr_interval_time_t db_wait; /* µs for a free connection */
     apr_interval_time_t db_busy; /* µs for another writer's lock */
     int db_normal;               /* SQLite: 1 synchronous=NORMAL, 0 FULL */
+    const struct chat_keyring_t *ring; /* ChatKeys; NULL: texts lie open */
+    const char *ring_setting; /* as it stands; "": off; NULL: not said */
     const char *htdocs;          /* directory of the pages */
     const char *prefix;          /* of every URL, "" or as "/clinic" (path.h) */
     const chat_push_t *push;
@@ -60,6 +62,7 @@ typedef struct chat_server_t {
 
     /* One per child, see above. */
     chat_db_t *db;
+    struct chat_keys_t *keys;     /* by ring; NULL without */
     struct chat_memory_t *memory; /* auth.c: whose tokens were seen lately */
     struct chat_marks_t *marks;   /* sync.c: how far its log is settled */
     struct chat_trigger_t *trigger;

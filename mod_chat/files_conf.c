@@ -93,6 +93,28 @@ static int within(const char *path, const char *root)
            (path[len] == '/' || path[len] == '\0');
 }
 
+/* A host that keeps its files in the same place and its rows elsewhere: each
+ * would remove the other's as nobody's. */
+static const char *shared_by(const chat_files_conf_t *conf, server_rec *first)
+{
+    const char *database = NULL;
+
+    for (server_rec *s = first; s != NULL; s = s->next) {
+        const chat_server_t *other = chat_server_of(s);
+
+        if (!other->used || other->database == NULL ||
+            other->files.dir == NULL ||
+            strcmp(other->files.dir, conf->dir) != 0) {
+            continue;
+        }
+        if (database != NULL && strcmp(database, other->database) != 0) {
+            return other->where;
+        }
+        database = other->database;
+    }
+    return NULL;
+}
+
 const char *chat_files_conf_check(const chat_files_conf_t *conf,
                                   server_rec *first, int make, apr_pool_t *p)
 {
@@ -118,6 +140,14 @@ const char *chat_files_conf_check(const chat_files_conf_t *conf,
                                     ? root
                                     : htdocs);
         }
+    }
+    why = shared_by(conf, first);
+    if (why != NULL) {
+        return apr_psprintf(p,
+                            "ChatFiles %s is shared by hosts that differ in "
+                            "ChatDatabase (%s): give each a directory of its "
+                            "own",
+                            conf->dir, why);
     }
     why = make ? chat_store_prepare(conf->dir, ap_unixd_config.user_id,
                                     ap_unixd_config.group_id, p)

@@ -889,7 +889,10 @@ AS $$
     SELECT json_build_object(
                'id', m.reply_to_id,
                'content', CASE WHEN x.deleted_at IS NULL
-                               THEN coalesce(left(x.body, 140), '')
+                               THEN coalesce(CASE WHEN x.body LIKE 'sealed:1:%'
+                                                  THEN x.body
+                                                  ELSE left(x.body, 140) END,
+                                             '')
                                ELSE '' END,
                'user', CASE WHEN u.id IS NOT NULL
                             THEN json_build_object('id', u.id, 'name', u.name,

@@ -332,7 +332,7 @@ SELECT m.id AS id,
            (SELECT json_object(
                        'id', m.reply_to_id,
                        'content', CASE WHEN x.deleted_at IS NULL
-                                       THEN coalesce(substr(CAST(x.body AS TEXT), 1, 140), '')
+                                       THEN coalesce(CASE WHEN x.body LIKE 'sealed:1:%' THEN x.body ELSE substr(CAST(x.body AS TEXT), 1, 140) END, '')
                                        ELSE '' END,
                        'user', CASE WHEN u.id IS NOT NULL
                                     THEN json_object('id', u.id, 'name', CAST(u.name AS TEXT),

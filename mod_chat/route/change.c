@@ -17,6 +17,7 @@
 #include "limiter.h"
 #include "message.h"
 #include "reply.h"
+#include "sealing.h"
 #include "wakeup.h"
 
 /* Behind the columns of the message in message_one. */
@@ -184,6 +185,13 @@ int chat_message_edit(chat_request_t *q)
     wait = chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id, q->r->pool);
     if (wait > 0) {
         return chat_reply_limited(q, wait, "too many messages, slow down");
+    }
+    if (strcmp(chat_sealing_open(q, c.message.content), content) == 0) {
+        return chat_change_reply(q, &c);
+    }
+    rv = chat_sealing_text(&content, q, content);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "changing a message");
     }
     args[0] = chat_auth_id(q->conversation->id);
     args[1] = chat_db_int(c.id);

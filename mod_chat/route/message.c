@@ -21,6 +21,7 @@
 #include "message_files.h"
 #include "reply.h"
 #include "rows.h"
+#include "sealing.h"
 #include "upload.h"
 #include "wakeup.h"
 
@@ -254,7 +255,8 @@ int chat_message_before(chat_request_t *q, const chat_draft_t *draft,
         return 1;
     }
     m = chat_rows_message(res, 0, 0, q->conversation->id_json);
-    *answer = !files || !same(chat_db_get(res, 0, AGAIN_CONTENT),
+    *answer = !files || !same(chat_sealing_open(q, chat_db_get(res, 0,
+                                                               AGAIN_CONTENT)),
                               draft->content) ||
                       (draft->type != NULL && !same(m.type, draft->type)) ||
                       chat_db_get_int(res, 0, AGAIN_REPLY_TO, 0) !=
@@ -274,11 +276,12 @@ int chat_message_again(chat_request_t *q, const chat_draft_t *draft)
 }
 
 void chat_message_values(chat_db_value_t args[CHAT_DRAFT_VALUES],
-                         const chat_request_t *q, const chat_draft_t *draft)
+                         const chat_request_t *q, const chat_draft_t *draft,
+                         const char *stored)
 {
     args[0] = chat_auth_id(q->user->id);
     args[1] = chat_auth_id(q->conversation->id);
-    args[2] = chat_db_text(draft->content);
+    args[2] = chat_db_text(stored);
     args[3] = chat_db_text(draft->type);
     args[4] = chat_db_text(draft->client_id);
     args[5] = draft->reply_to != 0 ? chat_db_int(draft->reply_to)
@@ -343,7 +346,7 @@ int chat_message_send_at_once(chat_request_t *q)
     }
     account = chat_auth_known(q, &shown);
     if (!chat_body_take(q) || draft_read(&draft, q, &why) != NULL ||
-        draft.reply_to != 0 || draft.files != NULL ||
+        draft.reply_to != 0 || draft.files != NULL || q->conf->keys != NULL ||
         (account != NULL && chat_limiter_take(q->conf, CHAT_LIMIT_SEND, account,
                                               q->r->pool) > 0)) {
         return DECLINED;
@@ -390,7 +393,7 @@ int chat_message_send_at_once(chat_request_t *q)
 /* POST /chat/conversation/{id}/message - content, type, client_id, reply_to. */
 int chat_message_send(chat_request_t *q)
 {
-    const char *field, *why;
+    const char *field, *why, *stored;
     chat_db_value_t args[CHAT_DRAFT_VALUES];
     chat_db_result_t *res;
     apr_uint32_t wait;
@@ -410,7 +413,11 @@ int chat_message_send(chat_request_t *q)
     if (draft.files != NULL) {
         return chat_message_send_files(q, &draft);
     }
-    chat_message_values(args, q, &draft);
+    rv = chat_sealing_text(&stored, q, draft.content);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "storing a message");
+    }
+    chat_message_values(args, q, &draft, stored);
     rv = chat_db_query(&res, q->conf->db, "message_insert", args,
                        CHAT_DRAFT_VALUES, q->r->pool);
     if (rv != APR_SUCCESS) {

@@ -22,9 +22,11 @@ typedef struct {
 
 #define CHAT_DRAFT_VALUES 8 /* of message_insert */
 
-/** The values of message_insert. */
+/** The values of message_insert. @param stored  its text as it is to lie in the
+ * database (sealing.h) */
 void chat_message_values(chat_db_value_t args[CHAT_DRAFT_VALUES],
-                         const chat_request_t *q, const chat_draft_t *draft);
+                         const chat_request_t *q, const chat_draft_t *draft,
+                         const char *stored);
 
 /** 201: it was sent. */
 int chat_message_sent(chat_request_t *q, chat_message_t *m);

@@ -11,6 +11,7 @@
 #include "json.h"
 #include "reply.h"
 #include "rows.h"
+#include "sealing.h"
 #include "upload.h"
 #include "wakeup.h"
 
@@ -158,7 +159,9 @@ static int held_before(chat_request_t *q, const chat_draft_t *draft, int *answer
         *answer = chat_reply_failed(q, rv, "finding a message sent before");
         return 1;
     }
-    same = same && strcmp(chat_db_get(res, 0, 0), draft->content) == 0 &&
+    same = same &&
+           strcmp(chat_sealing_open(q, chat_db_get(res, 0, 0)),
+                  draft->content) == 0 &&
            chat_db_get_int(res, 0, 2, 0) == draft->reply_to;
     *answer = same ? reply_held(q, draft)
                    : chat_reply_error(q, HTTP_CONFLICT,
@@ -258,11 +261,12 @@ static int reject(chat_request_t *q, const apr_array_header_t *list,
                                   "sent.");
 }
 
-static int hold(chat_request_t *q, const chat_draft_t *draft)
+static int hold(chat_request_t *q, const chat_draft_t *draft,
+                const char *stored)
 {
     chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
                                chat_auth_id(q->user->id),
-                               chat_db_text(draft->content),
+                               chat_db_text(stored),
                                chat_db_text(draft->type),
                                chat_db_text(draft->client_id),
                                draft->reply_to != 0
@@ -278,7 +282,8 @@ static int hold(chat_request_t *q, const chat_draft_t *draft)
 
 /* The message's row, which takes its files: all of them or none. */
 static apr_status_t insert(chat_db_result_t **res, chat_request_t *q,
-                           const chat_draft_t *draft, int files)
+                           const chat_draft_t *draft, const char *stored,
+                           int files)
 {
     chat_db_value_t args[CHAT_DRAFT_VALUES], id;
     chat_db_result_t *count;
@@ -288,7 +293,7 @@ static apr_status_t insert(chat_db_result_t **res, chat_request_t *q,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    chat_message_values(args, q, draft);
+    chat_message_values(args, q, draft, stored);
     rv = chat_db_begin(conn);
     if (rv == APR_SUCCESS) {
         rv = chat_db_run(res, conn, "message_insert", args, CHAT_DRAFT_VALUES,
@@ -316,7 +321,7 @@ int chat_message_send_files(chat_request_t *q, const chat_draft_t *given)
     chat_draft_t draft = *given;
     apr_array_header_t *list;
     chat_db_result_t *res;
-    const char *state;
+    const char *state, *stored;
     chat_message_t m;
     apr_status_t rv;
     int answer;
@@ -327,6 +332,10 @@ int chat_message_send_files(chat_request_t *q, const chat_draft_t *given)
     if (draft.client_id != NULL && (held_before(q, &draft, &answer) ||
                                     chat_message_before(q, &draft, &answer))) {
         return answer;
+    }
+    rv = chat_sealing_text(&stored, q, draft.content);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "storing a message with files");
     }
     if (!(has_files(q) ? keep_new(&list, q, &draft, &answer)
                        : find_named(&list, q, &draft, &answer))) {
@@ -344,12 +353,12 @@ int chat_message_send_files(chat_request_t *q, const chat_draft_t *given)
     }
     state = check_all(q, list);
     if (strcmp(state, "pending") == 0) {
-        return hold(q, &draft);
+        return hold(q, &draft, stored);
     }
     if (strcmp(state, "clean") != 0) {
         return reject(q, list, state);
     }
-    rv = insert(&res, q, &draft, list->nelts);
+    rv = insert(&res, q, &draft, stored, list->nelts);
     if (rv != APR_SUCCESS || chat_db_rows(res) == 0) {
         if (has_files(q)) {
             chat_attachment_undo(q, list);

@@ -376,4 +376,11 @@ test('a directory within DocumentRoot is refused, and one that others can enter'
   assert.match(check(path.join(site.path('htdocs'), 'files')), /ChatFiles .* lies below .*, which httpd serves/);
   assert.match(check('relative/files'), /ChatFiles: the absolute path/);
   assert.match(check(fileDir), /Syntax OK/);
+  // Each of two databases would take the other's files for nobody's.
+  const push = JSON.parse(fs.readFileSync(site.path('conf', 'chat-push.json')));
+  delete push.handoff;
+  fs.writeFileSync(site.path('conf', 'other-push.json'), JSON.stringify(push));
+  fs.writeFileSync(other, `${conf}\n<VirtualHost 127.0.0.1:1>\nChatDatabase sqlite:/tmp/other.db\nChatPushConfig "${site.path('conf', 'other-push.json')}"\n</VirtualHost>\n`);
+  const two = spawnSync(process.env.CHAT_HTTPD || '/usr/sbin/apache2', ['-t', '-f', other], { encoding: 'utf8', cwd: site.dir });
+  assert.match(two.stderr, /ChatFiles .* is shared by hosts that differ in ChatDatabase/);
 });
