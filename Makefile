@@ -8,6 +8,7 @@
 #   make asan       unit and site tests under AddressSanitizer and UBSan
 #   make tsan       chat-push's tests under ThreadSanitizer
 #   make bench-rest the chat's URLs against a PHP stand-in, and the bars
+#   make bench-upload   10 MB files through httpd to disk (UPLOADS at once)
 #   make bench-handoff  10,000 sockets through httpd: workers, memory, rate; ROUNDS of
 #                   restarts under them; 3,000 by TLS
 #   make soak       everything at once, also restarts, SOAK_SECONDS (600)
@@ -55,6 +56,11 @@ PUSH_SRC = $(filter-out push/main.c,$(wildcard push/*.c push/*/*.c))
 PUSH_OBJ = $(patsubst %.c,$(B)/%.o,$(PUSH_SRC))
 PUSH_INC = -Ipush -Ipush/net -Ipush/pusher -Ipush/link
 CTL_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out ctl/main.c,$(wildcard ctl/*.c)))
+FILES_SRC = $(filter-out files/main.c,$(wildcard files/*.c files/*/*.c))
+FILES_OBJ = $(patsubst %.c,$(B)/%.o,$(FILES_SRC))
+FILES_INC = -Ifiles -Ifiles/pure
+# What decodes no image and waits for no socket: unit tests and fuzzers link it.
+FILES_PURE = $(patsubst %.c,$(B)/%.o,$(wildcard files/pure/*.c))
 MOD_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/*.c mod_chat/*/*.c))
 # What needs none of httpd's functions: unit tests and fuzzers link it.
 MOD_PURE = $(patsubst %.c,$(B)/%.o,$(wildcard mod_chat/pure/*.c))
@@ -62,10 +68,10 @@ MOD_INC = -Imod_chat -Imod_chat/pure -Imod_chat/route
 UNIT = $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/test_*.c))
 FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 
-all: $(B)/mod_chat.so $(B)/chat-push $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
+all: $(B)/mod_chat.so $(B)/chat-push $(B)/chat-files $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
 
 
-.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-handoff bench-search soak soak-pump kill restarts install deb deb-test clean distclean help
+.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-upload bench-handoff bench-search soak soak-pump kill restarts install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -76,7 +82,11 @@ $(B)/%.o: %.c
 
 $(B)/mod_chat/%.o: mod_chat/%.c
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(HTTPD_CFLAGS) $(MOD_INC) -c -o $@ $<
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(HTTPD_CFLAGS) $(MOD_INC) -DCHAT_LIB='"$(PREFIX)/lib/mod_chat"' -c -o $@ $<
+
+$(B)/files/%.o: files/%.c
+	@mkdir -p $(@D)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(FILES_CFLAGS) $(FILES_INC) -c -o $@ $<
 
 $(B)/common/%.o: common/%.c
 	@mkdir -p $(@D)
@@ -116,8 +126,12 @@ $(B)/chatctl: $(B)/ctl/main.o $(B)/libctl.a $(B)/libchat.a
 $(B)/chat-push: $(B)/push/main.o $(B)/libpush.a $(B)/libchat.a
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
 
+# It needs no database and no HTTP: only what it uses is linked.
+$(B)/chat-files: $(B)/files/main.o $(FILES_OBJ) $(B)/libchat.a
+	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) -Wl,--as-needed $(FILES_LIBS) $(DEP_LIBS)
+
 $(B)/mod_chat.so: $(MOD_OBJ) $(B)/libchat.a
-	$(call SAY,LD)$(CC) -shared -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,LD)$(CC) -shared -o $@ $^ $(ALL_LDFLAGS) $(DEP_LIBS) $(MAGIC_LIBS)
 
 # Test only: the frame code as an echo server, for conformance suites.
 $(B)/ws-echo: $(B)/test/ws-echo.o $(B)/libpush.a $(B)/libchat.a
@@ -148,9 +162,9 @@ AT_ONCE = $(if $(filter --jobserver%,$(MAKEFLAGS)),,-j$(shell expr 2 '*' $$(npro
 # The programs that tests are or use.
 tests: all $(UNIT) $(FUZZ) $(B)/bench/wsload
 
-$(B)/unit/%: test/unit/%.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
+$(B)/unit/%: test/unit/%.c $(MOD_PURE) $(FILES_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(PUSH_INC) $(MOD_INC) -Ictl -o $@ $< $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(PUSH_INC) $(MOD_INC) $(FILES_INC) -Ictl -o $@ $< $(MOD_PURE) $(FILES_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS) $(CMOCKA_LIBS)
 
 # As many at once as make is told, each in directories of its own.
 unit: $(UNIT:%=%.run)
@@ -158,9 +172,9 @@ $(UNIT:%=%.run): %.run: %
 	@echo "== $<"; $<
 
 # The corpora, replayed by an ordinary program; an empty corpus is a failure.
-$(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
+$(B)/fuzz/%: test/fuzz/%.c test/fuzz/replay.c $(MOD_PURE) $(FILES_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
-	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(PUSH_INC) $(MOD_INC) -Ictl -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(PUSH_INC) $(MOD_INC) $(FILES_INC) -Ictl -o $@ $< test/fuzz/replay.c $(MOD_PURE) $(FILES_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a $(ALL_LDFLAGS) $(DEP_LIBS)
 
 fuzz-replay: $(FUZZ)
 	@for f in $^; do $$f test/fuzz/corpus/$$(basename $$f | sed 's/^fuzz_//') || exit 1; done
@@ -169,8 +183,8 @@ fuzz-replay: $(FUZZ)
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -pthread \
-    $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC) -Ictl
-FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(filter-out ctl/main.c,$(wildcard ctl/*.c)) $(wildcard mod_chat/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
+    $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC) $(FILES_INC) -Ictl
+FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(filter-out ctl/main.c,$(wildcard ctl/*.c)) $(wildcard mod_chat/pure/*.c) $(wildcard files/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
 fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
 	@command -v clang >/dev/null || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
 	@mkdir -p $(B)/libfuzzer
@@ -285,6 +299,12 @@ $(B)/bench/wsload $(B)/bench/wsfloor:
 	@mkdir -p $(@D)
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lcrypto
 
+# 10 MB uploads through httpd: to disk, and to memory, where no disk is waited for.
+UPLOAD_SET = $(if $(BENCH_SECONDS),BENCH_SECONDS=$(BENCH_SECONDS) )$(if $(UPLOADS),UPLOADS=$(UPLOADS) )
+bench-upload: all
+	$(UPLOAD_SET)$(NODE_RUN) test/bench/upload.mjs
+	$(UPLOAD_SET)BENCH_DIR=/dev/shm $(NODE_RUN) test/bench/upload.mjs
+
 # As many sockets as the limit of open files allows, in one process.
 bench-sockets: $(B)/chat-push $(B)/bench/wsload
 	$(if $(SOCKETS),SOCKETS=$(SOCKETS) )$(NODE_RUN) test/bench/ws/sockets.mjs
@@ -323,6 +343,8 @@ install: all
 	install -m 644 $(B)/mod_chat.so $(DESTDIR)$(MODULE_DIR)/
 	install -m 755 $(B)/chat-push $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(B)/chatctl $(DESTDIR)$(PREFIX)/bin/
+	install -d $(DESTDIR)$(PREFIX)/lib/mod_chat
+	install -m 755 $(B)/chat-files $(DESTDIR)$(PREFIX)/lib/mod_chat/
 	install -m 644 ctl/chatctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 push/chat-push.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 conf/chat.conf conf/chat-push.json $(DESTDIR)$(PREFIX)/share/mod_chat/conf/

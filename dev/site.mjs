@@ -216,11 +216,11 @@ export class Site {
     fs.cpSync(path.join(build, 'htdocs'), this.path('htdocs'), { recursive: true });
     // httpd itself is not built for ThreadSanitizer and cannot load a module that is.
     const module = this.o.sanitize.includes('thread') ? process.env.CHAT_PLAIN : build;
-    for (const [name, from] of [['chat-push', build], ['chatctl', build], ['hold', build], ['mod_chat.so', module]]) {
+    for (const [name, from] of [['chat-push', build], ['chat-files', build], ['chatctl', build], ['hold', build], ['mod_chat.so', module]]) {
       fs.rmSync(this.path('bin', name), { force: true });
       fs.copyFileSync(path.join(from, name), this.path('bin', name));
     }
-    for (const name of ['chat-push', 'chatctl', 'hold']) {
+    for (const name of ['chat-push', 'chat-files', 'chatctl', 'hold']) {
       fs.chmodSync(this.path('bin', name), 0o755);
     }
   }
@@ -322,6 +322,8 @@ Define CHAT_PUSH_HOST 127.0.0.1
 Define CHAT_PUSH_PORT ${this.o.pushPort}
 ChatAudit On
 ChatAuditSpool "${this.path('audit')}"
+Define CHAT_FILES "${this.path('files')}"
+Define CHAT_FILES_PROGRAM "${this.path('bin', 'chat-files')}"
 Include "${path.join(root, 'conf', 'chat.conf')}"`;
   }
 

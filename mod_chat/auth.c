@@ -346,3 +346,8 @@ apr_status_t chat_auth_conversation(const chat_conversation_t **conv,
     }
     return rv;
 }
+
+int chat_auth_staff(const chat_server_t *conf, const char *role)
+{
+    return is_staff(conf, role);
+}

@@ -61,6 +61,9 @@ struct chat_memory_t *chat_auth_memory(apr_pool_t *p);
 apr_status_t chat_auth_conversation(const chat_conversation_t **conv,
                                     const chat_request_t *q, const char *id);
 
+/** Whether a role is one of ChatStaffRoles. */
+int chat_auth_staff(const chat_server_t *conf, const char *role);
+
 /** An id as a value of a statement: a number when it looks like one. */
 chat_db_value_t chat_auth_id(const char *id);
 

@@ -78,9 +78,11 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->edit_window = UNSET;
     conf->last_seen = UNSET;
     conf->delete_window = UNSET;
+    chat_scan_conf_init(&conf->scan);
     conf->max_body = UNSET;
     conf->audit = CHAT_AUDIT_UNSET;
     conf->break_glass = UNSET;
+    chat_files_conf_init(&conf->files);
     return conf;
 }
 
@@ -139,6 +141,7 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (!rate_unset(&over->login)) {
         conf->login = over->login;
     }
+    chat_scan_conf_merge(&conf->scan, &over->scan);
     if (over->max_body != UNSET) {
         conf->max_body = over->max_body;
     }
@@ -169,6 +172,7 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->closed_list != NULL) {
         conf->closed_list = over->closed_list;
     }
+    chat_files_conf_merge(&conf->files, &under->files, &over->files);
     return conf;
 }
 
@@ -254,6 +258,7 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
         conf->staff_roles = apr_array_make(p, 1, sizeof(const char *));
         APR_ARRAY_PUSH(conf->staff_roles, const char *) = "admin";
     }
+    chat_files_conf_defaults(&conf->files);
     if (conf->break_glass == UNSET) {
         conf->break_glass = 0;
     }
@@ -273,7 +278,7 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     if (conf->closed_list == NULL) {
         conf->closed_list = "|completed|cancelled|";
     }
-    return NULL;
+    return chat_scan_conf_check(&conf->scan, conf->files.dir != NULL, p);
 }
 
 const char *chat_server_clash(server_rec *first, server_rec *s, apr_pool_t *p)
@@ -822,6 +827,21 @@ const command_rec chat_commands[] = {
         "10 900."),
     AP_INIT_TAKE1("ChatMaxBody", set_max_body, NULL, RSRC_CONF,
         "The largest request body read. Bytes; 65536."),
+    AP_INIT_TAKE1("ChatFilesProgram", chat_scan_set_program, NULL, RSRC_CONF,
+        "The program that looks at uploaded files. A path; where make install "
+        "has put chat-files."),
+    AP_INIT_TAKE1("ChatScan", chat_scan_set_scanner, NULL, RSRC_CONF,
+        "Who says whether an uploaded file is infected: clamd: and its socket "
+        "or host:port, or command: and a program, which is given the file's "
+        "path and exits with 0 (clean), 1 (infected) or anything else (could "
+        "not tell). off, clamd:/path, clamd:host:port or command:/path; off."),
+    AP_INIT_TAKE1("ChatScanTimeout", chat_scan_set_timeout, NULL, RSRC_CONF,
+        "How long the scanner may take for a file. Seconds, or with ms; 30."),
+    AP_INIT_TAKE1("ChatScanRetries", chat_scan_set_retries, NULL, RSRC_CONF,
+        "How often a scanner that is away or late is asked again, after 1 s, "
+        "2 s, 4 s and so on, before the file is refused. Times; 5."),
+    AP_INIT_TAKE1("ChatMaxPixels", chat_scan_set_max_pixels, NULL, RSRC_CONF,
+        "The largest image that a thumbnail is made of. Pixels; 50000000."),
     AP_INIT_ITERATE("ChatOrigin", add_origin, NULL, RSRC_CONF,
         "Other origins whose pages may send requests with a user's cookie. "
         "scheme://host[:port]; the site's own only."),
@@ -850,6 +870,36 @@ const command_rec chat_commands[] = {
     AP_INIT_FLAG("ChatLastSeen", set_last_seen, NULL, RSRC_CONF,
         "Whether the members of a conversation see when each other was last "
         "there. On."),
+    AP_INIT_TAKE1("ChatFiles", chat_files_set_dir, NULL, RSRC_CONF,
+        "The directory that uploaded files are kept in, outside every "
+        "DocumentRoot. An absolute path; none: no files are taken."),
+    AP_INIT_TAKE1("ChatMaxFile", chat_files_set_size,
+        (void *)APR_OFFSETOF(chat_files_conf_t, max), RSRC_CONF,
+        "The largest file taken. Bytes; 10485760."),
+    AP_INIT_TAKE1("ChatMaxFiles", chat_files_set_most, NULL, RSRC_CONF,
+        "How many files a message may have. Files; 10."),
+    AP_INIT_ITERATE("ChatFileTypes", chat_files_add_type, NULL, RSRC_CONF,
+        "The kinds of files taken. Words; jpeg png gif webp pdf text mp4 webm "
+        "ogg mp3 wav."),
+    AP_INIT_TAKE1("ChatUserQuota", chat_files_set_size,
+        (void *)APR_OFFSETOF(chat_files_conf_t, user), RSRC_CONF,
+        "How much all files of an account may take. Bytes, or off; "
+        "1073741824."),
+    AP_INIT_TAKE1("ChatConversationQuota", chat_files_set_size,
+        (void *)APR_OFFSETOF(chat_files_conf_t, talk), RSRC_CONF,
+        "How much all files of a conversation may take. Bytes, or off; "
+        "1073741824."),
+    AP_INIT_TAKE1("ChatUploadExpires", chat_files_set_time,
+        (void *)APR_OFFSETOF(chat_files_conf_t, expires), RSRC_CONF,
+        "How long an uploaded file waits to be sent in a message. Seconds, or "
+        "with min or h; 24h."),
+    AP_INIT_TAKE1("ChatScanWait", chat_files_set_time,
+        (void *)APR_OFFSETOF(chat_files_conf_t, wait), RSRC_CONF,
+        "How long a request waits until its files have been looked at, before "
+        "it is answered that this takes longer. Seconds, or with min; 10."),
+    AP_INIT_TAKE1("ChatFileLink", chat_files_set_time,
+        (void *)APR_OFFSETOF(chat_files_conf_t, link), RSRC_CONF,
+        "How long a signed link to a file works. Seconds, or with min; 300."),
     { NULL }
 };
 /* clang-format on */

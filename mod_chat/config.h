@@ -17,6 +17,8 @@
 #include "app.h"
 #include "bucket.h"
 #include "db.h"
+#include "files_conf.h"
+#include "scan_conf.h"
 
 /* How accesses are written down (audit.h). */
 typedef enum {
@@ -57,6 +59,7 @@ typedef struct chat_server_t {
     chat_rate_t request; /* requests, per address */
     chat_rate_t login;  /* failed log-ins, per account and per address */
     apr_off_t max_body; /* bytes of a request body */
+    chat_scan_conf_t scan; /* how chat-files looks at files */
     apr_array_header_t *origins;     /* const char *, canonical */
     apr_array_header_t *staff_roles; /* const char * */
     apr_interval_time_t break_glass; /* µs staff may see what they opened; 0:
@@ -68,6 +71,7 @@ typedef struct chat_server_t {
     apr_interval_time_t delete_window; /* µs in which its author may delete it */
     int last_seen; /* 1: members see when each other was last there */
     const char *closed_list; /* ChatClosedStatus, as `|completed|cancelled|` */
+    chat_files_conf_t files;
 
     /* One per child, see above. */
     chat_db_t *db;
@@ -77,6 +81,8 @@ typedef struct chat_server_t {
     struct chat_trigger_t *trigger;
     struct chat_wakeup_t *wakeup;
     struct chat_audit_log_t *audit_log; /* audit.c; NULL: ChatAudit Off */
+    /* NULL: no chat-files looks at what was uploaded. */
+    const struct chat_files_worker_t *files_worker;
     struct chat_companion_t *companion; /* NULL: no sockets are handed over */
 } chat_server_t;
 

@@ -61,6 +61,13 @@ int chat_receipt_list(chat_request_t *q);
 int chat_member_list(chat_request_t *q);
 int chat_member_add(chat_request_t *q);
 int chat_member_remove(chat_request_t *q);
+/* attachment.c */
+int chat_attachment_upload(chat_request_t *q);
+int chat_attachment_list(chat_request_t *q);
+int chat_attachment_show(chat_request_t *q);
+int chat_attachment_thumb(chat_request_t *q);
+int chat_attachment_delete(chat_request_t *q);
+int chat_attachment_link(chat_request_t *q);
 
 /* typing.c */
 int chat_typing(chat_request_t *q);

@@ -27,12 +27,15 @@
 #include "appkeys.h"
 #include "audit.h"
 #include "auth.h"
+#include "care.h"
 #include "chat_module.h"
 #include "companion.h"
 #include "config.h"
+#include "files_worker.h"
 #include "handlers.h"
 #include "keys.h"
 #include "limiter.h"
+#include "sniff.h"
 #include "owner.h"
 #include "routes.h"
 #include "startup.h"
@@ -69,11 +72,41 @@ static int check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         if (why == NULL) {
             why = chat_server_clash(first, s, p);
         }
+        if (why == NULL && conf->used) {
+            why = chat_files_conf_check(&conf->files, first, 0, p);
+        }
         if (why != NULL) {
             ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s, "%s",
                          why);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
+    }
+    return OK;
+}
+
+/* Where uploads are to be kept, before privileges are dropped, and who looks at
+ * them. */
+static int files_prepare(server_rec *first, apr_pool_t *p, apr_pool_t *ptemp)
+{
+    apr_status_t rv;
+
+    for (server_rec *s = first; s != NULL; s = s->next) {
+        chat_server_t *conf = chat_server_of(s);
+        const char *why = conf->used ? chat_files_conf_check(&conf->files,
+                                                             first, 1, ptemp)
+                                     : NULL;
+
+        if (why != NULL) {
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s, "%s",
+                         why);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    rv = chat_files_workers_start(first, p);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, rv, first,
+                     "chat-files gets no socket in DefaultRuntimeDir");
+        return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
 }
@@ -110,7 +143,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     }
     chat_tls_room_prepare(s, ptemp);
     chat_startup_report(s, ptemp);
-    return OK;
+    return files_prepare(s, p, ptemp);
 }
 
 /* `httpd -t` says it as well. */
@@ -260,6 +293,30 @@ static apr_status_t give_audit(server_rec *first, server_rec *s, apr_pool_t *p)
                             conf->audit == CHAT_AUDIT_STRICT, s, p);
 }
 
+/* What a child needs to take files, if any host does. */
+static void give_files(server_rec *first, apr_pool_t *p)
+{
+    apr_status_t rv = APR_SUCCESS;
+    const char *why = "";
+    server_rec *s;
+
+    for (s = first; s != NULL; s = s->next) {
+        if (chat_server_of(s)->used && chat_server_of(s)->files.dir != NULL) {
+            break;
+        }
+    }
+    if (s != NULL) {
+        rv = chat_magic_load(&why, p);
+    }
+    if (s != NULL && rv == APR_SUCCESS) {
+        rv = chat_care_start(first, p);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                     "a child can take no files: %s", why);
+    }
+}
+
 static void child_init(apr_pool_t *p, server_rec *first)
 {
     chat_pump_child(chat_tls_room(), p);
@@ -286,6 +343,7 @@ static void child_init(apr_pool_t *p, server_rec *first)
                          "a child cannot serve the chat");
         }
     }
+    give_files(first, p);
 }
 
 static int is_ours(const request_rec *r, const char *as)
@@ -364,6 +422,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_monitor(chat_appkeys_monitor, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(chat_files_workers_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_read_request(chat_owner_unvouch, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(translate_name, before, behind, APR_HOOK_FIRST);

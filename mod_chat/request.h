@@ -56,6 +56,7 @@ typedef struct {
     int body_read;           /* it was read; what was wrong is in: */
     int body_status;         /* OK or the HTTP status of its refusal */
     const char *body_why;    /* a sentence for that */
+    struct chat_upload_t *upload; /* upload.h: files that came; NULL: none */
     const chat_user_t *user; /* NULL: nobody we know */
     apr_int64_t until; /* Unix seconds when their log-in ends; 0: it does not */
     int by_push; /* chat-push asks, for a socket that showed their log-in */

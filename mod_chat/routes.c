@@ -10,6 +10,8 @@
  *   theirs  csrf.c: Origin and token, unless bearer or   419
  *           chat-push itself
  *   member  auth.c: is the {id} one of theirs?         404, for strangers too
+ *   files   upload.c: a body with files, instead of    400, 403, 408, 413, 415,
+ *           `body` above                                422, 507
  *   do      the handler
  *
  * The steps are taken here for every route alike, as far as its row asks, so
@@ -33,9 +35,11 @@
 #include "csrf.h"
 #include "handlers.h"
 #include "limiter.h"
+#include "message.h"
 #include "page.h"
 #include "path.h"
 #include "reply.h"
+#include "upload.h"
 
 /* What must be settled before a handler runs. */
 typedef enum {
@@ -77,6 +81,12 @@ static const route_t routes[] = {
     { M_GET,    "/chat/conversation/{id}/message/{message}/history",  MEMBER, chat_message_history, NULL, "message.history" },
     { M_PUT,    "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_add, NULL, "message.reacted" },
     { M_DELETE, "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_remove, NULL, "message.unreacted" },
+    { M_POST,   "/chat/conversation/{id}/attachment",  MEMBER, chat_attachment_upload, NULL, "file.uploaded" },
+    { M_GET,    "/chat/conversation/{id}/attachments", MEMBER, chat_attachment_list, NULL, "file.list" },
+    { M_GET,    "/chat/attachment/{id}",               ANYBODY, chat_attachment_show, NULL, "file.read" },
+    { M_GET,    "/chat/attachment/{id}/thumb",         ANYBODY, chat_attachment_thumb, NULL, "file.read" },
+    { M_DELETE, "/chat/attachment/{id}",               USER, chat_attachment_delete, NULL, "file.deleted" },
+    { M_POST,   "/chat/attachment/{id}/link",          USER, chat_attachment_link, NULL, "file.linked" },
     { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL, "messages.marked" },
     { M_POST,   "/chat/conversation/{id}/delivered",                  MEMBER, chat_receipt_delivered, NULL, NULL },
     { M_GET,    "/chat/conversation/{id}/message/{message}/receipts", MEMBER, chat_receipt_list, NULL, "message.receipts" },
@@ -175,11 +185,19 @@ static int nobody(chat_request_t *q)
     return chat_reply_error(q, HTTP_UNAUTHORIZED, "log in first");
 }
 
-/* Who it is. @return 0 when it was refused with *answer */
-static int settle_user(chat_request_t *q, int *answer)
+/* Who it is. An id that is no conversation's is nothing to ask about.
+ * @return 0 when it was refused with *answer */
+static int settle_user(chat_request_t *q, need_t need, int *answer)
 {
-    apr_status_t rv = chat_auth(q);
+    char id[CHAT_ID_SIZE];
+    apr_status_t rv;
 
+    memcpy(id, q->id, sizeof(id));
+    if (need != MEMBER) {
+        q->id[0] = '\0';
+    }
+    rv = chat_auth(q);
+    memcpy(q->id, id, sizeof(id));
     if (rv != APR_SUCCESS) {
         *answer = chat_reply_failed(q, rv, "looking up who is asking");
         return 0;
@@ -188,6 +206,31 @@ static int settle_user(chat_request_t *q, int *answer)
         *answer = nobody(q);
         return 0;
     }
+    return 1;
+}
+
+int chat_routes_user(chat_request_t *q, int *answer)
+{
+    return settle_user(q, USER, answer);
+}
+
+/* Whether its body may bring files, which go to disk as they come: nobody's do
+ * before all else is settled (upload.h). */
+static int brings_files(const chat_request_t *q, const route_t *route)
+{
+    return route->handler == chat_attachment_upload ||
+           (route->handler == chat_message_send && chat_upload_is(q));
+}
+
+/* The last step of such a request. Likewise. */
+static int settle_files(chat_request_t *q, const route_t *route, int *answer)
+{
+    if (chat_message_closed(q, answer) ||
+        !chat_upload_read(q, route->handler == chat_attachment_upload,
+                          answer)) {
+        return 0;
+    }
+    q->r->connection->keepalive = AP_CONN_UNKNOWN;
     return 1;
 }
 
@@ -245,7 +288,7 @@ static int answer_request(chat_request_t *q)
     request_rec *r = q->r;
     const route_t *route;
     const char *allow;
-    int answer = OK;
+    int answer = OK, files;
 
     q->conf = chat_server_of(r->server);
     q->path = chat_server_path(r->server, r->uri);
@@ -268,8 +311,13 @@ static int answer_request(chat_request_t *q)
         q->user = NULL;
         q->conversation = NULL;
     }
-    if ((route->need != ANYBODY && !settle_user(q, &answer)) ||
-        (route->method != M_GET && !chat_body_read(q, &answer)) ||
+    files = brings_files(q, route);
+    if (files) {
+        /* When it is refused, what is left of it is not worth reading. */
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
+    if ((route->need != ANYBODY && !settle_user(q, route->need, &answer)) ||
+        (route->method != M_GET && !files && !chat_body_read(q, &answer)) ||
         (route->method != M_GET && q->user != NULL &&
          !settle_intent(q, route, &answer))) {
         return answer;
@@ -285,6 +333,9 @@ static int answer_request(chat_request_t *q)
     /* 404 and not 403: a stranger need not learn that the id exists. */
     if (route->need == MEMBER && q->conversation == NULL) {
         return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
+    }
+    if (files && !settle_files(q, route, &answer)) {
+        return answer;
     }
     return route->handler(q);
 }

@@ -7,10 +7,16 @@
 
 #include <httpd.h>
 
+#include "request.h"
+
 /** Whether a path is ours to answer, with an error if need be. */
 int chat_routes_own(const char *path);
 
 /** Answer a request whose path is ours. @return for httpd */
 int chat_routes_answer(request_rec *r);
+
+/** For handlers of routes that anybody may ask for: who it is.
+ * @return 0: nobody; it was refused with *answer */
+int chat_routes_user(chat_request_t *q, int *answer);
 
 #endif

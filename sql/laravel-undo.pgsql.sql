@@ -69,7 +69,7 @@ BEGIN
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
                          chat_keys, chat_plan_settings;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
-    DROP TABLE IF EXISTS chat_attachments;
+    DROP TABLE IF EXISTS chat_attachments, chat_file_usage, chat_held_messages;
 
     FOR ours IN
         SELECT oid::regprocedure AS signature FROM pg_proc
@@ -82,6 +82,8 @@ BEGIN
                           'chat_message_attachments_json',
                           'chat_message_plan_json', 'messages_changing',
                           'messages_changed', 'chat_reacted',
+                          'chat_attachments_counted',
+                          'chat_attachments_rejected',
                           'chat_plan_json', 'chat_people_set',
                           'chat_plan_mark', 'chat_plan_word',
                           'chat_plan_doctor', 'chat_plan_insert',

@@ -170,6 +170,8 @@ CREATE TABLE IF NOT EXISTS chat_attachments (
     kind TEXT CHECK (kind IN ('image', 'voice', 'file')),
     size INTEGER,                  -- bytes
     sha256 TEXT,                   -- hex
+    sent_sha256 TEXT,              -- of the bytes that came; sha256 is that of what
+                                   -- became of them
     width INTEGER,
     height INTEGER,
     thumb INTEGER NOT NULL DEFAULT 0,  -- 1: there is a small picture
@@ -183,6 +185,38 @@ CREATE INDEX IF NOT EXISTS chat_attachments_message
 CREATE INDEX IF NOT EXISTS chat_attachments_conversation
     ON chat_attachments (conversation_id);
 CREATE INDEX IF NOT EXISTS chat_attachments_user ON chat_attachments (user_id);
+
+-- --- files -----------------------------------------------------------------------------
+-- What uploads take: a row for each account ('u7') and each conversation ('c12'), kept
+-- by triggers. And messages whose files are still being looked at, as they are to be
+-- inserted.
+
+CREATE INDEX IF NOT EXISTS chat_attachments_list
+    ON chat_attachments (conversation_id, created_at, id);
+CREATE INDEX IF NOT EXISTS chat_attachments_pending
+    ON chat_attachments (created_at) WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS chat_attachments_unsent
+    ON chat_attachments (created_at) WHERE message_id IS NULL;
+
+CREATE TABLE IF NOT EXISTS chat_file_usage (
+    owner TEXT PRIMARY KEY NOT NULL,
+    bytes INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS chat_held_messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    type TEXT NOT NULL,
+    client_id TEXT,
+    reply_to_id INTEGER,
+    file_ids TEXT NOT NULL,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+);
+CREATE UNIQUE INDEX IF NOT EXISTS chat_held_messages_client_id
+    ON chat_held_messages (conversation_id, user_id, client_id)
+    WHERE client_id IS NOT NULL;
 
 -- --- treatment plans ---------------------------------------------------------------
 -- A doctor offers, the patient decides. From draft to submitted, from there to
@@ -1043,6 +1077,48 @@ BEGIN
     JOIN treatment_requests r ON r.id = p.conversation_id
     WHERE p.id = NEW.plan_id AND r.deleted_at IS NULL;
     DELETE FROM chat_plan_marks WHERE id = NEW.id;
+END;
+
+-- --- triggers: files -------------------------------------------------------------------
+
+DROP TRIGGER IF EXISTS chat_attachments_added;
+CREATE TRIGGER chat_attachments_added AFTER INSERT ON chat_attachments
+BEGIN
+    INSERT INTO chat_file_usage (owner, bytes)
+    VALUES ('u' || NEW.user_id, coalesce(NEW.size, 0)),
+           ('c' || NEW.conversation_id, coalesce(NEW.size, 0))
+    ON CONFLICT (owner) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+
+DROP TRIGGER IF EXISTS chat_attachments_resized;
+CREATE TRIGGER chat_attachments_resized AFTER UPDATE OF size ON chat_attachments
+WHEN OLD.size IS NOT NEW.size
+BEGIN
+    UPDATE chat_file_usage
+    SET bytes = bytes + coalesce(NEW.size, 0) - coalesce(OLD.size, 0)
+    WHERE owner IN ('u' || NEW.user_id, 'c' || NEW.conversation_id);
+END;
+
+DROP TRIGGER IF EXISTS chat_attachments_removed;
+CREATE TRIGGER chat_attachments_removed AFTER DELETE ON chat_attachments
+BEGIN
+    UPDATE chat_file_usage SET bytes = bytes - coalesce(OLD.size, 0)
+    WHERE owner IN ('u' || OLD.user_id, 'c' || OLD.conversation_id);
+END;
+
+-- A file that is not to be had: its sender hears it, and nobody else.
+DROP TRIGGER IF EXISTS chat_attachments_rejected;
+CREATE TRIGGER chat_attachments_rejected AFTER UPDATE OF state ON chat_attachments
+WHEN OLD.state = 'pending' AND NEW.state IN ('infected', 'failed')
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'AttachmentRejected', r.id,
+           json_array('private-user.' || NEW.user_id),
+           json_object('attachment',
+                       json_object('id', NEW.id, 'state', NEW.state),
+                       'user_id', NEW.user_id, 'consultation_id', r.id)
+    FROM treatment_requests r
+    WHERE r.id = NEW.conversation_id AND r.deleted_at IS NULL;
 END;
 
 -- --- triggers: log-ins -----------------------------------------------------------------

@@ -5,6 +5,8 @@
 // link whether the server was reached, renews an outdated CSRF token, and
 // notices when the login has ended.
 
+import { typeOf } from './files.js';
+
 const TIMEOUT = 15e3; // ms; a request without an answer by then has none
 
 /** A request that did not succeed. `status` 0: no answer at all. */
@@ -70,11 +72,74 @@ export class Api {
       `/chat${where}/search?q=${encodeURIComponent(question)}${from}`);
   }
 
-  /** @param replyTo  id of the message it answers, or null */
-  send(key, content, clientId, replyTo = null) {
+  /** @param replyTo  id of the message it answers, or null
+   *  @param files  attachments that were uploaded, or none
+   *  @return its answer; `message` null: its files are being looked at */
+  send(key, content, clientId, replyTo = null, files = []) {
     return this.post(`/chat/conversation/${key}/message`, {
-      content, type: 'text', client_id: clientId, reply_to: replyTo,
+      content,
+      client_id: clientId,
+      reply_to: replyTo,
+      ...(files.length === 0 ? { type: 'text' }
+        : { type: typeOf(files), attachments: files.map((file) => file.id) }),
     });
+  }
+
+  /** One file; XMLHttpRequest, because fetch tells no progress.
+   *  @param progress  (0..1)
+   *  @return {promise: the attachment, abort} */
+  upload(key, file, voice, progress) {
+    let request = null;
+    let over = false;
+    const once = () => new Promise((resolve, reject) => {
+      const form = new FormData();
+      form.append('file', file, file.name);
+      request = new XMLHttpRequest();
+      request.open('POST',
+        `${this.prefix}/chat/conversation/${key}/attachment${
+          voice ? '?kind=voice' : ''}`);
+      request.setRequestHeader('Accept', 'application/json');
+      request.setRequestHeader('X-Requested-With', 'XMLHttpRequest');
+      request.setRequestHeader('X-CSRF-TOKEN', this.csrf);
+      request.upload.onprogress = (event) => event.lengthComputable
+        && progress(event.loaded / event.total);
+      request.onload = () => settle(request, resolve, reject);
+      request.onerror = () => reject(new ApiError(0));
+      request.send(form);
+    });
+    const promise = once().catch(async (error) => {
+      if (error.status !== 419 || over) {
+        throw error;
+      }
+      await this.renewCsrf();
+      return once();
+    }).then((body) => body.attachment ?? body.attachments[0], (error) => {
+      if (error.status === 401) {
+        this.ended();
+      }
+      throw error;
+    });
+    return {
+      promise,
+      abort() {
+        over = true;
+        request?.abort();
+      },
+    };
+  }
+
+  /** One that will not be sent. */
+  removeFile(file) {
+    return this.request('DELETE',
+      `${this.prefix}/chat/attachment/${file.id}`, {});
+  }
+
+  fileUrl(file) {
+    return `${this.prefix}/chat/attachment/${file.id}`;
+  }
+
+  thumbUrl(file) {
+    return `${this.prefix}/chat/attachment/${file.id}/thumb`;
   }
 
   edit(key, id, content) {
@@ -246,6 +311,22 @@ export class Api {
   async renewCsrf() {
     const me = await this.request('GET', `${this.prefix}/chat/me`, {}, true);
     this.csrf = me.csrf_token ?? this.csrf;
+  }
+}
+
+/** What an XMLHttpRequest has brought. */
+function settle(request, resolve, reject) {
+  let body = null;
+  try {
+    body = JSON.parse(request.responseText);
+  } catch {
+    // a proxy's page
+  }
+  if (request.status >= 200 && request.status < 300 && body) {
+    resolve(body);
+  } else {
+    reject(new ApiError(request.status, body,
+      Number(request.getResponseHeader('Retry-After')) || 0));
   }
 }
 

@@ -16,6 +16,7 @@ import * as around from './around.js';
 import { Finder } from './finder.js';
 import { readConfig } from './config.js';
 import { Deeds } from './deeds.js';
+import { Files } from './files.js';
 import { has, startLanguage, t } from './i18n.js';
 import { Deliveries } from './deliveries.js';
 import { Keep } from './keep.js';
@@ -30,10 +31,13 @@ import * as store from './store.js';
 import { Sync } from './sync.js';
 import { newId } from './text.js';
 import { Typing } from './typing.js';
+import { isPicture } from './view/attachments.js';
 import { composerLook, grow } from './view/composer.js';
 import { placeDialog } from './view/deeds.js';
 import { Scroll } from './view/scroll.js';
 import { shell } from './view/shell.js';
+import { Viewer } from './view/viewer.js';
+import { Voice } from './voice.js';
 
 /* How often we ask when nothing else makes us, ms. With a socket it is only a
  * safety net; staff are no members and hear of most conversations this way. */
@@ -83,7 +87,7 @@ class App {
     });
     this.outbox = new Outbox({
       send: async (entry) => (await this.api.send(entry.key, entry.content,
-        entry.clientId, entry.replyTo?.id)).message,
+        entry.clientId, entry.replyTo?.id, entry.attachments)).message,
       sent: (message) => {
         store.putSent(state, message);
         draw();
@@ -95,6 +99,7 @@ class App {
         return () => clearTimeout(timer);
       },
     });
+    this.makeFiles();
     this.deeds = new Deeds({
       state,
       api: this.api,
@@ -156,7 +161,35 @@ class App {
     });
   }
 
+  makeFiles() {
+    const { api } = this;
+    const draw = () => this.draw();
+    this.files = new Files({
+      upload: (key, file, voice, progress) => api.upload(key, file, voice,
+        progress),
+      remove: (file) => api.removeFile(file),
+      changed: draw,
+      save: (lists) => this.keep.write('files', lists),
+      limits: this.config.files ?? null,
+      preview: {
+        of: (file) => URL.createObjectURL(file),
+        drop: (address) => address && URL.revokeObjectURL(address),
+      },
+    });
+    this.voice = new Voice({
+      done: (key, file) => this.files.add(key, [file], true),
+      failed: () => this.tell(t('voice.failed')),
+      changed: draw,
+    });
+    this.urls = {
+      file: (file) => api.fileUrl(file),
+      thumb: (file) => api.thumbUrl(file),
+    };
+    this.viewer = new Viewer(this.urls);
+  }
+
   start() {
+    this.files.restore(this.keep.read('files', {}));
     this.outbox.restore(this.keep.read('outbox', []));
     this.live.start();
     this.live.watch(this.state.selected);
@@ -184,7 +217,7 @@ class App {
       }
     });
     addEventListener('beforeunload', (event) => {
-      if (this.outbox.size > 0 && !this.leaving) {
+      if (this.outbox.size + this.files.size > 0 && !this.leaving) {
         event.preventDefault();
       }
     });
@@ -228,6 +261,12 @@ class App {
       giveUp: (key) => this.giveUp(key),
       showMessage: (id) => this.showMessage(id),
       draft: (key, text) => this.draft(key, text),
+      addFiles: (key, files) => this.files.add(key, files),
+      dropFile: (key, chip) => this.files.drop(key, chip),
+      retryFile: (chip) => this.files.retry(chip),
+      startVoice: (key) => this.voice.start(key),
+      stopVoice: (keep) => this.voice.stop(keep),
+      view: (id) => this.view(id),
       stopTyping: () => this.typing.stopped(),
       retry: (clientId) => this.outbox.retry(clientId),
       discard: (clientId) => this.outbox.discard(clientId),
@@ -342,9 +381,19 @@ class App {
       clientId: newId(),
       key,
       content,
+      attachments: this.files.take(key),
       replyTo,
       createdAt: new Date().toISOString(),
     });
+  }
+
+  /** A picture of the open conversation, among its others. */
+  view(id) {
+    const { messages } = store.threadOf(this.state, this.state.selected);
+    this.viewer.open(messages.flatMap((m) => m.attachments ?? [])
+      .concat(this.outbox.of(this.state.selected)
+        .flatMap((entry) => entry.attachments ?? []))
+      .filter(isPicture), id);
   }
 
   draft(key, text) {
@@ -434,6 +483,7 @@ class App {
   hurry() {
     this.live.hurry();
     this.outbox.wake();
+    this.files.wake();
     this.receipts.pay();
     this.ask();
   }
@@ -628,6 +678,7 @@ class App {
     if (was === false && this.reachable) {
       this.live.hurry();
       this.outbox.wake();
+      this.files.wake();
       this.receipts.pay();
     }
     if (was !== false && !this.answered) {
@@ -686,6 +737,9 @@ class App {
       outbox: this.outbox,
       deeds: this.deeds,
       drafts: this.drafts,
+      files: this.files,
+      voice: this.voice,
+      urls: this.urls,
       filter: this.filter,
       search: this.finder.all,
       find: this.finder.find,

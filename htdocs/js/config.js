@@ -9,7 +9,8 @@ function meta(name) {
 }
 
 /** {key, cluster, prefix, wsPath, user: {id, name, email, role}, csrf_token,
- *  rules: {closed: [status], edit, delete (seconds), staff}} */
+ *  rules: {closed: [status], edit, delete (seconds), staff},
+ *  files: {max (bytes), most (of a message)} or null: none are taken} */
 export function readConfig() {
   const config = JSON.parse(meta('chat-config'));
   return { ...config, csrf_token: meta('csrf-token') || config.csrf_token };

@@ -15,15 +15,19 @@
 
 const FIRST_WAIT = 1000; // ms; doubles with each failure
 const LONGEST_WAIT = 30e3;
+const HELD_WAIT = 3000; // ms until a held message is asked about again
 
 /* queued:  its turn has not come, or it waits for another try
  * sending: a POST is on its way
+ * held:    accepted, but its files are still being looked at: it is asked about
+ *          until it is sent or refused; those behind it do not wait
  * failed:  refused; stays until somebody decides */
 
 export class Outbox {
   /**
-   * @param send      async (entry) -> message; rejects with {status,
-   *                  retryAfter}: status 0 when there was no answer
+   * @param send      async (entry) -> message, or null: it is held; rejects
+   *                  with {status, retryAfter}: status 0 when there was no
+   *                  answer
    * @param sent      (message): what became of an entry
    * @param changed   (): something here looks different now
    * @param save      (entries): keep them over a reload
@@ -44,7 +48,7 @@ export class Outbox {
   /** Entries of an earlier page, as save() was given them. */
   restore(entries) {
     this.entries = entries.map((entry) => (
-      entry.state === 'sending' ? { ...entry, state: 'queued' } : entry));
+      ['sending', 'held'].includes(entry.state) ? { ...entry, state: 'queued' } : entry));
     this.wake();
   }
 
@@ -130,8 +134,12 @@ export class Outbox {
     try {
       const message = await this.send(entry);
       lane.failures = 0;
-      this.remove(entry);
-      this.sent(message);
+      if (message === null) {
+        this.hold(entry);
+      } else {
+        this.remove(entry);
+        this.sent(message);
+      }
     } catch (error) {
       this.failed(entry, lane, error);
     }
@@ -153,6 +161,19 @@ export class Outbox {
       lane.cancel = null;
       this.advance(entry.key);
     }, this.wait(lane.failures, error.retryAfter));
+  }
+
+  hold(entry) {
+    if (!this.find(entry.clientId)) {
+      return; // its event was faster
+    }
+    this.change(entry, { state: 'held', tries: 0 });
+    this.later(() => {
+      if (entry.state === 'held') {
+        this.change(entry, { state: 'queued' });
+        this.advance(entry.key);
+      }
+    }, HELD_WAIT);
   }
 
   wait(failures, retryAfter) {

@@ -18,25 +18,18 @@
 #include "json.h"
 #include "limiter.h"
 #include "message.h"
+#include "message_files.h"
 #include "receipts.h"
 #include "reply.h"
 #include "rows.h"
 #include "sealing.h"
+#include "upload.h"
 #include "wakeup.h"
 
 #define MARK_MAX 500 /* message_ids in one request */
 
 /* What is wrong with reply_to. */
 #define NOT_HERE "must be the id of a message of this conversation"
-
-/* A message as it was sent to us. */
-typedef struct {
-    const char *content;   /* trimmed */
-    const char *type;      /* "text" */
-    const char *client_id; /* NULL: none */
-    apr_int64_t reply_to;  /* id of the message it answers; 0: none */
-    const char *files;     /* ids of attachments, a JSON list; NULL: none */
-} draft_t;
 
 /* --- sending ----------------------------------------------------------------
  */
@@ -73,18 +66,46 @@ const char *chat_message_content(const char **content, const chat_request_t *q)
     return "must not be longer than 2000 characters";
 }
 
-static const char *type_complaint(const char **type, const chat_request_t *q)
+/* Whether there is a text, be it a wrong one. */
+static int has_content(const chat_request_t *q)
+{
+    const char *content;
+
+    switch (content_field(&q->body, &content)) {
+    case CHAT_JSON_OK:
+        return content[strspn(content, " \t\r\n")] != '\0';
+    case CHAT_JSON_MISSING:
+        return 0;
+    case CHAT_JSON_TYPE:
+        break;
+    }
+    return 1;
+}
+
+/* With files the type may be left to them: NULL. */
+static const char *type_complaint(const char **type, const char *files,
+                                  const chat_request_t *q)
 {
     switch (chat_fields_text(&q->body, "type", type)) {
     case CHAT_JSON_MISSING:
         *type = "text";
-        return NULL;
-    case CHAT_JSON_OK:
-        return strcmp(*type, "text") == 0 ? NULL : "must be text";
-    case CHAT_JSON_TYPE:
         break;
+    case CHAT_JSON_OK:
+        break;
+    case CHAT_JSON_TYPE:
+        return "must be a text";
     }
-    return "must be text";
+    if (strcmp(*type, "text") == 0) {
+        *type = files != NULL ? NULL : *type;
+        return NULL;
+    }
+    if (files == NULL) {
+        return "must be text";
+    }
+    return strcmp(*type, "image") == 0 || strcmp(*type, "file") == 0 ||
+                   strcmp(*type, "voice") == 0
+               ? NULL
+               : "must be text, image, file or voice";
 }
 
 static const char *client_id_complaint(const char **id, const chat_request_t *q)
@@ -115,14 +136,22 @@ static const char *reply_to_complaint(apr_int64_t *id, const chat_request_t *q)
 }
 
 /* @return NULL when the draft will do, else the field that will not */
-static const char *draft_read(draft_t *draft, const chat_request_t *q,
+static const char *draft_read(chat_draft_t *draft, const chat_request_t *q,
                               const char **why)
 {
+    *why = chat_message_files(&draft->files, q);
+    if (*why != NULL) {
+        return "attachments";
+    }
     *why = chat_message_content(&draft->content, q);
+    if (*why != NULL && draft->files != NULL && !has_content(q)) {
+        draft->content = ""; /* files need no words */
+        *why = NULL;
+    }
     if (*why != NULL) {
         return "content";
     }
-    *why = type_complaint(&draft->type, q);
+    *why = type_complaint(&draft->type, draft->files, q);
     if (*why != NULL) {
         return "type";
     }
@@ -130,12 +159,11 @@ static const char *draft_read(draft_t *draft, const chat_request_t *q,
     if (*why != NULL) {
         return "client_id";
     }
-    draft->files = NULL;
     *why = reply_to_complaint(&draft->reply_to, q);
     return *why != NULL ? "reply_to" : NULL;
 }
 
-static int reply_sent(chat_request_t *q, chat_message_t *m)
+int chat_message_sent(chat_request_t *q, chat_message_t *m)
 {
     static const char before[] = "{\"message\":";
     static const char after[] = ",\"status\":\"sent\"}";
@@ -188,7 +216,7 @@ static int same(const char *a, const char *b)
 }
 
 /* Nothing was inserted, and no message of this client_id is there. */
-static int reply_unsent(chat_request_t *q, const draft_t *draft)
+static int reply_unsent(chat_request_t *q, const chat_draft_t *draft)
 {
     int answer;
 
@@ -202,9 +230,8 @@ static int reply_unsent(chat_request_t *q, const draft_t *draft)
     return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
 }
 
-/* Nothing was inserted, most often because this client_id has been used: a retry
- * gets the first answer again, another message under the same id is a mistake. */
-static int reply_again(chat_request_t *q, const draft_t *draft)
+int chat_message_before(chat_request_t *q, const chat_draft_t *draft,
+                        int *answer)
 {
     chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
                                chat_auth_id(q->user->id),
@@ -212,27 +239,57 @@ static int reply_again(chat_request_t *q, const draft_t *draft)
     chat_db_result_t *res;
     chat_message_t m;
     apr_status_t rv;
+    int files = 0;
 
     if (draft->client_id == NULL) {
-        return reply_unsent(q, draft);
+        return 0;
     }
     rv = chat_db_query(&res, q->conf->db, "message_sent", args, 3, q->r->pool);
-    if (rv != APR_SUCCESS) {
-        return chat_reply_failed(q, rv, "finding a message sent before");
+    if (rv == APR_SUCCESS && chat_db_rows(res) == 0) {
+        return 0;
     }
-    if (chat_db_rows(res) == 0) {
-        return reply_unsent(q, draft);
+    if (rv == APR_SUCCESS) {
+        rv = chat_message_files_same(&files, q, draft,
+                                     chat_db_get(res, 0, AGAIN_FILES));
+    }
+    if (rv != APR_SUCCESS) {
+        *answer = chat_reply_failed(q, rv, "finding a message sent before");
+        return 1;
     }
     m = chat_rows_message(res, 0, 0, q->conversation->id_json);
-    if (!same(chat_sealing_open(q, chat_db_get(res, 0, AGAIN_CONTENT)),
-              draft->content) ||
-        !same(m.type, draft->type) ||
-        chat_db_get_int(res, 0, AGAIN_REPLY_TO, 0) != draft->reply_to ||
-        !same(chat_db_get(res, 0, AGAIN_FILES), draft->files)) {
-        return chat_reply_error(q, HTTP_CONFLICT,
-                                "another message has this client_id");
-    }
-    return reply_sent(q, &m);
+    *answer = !files || !same(chat_sealing_open(q, chat_db_get(res, 0,
+                                                               AGAIN_CONTENT)),
+                              draft->content) ||
+                      (draft->type != NULL && !same(m.type, draft->type)) ||
+                      chat_db_get_int(res, 0, AGAIN_REPLY_TO, 0) !=
+                          draft->reply_to
+                  ? chat_reply_error(q, HTTP_CONFLICT,
+                                     "another message has this client_id")
+                  : chat_message_sent(q, &m);
+    return 1;
+}
+
+int chat_message_again(chat_request_t *q, const chat_draft_t *draft)
+{
+    int answer;
+
+    return chat_message_before(q, draft, &answer) ? answer
+                                                  : reply_unsent(q, draft);
+}
+
+void chat_message_values(chat_db_value_t args[CHAT_DRAFT_VALUES],
+                         const chat_request_t *q, const chat_draft_t *draft,
+                         const char *stored)
+{
+    args[0] = chat_auth_id(q->user->id);
+    args[1] = chat_auth_id(q->conversation->id);
+    args[2] = chat_db_text(stored);
+    args[3] = chat_db_text(draft->type);
+    args[4] = chat_db_text(draft->client_id);
+    args[5] = draft->reply_to != 0 ? chat_db_int(draft->reply_to)
+                                   : chat_db_null();
+    args[6] = chat_db_text(draft->files);
+    args[7] = chat_db_text(q->conf->closed_list);
 }
 
 /* A staff list, an id as a value and as it must come back: what the statements
@@ -279,11 +336,14 @@ int chat_message_send_at_once(chat_request_t *q)
     chat_db_result_t *res;
     chat_shown_t shown;
     chat_message_t m;
-    draft_t draft;
+    chat_draft_t draft;
     apr_status_t rv;
 
     if (!chat_db_has("send_bearer", chat_db_engine(q->conf->db)) ||
         !chat_auth_shown(&shown, q) || shown.via != CHAT_VIA_BEARER) {
+        return DECLINED;
+    }
+    if (chat_upload_is(q)) {
         return DECLINED;
     }
     account = chat_auth_known(q, &shown);
@@ -324,23 +384,23 @@ int chat_message_send_at_once(chat_request_t *q)
                           .name = chat_db_get(res, 0, SENT_NAME),
                           .role = chat_db_get(res, 0, SENT_ROLE) };
     if (m.id == NULL) {
-        return reply_again(q, &draft);
+        return chat_message_again(q, &draft);
     }
     if (!chat_db_told(res)) {
         chat_wakeup_send(q->conf->wakeup);
     }
-    return reply_sent(q, &m);
+    return chat_message_sent(q, &m);
 }
 
 /* POST /chat/conversation/{id}/message - content, type, client_id, reply_to. */
 int chat_message_send(chat_request_t *q)
 {
     const char *field, *why, *stored;
-    chat_db_value_t args[8];
+    chat_db_value_t args[CHAT_DRAFT_VALUES];
     chat_db_result_t *res;
     apr_uint32_t wait;
     chat_message_t m;
-    draft_t draft;
+    chat_draft_t draft;
     apr_status_t rv;
 
     field = draft_read(&draft, q, &why);
@@ -352,30 +412,25 @@ int chat_message_send(chat_request_t *q)
     if (wait > 0) {
         return chat_reply_limited(q, wait, "too many messages, slow down");
     }
+    if (draft.files != NULL) {
+        return chat_message_send_files(q, &draft);
+    }
     rv = chat_sealing_text(&stored, q, draft.content);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "storing a message");
     }
-    args[0] = chat_auth_id(q->user->id);
-    args[1] = chat_auth_id(q->conversation->id);
-    args[2] = chat_db_text(stored);
-    args[3] = chat_db_text(draft.type);
-    args[4] = chat_db_text(draft.client_id);
-    args[5] = draft.reply_to != 0 ? chat_db_int(draft.reply_to)
-                                  : chat_db_null();
-    args[6] = chat_db_text(draft.files);
-    args[7] = chat_db_text(q->conf->closed_list);
-    rv = chat_db_query(&res, q->conf->db, "message_insert", args, 8,
-                       q->r->pool);
+    chat_message_values(args, q, &draft, stored);
+    rv = chat_db_query(&res, q->conf->db, "message_insert", args,
+                       CHAT_DRAFT_VALUES, q->r->pool);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "storing a message");
     }
     if (chat_db_rows(res) == 0) {
-        return reply_again(q, &draft);
+        return chat_message_again(q, &draft);
     }
     chat_wakeup_send(q->conf->wakeup);
     m = chat_rows_message(res, 0, 0, q->conversation->id_json);
-    return reply_sent(q, &m);
+    return chat_message_sent(q, &m);
 }
 
 /* --- history -----------------------------------------------------------------

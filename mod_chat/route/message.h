@@ -1,12 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * message.h - what conversation.c shares with message.c.
+ * message.h - what other routes share with message.c.
  */
 #ifndef CHAT_MESSAGE_H
 #define CHAT_MESSAGE_H
 
+#include "db.h"
 #include "paging.h"
 #include "request.h"
+#include "shape.h"
+
+/* A message as it was sent to us. */
+typedef struct {
+    const char *content;   /* trimmed; "" with files alone */
+    const char *type;      /* "text"; NULL: what its files are */
+    const char *client_id; /* NULL: none */
+    apr_int64_t reply_to;  /* id of the message it answers; 0: none */
+    const char *files;     /* ids of attachments, a JSON list; "": they came with
+                              the request; NULL: none */
+} chat_draft_t;
+
+#define CHAT_DRAFT_VALUES 8 /* of message_insert */
+
+/** The values of message_insert. @param stored  its text as it is to lie in the
+ * database (sealing.h) */
+void chat_message_values(chat_db_value_t args[CHAT_DRAFT_VALUES],
+                         const chat_request_t *q, const chat_draft_t *draft,
+                         const char *stored);
+
+/** 201: it was sent. */
+int chat_message_sent(chat_request_t *q, chat_message_t *m);
+
+/**
+ * Whether the caller has sent a message of the draft's client_id before.
+ * @return 1: *answer is the answer, 201 again or 409
+ */
+int chat_message_before(chat_request_t *q, const chat_draft_t *draft,
+                        int *answer);
+
+/** Nothing was inserted: say why, or what was sent before. */
+int chat_message_again(chat_request_t *q, const chat_draft_t *draft);
 
 /**
  * A page of the conversation's messages as the paginator's JSON.

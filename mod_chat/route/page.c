@@ -57,7 +57,7 @@ static const char *content_policy(request_rec *r)
     return apr_pstrcat(
         r->pool,
         "default-src 'self'; script-src 'self'; style-src 'self'; "
-        "img-src 'self' data:; connect-src 'self'",
+        "img-src 'self' data: blob:; connect-src 'self'",
         sockets,
         "; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; "
         "object-src 'none'",
@@ -77,7 +77,7 @@ static void page_headers(request_rec *r)
     apr_table_setn(out, "Referrer-Policy", "same-origin");
     apr_table_setn(out, "Cross-Origin-Opener-Policy", "same-origin");
     apr_table_setn(out, "Permissions-Policy",
-                   "camera=(), geolocation=(), microphone=(), payment=()");
+                   "camera=(), geolocation=(), microphone=(self), payment=()");
     apr_table_mergen(out, "Vary", "Accept");
 }
 
@@ -128,6 +128,19 @@ static const char *page_rules(chat_request_t *q)
                         q->user->staff ? "true" : "false");
 }
 
+/* What may be attached; null: nothing. */
+static const char *page_files(const chat_request_t *q)
+{
+    const chat_files_conf_t *files = &q->conf->files;
+
+    return files->dir == NULL
+               ? "null"
+               : apr_psprintf(q->r->pool,
+                              "{\"max\":%" APR_INT64_T_FMT
+                              ",\"most\":%" APR_INT64_T_FMT "}",
+                              files->max, files->most);
+}
+
 /* What the page's script starts with: the public key, the way to the socket,
  * and who is looking. */
 static const char *page_config(chat_request_t *q, const char *csrf)
@@ -141,7 +154,8 @@ static const char *page_config(chat_request_t *q, const char *csrf)
         prefix, "\",\"wsPath\":\"", prefix,
         "\",\"cluster\":\"mt1\",\"user\":", q->user->me_json,
         ",\"csrf_token\":", chat_json_quote(csrf, strlen(csrf), p),
-        ",\"rules\":", page_rules(q), "}", NULL);
+        ",\"rules\":", page_rules(q), ",\"files\":", page_files(q), "}",
+        NULL);
 }
 
 int chat_page_app(chat_request_t *q)

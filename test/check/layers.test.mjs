@@ -19,6 +19,10 @@ test('layers hold: common knows no httpd and no sockets, mod_chat and push never
   const push = headersOf('push');
   const mod = headersOf('mod_chat');
   const common = headersOf('common');
+  const files = headersOf('files');
+  for (const name of files) {
+    assert.ok(!mod.has(name) && !push.has(name) && !common.has(name), `${name} exists in two layers`);
+  }
   for (const name of push) {
     assert.ok(!mod.has(name) && !common.has(name), `${name} exists in two layers`);
   }
@@ -27,7 +31,9 @@ test('layers hold: common knows no httpd and no sockets, mod_chat and push never
   for (const [dir, forbidden] of [
     ['common', (h) => httpd.test(h) || sockets.test(h) || push.has(h) || mod.has(h)],
     ['push', (h) => (httpd.test(h) && !push.has(h)) || mod.has(h)],
-    ['mod_chat', (h) => push.has(h)],
+    ['mod_chat', (h) => push.has(h) || files.has(h)],
+    ['files', (h) => httpd.test(h) || push.has(h) || mod.has(h)],
+    ['files/pure', (h) => sockets.test(h) || /^(gd|seccomp|pthread)\.h$/.test(h)],
     ['ctl', (h) => httpd.test(h) || push.has(h) || mod.has(h)],
   ]) {
     for (const file of sources(dir)) {
@@ -39,7 +45,7 @@ test('layers hold: common knows no httpd and no sockets, mod_chat and push never
 });
 
 test('every C file opens with its licence and says what it is', () => {
-  for (const dir of ['common', 'ctl', 'mod_chat', 'push', 'test']) {
+  for (const dir of ['common', 'ctl', 'files', 'mod_chat', 'push', 'test']) {
     for (const file of sources(dir)) {
       assert.match(read(file), /^\/\* SPDX-License-Identifier: Apache-2\.0 \*\/\n(\/\*|\n\/\*)/, file);
     }
@@ -94,7 +100,7 @@ test('what README and the documents link to exists', () => {
 
 test('the README tours every source file', () => {
   const readme = read('README.md');
-  for (const file of [...list('common', '.h'), ...list('ctl', '.c'), ...list('mod_chat', '.c'), ...list('push', '.c'), ...list('htdocs', '.js'), ...list('dev', '.mjs')]) {
+  for (const file of [...list('common', '.h'), ...list('ctl', '.c'), ...list('files', '.c'), ...list('mod_chat', '.c'), ...list('push', '.c'), ...list('htdocs', '.js'), ...list('dev', '.mjs')]) {
     const name = path.basename(file).replace(/\.[a-z]+$/, '');
     assert.match(readme, new RegExp(`\\b${name}\\b`), `README.md does not mention ${file}`);
   }

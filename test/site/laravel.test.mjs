@@ -17,6 +17,7 @@ import { laravelTables } from './lib/laravel.mjs';
 import { startCluster } from './lib/postgres.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
 import { literal, names, oneShape } from './lib/shape.mjs';
+import { form } from './lib/upload.mjs';
 import { eventually, startSite } from './lib/site.mjs';
 
 const cluster = await startCluster();
@@ -270,6 +271,25 @@ for (const key of ['uuid', 'bigint']) {
     await eventually(() => heard.length === 2, 'MessageRead of ours');
     assert.deepEqual(sortedKeys(heard[1]), sortedKeys(heard[0]));
     pusher.disconnect();
+  });
+
+  test(`${key}: files are uploaded, sent and fetched`, async () => {
+    const bytes = Buffer.from('words of a letter');
+    const { body, type } = form([{ name: 'content', value: 'with a file' }, { name: 'client_id', value: 'file-1' }, { name: 'files[]', file: 'a.txt', bytes }]);
+    const sent = await phones[1].post(url(1, '/message'), body, { type });
+    assert.equal(sent.status, 201, sent.text);
+    const again = await phones[1].post(url(1, '/message'), body, { type });
+    assert.deepEqual(again.json, sent.json);
+    const [a] = sent.json.message.attachments;
+    assert.equal((await phones[2].get(`/chat/attachment/${a.id}`)).text, String(bytes));
+    assert.equal((await phones[5].get(`/chat/attachment/${a.id}`)).status, 200, 'staff');
+    assert.equal((await phones[2].get(url(1, '/attachments'))).json.data[0].id, a.id);
+    const link = await phones[2].post(`/chat/attachment/${a.id}/link`, {});
+    assert.equal(await (await fetch(link.json.url, { headers: { Connection: 'close' } })).text(), String(bytes));
+    const early = await phones[2].post(url(1, '/attachment'), bytes, { type: 'text/plain' });
+    assert.equal(early.status, 201, early.text);
+    assert.equal((await phones[2].request('DELETE', `/chat/attachment/${early.json.attachment.id}`)).status, 200);
+    assert.equal(sql(db, 'SELECT sum(bytes) FROM chat_file_usage;'), String(2 * bytes.length));
   });
 
   test(`${key}: a message is the same object wherever it is shown`, async (t) => {
@@ -622,6 +642,7 @@ for (const key of ['uuid', 'bigint']) {
       GROUP BY c.relname ORDER BY 1;`);
     assert.deepEqual(held.split('\n'), [
       'chat_conversation_members.conversation_id role user_id',
+      'chat_attachments.size state',
       'chat_sessions.expires_at token_hash user_id',
       'doctors.deleted_at id user_id',
       'messages.body deleted_at detailed request_id',

@@ -12,20 +12,25 @@ import { nameOf } from '../store.js';
 import { characters } from '../text.js';
 import { composerHead } from './deeds.js';
 import * as icons from './icons.js';
+import { bringers, pasted, tray } from './tray.js';
 
 export const LIMIT = 2000; // characters, as the server counts
 const NEAR = 200; // left, when the counter appears
 
 export function composer(ctx, key, conversation) {
-  const { state, drafts, deeds, actions } = ctx;
+  const { state, drafts, deeds, files, actions } = ctx;
   const editing = deeds.editing(key);
   const draft = editing?.text ?? drafts[key] ?? '';
+  const none = draft.trim() === '' && (editing || files.of(key).length === 0);
   const left = LIMIT - characters(draft.trim());
   const send = (form) => {
     const area = form.elements.message;
     const text = area.value.trim();
-    if (text !== '' && characters(text) <= LIMIT) {
-      if (deeds.editing(key)) {
+    const changes = deeds.editing(key);
+    const along = changes ? 0 : files.of(key).length;
+    if ((text !== '' || along > 0) && (changes || files.ready(key))
+        && characters(text) <= LIMIT) {
+      if (changes) {
         actions.finishEdit(key); // the text stays until the server has it
       } else {
         area.value = '';
@@ -40,6 +45,8 @@ export function composer(ctx, key, conversation) {
       event.preventDefault();
       send(event.currentTarget);
     }}>
+    ${editing ? nothing : tray(ctx, key)}
+    ${editing ? nothing : bringers(ctx, key)}
     <div class="composer-box">
       ${composerHead(ctx, key)}
       <textarea name="message" rows="1" dir="auto" enterkeyhint="send"
@@ -60,12 +67,14 @@ export function composer(ctx, key, conversation) {
           grow(event.currentTarget);
           actions.draft(key, event.currentTarget.value);
         }}
+        @paste=${(event) => pasted(event, key, actions)}
         @blur=${actions.stopTyping}></textarea>
       ${counter(left)}
     </div>
     <button type="submit" class="send"
       title=${t(editing ? 'composer.save' : 'composer.send')}
-      ?disabled=${draft.trim() === '' || left < 0 || (editing && deeds.busy)}
+      ?disabled=${none || left < 0
+        || (editing ? deeds.busy : !files.ready(key))}
       @pointerdown=${keepFocus}>${editing ? icons.sent() : icons.send()}<span
       class="sr-only">${t(editing ? 'composer.save' : 'composer.send')}</span
       ></button>

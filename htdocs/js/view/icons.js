@@ -55,6 +55,26 @@ export const plan = () => icon('', svg`<path d="M8 4.5H6.5A1.5 1.5 0 0 0 5 6v12.
   1.5 0 0 0 6.5 20h11a1.5 1.5 0 0 0 1.5-1.5V6a1.5 1.5 0 0 0-1.5-1.5H16M9 3.5h6v3H9zM8.5
   13.5l2.3 2.3 4.7-4.8"/>`);
 
+export const clip = () => icon('',
+  svg`<path d="m19.5 11.5-7.6 7.6a4.8 4.8 0 0 1-6.8-6.8l7.9-7.9a3.2 3.2 0 0 1
+  4.5 4.5l-7.8 7.8a1.6 1.6 0 0 1-2.3-2.3l7.2-7.1"/>`);
+export const voice = () => icon('',
+  svg`<rect x="9" y="3.5" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5
+  6.5 0 0 0 13 0M12 18v3"/>`);
+export const paper = () => icon('',
+  svg`<path d="M6 3.5h8l4.5 4.5v12.5H6zM13.5 3.5V8.5h5"/>`);
+export const picture = () => icon('',
+  svg`<rect x="3.5" y="5" width="17" height="14" rx="2"/><path d="m4 16 4.5-4.5
+  4 4 3-3 4.5 4.5M15.5 9v.1"/>`);
+export const tick = () => icon('', svg`<path d="m5 12.5 4.5 4.5L19 7.5"/>`);
+export const again = () => icon('',
+  svg`<path d="M19 12a7 7 0 1 1-2.3-5.2M19 4v4h-4"/>`);
+export const plus = () => icon('', svg`<path d="M12 5v14M5 12h14"/>`);
+export const minus = () => icon('', svg`<path d="M5 12h14"/>`);
+export const save = () => icon('',
+  svg`<path d="M12 4v11m-4.5-4.5L12 15l4.5-4.5M5 19.5h14"/>`);
+export const forth = () => icon('flip', svg`<path d="m9 5 7 7-7 7"/>`);
+
 /** The product's mark: two people, one bubble. */
 export const mark = () => html`<svg class="mark" viewBox="0 0 32 32" width="32"
   height="32" aria-hidden="true"><path class="mark-back" d="M16 3c7.7 0 13 4.8

@@ -10,6 +10,7 @@ import {
   conversationsInOrder, isMine, nameOf, sameId, typingIn, unreadOf,
 } from '../store.js';
 import { progressOf } from '../people.js';
+import { typeOf } from '../files.js';
 import { oneLine } from '../text.js';
 import { full, listTime } from '../time.js';
 import { pathOf } from '../route.js';
@@ -140,7 +141,7 @@ function preview({ state, outbox, drafts, now }, conversation) {
   const waiting = outbox.of(key).at(-1);
   if (waiting) {
     return html`${waiting.state === 'failed' ? icons.failed()
-      : icons.waiting()}<span>${t('list.you')}</span>${words(waiting.content)}`;
+      : icons.waiting()}<span>${t('list.you')}</span>${words(textOf(waiting))}`;
   }
   const last = conversation.last_message;
   if (!last) {
@@ -160,7 +161,15 @@ function preview({ state, outbox, drafts, now }, conversation) {
 
 /** A card speaks the reader's language. */
 function saying(message) {
-  return message.plan ? cardWords(message) : message.content;
+  return message.plan ? cardWords(message) : textOf(message);
+}
+
+/** A message of files alone is called by what they are. */
+function textOf(message) {
+  const type = message.attachments?.length ? typeOf(message.attachments)
+    : message.type;
+  return message.content || (['image', 'file', 'voice'].includes(type)
+    ? t(`files.kind.${type}`) : '');
 }
 
 /** Cut at their own end: Arabic words in an English list, and the reverse. */

@@ -9,6 +9,7 @@ import { isMember } from '../store.js';
 import { progressOf } from '../people.js';
 import { colourOf } from '../text.js';
 import { clock, full } from '../time.js';
+import { attachments } from './attachments.js';
 import {
   editedMark, held, menuButton, quote, reactionChips,
 } from './deeds.js';
@@ -35,6 +36,7 @@ export function messageRow(ctx, row) {
       @pointermove=${finger.move} @pointerup=${finger.stop}
       @pointercancel=${finger.stop} @contextmenu=${finger.context}>
       ${quote(ctx, message ? message.reply_to : entry.replyTo)}
+      ${attachments(ctx, message ?? entry)}
       <div class="words" dir="auto">
       <span class="text">${textOf(message ?? entry)}</span>
       <span class="meta">${editedMark(ctx, message)}<time datetime=${at}
@@ -64,7 +66,11 @@ function systemLine(row, message) {
 
 /** Kinds this page does not know come from newer servers and other programs. */
 function textOf(message) {
-  return (message.deleted_at ? t('message.deleted') : message.content) || t('message.unsupported');
+  if (message.deleted_at) {
+    return t('message.deleted');
+  }
+  return message.content || (message.attachments?.length ? ''
+    : t('message.unsupported'));
 }
 
 function stateOf({ state }, message, entry) {
@@ -85,6 +91,7 @@ function author({ state }, message) {
 const DRAWINGS = {
   queued: icons.waiting,
   sending: icons.waiting,
+  held: icons.waiting,
   failed: icons.failed,
   sent: icons.sent,
   delivered: icons.delivered,
@@ -109,7 +116,8 @@ function trouble({ actions }, entry) {
   if (!refused && !(entry.tries > 0 && entry.state === 'queued')) {
     return nothing;
   }
-  const why = `message.refused.${entry.refused}`;
+  const why = entry.attachments?.length && entry.refused === 422
+    ? 'message.refused.files' : `message.refused.${entry.refused}`;
   return html`<div class="trouble ${refused ? 'refused' : ''}">
     <span>${refused ? t(has(why) ? why : 'message.failed')
       : t('message.waiting')}</span>

@@ -19,6 +19,7 @@ import { newPlanButton, planBars, planRow } from './plan.js';
 import { peopleButton, peoplePanel, presenceLine } from './people.js';
 import * as icons from './icons.js';
 import { lockedPane } from './locked.js';
+import { dropZone } from './tray.js';
 
 export function threadPane(ctx) {
   const { state } = ctx;
@@ -37,7 +38,10 @@ export function threadPane(ctx) {
     return html`<main class="thread">${header(ctx, null)}
       ${lockedPane(ctx, key)}</main>`;
   }
-  return html`<main class="thread">
+  const zone = dropZone(key, ctx);
+  return html`<main class="thread" @dragover=${zone.over}
+    @dragleave=${zone.leave} @drop=${zone.drop}>
+    <div class="drop-hint" aria-hidden="true">${t('files.drop.here')}</div>
     ${header(ctx, conversation)}
     ${planBars(ctx, conversation)}
     ${missing ? nothing : peoplePanel(ctx, conversation)}
