@@ -14,6 +14,7 @@
 #include <apr_strings.h>
 #include <http_core.h>
 
+#include "channel_rule.h"
 #include "chat_module.h"
 #include "form.h"
 #include "json.h"
@@ -132,6 +133,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->staff_roles != NULL) {
         conf->staff_roles = over->staff_roles;
+    }
+    if (over->channels != NULL) {
+        conf->channels = over->channels;
     }
     return conf;
 }
@@ -589,6 +593,34 @@ static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
 
 /* Every directive. The sentence is also the one in conf/chat.conf and ends with
  * unit and default. */
+/* Quotes may join words, as "role=doctor staff"; each is one condition. */
+static const char *add_channel(cmd_parms *cmd, void *dir, int argc,
+                               char *const argv[])
+{
+    chat_server_t *conf = conf_of(cmd);
+    apr_array_header_t *words = apr_array_make(cmd->temp_pool, 4,
+                                               sizeof(const char *));
+    const char *why;
+
+    (void)dir;
+    if (argc == 0) {
+        return "ChatChannel: a pattern, as doctor.{id}.availability, and who "
+               "may";
+    }
+    for (int i = 1; i < argc; i++) {
+        APR_ARRAY_PUSH(words, const char *) = argv[i];
+    }
+    if (conf->channels == NULL) {
+        conf->channels = apr_array_make(cmd->pool, 4,
+                                        sizeof(chat_channel_rule_t));
+    }
+    why = chat_channel_rule_parse(apr_array_push(conf->channels), argv[0],
+                                  words, cmd->pool);
+    return why != NULL ? apr_psprintf(cmd->pool, "ChatChannel %s: %s", argv[0],
+                                      why)
+                       : NULL;
+}
+
 /* clang-format off */
 const command_rec chat_commands[] = {
     AP_INIT_FLAG("Chat", set_on, NULL, RSRC_CONF | ACCESS_CONF,
@@ -637,6 +669,10 @@ const command_rec chat_commands[] = {
         "scheme://host[:port]; the site's own only."),
     AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
         "Roles that may read and write every conversation. Names; admin."),
+    AP_INIT_TAKE_ARGV("ChatChannel", add_channel, NULL, RSRC_CONF,
+        "Who may subscribe to the channels of a name. A pattern, and one or "
+        "more of any, self, member, staff and role=…, or nobody; the built-in "
+        "rules."),
     { NULL }
 };
 /* clang-format on */

@@ -49,6 +49,7 @@ typedef struct chat_server_t {
     apr_array_header_t *origins;     /* const char *, canonical */
     apr_array_header_t *staff_roles; /* const char * */
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
+    apr_array_header_t *channels; /* chat_channel_rule_t; NULL: built-in ones */
 
     /* One per child, see above. */
     chat_db_t *db;

@@ -41,9 +41,11 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_doctor_changed ON doctors;
     DROP TRIGGER IF EXISTS chat_users_moved ON users;
     DROP TRIGGER IF EXISTS chat_users_ended ON users;
+    DROP TRIGGER IF EXISTS chat_users_password ON users;
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
-    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema;
+    DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
+                         chat_logins;
 
     FOR ours IN
         SELECT oid::regprocedure AS signature FROM pg_proc
@@ -55,7 +57,9 @@ BEGIN
                           'chat_doctor_renew', 'chat_dispatch_changed',
                           'chat_patient_changed', 'chat_doctor_changed',
                           'chat_session_write', 'chat_sessions_moved',
-                          'chat_tokens_moved', 'chat_users_moved')
+                          'chat_tokens_moved', 'chat_users_moved',
+                          'chat_hash_kind', 'chat_users_password',
+                          'chat_password_set')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP

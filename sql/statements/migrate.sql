@@ -45,7 +45,8 @@ SELECT 'ALTER TABLE ' || w.tab || ' ADD COLUMN ' || w.col || ' ' || w.type
 FROM (SELECT 'messages' AS tab, 'edited_at' AS col, 'TEXT' AS type
       UNION ALL SELECT 'messages', 'reply_to_id', 'INTEGER'
       UNION ALL SELECT 'messages', 'file_ids', 'TEXT'
-      UNION ALL SELECT 'messages', 'detailed', 'INTEGER') AS w
+      UNION ALL SELECT 'messages', 'detailed', 'INTEGER'
+      UNION ALL SELECT 'users', 'avatar', 'TEXT') AS w
 JOIN sqlite_master t ON t.type = 'table' AND t.name = w.tab
 WHERE NOT EXISTS (SELECT 1 FROM pragma_table_info(w.tab) AS c
                   WHERE c.name = w.col)
