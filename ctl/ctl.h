@@ -83,5 +83,9 @@ int ctl_db_fail(chat_db_engine_t engine, const chat_db_conn_t *conn,
 /* The commands. */
 int ctl_migrate(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_doctor(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_user(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_token(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_tail(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_trigger(int argc, const char *const *argv, apr_pool_t *p);
 
 #endif

@@ -22,6 +22,10 @@
 static const ctl_command_t commands[] = {
     { "migrate", ctl_migrate, "make, upgrade or check a database's schema" },
     { "doctor",  ctl_doctor,  "look at a live site, name what is wrong and what to do" },
+    { "user",    ctl_user,    "who is in the chat, and whether they may log in" },
+    { "token",   ctl_token,   "bearer tokens: list, create, revoke" },
+    { "tail",    ctl_tail,    "the event log as it grows" },
+    { "trigger", ctl_trigger, "send an event to channels through chat-push" },
     { NULL, NULL, NULL }
 };
 /* clang-format on */

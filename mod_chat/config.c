@@ -122,6 +122,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (!rate_unset(&over->send)) {
         conf->send = over->send;
     }
+    if (!rate_unset(&over->request)) {
+        conf->request = over->request;
+    }
     if (!rate_unset(&over->login)) {
         conf->login = over->login;
     }
@@ -202,6 +205,9 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     }
     if (rate_unset(&conf->send)) {
         conf->send = default_send;
+    }
+    if (rate_unset(&conf->request)) {
+        conf->request.burst = 1; /* and no interval: off */
     }
     if (rate_unset(&conf->login)) {
         conf->login = default_login;
@@ -499,27 +505,52 @@ static const char *set_handoff(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+/* So many a minute, and how many of them at once. @return 0: it is neither that nor off
+ */
+static int rate_per_minute(chat_rate_t *to, const char *rate, const char *burst,
+                           apr_int64_t most)
+{
+    apr_int64_t n, at_once = to->burst;
+
+    if (strcasecmp(rate, "off") == 0 && burst == NULL) {
+        to->interval = 0;
+        to->burst = 1;
+        return 1;
+    }
+    if (!chat_form_number(&n, rate) || n < 1 || n > most ||
+        (burst != NULL && (!chat_form_number(&at_once, burst) || at_once < 1 ||
+                           at_once > MAX_BURST))) {
+        return 0;
+    }
+    to->interval = (apr_uint32_t)(MINUTE_MS / n);
+    to->burst = (apr_uint32_t)at_once;
+    return 1;
+}
+
 static const char *set_send_rate(cmd_parms *cmd, void *dir, const char *rate,
                                  const char *burst)
 {
     chat_rate_t *to = &conf_of(cmd)->send;
-    apr_int64_t n, at_once = default_send.burst;
 
     (void)dir;
-    if (strcasecmp(rate, "off") == 0 && burst == NULL) {
-        to->interval = 0;
-        to->burst = 1;
-        return NULL;
-    }
-    if (!chat_form_number(&n, rate) || n < 1 || n > MAX_PER_MINUTE ||
-        (burst != NULL && (!chat_form_number(&at_once, burst) || at_once < 1 ||
-                           at_once > MAX_BURST))) {
-        return "ChatSendRate: messages per minute (1 to 6000) and how many at "
-               "once, or off";
-    }
-    to->interval = (apr_uint32_t)(MINUTE_MS / n);
-    to->burst = (apr_uint32_t)at_once;
-    return NULL;
+    *to = default_send;
+    return rate_per_minute(to, rate, burst, MAX_PER_MINUTE)
+               ? NULL
+               : "ChatSendRate: messages per minute (1 to 6000) and how many "
+                 "at once, or off";
+}
+
+static const char *set_request_rate(cmd_parms *cmd, void *dir, const char *rate,
+                                    const char *burst)
+{
+    chat_rate_t *to = &conf_of(cmd)->request;
+
+    (void)dir;
+    to->burst = 100;
+    return rate_per_minute(to, rate, burst, MINUTE_MS)
+               ? NULL
+               : "ChatRequestRate: requests per minute (1 to 60000) and how "
+                 "many at once, or off";
 }
 
 static const char *set_login_rate(cmd_parms *cmd, void *dir, const char *count,
@@ -658,6 +689,9 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE12("ChatSendRate", set_send_rate, NULL, RSRC_CONF,
         "How many messages an account may send, and how many of them at once. "
         "Messages per minute and messages, or off; 300 100."),
+    AP_INIT_TAKE12("ChatRequestRate", set_request_rate, NULL, RSRC_CONF,
+        "How many requests an address may send, and how many of them at once. "
+        "Requests per minute and requests, or off; off."),
     AP_INIT_TAKE12("ChatLoginRate", set_login_rate, NULL, RSRC_CONF,
         "How many log-ins may fail, per account and per address, before more "
         "are refused, and how long each counts. Log-ins and seconds, or off; "

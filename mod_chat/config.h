@@ -44,6 +44,7 @@ typedef struct chat_server_t {
     const chat_push_t *push;
     apr_interval_time_t session_lifetime; /* µs from log-in to its end */
     chat_rate_t send;                     /* messages, per account */
+    chat_rate_t request; /* requests, per address */
     chat_rate_t login;  /* failed log-ins, per account and per address */
     apr_off_t max_body; /* bytes of a request body */
     apr_array_header_t *origins;     /* const char *, canonical */

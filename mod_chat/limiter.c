@@ -2,6 +2,8 @@
 /* limiter.c - shared rate limits; see limiter.h. */
 #include "limiter.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <netinet/in.h>
@@ -63,7 +65,8 @@ static const chat_rate_t *rate_of(const chat_server_t *conf, chat_limit_t what)
 {
     return what == CHAT_LIMIT_ACCOUNT || what == CHAT_LIMIT_ADDRESS
                ? &conf->login
-               : &conf->send;
+           : what == CHAT_LIMIT_REQUEST ? &conf->request
+                                        : &conf->send;
 }
 
 apr_uint32_t chat_limiter_take(const chat_server_t *conf, chat_limit_t what,
@@ -71,6 +74,41 @@ apr_uint32_t chat_limiter_take(const chat_server_t *conf, chat_limit_t what,
 {
     return chat_bucket_take(&buckets, key_of(conf, what, who, p),
                             rate_of(conf, what), now_ms());
+}
+
+/* The lowest number the answer says already; UINT_MAX: none. */
+static apr_uint32_t said(const request_rec *r)
+{
+    const char *text = apr_table_get(r->err_headers_out, "RateLimit-Remaining");
+
+    return text != NULL ? (apr_uint32_t)strtoul(text, NULL, 10) : UINT_MAX;
+}
+
+void chat_limiter_say(request_rec *r, const chat_server_t *conf,
+                      chat_limit_t what, const char *who)
+{
+    const chat_rate_t *rate = rate_of(conf, what);
+    apr_uint32_t left, full;
+    apr_uint64_t window;
+
+    if (rate->interval == 0) {
+        return;
+    }
+    left = chat_bucket_left(&buckets, key_of(conf, what, who, r->pool), rate,
+                            now_ms(), &full);
+    if (left > said(r)) {
+        return;
+    }
+    window = ((apr_uint64_t)rate->interval * rate->burst + 999) / 1000;
+    apr_table_setn(r->err_headers_out, "RateLimit-Limit",
+                   apr_psprintf(r->pool, "%u", rate->burst));
+    apr_table_setn(r->err_headers_out, "RateLimit-Remaining",
+                   apr_psprintf(r->pool, "%u", left));
+    apr_table_setn(r->err_headers_out, "RateLimit-Reset",
+                   apr_psprintf(r->pool, "%u", (full + 999) / 1000));
+    apr_table_setn(r->err_headers_out, "RateLimit-Policy",
+                   apr_psprintf(r->pool, "%u;w=%" APR_UINT64_T_FMT,
+                                rate->burst, window));
 }
 
 void chat_limiter_give(const chat_server_t *conf, chat_limit_t what,

@@ -22,7 +22,8 @@ typedef enum {
     CHAT_LIMIT_SEND = 's',    /* messages of an account */
     CHAT_LIMIT_TYPING = 't',  /* typing notices of an account */
     CHAT_LIMIT_ACCOUNT = 'a', /* failed log-ins with an e-mail address */
-    CHAT_LIMIT_ADDRESS = 'i'  /* failed log-ins from an IP address */
+    CHAT_LIMIT_ADDRESS = 'i', /* failed log-ins from an IP address */
+    CHAT_LIMIT_REQUEST = 'r'  /* requests from an IP address */
 } chat_limit_t;
 
 /** Make or find the memory. In the parent, each time it configures itself. */
@@ -34,6 +35,15 @@ apr_status_t chat_limiter_prepare(server_rec *s);
  */
 apr_uint32_t chat_limiter_take(const chat_server_t *conf, chat_limit_t what,
                                const char *who, apr_pool_t *p);
+
+/**
+ * Say in the answer's headers how much is left: RateLimit-Limit, -Remaining and
+ * -Reset (seconds until all of it is there again), and RateLimit-Policy (that
+ * many in so many seconds), as draft-ietf-httpapi-ratelimit-headers-06 has them.
+ * Of several limits the one with least left is said; no limit says nothing.
+ */
+void chat_limiter_say(request_rec *r, const chat_server_t *conf,
+                      chat_limit_t what, const char *who);
 
 /** Take it back: the log-in was right after all. */
 void chat_limiter_give(const chat_server_t *conf, chat_limit_t what,

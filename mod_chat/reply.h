@@ -22,6 +22,13 @@ void chat_reply_status(request_rec *r, int status);
 /** Answer with JSON text. @return OK, for httpd */
 int chat_reply(chat_request_t *q, int status, const char *json);
 
+/**
+ * 200 with a list that a client may have already: the answer names it by an ETag
+ * made of its bytes, and is 304 without a body when If-None-Match knows that one
+ * (RFC 9110 13.1.2). Nobody on the way may keep it all the same.
+ */
+int chat_reply_list(chat_request_t *q, const char *json);
+
 /** Answer with an error and a sentence that may be shown to people. */
 int chat_reply_error(chat_request_t *q, int status, const char *message);
 

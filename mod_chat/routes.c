@@ -4,6 +4,7 @@
  * module.
  *
  *   route   the table below: path and method          404, 405
+ *   pace    limiter.c: ChatRequestRate of its address  429
  *   who     auth.c: Apache's user, bearer, cookie      401 or 302, 403, 503
  *   body    body.c: form or JSON into fields           400, 413, 415, 422
  *   theirs  csrf.c: Origin and token, unless bearer or   419
@@ -30,6 +31,7 @@
 #include "chat_module.h"
 #include "csrf.h"
 #include "handlers.h"
+#include "limiter.h"
 #include "path.h"
 #include "reply.h"
 
@@ -168,6 +170,25 @@ static int settle_query(chat_request_t *q, int *answer)
     return 1;
 }
 
+/* How many come from where this one does. Likewise. */
+static int settle_pace(chat_request_t *q, int *answer)
+{
+    const char *address;
+    apr_uint32_t wait;
+
+    if (q->conf->request.interval == 0) {
+        return 1;
+    }
+    address = chat_limiter_address(q->r);
+    wait = chat_limiter_take(q->conf, CHAT_LIMIT_REQUEST, address, q->r->pool);
+    chat_limiter_say(q->r, q->conf, CHAT_LIMIT_REQUEST, address);
+    if (wait == 0) {
+        return 1;
+    }
+    *answer = chat_reply_limited(q, wait, "too many requests, slow down");
+    return 0;
+}
+
 int chat_routes_answer(request_rec *r)
 {
     chat_request_t *q = apr_pcalloc(r->pool, sizeof(*q));
@@ -185,7 +206,7 @@ int chat_routes_answer(request_rec *r)
                                                    "there is nothing here")
                                 : chat_reply_method(q, allow);
     }
-    if (!settle_query(q, &answer)) {
+    if (!settle_query(q, &answer) || !settle_pace(q, &answer)) {
         return answer;
     }
     if (route->at_once != NULL) {

@@ -86,6 +86,27 @@ apr_uint32_t chat_bucket_take(const chat_buckets_t *t, apr_uint64_t key,
     return 0;
 }
 
+apr_uint32_t chat_bucket_left(const chat_buckets_t *t, apr_uint64_t key,
+                              const chat_rate_t *rate, apr_uint64_t now,
+                              apr_uint32_t *full)
+{
+    apr_uint64_t seen = 0, ahead;
+    int owned = 0;
+
+    *full = 0;
+    if (rate->interval == 0) {
+        return rate->burst;
+    }
+    find(t, key, now, &seen, &owned);
+    ahead = owned ? (seen & TAT_MASK) - now : 0;
+    if (ahead >= (apr_uint64_t)rate->interval * rate->burst) {
+        ahead = (apr_uint64_t)rate->interval * rate->burst;
+    }
+    *full = (apr_uint32_t)ahead;
+    return rate->burst -
+           (apr_uint32_t)((ahead + rate->interval - 1) / rate->interval);
+}
+
 void chat_bucket_give(const chat_buckets_t *t, apr_uint64_t key,
                       const chat_rate_t *rate, apr_uint64_t now)
 {

@@ -49,6 +49,15 @@ apr_size_t chat_buckets_size(apr_uint32_t sets);
 apr_uint32_t chat_bucket_take(const chat_buckets_t *t, apr_uint64_t key,
                               const chat_rate_t *rate, apr_uint64_t now);
 
+/**
+ * What a key's bucket has left.
+ * @param full  milliseconds until it would be full again
+ * @return how many may be taken at once now; the burst where there is no limit
+ */
+apr_uint32_t chat_bucket_left(const chat_buckets_t *t, apr_uint64_t key,
+                              const chat_rate_t *rate, apr_uint64_t now,
+                              apr_uint32_t *full);
+
 /** Give one back (a log-in that turned out to be right). */
 void chat_bucket_give(const chat_buckets_t *t, apr_uint64_t key,
                       const chat_rate_t *rate, apr_uint64_t now);

@@ -138,11 +138,11 @@ static int list_reply(chat_request_t *q, const chat_db_result_t *res)
     for (int i = 0; i < n; i++) {
         APR_ARRAY_PUSH(parts, const char *) = conversation_json(q, res, i);
     }
-    return chat_reply(
-        q, HTTP_OK,
-        apr_pstrcat(p, "{\"user\":", q->user->me_json, ",\"conversations\":[",
-                    apr_array_pstrcat(p, parts, ','), "],\"next\":",
-                    next_path(res, n, q->conf->prefix, p), "}", NULL));
+    return chat_reply_list(
+        q, apr_pstrcat(p, "{\"user\":", q->user->me_json,
+                       ",\"conversations\":[", apr_array_pstrcat(p, parts, ','),
+                       "],\"next\":", next_path(res, n, q->conf->prefix, p),
+                       "}", NULL));
 }
 
 /* GET /chat - the page, or the caller's conversations, latest activity first,
@@ -217,8 +217,7 @@ int chat_conversation_show(chat_request_t *q)
             chat_reply_note(q, rv, "marking a conversation read");
         }
     }
-    return chat_reply(q, HTTP_OK,
-                      apr_pstrcat(q->r->pool,
-                                  "{\"consultation\":", chat_db_get(res, 0, 0),
-                                  ",\"messages\":", messages, "}", NULL));
+    return chat_reply_list(
+        q, apr_pstrcat(q->r->pool, "{\"consultation\":", chat_db_get(res, 0, 0),
+                       ",\"messages\":", messages, "}", NULL));
 }

@@ -144,6 +144,8 @@ static int count_attempt(const chat_request_t *q, const char *account,
             chat_limiter_give(q->conf, CHAT_LIMIT_ADDRESS, address, r->pool);
         }
     }
+    chat_limiter_say(r, q->conf, CHAT_LIMIT_ADDRESS, address);
+    chat_limiter_say(r, q->conf, CHAT_LIMIT_ACCOUNT, account);
     if (wait == 0) {
         return 1;
     }

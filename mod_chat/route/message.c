@@ -262,6 +262,9 @@ int chat_message_send_at_once(chat_request_t *q)
                                               q->r->pool) > 0)) {
         return DECLINED;
     }
+    if (account != NULL) {
+        chat_limiter_say(q->r, q->conf, CHAT_LIMIT_SEND, account);
+    }
     at_once_values(args, q, &shown);
     args[5] = chat_db_text(draft.content);
     args[6] = chat_db_text(draft.type);
@@ -277,6 +280,7 @@ int chat_message_send_at_once(chat_request_t *q)
     }
     if (account == NULL) {
         chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id, q->r->pool);
+        chat_limiter_say(q->r, q->conf, CHAT_LIMIT_SEND, q->user->id);
     }
     m = (chat_message_t){ .id = chat_db_get(res, 0, SENT_ID),
                           .content = draft.content,
@@ -312,6 +316,7 @@ int chat_message_send(chat_request_t *q)
         return chat_reply_invalid(q, field, why);
     }
     wait = chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id, q->r->pool);
+    chat_limiter_say(q->r, q->conf, CHAT_LIMIT_SEND, q->user->id);
     if (wait > 0) {
         return chat_reply_limited(q, wait, "too many messages, slow down");
     }
@@ -616,10 +621,10 @@ int chat_message_list_at_once(chat_request_t *q)
                    : chat_reply_failed(q, rv, "reading messages");
     }
     n = chat_db_rows(res) - 1; /* the first row says who it is */
-    return chat_reply(q, HTTP_OK,
-                      page_json(q, &paging, page_list(q, res), n,
-                                n > 0 ? chat_db_get_int(res, n, PAGE_ID, 0) : 0,
-                                chat_message_url(q, "/messages")));
+    return chat_reply_list(
+        q, page_json(q, &paging, page_list(q, res), n,
+                     n > 0 ? chat_db_get_int(res, n, PAGE_ID, 0) : 0,
+                     chat_message_url(q, "/messages")));
 }
 
 /* GET /chat/conversation/{id}/messages - history, newest first, by page or by
@@ -637,7 +642,7 @@ int chat_message_list(chat_request_t *q)
              ? chat_message_page(&json, NULL, q, &paging,
                                  chat_message_url(q, "/messages"))
              : around(&json, q, &paging);
-    return rv == APR_SUCCESS ? chat_reply(q, HTTP_OK, json)
+    return rv == APR_SUCCESS ? chat_reply_list(q, json)
                              : chat_reply_failed(q, rv, "reading messages");
 }
 

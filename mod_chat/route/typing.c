@@ -40,6 +40,7 @@ int chat_typing(chat_request_t *q)
         return chat_reply_invalid(q, "typing", "must be true or false");
     }
     wait = chat_limiter_take(q->conf, CHAT_LIMIT_TYPING, q->user->id, p);
+    chat_limiter_say(q->r, q->conf, CHAT_LIMIT_TYPING, q->user->id);
     if (wait > 0) {
         return chat_reply_limited(q, wait, "too many typing notices");
     }

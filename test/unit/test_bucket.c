@@ -48,6 +48,32 @@ static int takes(const chat_buckets_t *t, apr_uint64_t k,
     return n;
 }
 
+static void what_is_left_is_told(void **state)
+{
+    chat_rate_t rate = { 200, 100 }, off = { 0, 1 };
+    chat_buckets_t t = table();
+    apr_uint32_t full;
+
+    (void)state;
+    assert_int_equal(chat_bucket_left(&t, key(1, 0), &rate, START, &full), 100);
+    assert_int_equal(full, 0);
+    assert_int_equal(chat_bucket_take(&t, key(1, 0), &rate, START), 0);
+    assert_int_equal(chat_bucket_left(&t, key(1, 0), &rate, START, &full), 99);
+    assert_int_equal(full, 200);
+    assert_int_equal(chat_bucket_left(&t, key(1, 0), &rate, START + 1, &full),
+                     99);
+    assert_int_equal(takes(&t, key(1, 0), &rate, START), 99);
+    assert_int_equal(chat_bucket_left(&t, key(1, 0), &rate, START, &full), 0);
+    assert_int_equal(full, 20000);
+    assert_int_equal(chat_bucket_left(&t, key(1, 0), &rate, START + 200, &full),
+                     1);
+    assert_int_equal(chat_bucket_left(&t, key(1, 0), &rate, START + 20000,
+                                      &full),
+                     100);
+    assert_int_equal(chat_bucket_left(&t, key(2, 0), &rate, START, &full), 100);
+    assert_int_equal(chat_bucket_left(&t, key(1, 0), &off, START, &full), 1);
+}
+
 static void a_burst_is_allowed_and_then_one_per_interval(void **state)
 {
     chat_rate_t rate = { 200, 100 };
@@ -193,6 +219,7 @@ static void threads_together_get_what_one_would(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_left_is_told),
         cmocka_unit_test(a_burst_is_allowed_and_then_one_per_interval),
         cmocka_unit_test(a_bucket_is_full_again_after_a_while_and_no_fuller),
         cmocka_unit_test(ten_failures_count_for_fifteen_minutes),
