@@ -30,7 +30,8 @@ enum {
     COL_CSRF,
     COL_IDLE,
     COL_CONVERSATION,
-    COL_UNTIL = CHAT_AUTH_COLUMNS /* of who_session and who_bearer alone */
+    COL_UNTIL = CHAT_AUTH_COLUMNS, /* of who_session and who_bearer alone */
+    COL_ABILITIES                  /* of who_bearer alone */
 };
 
 /* The columns of conversation_of, and of who_… from COL_CONVERSATION on. */
@@ -99,6 +100,37 @@ static const chat_conversation_t *conversation_of(const chat_request_t *q,
     return conv;
 }
 
+/* Whom Apache means, by the ways of ChatUserBy that take a look-up of their own.
+ * @param user  their id, NULL: nobody's */
+static apr_status_t look_up(chat_db_value_t *user, const chat_request_t *q,
+                            const char *name)
+{
+    chat_db_value_t arg = chat_db_text(name);
+    chat_db_t *db = q->conf->db;
+    apr_pool_t *p = q->r->pool;
+    chat_db_result_t *res = NULL;
+    const char *id;
+    apr_status_t rv = APR_SUCCESS;
+
+    switch (q->conf->user_by) {
+    case CHAT_BY_EMAIL:
+        rv = chat_db_query(&res, db, "user_by_email", &arg, 1, p);
+        break;
+    case CHAT_BY_NAME:
+        rv = chat_db_query(&res, db, "user_by_name", &arg, 1, p);
+        break;
+    case CHAT_BY_TABLE:
+        rv = chat_db_query(&res, db, "user_by_table", &arg, 1, p);
+        break;
+    }
+    id = q->conf->user_by == CHAT_BY_ID ? name : NULL;
+    if (res != NULL && chat_db_rows(res) > 0) {
+        id = chat_db_get(res, 0, 0);
+    }
+    *user = id != NULL ? chat_auth_id(id) : chat_db_null();
+    return rv;
+}
+
 /* The statement of each way; the third value only who_bearer takes.
  * @param id  of a conversation, "" for none */
 static apr_status_t ask(chat_db_result_t **res, const chat_request_t *q,
@@ -109,10 +141,18 @@ static apr_status_t ask(chat_db_result_t **res, const chat_request_t *q,
                                 id[0] != '\0' ? chat_auth_id(id)
                                               : chat_db_null(),
                                 chat_db_int(token_id) };
+    apr_status_t rv;
 
     switch (via) {
     case CHAT_VIA_APACHE:
-        return chat_db_query(res, q->conf->db, "who_name", args, 2, q->r->pool);
+        if (q->conf->user_by == CHAT_BY_EMAIL_OR_NAME) {
+            return chat_db_query(res, q->conf->db, "who_name", args, 2,
+                                 q->r->pool);
+        }
+        rv = look_up(&args[0], q, shown);
+        return rv != APR_SUCCESS ? rv
+                                 : chat_db_query(res, q->conf->db, "who_id",
+                                                 args, 2, q->r->pool);
     case CHAT_VIA_BEARER:
         return chat_db_query(res, q->conf->db, "who_bearer", args, 3,
                              q->r->pool);
@@ -244,8 +284,13 @@ int chat_auth_shown(chat_shown_t *shown, const chat_request_t *q)
 
     shown->token_id = 0;
     if (r->user != NULL) {
+        /* A variable counts only beside a user: alone it may be left over from
+         * a module that let everybody pass. */
         shown->via = CHAT_VIA_APACHE;
-        shown->shown = r->user;
+        shown->shown = q->conf->user_from == NULL
+                           ? r->user
+                           : apr_table_get(r->subprocess_env,
+                                           q->conf->user_from);
         return 1;
     }
     switch (chat_bearer_parse(
@@ -280,6 +325,10 @@ apr_status_t chat_auth(chat_request_t *q)
     if (!chat_auth_shown(&shown, q)) {
         return APR_SUCCESS;
     }
+    if (shown.shown == NULL || *shown.shown == '\0') {
+        q->stranger = q->r->user; /* Apache's word says nothing of whom */
+        return APR_SUCCESS;
+    }
     rv = ask(&res, q, shown.via, q->id, shown.shown, shown.token_id);
     if (rv == CHAT_DB_EINPUT && q->id[0] != '\0') {
         /* Perhaps an id that cannot exist here, as letters where ids are
@@ -290,6 +339,9 @@ apr_status_t chat_auth(chat_request_t *q)
         chat_auth_found(q, &shown, res);
         if (q->user != NULL && shown.via != CHAT_VIA_APACHE) {
             q->until = chat_db_get_int(res, 0, COL_UNTIL, 0);
+            q->abilities = shown.via == CHAT_VIA_BEARER
+                               ? chat_db_get(res, 0, COL_ABILITIES)
+                               : NULL;
         }
     }
     else if (rv == CHAT_DB_EINPUT) {

@@ -20,6 +20,7 @@
 #include "json.h"
 #include "origin.h"
 #include "path.h"
+#include "phc.h"
 
 #define UNSET (-1)
 
@@ -28,6 +29,9 @@
 #define DEFAULT_DB_BUSY apr_time_from_sec(5)
 #define DEFAULT_SESSION apr_time_from_sec(14 * 24 * 3600)
 #define DEFAULT_MAX_BODY 65536
+#define DEFAULT_COST 12             /* Laravel's */
+#define DEFAULT_MEMORY (128 * 1024) /* kB */
+#define DEFAULT_AT_ONCE 4
 #define MINUTE_MS 60000
 #define MAX_PER_MINUTE 6000 /* the interval is kept in whole milliseconds */
 #define MAX_BURST 100000
@@ -74,6 +78,8 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->db_normal = UNSET;
     conf->session_lifetime = UNSET;
     conf->max_body = UNSET;
+    conf->user_from = "";
+    conf->user_by = UNSET;
     return conf;
 }
 
@@ -83,6 +89,30 @@ const char *chat_server_path(const server_rec *s, const char *uri)
                                                      &chat_module);
 
     return chat_path_behind(uri, conf->prefix);
+}
+
+/* What was said of the one replaces what was said of the other. */
+static void hashing_merge(chat_hashing_t *under, const chat_hashing_t *over)
+{
+    chat_hashing_t merged = over->cost > 0 ? *over : *under;
+
+    merged.memory = over->memory > 0 ? over->memory : under->memory;
+    merged.at_once = over->at_once > 0 ? over->at_once : under->at_once;
+    *under = merged;
+}
+
+/* Fill what no directive said. */
+static void hashing_default(chat_hashing_t *conf)
+{
+    if (conf->cost == 0) {
+        conf->cost = DEFAULT_COST;
+    }
+    if (conf->memory == 0) {
+        conf->memory = DEFAULT_MEMORY;
+    }
+    if (conf->at_once == 0) {
+        conf->at_once = DEFAULT_AT_ONCE;
+    }
 }
 
 void *chat_server_merge(apr_pool_t *p, void *base, void *add)
@@ -136,6 +166,13 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->staff_roles != NULL) {
         conf->staff_roles = over->staff_roles;
+    }
+    hashing_merge(&conf->password, &over->password);
+    if (over->user_from == NULL || *over->user_from != '\0') {
+        conf->user_from = over->user_from;
+    }
+    if (over->user_by != UNSET) {
+        conf->user_by = over->user_by;
     }
     if (over->channels != NULL) {
         conf->channels = over->channels;
@@ -221,6 +258,18 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     if (conf->staff_roles == NULL) {
         conf->staff_roles = apr_array_make(p, 1, sizeof(const char *));
         APR_ARRAY_PUSH(conf->staff_roles, const char *) = "admin";
+    }
+    hashing_default(&conf->password);
+    if (conf->password.argon2 &&
+        conf->password.kilobytes > conf->password.memory) {
+        return "ChatPasswordHash wants more memory than ChatPasswordMemory "
+               "allows: nobody could log in with a new password";
+    }
+    if (conf->user_from != NULL && *conf->user_from == '\0') {
+        conf->user_from = NULL;
+    }
+    if (conf->user_by == UNSET) {
+        conf->user_by = CHAT_BY_EMAIL_OR_NAME;
     }
     conf->staff_list = staff_list_of(conf->staff_roles, p);
     return NULL;
@@ -624,6 +673,109 @@ static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
 
 /* Every directive. The sentence is also the one in conf/chat.conf and ends with
  * unit and default. */
+/* A number within bounds. */
+static int number_in(apr_uint32_t *to, const char *arg, apr_int64_t least,
+                     apr_int64_t most)
+{
+    apr_int64_t n;
+
+    if (!chat_form_number(&n, arg) || n < least || n > most) {
+        return 0;
+    }
+    *to = (apr_uint32_t)n;
+    return 1;
+}
+
+static const char *set_password_hash(cmd_parms *cmd, void *dir, int argc,
+                                     char *const argv[])
+{
+    chat_hashing_t *to = &conf_of(cmd)->password;
+    apr_uint32_t cost = DEFAULT_COST;
+
+    (void)dir;
+    to->argon2 = argc > 0 && strcasecmp(argv[0], "argon2id") == 0;
+    to->kilobytes = 65536;
+    to->passes = 4;
+    to->lanes = 1;
+    if (argc == 0 ||
+        (!to->argon2 && (strcasecmp(argv[0], "bcrypt") != 0 || argc > 2 ||
+                         (argc == 2 && !number_in(&cost, argv[1], 4, 17)))) ||
+        (to->argon2 &&
+         (argc > 4 ||
+          (argc > 1 && !number_in(&to->kilobytes, argv[1], 8192, 4194304)) ||
+          (argc > 2 && !number_in(&to->passes, argv[2], 1,
+                                  CHAT_PHC_PASSES_MAX)) ||
+          (argc > 3 &&
+           !number_in(&to->lanes, argv[3], 1, CHAT_PHC_LANES_MAX))))) {
+        return "ChatPasswordHash: bcrypt and a cost (4 to 17), or argon2id and "
+               "kB (8192 or more), passes (1 to 64) and threads (1 to 16)";
+    }
+    to->cost = (int)cost;
+    return NULL;
+}
+
+static const char *set_password_memory(cmd_parms *cmd, void *dir,
+                                       const char *arg)
+{
+    apr_uint32_t mb;
+
+    (void)dir;
+    if (!number_in(&mb, arg, 8, 4096)) {
+        return "ChatPasswordMemory: MB, 8 to 4096";
+    }
+    conf_of(cmd)->password.memory = mb * 1024;
+    return NULL;
+}
+
+static const char *set_password_at_once(cmd_parms *cmd, void *dir,
+                                        const char *arg)
+{
+    apr_uint32_t n;
+
+    (void)dir;
+    if (!number_in(&n, arg, 1, 1000)) {
+        return "ChatPasswordAtOnce: a number from 1 to 1000";
+    }
+    conf_of(cmd)->password.at_once = (int)n;
+    return NULL;
+}
+
+/* A variable that CGI makes of a header is the client's word. */
+static const char *set_user_from(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    if (strcasecmp(arg, "REMOTE_USER") == 0) {
+        conf_of(cmd)->user_from = NULL;
+        return NULL;
+    }
+    if (strncmp(arg, "env:", 4) != 0 || arg[4] == '\0' ||
+        strncasecmp(arg + 4, "HTTP_", 5) == 0) {
+        return "ChatUserFrom: REMOTE_USER, or env: and the name of a variable "
+               "that an authentication module sets (not HTTP_…, which are the "
+               "client's headers)";
+    }
+    conf_of(cmd)->user_from = arg + 4;
+    return NULL;
+}
+
+static const char *set_user_by(cmd_parms *cmd, void *dir, const char *arg)
+{
+    static const char *const ways[] = { [CHAT_BY_EMAIL_OR_NAME] = "any",
+                                        [CHAT_BY_EMAIL] = "email",
+                                        [CHAT_BY_NAME] = "name",
+                                        [CHAT_BY_ID] = "id",
+                                        [CHAT_BY_TABLE] = "table" };
+
+    (void)dir;
+    for (int i = 0; i < (int)(sizeof(ways) / sizeof(ways[0])); i++) {
+        if (strcasecmp(arg, ways[i]) == 0) {
+            conf_of(cmd)->user_by = i;
+            return NULL;
+        }
+    }
+    return "ChatUserBy: any, email, name, id or table";
+}
+
 /* Quotes may join words, as "role=doctor staff"; each is one condition. */
 static const char *add_channel(cmd_parms *cmd, void *dir, int argc,
                                char *const argv[])
@@ -703,6 +855,21 @@ const command_rec chat_commands[] = {
         "scheme://host[:port]; the site's own only."),
     AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
         "Roles that may read and write every conversation. Names; admin."),
+    AP_INIT_TAKE_ARGV("ChatPasswordHash", set_password_hash, NULL, RSRC_CONF,
+        "How new passwords are hashed. bcrypt and its cost, or argon2id with "
+        "kB, passes and threads; bcrypt 12."),
+    AP_INIT_TAKE1("ChatPasswordMemory", set_password_memory, NULL, RSRC_CONF,
+        "How much memory checking a password may take; hashes that want more "
+        "are nobody's. MB; 128."),
+    AP_INIT_TAKE1("ChatPasswordAtOnce", set_password_at_once, NULL, RSRC_CONF,
+        "How many passwords each child process checks at a time. Passwords; 4."),
+    AP_INIT_TAKE1("ChatUserFrom", set_user_from, NULL, RSRC_CONF,
+        "What names the user whom Apache has authenticated. REMOTE_USER, or "
+        "env: and an environment variable; REMOTE_USER."),
+    AP_INIT_TAKE1("ChatUserBy", set_user_by, NULL, RSRC_CONF,
+        "How that name is looked up: as an e-mail address or else a name "
+        "(any), as one of the two, as the user's id, or in the table "
+        "chat_logins. any, email, name, id or table; any."),
     AP_INIT_TAKE_ARGV("ChatChannel", add_channel, NULL, RSRC_CONF,
         "Who may subscribe to the channels of a name. A pattern, and one or "
         "more of any, self, member, staff and role=…, or nobody; the built-in "

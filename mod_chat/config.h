@@ -31,6 +31,26 @@ typedef struct {
     struct chat_appkeys_t *more; /* appkeys.c: what the file has got since */
 } chat_push_t;
 
+/* What passwords cost (password.h). */
+typedef struct {
+    int argon2;             /* 1: new ones by argon2id, 0: by bcrypt */
+    int cost;               /* bcrypt: 2 to the power of it */
+    apr_uint32_t kilobytes; /* argon2id: memory; passes; threads */
+    apr_uint32_t passes;
+    apr_uint32_t lanes;
+    apr_uint32_t memory; /* kB that checking one may take */
+    int at_once;         /* how many a child checks or makes at a time */
+} chat_hashing_t;
+
+/* What Apache's word for a user is, and how it is looked up (auth.c). */
+typedef enum {
+    CHAT_BY_EMAIL_OR_NAME, /* the name when it is one person's */
+    CHAT_BY_EMAIL,
+    CHAT_BY_NAME,
+    CHAT_BY_ID,
+    CHAT_BY_TABLE /* chat_logins */
+} chat_user_by_t;
+
 typedef struct chat_server_t {
     int used;                    /* some `Chat On` stands in this host */
     const char *where;           /* file:line of that, for complaints */
@@ -50,6 +70,10 @@ typedef struct chat_server_t {
     apr_array_header_t *origins;     /* const char *, canonical */
     apr_array_header_t *staff_roles; /* const char * */
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
+    chat_hashing_t password; /* cost, memory, at_once of 0: not said */
+    const char *user_from; /* the environment variable that names the user whom
+                              Apache authenticated; NULL: r->user; "": not said */
+    int user_by;           /* chat_user_by_t, or -1: not said */
     apr_array_header_t *channels; /* chat_channel_rule_t; NULL: built-in ones */
 
     /* One per child, see above. */

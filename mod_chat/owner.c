@@ -5,6 +5,7 @@
 #include <string.h>
 #include <apr_strings.h>
 
+#include "ability.h"
 #include "auth.h"
 #include "channel.h"
 #include "chat_module.h"
@@ -52,6 +53,13 @@ apr_status_t chat_owner_of(const chat_identity_t **out, request_rec *r)
     rv = chat_auth(q);
     if (rv != APR_SUCCESS) {
         return rv;
+    }
+    if (q->user != NULL && shown.via == CHAT_VIA_BEARER &&
+        !chat_ability_has(q->abilities, CHAT_ABILITY_READ)) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "a WebSocket comes with a token that may not read: it is "
+                      "nobody's");
+        return APR_SUCCESS;
     }
     if (q->user == NULL || !chat_id_valid(q->user->id)) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,

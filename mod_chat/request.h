@@ -46,7 +46,8 @@ typedef struct {
     request_rec *r;
     const chat_server_t *conf;
     const char *path;      /* of the URL, behind ChatPrefix */
-    char id[CHAT_ID_SIZE]; /* the path's {id}, "" when it has none */
+    char id[CHAT_ID_SIZE]; /* the path's {id}, a conversation's; "": none */
+    char item[CHAT_ID_SIZE]; /* the same when it is of something else */
     int html;              /* the caller would rather have a page than JSON */
     chat_form_t query;
     chat_fields_t body;      /* empty unless a POST */
@@ -55,6 +56,7 @@ typedef struct {
     const char *body_why;    /* a sentence for that */
     const chat_user_t *user; /* NULL: nobody we know */
     apr_int64_t until; /* Unix seconds when their log-in ends; 0: it does not */
+    const char *abilities; /* of a bearer token (ability.h) */
     int by_push; /* chat-push asks, for a socket that showed their log-in */
     const char *stranger;    /* Apache knows this name, the chat does not */
     const chat_conversation_t *conversation; /* of id; NULL: none of theirs */

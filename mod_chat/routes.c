@@ -6,6 +6,7 @@
  *   route   the table below: path and method          404, 405
  *   pace    limiter.c: ChatRequestRate of its address  429
  *   who     auth.c: Apache's user, bearer, cookie      401 or 302, 403, 503
+ *           ability.h: what a token was given out for  403
  *   body    body.c: form or JSON into fields           400, 413, 415, 422
  *   theirs  csrf.c: Origin and token, unless bearer or   419
  *           chat-push itself
@@ -26,6 +27,7 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "ability.h"
 #include "auth.h"
 #include "body.h"
 #include "chat_module.h"
@@ -38,7 +40,7 @@
 /* What must be settled before a handler runs. */
 typedef enum {
     ANYBODY, /* nothing: the handler looks itself */
-    USER,    /* somebody we know */
+    USER,    /* somebody we know; an {id} is of no conversation: q->item */
     MEMBER /* and the path's conversation is one of theirs, or they are staff */
 } need_t;
 
@@ -58,6 +60,13 @@ static const route_t routes[] = {
     { M_POST, "/chat/login",                      ANYBODY, chat_login, NULL },
     { M_POST, "/chat/logout",                     USER,    chat_logout, NULL },
     { M_POST, "/chat/token",                      ANYBODY, chat_token, NULL },
+    { M_GET,  "/chat/tokens",                     USER,    chat_token_list, NULL },
+    { M_DELETE, "/chat/tokens",                   USER,    chat_token_end_others, NULL },
+    { M_DELETE, "/chat/tokens/{id}",              USER,    chat_token_end, NULL },
+    { M_GET,  "/chat/sessions",                   USER,    chat_session_list, NULL },
+    { M_DELETE, "/chat/sessions",                 USER,    chat_session_end_others, NULL },
+    { M_DELETE, "/chat/sessions/{id}",            USER,    chat_session_end, NULL },
+    { M_POST, "/chat/password",                   USER,    chat_password, NULL },
     { M_GET,  "/chat/me",                         USER,    chat_me, NULL },
     { M_GET,  "/chat/sync",                       USER,    chat_sync, NULL },
     { M_GET,  "/chat",                            USER,    chat_conversation_list, NULL },
@@ -88,6 +97,19 @@ int chat_routes_own(const char *path)
     return 0;
 }
 
+/* As `Allow` has it. */
+static const char *method_name(int method)
+{
+    switch (method) {
+    case M_GET:
+        return "GET, HEAD";
+    case M_DELETE:
+        return "DELETE";
+    default:
+        return "POST";
+    }
+}
+
 /* The row for a request.
  * @param allow  the methods the path has, "" when there is no such path */
 static const route_t *find(chat_request_t *q, const char **allow)
@@ -102,12 +124,11 @@ static const route_t *find(chat_request_t *q, const char **allow)
             continue;
         }
         if (route->method == q->r->method_number) {
-            memcpy(q->id, id, sizeof(id));
+            memcpy(route->need == MEMBER ? q->id : q->item, id, sizeof(id));
             return route;
         }
         *allow = apr_pstrcat(q->r->pool, *allow, **allow != '\0' ? ", " : "",
-                             route->method == M_GET ? "GET, HEAD" : "POST",
-                             NULL);
+                             method_name(route->method), NULL);
     }
     return NULL;
 }
@@ -125,6 +146,16 @@ static int nobody(chat_request_t *q)
     return chat_reply_error(q, HTTP_UNAUTHORIZED, "log in first");
 }
 
+/* Whether a token was given out for this. Sessions may do everything. */
+static int is_able(const chat_request_t *q)
+{
+    const char *needed = chat_ability_needed(q->r->method_number == M_GET,
+                                             q->path);
+
+    return q->user->via != CHAT_VIA_BEARER || needed == NULL ||
+           chat_ability_has(q->abilities, needed);
+}
+
 /* Who it is. @return 0 when it was refused with *answer */
 static int settle_user(chat_request_t *q, int *answer)
 {
@@ -136,6 +167,11 @@ static int settle_user(chat_request_t *q, int *answer)
     }
     if (q->user == NULL) {
         *answer = nobody(q);
+        return 0;
+    }
+    if (!is_able(q)) {
+        *answer = chat_reply_error(q, HTTP_FORBIDDEN,
+                                   "this token lacks the ability for that");
         return 0;
     }
     return 1;
@@ -218,8 +254,8 @@ int chat_routes_answer(request_rec *r)
         q->conversation = NULL;
     }
     if ((route->need != ANYBODY && !settle_user(q, &answer)) ||
-        (route->method == M_POST && !chat_body_read(q, &answer)) ||
-        (route->method == M_POST && q->user != NULL &&
+        (route->method != M_GET && !chat_body_read(q, &answer)) ||
+        (route->method != M_GET && q->user != NULL &&
          !settle_intent(q, route, &answer))) {
         return answer;
     }

@@ -2,8 +2,7 @@
 /*
  * login.c - logging in and out, tokens for phones, and who am I.
  *
- * This is the only place that looks at a password. bcrypt takes a tenth of a
- * second or more, so no database connection is held meanwhile, and a wrong
+ * Checking a password takes a tenth of a second or more (password.h), so no database connection is held meanwhile, and a wrong
  * address takes as long as a wrong password (a decoy hash of the same cost), so
  * that nobody can ask which addresses have an account. Failures are counted per
  * address and per account before the password is looked at; a success takes its
@@ -16,19 +15,21 @@
 
 #include <string.h>
 #include <apr_lib.h>
-#include <apr_md5.h>
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "ability.h"
 #include "auth.h"
 #include "channel.h"
 #include "chat_module.h"
 #include "content.h"
 #include "credential.h"
 #include "csrf.h"
+#include "instant.h"
 #include "json.h"
 #include "limiter.h"
 #include "page.h"
+#include "password.h"
 #include "reply.h"
 #include "secret.h"
 #include "utf8.h"
@@ -43,10 +44,11 @@ APLOG_USE_MODULE(chat);
 #define EMAIL_MAX 254  /* bytes, RFC 5321 */
 #define PASSWORD_MAX 1024
 #define DEVICE_MAX 255
+#define ABILITIES_MOST 20
 #define AGENT_MAX 255 /* bytes of User-Agent that are kept */
 
 /* The columns of login_user. */
-enum { COL_ID, COL_HASH, COL_ME_JSON, COL_PREFIX };
+enum { COL_ID, COL_HASH, COL_ME_JSON, COL_LIKE };
 
 /* Somebody whose password was right. */
 typedef struct {
@@ -99,21 +101,6 @@ static int read_form(const char **email, const char **password,
         return 0;
     }
     return 1;
-}
-
-/* A hash no password has, of the cost of this site's hashes. */
-static const char *decoy(const char *prefix, apr_pool_t *p)
-{
-    static const char
-        rest[] = "Zm9yIG5vYm9keSBhdCBhb.O9uS3bY7vQ1mD5kX8cT2wR6hL4zJ0fG";
-
-    if (prefix == NULL || strlen(prefix) != 7 ||
-        strncmp(prefix, "$2", 2) != 0 || prefix[3] != '$' ||
-        !apr_isdigit(prefix[4]) || !apr_isdigit(prefix[5]) ||
-        prefix[6] != '$') {
-        prefix = "$2y$10$";
-    }
-    return apr_pstrcat(p, prefix, rest, NULL);
 }
 
 /* The key under which an account's failures are counted: case does not matter
@@ -175,7 +162,7 @@ static int identify(known_t *known, refusal_t *no, const char **email,
     const char *password, *account, *hash;
     chat_db_result_t *res;
     chat_db_value_t arg;
-    int exists;
+    int exists, right;
 
     *rv = APR_SUCCESS;
     *email = "";
@@ -195,9 +182,14 @@ static int identify(known_t *known, refusal_t *no, const char **email,
     hash = chat_db_get(res, 0, COL_HASH);
     exists = hash != NULL;
     if (!exists) {
-        hash = decoy(chat_db_get(res, 0, COL_PREFIX), q->r->pool);
+        hash = chat_password_decoy(chat_db_get(res, 0, COL_LIKE), q->r->pool);
     }
-    if (apr_password_validate(password, hash) != APR_SUCCESS || !exists) {
+    *rv = chat_password_check(&right, q, password, hash);
+    if (*rv != APR_SUCCESS) {
+        uncount_attempt(q, account);
+        return 0;
+    }
+    if (!right || !exists) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, q->r, "a log-in failed");
         refuse(no, HTTP_UNPROCESSABLE_ENTITY, "email",
                "These credentials do not match our records.");
@@ -407,14 +399,69 @@ static int device_name(const char **name, const chat_request_t *q)
     return 0;
 }
 
+/* What the token may do, as JSON. @return a complaint, NULL when all is well */
+static const char *token_abilities(const char **list, const chat_request_t *q)
+{
+    static const char why[] = "must be a list of at most 20 names, as "
+                              "\"chat:read\"";
+    const json_t *given = json_object_get(q->body.object, "abilities");
+    const char *text = "";
+    json_t *value;
+    size_t i;
+
+    *list = CHAT_ABILITIES_ALL;
+    if (given == NULL || json_is_null(given)) {
+        return chat_form_get(&q->body.form, "abilities") != NULL ? why : NULL;
+    }
+    if (!json_is_array(given) || json_array_size(given) == 0 ||
+        json_array_size(given) > ABILITIES_MOST) {
+        return why;
+    }
+    json_array_foreach(given, i, value)
+    {
+        const char *name = json_string_value(value);
+
+        if (name == NULL || strlen(name) != json_string_length(value) ||
+            !chat_ability_valid(name)) {
+            return why;
+        }
+        text = apr_pstrcat(q->r->pool, text, i > 0 ? ",\"" : "\"", name, "\"",
+                           NULL);
+    }
+    *list = apr_pstrcat(q->r->pool, "[", text, "]", NULL);
+    return NULL;
+}
+
+/* When the token ends, as a value: NULL, or Unix seconds. Likewise. */
+static const char *token_end(chat_db_value_t *until, const chat_request_t *q)
+{
+    const char *text;
+    apr_time_t when;
+
+    *until = chat_db_null();
+    switch (chat_fields_text(&q->body, "expires_at", &text)) {
+    case CHAT_JSON_MISSING:
+        return NULL;
+    case CHAT_JSON_OK:
+        if (chat_instant_parse(&when, text) && when > apr_time_now()) {
+            *until = chat_db_int(apr_time_sec(when));
+            return NULL;
+        }
+        break;
+    case CHAT_JSON_TYPE:
+        break;
+    }
+    return "must be a time to come, as 2030-01-31T12:00:00Z";
+}
+
 /* POST /chat/token - email, password and device_name, for a bearer token. No
  * cookie comes of it, so it does not matter which page sent it. */
 int chat_token(chat_request_t *q)
 {
     apr_pool_t *p = q->r->pool;
-    const char *email, *device, *secret;
+    const char *email, *device, *secret, *abilities, *why;
     char digest[CHAT_SHA256_HEX];
-    chat_db_value_t args[3];
+    chat_db_value_t args[5];
     chat_db_result_t *res;
     refusal_t no;
     known_t known;
@@ -424,6 +471,14 @@ int chat_token(chat_request_t *q)
     if (!device_name(&device, q)) {
         return chat_reply_invalid(q, "device_name",
                                   "must be a text of at most 255 bytes");
+    }
+    why = token_abilities(&abilities, q);
+    if (why != NULL) {
+        return chat_reply_invalid(q, "abilities", why);
+    }
+    why = token_end(&args[4], q);
+    if (why != NULL) {
+        return chat_reply_invalid(q, "expires_at", why);
     }
     if (!identify(&known, &no, &email, &rv, q)) {
         return rv == APR_SUCCESS ? send_refusal(q, &no, email)
@@ -437,7 +492,8 @@ int chat_token(chat_request_t *q)
     args[0] = chat_auth_id(known.id);
     args[1] = chat_db_text(device);
     args[2] = chat_db_text(digest);
-    rv = chat_db_query(&res, q->conf->db, "token_insert", args, 3, p);
+    args[3] = chat_db_text(abilities);
+    rv = chat_db_query(&res, q->conf->db, "token_insert", args, 5, p);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "storing a token");
     }
