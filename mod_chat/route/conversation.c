@@ -69,15 +69,17 @@ static const char *next_path(const chat_db_result_t *res, int shown,
     return chat_json_quote(path, strlen(path), p);
 }
 
-/* The person whose three columns begin at `col`; NULL when there is none. */
+/* The person whose three columns begin at `col`; NULL when there is none (SQLite's
+ * json_quote() makes "null" of it). */
 static const char *person_json(const chat_db_result_t *res, int row, int col,
                                apr_pool_t *p)
 {
     const char *id = chat_db_get(res, row, col);
 
-    return id == NULL ? NULL
-                      : chat_shape_person(id, chat_db_get(res, row, col + 1),
-                                          chat_db_get(res, row, col + 2), p);
+    return id == NULL || strcmp(id, "null") == 0
+               ? NULL
+               : chat_shape_person(id, chat_db_get(res, row, col + 1),
+                                   chat_db_get(res, row, col + 2), p);
 }
 
 /* `"other":…,"members":[…]`: everybody, and the first who is not the caller.

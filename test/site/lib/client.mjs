@@ -4,6 +4,7 @@
 // or of a phone (bearer token). It asserts nothing; tests do.
 
 import assert from 'node:assert/strict';
+import { check } from './contract.mjs';
 
 export class Client {
   constructor(url, { token = null } = {}) {
@@ -11,6 +12,8 @@ export class Client {
     this.token = token;
     this.cookie = null;
     this.csrf = null;
+    /** ChatPrefix of the site; null: its answers are not the chat's. */
+    this.contract = '';
   }
 
   /** @return {{status, headers, text, json}} json is null when it is none */
@@ -53,7 +56,11 @@ export class Client {
     } catch {
       // a page
     }
-    return { status: r.status, headers: r.headers, text, json };
+    const answer = { status: r.status, headers: r.headers, text, json };
+    if (this.contract !== null) {
+      check(method, path, answer, this.contract);
+    }
+    return answer;
   }
 
   get(path, options) {

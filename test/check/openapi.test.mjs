@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// doc/openapi.yaml against the table of routes: the same paths and methods, each
+// operation whole.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { test } from 'node:test';
+import { contract } from '../site/lib/contract.mjs';
+
+const source = fs.readFileSync(new URL('../../mod_chat/routes.c', import.meta.url), 'utf8');
+const table = [...source.matchAll(/\{ M_([A-Z]+),\s*"([^"]+)"/g)].map(([, method, path]) => `${method} ${path}`);
+const operations = Object.entries(contract.paths).flatMap(([path, item]) => Object.entries(item)
+  .filter(([key]) => key !== 'parameters').map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, item, operation })));
+
+test('every route is in the contract, and nothing else', () => {
+  assert.ok(table.length >= 15);
+  assert.deepEqual(operations.map((o) => o.name).sort(), [...table].sort());
+});
+
+test('every operation has a name of its own, a summary, a tag, and its answers', () => {
+  const tags = contract.tags.map((t) => t.name);
+  assert.equal(new Set(operations.map((o) => o.operation.operationId)).size, operations.length);
+  for (const { name, operation } of operations) {
+    assert.ok(operation.operationId && operation.summary, name);
+    assert.ok(operation.tags?.every((t) => tags.includes(t)), name);
+    assert.ok(Object.keys(operation.responses).some((s) => s.startsWith('2')), name);
+    assert.ok(operation.responses[429], `${name}: ChatRequestRate is for all`);
+    assert.equal(operation.security === undefined, '401' in operation.responses, `${name}: 401 exactly where somebody must be known`);
+  }
+});
+
+test('the variables of a path are described', () => {
+  for (const { name, path, item, operation } of operations) {
+    const given = [...item.parameters ?? [], ...operation.parameters ?? []]
+      .map((p) => (p.$ref ? contract.components.parameters[p.$ref.split('/').pop()] : p)).filter((p) => p.in === 'path').map((p) => p.name);
+    assert.deepEqual(given.sort(), [...path.matchAll(/\{([a-z_]+)\}/g)].map((m) => m[1]).sort(), name);
+  }
+});
+
+test('no part of the contract is unused', () => {
+  const text = JSON.stringify(contract);
+  for (const [kind, parts] of Object.entries(contract.components)) {
+    for (const name of Object.keys(parts)) {
+      assert.ok(kind === 'securitySchemes' || text.includes(`"#/components/${kind}/${name}"`), `${kind}/${name}`);
+    }
+  }
+});

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// doc/openapi.yaml as a judge: whether an answer is one that it announces. The client of
+// the site tests (client.mjs) shows it every answer, so no test has to ask for it.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { parse } from 'yaml';
+import { root } from '../../../dev/site.mjs';
+
+const Ajv = createRequire(import.meta.url)('ajv/dist/2020');
+
+export const contract = parse(fs.readFileSync(path.join(root, 'doc/openapi.yaml'), 'utf8'));
+const ajv = new Ajv({ strict: true, strictRequired: false, allowUnionTypes: true, allErrors: false });
+ajv.addVocabulary(['components', 'openapi', 'info', 'paths', 'servers', 'tags', 'security']);
+ajv.addSchema(contract, 'chat');
+
+const pointer = (...parts) => parts.map((p) => p.replace(/~/g, '~0').replace(/\//g, '~1')).join('/');
+/** What a `$ref` names, and where it stands. */
+function resolved(node, at) {
+  if (node?.$ref) {
+    const parts = node.$ref.slice(2).split('/');
+    return resolved(parts.reduce((n, p) => n[p], contract), parts.join('/'));
+  }
+  return [node, at];
+}
+
+const routes = Object.entries(contract.paths).map(([template, item]) => ({
+  template,
+  item,
+  match: new RegExp(`^${template.replace(/[.]/g, '\\.').replace(/\{[a-z_]+\}/g, '[A-Za-z0-9_-]{1,64}')}$`),
+  weight: template.split('{').length, // a path without variables comes first
+})).sort((a, b) => a.weight - b.weight);
+
+const validators = new Map();
+function validator(at) {
+  if (!validators.has(at)) {
+    validators.set(at, ajv.compile({ $ref: `chat#/${at}` }));
+  }
+  return validators.get(at);
+}
+
+const errorAt = 'components/schemas/Error';
+
+/**
+ * Whether the contract has this answer; throws what is wrong with it.
+ * @param {string} prefix  what stands before the chat's own paths
+ */
+export function check(method, url, { status, headers, text, json }, prefix = '') {
+  const where = `${method} ${url}: ${status}`;
+  const own = url.split('?')[0].slice(prefix.length);
+  const route = routes.find((r) => r.match.test(own));
+  const type = (headers.get('content-type') ?? '').split(';')[0];
+  const judge = (at) => {
+    assert.notEqual(json, null, `${where}: the body is no JSON: ${text.slice(0, 200)}`);
+    const valid = validator(at);
+    assert.ok(valid(json), `${where}: not what doc/openapi.yaml says: ${ajv.errorsText(valid.errors)}: ${text.slice(0, 500)}`);
+  };
+
+  if (!/^\/chat(\/|$)/.test(own) && !route) {
+    return; // not the chat's
+  }
+  if (!route || status === 405) {
+    assert.ok([404, 405, 400, 429].includes(status), `${where}: a path that is in no contract`);
+    if (type === 'application/json' && method !== 'HEAD') {
+      judge(errorAt);
+    }
+    return;
+  }
+  const operation = route.item[method === 'HEAD' ? 'get' : method.toLowerCase()];
+  assert.ok(operation, `${where}: the contract has no ${method} ${route.template}`);
+  if (status === 500) {
+    return judge(errorAt); // announced for none, and of this shape for all
+  }
+  const key = method === 'HEAD' ? 'get' : method.toLowerCase();
+  const [answer, at] = resolved(operation.responses[status], pointer('paths', route.template, key, 'responses', String(status)));
+  assert.ok(answer, `${where}: the contract does not know this status there: ${text.slice(0, 200)}`);
+  for (const [name, header] of Object.entries(answer.headers ?? {})) {
+    const value = headers.get(name);
+    if (value !== null && resolved(header)[0].schema.type === 'integer') {
+      assert.match(value, /^[0-9]+$/, `${where}: ${name}`);
+    }
+  }
+  if (method === 'HEAD' || status === 304 || status === 204) {
+    return;
+  }
+  const known = Object.keys(answer.content ?? {});
+  const media = known.find((k) => k === type || k === '*/*');
+  assert.ok(media || (known.length === 0 && text === ''), `${where}: ${type} is not announced, but ${known}`);
+  if (media === 'application/json') {
+    judge(`${at}/content/${pointer('application/json')}/schema`);
+  }
+}
