@@ -10,9 +10,11 @@
 #include "chat_module.h"
 #include "credential.h"
 #include "csrf.h"
+#include "idle.h"
 #include "known.h"
 #include "secret.h"
 #include "touch.h"
+#include "wakeup.h"
 
 APLOG_USE_MODULE(chat);
 
@@ -217,6 +219,51 @@ static void note(const chat_request_t *q, const char *digests, chat_via_t via)
     }
 }
 
+/* How long a session may go without a note, in seconds. */
+static int note_after(int idle)
+{
+    return idle == 0 || idle / 4 > TOUCH_SECONDS ? TOUCH_SECONDS : idle / 4;
+}
+
+/* A session that ends when nothing is done lasts on when something is. */
+static void extend(const chat_request_t *q, const chat_db_result_t *res,
+                   int idle)
+{
+    chat_db_value_t args[] = {
+        chat_db_text(chat_db_get(res, 0, COL_DIGEST)),
+        chat_db_int(apr_time_sec(q->conf->session_lifetime)), chat_db_int(idle)
+    };
+    apr_status_t rv;
+
+    if (!chat_idle_is_act(q->html, q->path) ||
+        chat_db_get_int(res, 0, COL_IDLE, TOUCH_SECONDS) < note_after(idle)) {
+        return;
+    }
+    rv = chat_db_try(q->conf->db, "session_extend", args, 3, q->r->pool);
+    if (rv != APR_SUCCESS && rv != CHAT_DB_EBUSY) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, q->r,
+                      "noting that somebody is there: %s",
+                      chat_db_strerror(rv));
+    }
+}
+
+/* Whether nothing was done for longer than the role may. Such a session has ended by
+ * itself, but for one from before the site said so: that one ends now. */
+static int is_idle(const chat_request_t *q, const chat_db_result_t *res,
+                   int idle)
+{
+    chat_db_value_t digest = chat_db_text(chat_db_get(res, 0, COL_DIGEST));
+
+    if (idle == 0 || chat_db_get_int(res, 0, COL_IDLE, 0) < idle) {
+        return 0;
+    }
+    if (chat_db_query(NULL, q->conf->db, "session_delete", &digest, 1,
+                      q->r->pool) == APR_SUCCESS) {
+        chat_wakeup_send(q->conf->wakeup);
+    }
+    return 1;
+}
+
 /* Note that a session or token is in use. */
 static void touch(const chat_request_t *q, const chat_db_result_t *res,
                   chat_via_t via)
@@ -258,6 +305,7 @@ void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
                      const chat_db_result_t *res)
 {
     const char *digest = chat_db_get(res, 0, COL_DIGEST);
+    int idle = 0;
 
     if (chat_db_rows(res) == 0 ||
         (shown->via != CHAT_VIA_APACHE &&
@@ -266,7 +314,18 @@ void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
                              strlen(shown->shown))))) {
         return;
     }
-    touch(q, res, shown->via);
+    if (shown->via == CHAT_VIA_SESSION) {
+        idle = chat_idle_of(q->conf->idle, chat_db_get(res, 0, COL_ROLE));
+    }
+    if (is_idle(q, res, idle)) {
+        return;
+    }
+    if (idle > 0) {
+        extend(q, res, idle);
+    }
+    else {
+        touch(q, res, shown->via);
+    }
     q->user = user_of(q, res, shown->via);
     remember(q, shown);
     if (q->id[0] != '\0') {

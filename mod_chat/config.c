@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 #include <apr_file_info.h>
@@ -17,6 +18,7 @@
 #include "channel_rule.h"
 #include "chat_module.h"
 #include "form.h"
+#include "idle.h"
 #include "json.h"
 #include "origin.h"
 #include "path.h"
@@ -173,6 +175,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->user_by != UNSET) {
         conf->user_by = over->user_by;
+    }
+    if (over->idle != NULL) {
+        conf->idle = over->idle;
     }
     if (over->channels != NULL) {
         conf->channels = over->channels;
@@ -776,6 +781,32 @@ static const char *set_user_by(cmd_parms *cmd, void *dir, const char *arg)
     return "ChatUserBy: any, email, name, id or table";
 }
 
+/* role=time */
+static const char *add_idle(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+    const char *time = strchr(arg, '=');
+    apr_interval_time_t value = 0;
+    const char *wrong;
+    chat_idle_t *rule;
+
+    (void)dir;
+    if (time == NULL || time == arg) {
+        return "ChatIdle: a role and a time, as doctor=15min";
+    }
+    wrong = parse_time(cmd, &value, time + 1, apr_time_from_sec(60));
+    if (wrong != NULL || apr_time_sec(value) > INT_MAX) {
+        return wrong != NULL ? wrong : "ChatIdle: the time is too long";
+    }
+    if (conf->idle == NULL) {
+        conf->idle = apr_array_make(cmd->pool, 4, sizeof(chat_idle_t));
+    }
+    rule = apr_array_push(conf->idle);
+    rule->role = apr_pstrmemdup(cmd->pool, arg, (apr_size_t)(time - arg));
+    rule->seconds = (int)apr_time_sec(value);
+    return NULL;
+}
+
 /* Quotes may join words, as "role=doctor staff"; each is one condition. */
 static const char *add_channel(cmd_parms *cmd, void *dir, int argc,
                                char *const argv[])
@@ -855,6 +886,9 @@ const command_rec chat_commands[] = {
         "scheme://host[:port]; the site's own only."),
     AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
         "Roles that may read and write every conversation. Names; admin."),
+    AP_INIT_ITERATE("ChatIdle", add_idle, NULL, RSRC_CONF,
+        "Who is logged off after doing nothing for how long. Roles and times, "
+        "as doctor=15min patient=4h; nobody is."),
     AP_INIT_TAKE_ARGV("ChatPasswordHash", set_password_hash, NULL, RSRC_CONF,
         "How new passwords are hashed. bcrypt and its cost, or argon2id with "
         "kB, passes and threads; bcrypt 12."),

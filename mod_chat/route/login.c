@@ -25,6 +25,7 @@
 #include "content.h"
 #include "credential.h"
 #include "csrf.h"
+#include "idle.h"
 #include "instant.h"
 #include "json.h"
 #include "limiter.h"
@@ -48,12 +49,13 @@ APLOG_USE_MODULE(chat);
 #define AGENT_MAX 255 /* bytes of User-Agent that are kept */
 
 /* The columns of login_user. */
-enum { COL_ID, COL_HASH, COL_ME_JSON, COL_LIKE };
+enum { COL_ID, COL_HASH, COL_ME_JSON, COL_LIKE, COL_ROLE };
 
 /* Somebody whose password was right. */
 typedef struct {
     const char *id;
     const char *me_json; /* {"id","name","email","role"} */
+    const char *role;
 } known_t;
 
 /* Why not; rendered as JSON or into the page. */
@@ -198,6 +200,7 @@ static int identify(known_t *known, refusal_t *no, const char **email,
     uncount_attempt(q, account);
     known->id = chat_db_get(res, 0, COL_ID);
     known->me_json = chat_db_get(res, 0, COL_ME_JSON);
+    known->role = chat_db_get(res, 0, COL_ROLE);
     return 1;
 }
 
@@ -247,9 +250,18 @@ static const char *user_agent(const request_rec *r)
     return agent;
 }
 
+/* How long a new session lasts when nothing is done. */
+static apr_int64_t session_seconds(const chat_request_t *q, const char *role)
+{
+    apr_int64_t most = apr_time_sec(q->conf->session_lifetime);
+    int idle = chat_idle_of(q->conf->idle, role);
+
+    return idle > 0 && idle < most ? idle : most;
+}
+
 /* Store the session in place of the one whose cookie came with the request. */
 static apr_status_t session_store(const chat_request_t *q, const char *digest,
-                                  const char *user_id, const char *csrf)
+                                  const known_t *known, const char *csrf)
 {
     apr_pool_t *p = q->r->pool;
     const char *cookie = chat_cookie_token(
@@ -257,10 +269,9 @@ static apr_status_t session_store(const chat_request_t *q, const char *digest,
     char replaced[CHAT_SHA256_HEX] = "";
     chat_db_value_t old = chat_db_text(replaced);
     chat_db_value_t args[] = { chat_db_text(digest),
-                               chat_auth_id(user_id),
+                               chat_auth_id(known->id),
                                chat_db_text(csrf),
-                               chat_db_int(
-                                   apr_time_sec(q->conf->session_lifetime)),
+                               chat_db_int(session_seconds(q, known->role)),
                                chat_db_text(q->r->useragent_ip),
                                chat_db_text(user_agent(q->r)) };
     chat_db_conn_t *conn;
@@ -286,7 +297,7 @@ static apr_status_t session_store(const chat_request_t *q, const char *digest,
 
 /* Make a session and hand out its cookie. @param csrf  its token, from the pool
  */
-static apr_status_t session_start(chat_request_t *q, const char *user_id,
+static apr_status_t session_start(chat_request_t *q, const known_t *known,
                                   const char **csrf)
 {
     apr_pool_t *p = q->r->pool;
@@ -299,7 +310,7 @@ static apr_status_t session_start(chat_request_t *q, const char *user_id,
         return APR_EGENERAL;
     }
     chat_sha256_hex(digest, token, strlen(token));
-    rv = session_store(q, digest, user_id, *csrf);
+    rv = session_store(q, digest, known, *csrf);
     if (rv == APR_SUCCESS) {
         set_cookie(q, token, q->conf->session_lifetime);
     }
@@ -347,7 +358,7 @@ int chat_login(chat_request_t *q)
         return rv == APR_SUCCESS ? send_refusal(q, &no, email)
                                  : chat_reply_failed(q, rv, "logging in");
     }
-    rv = session_start(q, known.id, &csrf);
+    rv = session_start(q, &known, &csrf);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "starting a session");
     }

@@ -158,3 +158,21 @@ RETURNING 1
 DELETE FROM personal_access_tokens
 WHERE tokenable_id = $1 AND tokenable_type = 'App\Models\User' AND token <> $2
 RETURNING 1
+
+-- Somebody has done something.  $1 digest, $2 seconds that a session lasts at most, $3
+-- seconds that it lasts from now on
+-- :name session_extend sqlite
+UPDATE chat_sessions
+SET last_seen_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    expires_at = min(strftime('%Y-%m-%d %H:%M:%f', created_at, '+' || $2 || ' seconds'),
+                     strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || $3 || ' seconds'))
+WHERE token_hash = $1
+
+-- :name session_extend pgsql
+UPDATE chat_sessions
+SET last_seen_at = now() AT TIME ZONE 'UTC',
+    expires_at = least(created_at + $2::bigint * interval '1 second',
+                       now() AT TIME ZONE 'UTC'
+                       + $3::bigint * interval '1 second')
+WHERE token_hash = (SELECT token_hash FROM chat_sessions WHERE token_hash = $1
+                    FOR NO KEY UPDATE SKIP LOCKED)

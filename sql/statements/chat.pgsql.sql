@@ -98,7 +98,7 @@ WHERE token IN (SELECT t.token
 SELECT u.id, u.password,
        json_build_object('id', u.id, 'name', u.name, 'email', u.email,
                          'role', u.role),
-       (SELECT password FROM chat_users LIMIT 1)
+       (SELECT password FROM chat_users LIMIT 1), u.role
 FROM (SELECT 1) AS one
 LEFT JOIN chat_users u ON lower(u.email) = lower($1) AND u.active
 

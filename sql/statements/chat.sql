@@ -96,12 +96,12 @@ WHERE token IN (SELECT value FROM json_each($1))
 -- --- logging in and out (login.c) ------------------------------------------------
 
 -- Always one row, because an unknown address must take as long as a known one:
--- the last column is one of this site's hashes, for the time it takes.  $1 e-mail
+-- the fourth column is one of this site's hashes, for the time it takes.  $1 e-mail
 -- :name login_user sqlite
 SELECT u.id, u.password,
        json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'email', CAST(u.email AS TEXT),
                    'role', CAST(u.role AS TEXT)),
-       (SELECT password FROM chat_users LIMIT 1)
+       (SELECT password FROM chat_users LIMIT 1), u.role
 FROM (SELECT 1)
 LEFT JOIN chat_users u ON u.email = $1 AND u.active
 
