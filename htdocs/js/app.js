@@ -11,6 +11,7 @@
 // at the end of the current turn.
 
 import { render } from '../lib/lit-html.js';
+import { Account } from './account.js';
 import { Api } from './api.js';
 import { readConfig } from './config.js';
 import { startLanguage, t } from './i18n.js';
@@ -73,6 +74,11 @@ class App {
       csrf: this.config.csrf_token,
       reached: (status) => this.reached(status),
       ended: () => this.goToLogin(),
+    });
+    this.account = new Account({
+      api: this.api,
+      me: this.config.user,
+      logout: () => this.logout(),
     });
     this.outbox = new Outbox({
       send: async (entry) => (await this.api.send(entry.key, entry.content,
@@ -182,6 +188,7 @@ class App {
       moreConversations: () => this.loadList(this.state.next, true)
         .catch(() => {}),
       hurry: () => this.hurry(),
+      account: () => this.account.open(),
       logout: () => this.logout(),
     };
   }
