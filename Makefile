@@ -211,7 +211,7 @@ site: all $(B)/bench/wsload $(B)/mod_auth_stand_in.so
 # Every file that starts a site has a database: on PostgreSQL as well (two of them
 # do so anyway, four are about httpd alone). Of the pages what reads and writes, without
 # the long waits.
-SITE_PGSQL = $(filter-out $(patsubst %,test/site/%.test.mjs,pgsql laravel doctor startup status vhosts),$(shell grep -l 'await startSite' $(SITE)))
+SITE_PGSQL = $(filter-out $(patsubst %,test/site/%.test.mjs,pgsql laravel laravel-session doctor startup status vhosts),$(shell grep -l 'await startSite' $(SITE)))
 site-pgsql: all
 	@$(MAKE) --no-print-directory ENGINE=pgsql SITE="$(SITE_PGSQL)" site
 	@$(MAKE) --no-print-directory ENGINE=pgsql WEB=test/web/chat.test.mjs \

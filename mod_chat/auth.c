@@ -12,6 +12,7 @@
 #include "csrf.h"
 #include "idle.h"
 #include "known.h"
+#include "laravel.h"
 #include "secret.h"
 #include "touch.h"
 #include "wakeup.h"
@@ -73,7 +74,7 @@ static const chat_user_t *user_of(const chat_request_t *q,
     user->staff = is_staff(q->conf, user->role);
     user->via = via;
     user->digest = chat_db_get(res, 0, COL_DIGEST);
-    user->csrf = via == CHAT_VIA_APACHE
+    user->csrf = via == CHAT_VIA_APACHE || via == CHAT_VIA_LARAVEL
                      ? chat_csrf_derived(q->conf, user->id, q->r->pool)
                      : chat_db_get(res, 0, COL_CSRF);
     return user;
@@ -136,27 +137,31 @@ static apr_status_t look_up(chat_db_value_t *user, const chat_request_t *q,
 /* The statement of each way; the third value only who_bearer takes.
  * @param id  of a conversation, "" for none */
 static apr_status_t ask(chat_db_result_t **res, const chat_request_t *q,
-                        chat_via_t via, const char *id, const char *shown,
-                        apr_int64_t token_id)
+                        const chat_shown_t *from, const char *id)
 {
-    chat_db_value_t args[3] = { chat_db_text(shown),
+    chat_db_value_t args[3] = { chat_db_text(from->shown),
                                 id[0] != '\0' ? chat_auth_id(id)
                                               : chat_db_null(),
-                                chat_db_int(token_id) };
+                                chat_db_int(from->token_id) };
     apr_status_t rv;
 
-    switch (via) {
+    switch (from->via) {
     case CHAT_VIA_APACHE:
         if (q->conf->user_by == CHAT_BY_EMAIL_OR_NAME) {
             return chat_db_query(res, q->conf->db, "who_name", args, 2,
                                  q->r->pool);
         }
-        rv = look_up(&args[0], q, shown);
+        rv = look_up(&args[0], q, from->shown);
         return rv != APR_SUCCESS ? rv
                                  : chat_db_query(res, q->conf->db, "who_id",
                                                  args, 2, q->r->pool);
     case CHAT_VIA_BEARER:
         return chat_db_query(res, q->conf->db, "who_bearer", args, 3,
+                             q->r->pool);
+    case CHAT_VIA_LARAVEL:
+        args[0] = chat_db_text(from->laravel);
+        args[2] = chat_db_int(apr_time_sec(q->conf->laravel_lifetime));
+        return chat_db_query(res, q->conf->db, "who_laravel", args, 3,
                              q->r->pool);
     case CHAT_VIA_SESSION:
         return chat_db_query(res, q->conf->db, "who_session", args, 2,
@@ -287,6 +292,38 @@ static void touch(const chat_request_t *q, const chat_db_result_t *res,
     }
 }
 
+/* The session of a Laravel application, whose cookie came along. */
+static const char *laravel_session(const chat_request_t *q)
+{
+    apr_pool_t *p = q->r->pool;
+    char *id = apr_palloc(p, CHAT_LARAVEL_ID + 1);
+
+    return q->conf->laravel_key != NULL &&
+                   chat_laravel_session(
+                       id, apr_table_get(q->r->headers_in, "Cookie"),
+                       q->conf->laravel_cookie, q->conf->laravel_key, p)
+               ? id
+               : NULL;
+}
+
+/* It is in use there as well: at most once a minute. */
+static void laravel_touch(const chat_request_t *q, const chat_shown_t *shown,
+                          const chat_db_result_t *res)
+{
+    chat_db_value_t id = chat_db_text(shown->laravel);
+    apr_status_t rv;
+
+    if (chat_db_get_int(res, 0, COL_IDLE, 0) < TOUCH_SECONDS ||
+        !chat_idle_is_act(q->html, q->path)) {
+        return;
+    }
+    rv = chat_db_try(q->conf->db, "laravel_touch", &id, 1, q->r->pool);
+    if (rv != APR_SUCCESS && rv != CHAT_DB_EBUSY) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, q->r,
+                      "noting the use of a session: %s", chat_db_strerror(rv));
+    }
+}
+
 const char *chat_auth_known(const chat_request_t *q, const chat_shown_t *shown)
 {
     struct chat_memory_t *memory = q->conf->memory;
@@ -320,7 +357,10 @@ void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
     if (is_idle(q, res, idle)) {
         return;
     }
-    if (idle > 0) {
+    if (shown->via == CHAT_VIA_LARAVEL) {
+        laravel_touch(q, shown, res);
+    }
+    else if (idle > 0) {
         extend(q, res, idle);
     }
     else {
@@ -342,6 +382,7 @@ int chat_auth_shown(chat_shown_t *shown, const chat_request_t *q)
     char digest[CHAT_SHA256_HEX];
 
     shown->token_id = 0;
+    shown->laravel = NULL;
     if (r->user != NULL) {
         /* A variable counts only beside a user: alone it may be left over from
          * a module that let everybody pass. */
@@ -367,6 +408,11 @@ int chat_auth_shown(chat_shown_t *shown, const chat_request_t *q)
                                    CHAT_COOKIE, r->pool);
         break;
     }
+    if (secret == NULL && shown->via == CHAT_VIA_SESSION) {
+        secret = laravel_session(q);
+        shown->laravel = secret;
+        shown->via = CHAT_VIA_LARAVEL;
+    }
     if (secret == NULL) {
         return 0;
     }
@@ -388,15 +434,16 @@ apr_status_t chat_auth(chat_request_t *q)
         q->stranger = q->r->user; /* Apache's word says nothing of whom */
         return APR_SUCCESS;
     }
-    rv = ask(&res, q, shown.via, q->id, shown.shown, shown.token_id);
+    rv = ask(&res, q, &shown, q->id);
     if (rv == CHAT_DB_EINPUT && q->id[0] != '\0') {
         /* Perhaps an id that cannot exist here, as letters where ids are
          * numbers: that is for members and strangers alike no conversation. */
-        rv = ask(&res, q, shown.via, "", shown.shown, shown.token_id);
+        rv = ask(&res, q, &shown, "");
     }
     if (rv == APR_SUCCESS) {
         chat_auth_found(q, &shown, res);
-        if (q->user != NULL && shown.via != CHAT_VIA_APACHE) {
+        if (q->user != NULL && (shown.via == CHAT_VIA_BEARER ||
+                                shown.via == CHAT_VIA_SESSION)) {
             q->until = chat_db_get_int(res, 0, COL_UNTIL, 0);
             q->abilities = shown.via == CHAT_VIA_BEARER
                                ? chat_db_get(res, 0, COL_ABILITIES)

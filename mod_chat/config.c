@@ -20,6 +20,7 @@
 #include "form.h"
 #include "idle.h"
 #include "json.h"
+#include "laravel.h"
 #include "origin.h"
 #include "path.h"
 #include "phc.h"
@@ -176,6 +177,15 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->user_by != UNSET) {
         conf->user_by = over->user_by;
     }
+    if (over->laravel_key != NULL) {
+        conf->laravel_key = over->laravel_key;
+    }
+    if (over->laravel_cookie != NULL) {
+        conf->laravel_cookie = over->laravel_cookie;
+    }
+    if (over->laravel_lifetime != 0) {
+        conf->laravel_lifetime = over->laravel_lifetime;
+    }
     if (over->idle != NULL) {
         conf->idle = over->idle;
     }
@@ -272,6 +282,15 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     }
     if (conf->user_from != NULL && *conf->user_from == '\0') {
         conf->user_from = NULL;
+    }
+    if (conf->laravel_key != NULL && strncmp(conf->database, "sqlite:", 7) == 0) {
+        return "ChatLaravelKey needs the application's database, on PostgreSQL";
+    }
+    if (conf->laravel_cookie == NULL) {
+        conf->laravel_cookie = "laravel_session";
+    }
+    if (conf->laravel_lifetime == 0) {
+        conf->laravel_lifetime = apr_time_from_sec(120 * 60);
     }
     if (conf->user_by == UNSET) {
         conf->user_by = CHAT_BY_EMAIL_OR_NAME;
@@ -781,6 +800,53 @@ static const char *set_user_by(cmd_parms *cmd, void *dir, const char *arg)
     return "ChatUserBy: any, email, name, id or table";
 }
 
+/* The key itself, or file: and where it stands. */
+static const char *set_laravel_key(cmd_parms *cmd, void *dir, const char *arg)
+{
+    unsigned char *key = apr_palloc(cmd->pool, CHAT_LARAVEL_KEY);
+    char line[128] = "";
+    apr_file_t *file;
+
+    (void)dir;
+    if (strncmp(arg, "file:", 5) == 0) {
+        const char *path = ap_server_root_relative(cmd->temp_pool, arg + 5);
+
+        if (path == NULL || apr_file_open(&file, path, APR_FOPEN_READ, 0,
+                                          cmd->temp_pool) != APR_SUCCESS) {
+            return apr_pstrcat(cmd->pool, "ChatLaravelKey: cannot read ",
+                               arg + 5, NULL);
+        }
+        apr_file_gets(line, sizeof(line), file);
+        apr_file_close(file);
+        arg = line;
+    }
+    if (!chat_laravel_key(key, arg, cmd->temp_pool)) {
+        return "ChatLaravelKey: the application's APP_KEY, base64: and 32 "
+               "bytes, or file: and a file with it";
+    }
+    conf_of(cmd)->laravel_key = key;
+    return NULL;
+}
+
+static const char *set_laravel_cookie(cmd_parms *cmd, void *dir,
+                                      const char *arg)
+{
+    (void)dir;
+    if (*arg == '\0' || arg[strcspn(arg, "=;, \t")] != '\0') {
+        return "ChatLaravelCookie: the name of a cookie";
+    }
+    conf_of(cmd)->laravel_cookie = arg;
+    return NULL;
+}
+
+static const char *set_laravel_lifetime(cmd_parms *cmd, void *dir,
+                                        const char *arg)
+{
+    (void)dir;
+    return parse_time(cmd, &conf_of(cmd)->laravel_lifetime, arg,
+                      apr_time_from_sec(60));
+}
+
 /* role=time */
 static const char *add_idle(cmd_parms *cmd, void *dir, const char *arg)
 {
@@ -886,6 +952,15 @@ const command_rec chat_commands[] = {
         "scheme://host[:port]; the site's own only."),
     AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
         "Roles that may read and write every conversation. Names; admin."),
+    AP_INIT_TAKE1("ChatLaravelKey", set_laravel_key, NULL, RSRC_CONF,
+        "The APP_KEY of a Laravel application in whose database the chat is: "
+        "who is logged in there is logged in here. base64: and the key, or "
+        "file: and a file; no such cookies are looked at."),
+    AP_INIT_TAKE1("ChatLaravelCookie", set_laravel_cookie, NULL, RSRC_CONF,
+        "The name of its session cookie. A name; laravel_session."),
+    AP_INIT_TAKE1("ChatLaravelLifetime", set_laravel_lifetime, NULL, RSRC_CONF,
+        "How long its sessions last without a request. Seconds, or with min or "
+        "h; 120min."),
     AP_INIT_ITERATE("ChatIdle", add_idle, NULL, RSRC_CONF,
         "Who is logged off after doing nothing for how long. Roles and times, "
         "as doctor=15min patient=4h; nobody is."),

@@ -22,6 +22,7 @@ void chat_owner_fill(chat_identity_t *id, const chat_request_t *q)
         [CHAT_VIA_APACHE] = CHAT_SESSION_APACHE,
         [CHAT_VIA_BEARER] = CHAT_SESSION_TOKEN,
         [CHAT_VIA_SESSION] = CHAT_SESSION_COOKIE,
+        [CHAT_VIA_LARAVEL] = CHAT_SESSION_LARAVEL,
     };
 
     chat_identity_session(id->session, kinds[user->via],

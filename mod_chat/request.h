@@ -19,7 +19,8 @@
 typedef enum {
     CHAT_VIA_APACHE, /* an Apache authentication set r->user */
     CHAT_VIA_BEARER, /* a token in the Authorization header */
-    CHAT_VIA_SESSION /* our own cookie */
+    CHAT_VIA_SESSION, /* our own cookie */
+    CHAT_VIA_LARAVEL  /* the session cookie of a Laravel application */
 } chat_via_t;
 
 typedef struct {

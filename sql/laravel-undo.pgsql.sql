@@ -42,6 +42,10 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_users_moved ON users;
     DROP TRIGGER IF EXISTS chat_users_ended ON users;
     DROP TRIGGER IF EXISTS chat_users_password ON users;
+    IF to_regclass('sessions') IS NOT NULL THEN
+        DROP TRIGGER IF EXISTS chat_laravel_ended ON sessions;
+        DROP TRIGGER IF EXISTS chat_laravel_moved ON sessions;
+    END IF;
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
@@ -59,7 +63,7 @@ BEGIN
                           'chat_session_write', 'chat_sessions_moved',
                           'chat_tokens_moved', 'chat_users_moved',
                           'chat_hash_kind', 'chat_users_password',
-                          'chat_password_set')
+                          'chat_password_set', 'chat_laravel_ended')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP

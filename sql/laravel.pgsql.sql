@@ -1029,7 +1029,43 @@ BEGIN
           WHERE tokenable_type = 'App\Models\User' AND tokenable_id = OLD.id
           UNION ALL
           SELECT 'u' || OLD.id, NULL) AS mine;
+    IF EXISTS (SELECT FROM pg_trigger WHERE tgname = 'chat_laravel_ended'
+               AND tgrelid = to_regclass('sessions')) THEN
+        EXECUTE 'SELECT chat_session_write(
+                     ''l'' || left(encode(sha256(convert_to(id, ''UTF8'')),
+                                        ''hex''), 32), $2)
+                 FROM sessions WHERE user_id = $1'
+        USING OLD.id, CASE WHEN may THEN NULL ELSE 0::bigint END;
+    END IF;
     RETURN NULL;
+END $$;
+
+-- --- sessions of a Laravel application ---------------------------------------------------
+-- Its database session driver's table, where there is one (ChatLaravelKey): a log-in of
+-- it ends when the row goes or is somebody else's. The name is made of the id's digest.
+CREATE OR REPLACE FUNCTION chat_laravel_ended() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM chat_session_write(
+        'l' || left(encode(sha256(convert_to(OLD.id, 'UTF8')), 'hex'), 32), 0);
+    RETURN NULL;
+END $$;
+
+DO $$
+BEGIN
+    IF (SELECT count(*) FROM pg_attribute
+        WHERE attrelid = to_regclass('sessions') AND NOT attisdropped
+          AND attname IN ('user_id', 'last_activity')) = 2 THEN
+        DROP TRIGGER IF EXISTS chat_laravel_ended ON sessions;
+        CREATE TRIGGER chat_laravel_ended AFTER DELETE ON sessions
+        FOR EACH ROW WHEN (OLD.user_id IS NOT NULL)
+        EXECUTE FUNCTION chat_laravel_ended();
+        DROP TRIGGER IF EXISTS chat_laravel_moved ON sessions;
+        CREATE TRIGGER chat_laravel_moved AFTER UPDATE OF user_id ON sessions
+        FOR EACH ROW WHEN (OLD.user_id IS NOT NULL
+                           AND OLD.user_id IS DISTINCT FROM NEW.user_id)
+        EXECUTE FUNCTION chat_laravel_ended();
+    END IF;
 END $$;
 
 -- --- passwords ---------------------------------------------------------------------------
@@ -1139,6 +1175,11 @@ BEGIN
         DELETE FROM personal_access_tokens
         WHERE tokenable_type = 'App\Models\User' AND tokenable_id = who
           AND token <> keep;
+        IF to_regclass('sessions') IS NOT NULL THEN -- the application's
+            EXECUTE 'DELETE FROM sessions WHERE user_id = $1
+                     AND encode(sha256(convert_to(id, ''UTF8'')), ''hex'') <> $2'
+            USING who, keep;
+        END IF;
     END IF;
     RETURN done;
 END $$;

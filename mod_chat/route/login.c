@@ -376,6 +376,7 @@ int chat_login(chat_request_t *q)
 int chat_logout(chat_request_t *q)
 {
     chat_db_value_t digest = chat_db_text(q->user->digest);
+    chat_shown_t shown;
     apr_status_t rv = APR_SUCCESS;
 
     if (q->user->via == CHAT_VIA_SESSION) {
@@ -385,6 +386,11 @@ int chat_logout(chat_request_t *q)
     }
     else if (q->user->via == CHAT_VIA_BEARER) {
         rv = chat_db_query(NULL, q->conf->db, "token_delete", &digest, 1,
+                           q->r->pool);
+    }
+    else if (q->user->via == CHAT_VIA_LARAVEL && chat_auth_shown(&shown, q)) {
+        digest = chat_db_text(shown.laravel);
+        rv = chat_db_query(NULL, q->conf->db, "laravel_end", &digest, 1,
                            q->r->pool);
     }
     if (rv != APR_SUCCESS) {

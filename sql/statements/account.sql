@@ -176,3 +176,34 @@ SET last_seen_at = now() AT TIME ZONE 'UTC',
                        + $3::bigint * interval '1 second')
 WHERE token_hash = (SELECT token_hash FROM chat_sessions WHERE token_hash = $1
                     FOR NO KEY UPDATE SKIP LOCKED)
+
+-- --- sessions of a Laravel application (auth.c) ------------------------------------------
+-- Its table `sessions`. Columns as those of who_session, without a CSRF token.
+-- $1 the session's id, $2 conversation id or NULL, $3 seconds that a session
+-- lasts without a request
+-- :name who_laravel pgsql
+SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
+       json_build_object('id', u.id, 'name', u.name, 'email', u.email,
+                         'role', u.role),
+       encode(sha256(convert_to(s.id, 'UTF8')), 'hex'), NULL,
+       floor(extract(epoch FROM now()))::bigint - s.last_activity,
+       c.id, to_json(c.id), c.message_count,
+       (u.id IN (c.patient_id, c.doctor_id)
+        OR EXISTS (SELECT 1 FROM chat_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = u.id
+                     AND m.role NOT IN ('patient', 'doctor')))::int
+FROM sessions s
+JOIN chat_users u ON u.id = s.user_id
+LEFT JOIN chat_conversations c ON c.id = $2
+WHERE s.id = $1 AND u.active
+  AND s.last_activity > floor(extract(epoch FROM now()))::bigint - $3::bigint
+
+-- $1 the session's id
+-- :name laravel_touch pgsql
+UPDATE sessions SET last_activity = floor(extract(epoch FROM now()))::int
+WHERE id = (SELECT id FROM sessions WHERE id = $1
+            FOR NO KEY UPDATE SKIP LOCKED)
+
+-- $1 the session's id
+-- :name laravel_end pgsql
+DELETE FROM sessions WHERE id = $1
