@@ -24,6 +24,7 @@ static const ctl_command_t commands[] = {
     { "doctor",  ctl_doctor,  "look at a live site, name what is wrong and what to do" },
     { "user",    ctl_user,    "who is in the chat, and whether they may log in" },
     { "token",   ctl_token,   "bearer tokens: list, create, revoke" },
+    { "keys",    ctl_keys,    "the keys that conversations are sealed with" },
     { "tail",    ctl_tail,    "the event log as it grows" },
     { "trigger", ctl_trigger, "send an event to channels through chat-push" },
     { NULL, NULL, NULL }

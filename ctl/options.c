@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options.c - arguments by a table, and the database they name; see options.h. */
+/* options.c - arguments by a table, and the database they name; see options.h.
+ */
 #include "options.h"
 
 #include <apr_strings.h>
@@ -116,7 +117,8 @@ int ctl_seconds(apr_int64_t *n, const char *text, const char *command,
 
 /* --- the database --- */
 
-/* Under a name that is not mod_chat's: triggers then wake chat-push by NOTIFY. */
+/* Under a name that is not mod_chat's: triggers then wake chat-push by NOTIFY.
+ */
 static const char *under_own_name(const char *target, apr_pool_t *p)
 {
     if (strncmp(target, "postgres", strlen("postgres")) != 0 ||

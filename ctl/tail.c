@@ -71,8 +71,9 @@ static void on_signal(int signum)
 
 /* --- gaps --- */
 
-/* All ids between the last one and this one may still come. A filter hides other
- * events: then nothing is known to be missing, so nothing is waited for. */
+/* All ids between the last one and this one may still come. A filter hides
+ * other events: then nothing is known to be missing, so nothing is waited for.
+ */
 static void gaps_note(tail_t *t, apr_int64_t id)
 {
     apr_int64_t from = t->last + 1;
@@ -112,12 +113,12 @@ static int is_gap(const tail_t *t, apr_int64_t id)
 
 static void event_say(const tail_t *t, const chat_db_result_t *res, int row)
 {
-    json_t *said = json_pack(
-        "{s:I, s:o, s:o, s:o, s:o}", "id",
-        (json_int_t)chat_db_get_int(res, row, 0, 0), "event",
-        ctl_json_text(res, row, 1), "conversation_id",
-        ctl_json_field(res, row, 2), "channels", ctl_json_field(res, row, 3),
-        "created_at", ctl_json_text(res, row, 4));
+    json_t *said = json_pack("{s:I, s:o, s:o, s:o, s:o}", "id",
+                             (json_int_t)chat_db_get_int(res, row, 0, 0),
+                             "event", ctl_json_text(res, row, 1),
+                             "conversation_id", ctl_json_field(res, row, 2),
+                             "channels", ctl_json_field(res, row, 3),
+                             "created_at", ctl_json_text(res, row, 4));
 
     if (t->data) {
         json_object_set_new(said, "data", ctl_json_field(res, row, 5));

@@ -46,8 +46,16 @@ typedef struct {
     apr_pool_t *p;
 } token_t;
 
-enum { COL_ID, COL_USER, COL_EMAIL, COL_NAME, COL_ABILITIES, COL_CREATED,
-       COL_USED, COL_ENDS };
+enum {
+    COL_ID,
+    COL_USER,
+    COL_EMAIL,
+    COL_NAME,
+    COL_ABILITIES,
+    COL_CREATED,
+    COL_USED,
+    COL_ENDS
+};
 
 /* @param id  of the user, as text; NULL when no --user was given */
 static int user_find(const char **id, const token_t *t)
@@ -77,19 +85,20 @@ static const char *or_dash(const char *text)
 static void row_say(const token_t *t, const chat_db_result_t *res, int row)
 {
     if (t->json) {
-        ctl_json_line(json_pack(
-            "{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-            (json_int_t)chat_db_get_int(res, row, COL_ID, 0), "user_id",
-            ctl_json_field(res, row, COL_USER), "email",
-            ctl_json_text(res, row, COL_EMAIL), "name",
-            ctl_json_text(res, row, COL_NAME), "abilities",
-            ctl_json_field(res, row, COL_ABILITIES), "created_at",
-            ctl_json_text(res, row, COL_CREATED), "last_used_at",
-            ctl_json_text(res, row, COL_USED), "expires_at",
-            ctl_json_text(res, row, COL_ENDS)));
+        ctl_json_line(
+            json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+                      (json_int_t)chat_db_get_int(res, row, COL_ID, 0),
+                      "user_id", ctl_json_field(res, row, COL_USER), "email",
+                      ctl_json_text(res, row, COL_EMAIL), "name",
+                      ctl_json_text(res, row, COL_NAME), "abilities",
+                      ctl_json_field(res, row, COL_ABILITIES), "created_at",
+                      ctl_json_text(res, row, COL_CREATED), "last_used_at",
+                      ctl_json_text(res, row, COL_USED), "expires_at",
+                      ctl_json_text(res, row, COL_ENDS)));
         return;
     }
-    ctl_say("%-6s %-32s %-24s used %-24s ends %s", chat_db_get(res, row, COL_ID),
+    ctl_say("%-6s %-32s %-24s used %-24s ends %s",
+            chat_db_get(res, row, COL_ID),
             or_dash(chat_db_get(res, row, COL_EMAIL)),
             or_dash(chat_db_get(res, row, COL_NAME)),
             or_dash(chat_db_get(res, row, COL_USED)),
@@ -137,8 +146,9 @@ static const char *abilities_read(const token_t *t)
         if (len == 0 || one == NULL || json_array_size(all) == ABILITIES_MAX) {
             json_decref(one);
             json_decref(all);
-            ctl_usage(COMMAND, "--abilities is a list like chat:read,chat:write"
-                               ", not '%s'",
+            ctl_usage(COMMAND,
+                      "--abilities is a list like chat:read,chat:write"
+                      ", not '%s'",
                       t->abilities);
             return NULL;
         }
@@ -157,8 +167,8 @@ static int created_say(const token_t *t, const char *id, const char *secret)
     const char *token = apr_pstrcat(t->p, id, "|", secret, NULL);
 
     if (t->json) {
-        ctl_json_line(json_pack("{s:I, s:s}", "id",
-                                (json_int_t)apr_atoi64(id), "token", token));
+        ctl_json_line(json_pack("{s:I, s:s}", "id", (json_int_t)apr_atoi64(id),
+                                "token", token));
     }
     else {
         ctl_say("%s", token);
@@ -224,8 +234,8 @@ static int revoke_one(const token_t *t, const char *text)
         return ctl_fail("there is no token %s", text);
     }
     if (t->json) {
-        ctl_json_line(json_pack("{s:I, s:s}", "id", (json_int_t)id, "status",
-                                "revoked"));
+        ctl_json_line(
+            json_pack("{s:I, s:s}", "id", (json_int_t)id, "status", "revoked"));
     }
     else {
         ctl_say("token %s revoked", text);

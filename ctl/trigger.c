@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trigger.c - chatctl trigger: an event by Pusher's signed HTTP API, as any server
- * SDK sends it (Pusher Channels documents, "HTTP API reference", POST events).
+ * trigger.c - chatctl trigger: an event by Pusher's signed HTTP API, as any
+ * server SDK sends it (Pusher Channels documents, "HTTP API reference", POST
+ * events).
  */
 #include "app.h"
 #include "options.h"
@@ -16,8 +17,9 @@
 #include <string.h>
 
 #define COMMAND "trigger"
-#define DATA_MAX (1024 * 1024) /* bytes read from stdin; the app's limit is lower */
-#define ANSWER_MAX 8192        /* bytes of the answer that are kept */
+#define DATA_MAX                                                               \
+    (1024 * 1024)       /* bytes read from stdin; the app's limit is lower */
+#define ANSWER_MAX 8192 /* bytes of the answer that are kept */
 #define SECONDS 10L
 
 static const char help[] =
@@ -285,7 +287,7 @@ int ctl_trigger(int argc, const char *const *argv, apr_pool_t *p)
     }
     if (t.channels.n == 0 || t.event == NULL || t.config == NULL) {
         return ctl_usage(COMMAND, "say %s",
-                         t.channels.n == 0  ? "which channels"
+                         t.channels.n == 0 ? "which channels"
                          : t.event == NULL ? "--event NAME"
                                            : "--config FILE");
     }

@@ -3,8 +3,9 @@
  * user.c - chatctl user: who is in the chat, and whether they may log in.
  *
  * A password is never an argument, which every user of the machine can read: it
- * comes from stdin, or is made here and printed once. Whoever gets another one, or
- * is suspended, is logged out everywhere: the rows' own triggers tell chat-push.
+ * comes from stdin, or is made here and printed once. Whoever gets another one,
+ * or is suspended, is logged out everywhere: the rows' own triggers tell
+ * chat-push.
  */
 #include "options.h"
 #include "secret.h"
@@ -22,7 +23,7 @@
 #define PASSWORD_MAX 72 /* bytes that bcrypt looks at */
 #define COST 12
 #define HASH_SIZE 128 /* a bcrypt hash has 60 */
-#define TOLD_MAX 255 /* bytes of a name or an address */
+#define TOLD_MAX 255  /* bytes of a name or an address */
 
 static const char help[] =
     "usage: chatctl user list [--role ROLE]\n"
@@ -72,8 +73,17 @@ typedef struct {
     const char *email, *name;
 } person_t;
 
-enum { COL_ID, COL_NAME, COL_EMAIL, COL_ROLE, COL_LOCALE, COL_ACTIVE,
-       COL_SESSIONS, COL_TOKENS, COL_SEEN };
+enum {
+    COL_ID,
+    COL_NAME,
+    COL_EMAIL,
+    COL_ROLE,
+    COL_LOCALE,
+    COL_ACTIVE,
+    COL_SESSIONS,
+    COL_TOKENS,
+    COL_SEEN
+};
 
 /* --- who --- */
 
@@ -205,8 +215,8 @@ static int password_hash(const char **hash, const char *password, apr_pool_t *p)
     char *out = apr_palloc(p, HASH_SIZE);
 
     if (apr_generate_random_bytes(salt, sizeof(salt)) != APR_SUCCESS ||
-        apr_bcrypt_encode(password, COST, salt, sizeof(salt), out,
-                          HASH_SIZE) != APR_SUCCESS) {
+        apr_bcrypt_encode(password, COST, salt, sizeof(salt), out, HASH_SIZE) !=
+            APR_SUCCESS) {
         return ctl_fail("the password could not be hashed");
     }
     *hash = out;
@@ -246,8 +256,9 @@ static int add_check(const user_t *u, const char *email)
     }
     return one_of(u->role != NULL ? u->role : "patient", roles)
                ? CTL_OK
-               : ctl_usage(COMMAND, "--role is patient, doctor or admin, not "
-                                    "'%s'",
+               : ctl_usage(COMMAND,
+                           "--role is patient, doctor or admin, not "
+                           "'%s'",
                            u->role);
 }
 
@@ -378,12 +389,9 @@ static int show(const user_t *u, const person_t *who)
 static const struct {
     const char *word;
     int (*run)(const user_t *u, const person_t *who);
-} deeds[] = { { "show", show },
-              { "password", password },
-              { "suspend", suspend },
-              { "activate", activate },
-              { "logout", log_out },
-              { NULL, NULL } };
+} deeds[] = { { "show", show },       { "password", password },
+              { "suspend", suspend }, { "activate", activate },
+              { "logout", log_out },  { NULL, NULL } };
 
 static int user_run(const user_t *u, const ctl_words_t *words)
 {
@@ -449,8 +457,7 @@ int ctl_user(int argc, const char *const *argv, apr_pool_t *p)
     int done = 0;
     int status = ctl_options(&words, &done, opts, COMMAND, help, argc, argv, p);
 
-    if (status != CTL_OK || done ||
-        (status = words_check(&words)) != CTL_OK ||
+    if (status != CTL_OK || done || (status = words_check(&words)) != CTL_OK ||
         (status = ctl_open(&u.db, &u.given, COMMAND, p)) != CTL_OK ||
         (status = ctl_adapted(&u.adapted, u.db, p)) != CTL_OK) {
         return status;

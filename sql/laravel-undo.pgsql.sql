@@ -49,7 +49,7 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
-                         chat_logins;
+                         chat_logins, chat_keys;
 
     FOR ours IN
         SELECT oid::regprocedure AS signature FROM pg_proc
@@ -77,7 +77,8 @@ BEGIN
                          chat_users_name, chat_patients_user, chat_doctors_user,
                          chat_requests_patient, chat_requests_patient_user,
                          chat_requests_doctor_user, chat_dispatch_doctor,
-                         chat_dispatch_accepted, chat_tokens_token;
+                         chat_dispatch_accepted, chat_tokens_token,
+                         chat_keys_conversation;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute

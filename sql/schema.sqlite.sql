@@ -209,6 +209,17 @@ CREATE TABLE IF NOT EXISTS chat_log (
 INSERT OR IGNORE INTO chat_log (one, epoch)
 VALUES (1, lower(hex(randomblob(8))));
 
+-- The keys that texts and files of conversations are sealed with, where a site does so
+-- (ChatKeys), each wrapped by a key that is not in the database.
+CREATE TABLE IF NOT EXISTS chat_keys (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation_id INTEGER NOT NULL,
+    wrapped TEXT NOT NULL,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+);
+CREATE INDEX IF NOT EXISTS chat_keys_conversation
+    ON chat_keys (conversation_id, id);
+
 -- An instruction, not a record: inserting a row marks the conversation's messages
 -- to user_id read (only those of message_ids, a JSON list, when it is given) and
 -- writes one event; the row is gone when the INSERT returns. `marked` is not

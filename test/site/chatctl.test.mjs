@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -45,7 +46,7 @@ const login = (email, password) => new Client(site.url).post('/chat/token', { em
 
 test('every command has help, which the manual repeats, and refuses nonsense', () => {
   const manual = fs.readFileSync(path.join(root, 'ctl/chatctl.1'), 'utf8');
-  for (const command of ['user', 'token', 'tail', 'trigger']) {
+  for (const command of ['user', 'token', 'keys', 'tail', 'trigger']) {
     const help = does([command, '--help']).join('\n');
     for (const [, option] of help.matchAll(/^ {2}--([a-z-]+)/gm)) {
       assert.ok(manual.includes(`.It Fl -${option}`), `ctl/chatctl.1 lacks --${option}`);
@@ -171,4 +172,29 @@ test('trigger reaches who is subscribed', async () => {
   assert.deepEqual(heard, [{ to: 'all ✓' }, [1]]);
   fails(['trigger', 'no spaces please', '--event', 'x', '--config', config], /refused it with 400/);
   fails(['trigger', 'news', '--event', 'x', '--config', config, '--url', 'http://127.0.0.1:1'], /chat-push at/);
+});
+
+test('keys are made for a conversation, checked, and wrapped by another one', () => {
+  const file = site.path('keys');
+  const line = (id) => `${id} ${randomBytes(32).toString('base64')}\n`;
+  const [old, young] = [line('2025'), line('2026')];
+  const write = (text) => fs.writeFileSync(file, text, { mode: 0o600 });
+  const keys = (...args) => ['keys', ...args, '--keys', `file:${file}`, ...db];
+  write(old);
+  assert.deepEqual(json(keys('renew', String(conv.id))).map((k) => k.conversation_id), [String(conv.id)]);
+  does(keys('renew', String(conv.id)));
+  assert.deepEqual(json(keys('check')), [{ keys: 2, rewrapped: 0, lost: 0 }]);
+  write(young + old);
+  assert.deepEqual(json(keys('rotate')), [{ keys: 2, rewrapped: 2, lost: 0 }]);
+  assert.deepEqual(json(keys('rotate')), [{ keys: 2, rewrapped: 0, lost: 0 }]);
+  write(young);
+  assert.deepEqual(json(keys('check')), [{ keys: 2, rewrapped: 0, lost: 0 }]);
+  write(old);
+  const r = run(keys('check'));
+  assert.equal(r.status, 1);
+  assert.match(r.stderr, /wrapped with a key that is not in the file: 2026/);
+  fs.chmodSync(file, 0o644);
+  fails(keys('check'), /can be read by everybody/);
+  fails(['keys', 'dance', '--keys', `file:${file}`, ...db], /say check, rotate or renew/, 2);
+  fails(['keys', 'check', ...db], /say --keys SETTING/, 2);
 });
