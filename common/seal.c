@@ -230,9 +230,27 @@ int chat_seal_unwrap(unsigned char key[CHAT_SEAL_KEY],
 
 /* --- texts in JSON --- */
 
-/* Within a JSON text a quote that follows a colon begins a value: inside a
- * string it would stand behind a backslash. */
-#define VALUE_MARK ":\"" CHAT_SEAL_MARK
+/* Within a JSON text a quote that follows a colon, or blanks behind one, begins
+ * a value: inside a string it would stand behind a backslash. */
+#define TEXT_MARK "\"" CHAT_SEAL_MARK
+
+/* The next value that may be sealed, at its quote; NULL: there is none.
+ * @param json  where the text begins */
+static const char *next_value(const char *at, const char *json)
+{
+    while ((at = strstr(at, TEXT_MARK)) != NULL) {
+        const char *before = at;
+
+        while (before > json && apr_isspace(before[-1])) {
+            before--;
+        }
+        if (before > json && before[-1] == ':') {
+            return at;
+        }
+        at++;
+    }
+    return NULL;
+}
 
 /* The value that begins at `text`, as JSON with its quotes, from p. */
 static const char *opened(const char *text, apr_size_t len,
@@ -259,7 +277,7 @@ static const char *opened(const char *text, apr_size_t len,
 const char *chat_seal_open_json(const char *json, chat_seal_find_t find,
                                 void *baton, int *failed, apr_pool_t *p)
 {
-    const char *at = strstr(json, VALUE_MARK), *from = json;
+    const char *at = next_value(json, json), *from = json;
     apr_array_header_t *parts;
     int ignored = 0;
 
@@ -267,8 +285,8 @@ const char *chat_seal_open_json(const char *json, chat_seal_find_t find,
         return json;
     }
     parts = apr_array_make(p, 16, sizeof(const char *));
-    for (; at != NULL; at = strstr(at, VALUE_MARK)) {
-        const char *text = at + 2;
+    for (; at != NULL; at = next_value(at, json)) {
+        const char *text = at + 1;
         apr_size_t len = strcspn(text, "\"\\");
         const char *plain = text[len] == '"'
                                 ? opened(text, len, find, baton,

@@ -21,6 +21,7 @@
 #include "idle.h"
 #include "json.h"
 #include "laravel.h"
+#include "keyring.h"
 #include "origin.h"
 #include "path.h"
 #include "phc.h"
@@ -31,6 +32,8 @@
 #define DEFAULT_DB_WAIT apr_time_from_sec(2)
 #define DEFAULT_DB_BUSY apr_time_from_sec(5)
 #define DEFAULT_SESSION apr_time_from_sec(14 * 24 * 3600)
+#define DEFAULT_EDIT apr_time_from_sec(15 * 60)
+#define DEFAULT_DELETE apr_time_from_sec(30 * 60)
 #define DEFAULT_MAX_BODY 65536
 #define DEFAULT_COST 12             /* Laravel's */
 #define DEFAULT_MEMORY (128 * 1024) /* kB */
@@ -80,6 +83,8 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->db_busy = UNSET;
     conf->db_normal = UNSET;
     conf->session_lifetime = UNSET;
+    conf->edit_window = UNSET;
+    conf->delete_window = UNSET;
     conf->max_body = UNSET;
     conf->user_from = "";
     conf->user_by = UNSET;
@@ -140,6 +145,10 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->db_normal != UNSET) {
         conf->db_normal = over->db_normal;
     }
+    if (over->ring_setting != NULL) {
+        conf->ring = over->ring;
+        conf->ring_setting = over->ring_setting;
+    }
     if (over->htdocs != NULL) {
         conf->htdocs = over->htdocs;
     }
@@ -191,6 +200,15 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->channels != NULL) {
         conf->channels = over->channels;
+    }
+    if (over->edit_window != UNSET) {
+        conf->edit_window = over->edit_window;
+    }
+    if (over->delete_window != UNSET) {
+        conf->delete_window = over->delete_window;
+    }
+    if (over->closed_list != NULL) {
+        conf->closed_list = over->closed_list;
     }
     return conf;
 }
@@ -296,6 +314,15 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
         conf->user_by = CHAT_BY_EMAIL_OR_NAME;
     }
     conf->staff_list = staff_list_of(conf->staff_roles, p);
+    if (conf->edit_window == UNSET) {
+        conf->edit_window = DEFAULT_EDIT;
+    }
+    if (conf->delete_window == UNSET) {
+        conf->delete_window = DEFAULT_DELETE;
+    }
+    if (conf->closed_list == NULL) {
+        conf->closed_list = "|completed|cancelled|";
+    }
     return NULL;
 }
 
@@ -558,6 +585,26 @@ static const char *set_push(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_keys(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+    const char *why = "";
+    chat_keyring_t *ring;
+
+    (void)dir;
+    if (strcasecmp(arg, "off") == 0) {
+        conf->ring_setting = "";
+        conf->ring = NULL;
+        return NULL;
+    }
+    if (chat_keyring_open(&ring, arg, &why, cmd->pool) != APR_SUCCESS) {
+        return apr_pstrcat(cmd->pool, "ChatKeys: ", why, NULL);
+    }
+    conf->ring = ring;
+    conf->ring_setting = arg;
+    return NULL;
+}
+
 static const char *set_handoff(cmd_parms *cmd, void *dir, const char *arg)
 {
     int *to = &((chat_dir_t *)dir)->handoff;
@@ -695,8 +742,37 @@ static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
-/* Every directive. The sentence is also the one in conf/chat.conf and ends with
- * unit and default. */
+static const char *set_edit_window(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return parse_time(cmd, &conf_of(cmd)->edit_window, arg, 0);
+}
+
+static const char *set_delete_window(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return parse_time(cmd, &conf_of(cmd)->delete_window, arg, 0);
+}
+
+/* A text between bars, which statements look for likewise. */
+static const char *add_closed_status(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+
+    (void)dir;
+    if (*arg == '\0' || strchr(arg, '|') != NULL) {
+        return "ChatClosedStatus takes names of a consultation's status";
+    }
+    if (conf->closed_list == NULL) {
+        conf->closed_list = "|";
+    }
+    if (strcasecmp(arg, "none") != 0) {
+        conf->closed_list = apr_pstrcat(cmd->pool, conf->closed_list, arg, "|",
+                                        NULL);
+    }
+    return NULL;
+}
+
 /* A number within bounds. */
 static int number_in(apr_uint32_t *to, const char *arg, apr_int64_t least,
                      apr_int64_t most)
@@ -901,6 +977,8 @@ static const char *add_channel(cmd_parms *cmd, void *dir, int argc,
                        : NULL;
 }
 
+/* Every directive. The sentence is also the one in conf/chat.conf and ends with
+ * unit and default. */
 /* clang-format off */
 const command_rec chat_commands[] = {
     AP_INIT_FLAG("Chat", set_on, NULL, RSRC_CONF | ACCESS_CONF,
@@ -929,6 +1007,9 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE1("ChatPushConfig", set_push, NULL, RSRC_CONF,
         "chat-push's configuration file: key, secret, address and wake-up "
         "socket are read from it. No default."),
+    AP_INIT_TAKE1("ChatKeys", set_keys, NULL, RSRC_CONF,
+        "What wraps the keys that texts are encrypted with in the database. "
+        "file:/path, command:/path, or off; off."),
     AP_INIT_TAKE1("ChatHandoff", set_handoff, NULL, RSRC_CONF | ACCESS_CONF,
         "Which WebSockets are handed over to chat-push, where its "
         "configuration file has a handoff.path: all that can be (On), those "
@@ -983,6 +1064,15 @@ const command_rec chat_commands[] = {
         "Who may subscribe to the channels of a name. A pattern, and one or "
         "more of any, self, member, staff and role=…, or nobody; the built-in "
         "rules."),
+    AP_INIT_TAKE1("ChatEditWindow", set_edit_window, NULL, RSRC_CONF,
+        "How long after it was sent the author may change a message's text. "
+        "Seconds, or with min or h; 15min."),
+    AP_INIT_TAKE1("ChatDeleteWindow", set_delete_window, NULL, RSRC_CONF,
+        "How long after it was sent the author may delete a message; staff may "
+        "always. Seconds, or with min or h; 30min."),
+    AP_INIT_ITERATE("ChatClosedStatus", add_closed_status, NULL, RSRC_CONF,
+        "In which status a consultation is closed: it can be read, and nothing "
+        "written any more. Names, or none; completed cancelled."),
     { NULL }
 };
 /* clang-format on */

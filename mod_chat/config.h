@@ -59,6 +59,8 @@ typedef struct chat_server_t {
     apr_interval_time_t db_wait; /* µs for a free connection */
     apr_interval_time_t db_busy; /* µs for another writer's lock */
     int db_normal;               /* SQLite: 1 synchronous=NORMAL, 0 FULL */
+    const struct chat_keyring_t *ring; /* ChatKeys; NULL: texts lie open */
+    const char *ring_setting; /* as it stands; "": off; NULL: not said */
     const char *htdocs;          /* directory of the pages */
     const char *prefix;          /* of every URL, "" or as "/clinic" (path.h) */
     const chat_push_t *push;
@@ -80,9 +82,13 @@ typedef struct chat_server_t {
     apr_interval_time_t laravel_lifetime; /* µs; 0: not said */
     apr_array_header_t *idle; /* chat_idle_t; NULL: nobody is logged off */
     apr_array_header_t *channels; /* chat_channel_rule_t; NULL: built-in ones */
+    apr_interval_time_t edit_window;   /* µs in which a text may be changed */
+    apr_interval_time_t delete_window; /* µs in which its author may delete it */
+    const char *closed_list; /* ChatClosedStatus, as `|completed|cancelled|` */
 
     /* One per child, see above. */
     chat_db_t *db;
+    struct chat_keys_t *keys;     /* by ring; NULL without */
     struct chat_memory_t *memory; /* auth.c: whose tokens were seen lately */
     struct chat_marks_t *marks;   /* sync.c: how far its log is settled */
     struct chat_trigger_t *trigger;

@@ -38,6 +38,16 @@ int chat_message_list_at_once(chat_request_t *q);
 int chat_message_send_at_once(chat_request_t *q);
 int chat_message_read(chat_request_t *q);
 
+/* change.c */
+int chat_message_show(chat_request_t *q);
+int chat_message_history(chat_request_t *q);
+int chat_message_edit(chat_request_t *q);
+int chat_message_delete(chat_request_t *q);
+
+/* reaction.c */
+int chat_reaction_add(chat_request_t *q);
+int chat_reaction_remove(chat_request_t *q);
+
 /* typing.c */
 int chat_typing(chat_request_t *q);
 

@@ -30,6 +30,7 @@
 #include "companion.h"
 #include "config.h"
 #include "handlers.h"
+#include "keys.h"
 #include "limiter.h"
 #include "owner.h"
 #include "routes.h"
@@ -162,6 +163,20 @@ static const chat_server_t *push_twin(server_rec *first, server_rec *s,
 /* New in the event log: chat-push hears it once for all whose rows it is. */
 static void wakeup(void *data) { chat_wakeup_send(data); }
 
+/* What opens and seals texts of the host's database. */
+static apr_status_t give_keys(chat_server_t *conf, const chat_server_t *twin,
+                              apr_pool_t *p)
+{
+    if (conf->ring == NULL) {
+        return APR_SUCCESS;
+    }
+    if (twin != NULL && twin->ring == conf->ring) {
+        conf->keys = twin->keys;
+        return APR_SUCCESS;
+    }
+    return chat_keys_create(&conf->keys, conf->ring, conf->db, p);
+}
+
 static apr_status_t give_database(chat_server_t *conf,
                                   const chat_server_t *twin, apr_pool_t *p)
 {
@@ -173,16 +188,18 @@ static apr_status_t give_database(chat_server_t *conf,
                           .told = wakeup,
                           .told_data = conf->wakeup };
     const char *why;
+    apr_status_t rv;
 
     if (twin != NULL) {
         conf->db = twin->db;
         conf->marks = twin->marks;
         conf->memory = twin->memory;
-        return APR_SUCCESS;
+        return give_keys(conf, twin, p);
     }
     conf->marks = chat_sync_marks(p);
     conf->memory = chat_auth_memory(p);
-    return chat_db_open(&conf->db, &db, &why, p);
+    rv = chat_db_open(&conf->db, &db, &why, p);
+    return rv == APR_SUCCESS ? give_keys(conf, NULL, p) : rv;
 }
 
 static apr_status_t give_push(chat_server_t *conf, const chat_server_t *twin,

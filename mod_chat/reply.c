@@ -10,6 +10,7 @@
 #include "chat_module.h"
 #include "db.h"
 #include "json.h"
+#include "sealing.h"
 
 APLOG_USE_MODULE(chat);
 
@@ -50,7 +51,7 @@ static int json_reply(chat_request_t *q, int status, const char *json,
 int chat_reply(chat_request_t *q, int status, const char *json)
 {
     /* SQL made it of rows that other programs may have written. */
-    json = chat_json_repaired(json, q->r->pool);
+    json = chat_json_repaired(chat_sealing_json(q, json), q->r->pool);
     return json_reply(q, status, json, strlen(json));
 }
 
@@ -61,7 +62,7 @@ int chat_reply_list(chat_request_t *q, const char *json)
     request_rec *r = q->r;
     apr_size_t len;
 
-    json = chat_json_repaired(json, r->pool);
+    json = chat_json_repaired(chat_sealing_json(q, json), r->pool);
     len = strlen(json);
     apr_table_setn(r->headers_out, "ETag",
                    apr_psprintf(r->pool,

@@ -48,7 +48,8 @@ typedef struct {
     const chat_server_t *conf;
     const char *path;      /* of the URL, behind ChatPrefix */
     char id[CHAT_ID_SIZE]; /* the path's {id}, a conversation's; "": none */
-    char item[CHAT_ID_SIZE]; /* the same when it is of something else */
+    char item[CHAT_ID_SIZE]; /* its second id, as {message}; or its {id} where
+                                that is of no conversation; likewise */
     int html;              /* the caller would rather have a page than JSON */
     chat_form_t query;
     chat_fields_t body;      /* empty unless a POST */

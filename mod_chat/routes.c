@@ -53,7 +53,7 @@ typedef struct {
 } route_t;
 
 /* Every URL this module answers, behind ChatPrefix. {id} is 1-64 characters of
- * [A-Za-z0-9_-] and reaches the handler as q->id. */
+ * [A-Za-z0-9_-] and reaches the handler as q->id, a second one as q->item. */
 /* clang-format off */
 static const route_t routes[] = {
     { M_GET,  "/chat/login",                      ANYBODY, chat_login_page, NULL },
@@ -73,6 +73,12 @@ static const route_t routes[] = {
     { M_GET,  "/chat/conversation/{id}",          MEMBER,  chat_conversation_show, NULL },
     { M_GET,  "/chat/conversation/{id}/messages", MEMBER,  chat_message_list, chat_message_list_at_once },
     { M_POST, "/chat/conversation/{id}/message",  MEMBER,  chat_message_send, chat_message_send_at_once },
+    { M_GET,    "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_show, NULL },
+    { M_PATCH,  "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_edit, NULL },
+    { M_DELETE, "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_delete, NULL },
+    { M_GET,    "/chat/conversation/{id}/message/{message}/history",  MEMBER, chat_message_history, NULL },
+    { M_PUT,    "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_add, NULL },
+    { M_DELETE, "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_remove, NULL },
     { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL },
     { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing, NULL },
     { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL },
@@ -84,13 +90,13 @@ static const route_t routes[] = {
 
 int chat_routes_own(const char *path)
 {
-    char id[CHAT_ID_SIZE];
+    char id[CHAT_ID_SIZE], item[CHAT_ID_SIZE];
 
     if (chat_path_below(path, "/chat")) {
         return 1; /* what is in no row too: its 404 is JSON like the rest */
     }
     for (size_t i = 0; i < NROUTES; i++) {
-        if (chat_path_match(routes[i].path, path, id)) {
+        if (chat_path_match(routes[i].path, path, id, item)) {
             return 1;
         }
     }
@@ -103,6 +109,10 @@ static const char *method_name(int method)
     switch (method) {
     case M_GET:
         return "GET, HEAD";
+    case M_PUT:
+        return "PUT";
+    case M_PATCH:
+        return "PATCH";
     case M_DELETE:
         return "DELETE";
     default:
@@ -114,17 +124,21 @@ static const char *method_name(int method)
  * @param allow  the methods the path has, "" when there is no such path */
 static const route_t *find(chat_request_t *q, const char **allow)
 {
-    char id[CHAT_ID_SIZE];
+    char id[CHAT_ID_SIZE], item[CHAT_ID_SIZE];
 
     *allow = "";
     for (size_t i = 0; i < NROUTES; i++) {
         const route_t *route = &routes[i];
 
-        if (!chat_path_match(route->path, q->path, id)) {
+        if (!chat_path_match(route->path, q->path, id, item)) {
             continue;
         }
         if (route->method == q->r->method_number) {
-            memcpy(route->need == MEMBER ? q->id : q->item, id, sizeof(id));
+            /* Only a member's route asks whose conversation the id is. */
+            memcpy(q->item, route->need == MEMBER ? item : id, sizeof(q->item));
+            if (route->need == MEMBER) {
+                memcpy(q->id, id, sizeof(id));
+            }
             return route;
         }
         *allow = apr_pstrcat(q->r->pool, *allow, **allow != '\0' ? ", " : "",

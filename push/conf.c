@@ -83,6 +83,7 @@ static const conf_setting_t settings[] = {
     { "database.url",              KIND_TEXT, AT(database_url), NULL, 0, 0, 0 },
     { "database.wake",             KIND_TEXT, AT(database_wake), NULL, 0, 0, 0 },
     { "database.state",            KIND_TEXT, AT(database_state), NULL, 0, 0, 0 },
+    { "database.keys",             KIND_TEXT, AT(database_keys), NULL, 0, 0, 0 },
     { "database.app",              KIND_TEXT, AT(database_app), NULL, 0, 0, 0 },
     { "database.pollMs",           KIND_INT,  AT(poll_ms), NULL, 250, 1, 3600000 },
     { "database.replaySeconds",    KIND_INT,  AT(replay_seconds), NULL, 120, 0, 86400 },

@@ -60,6 +60,7 @@ typedef struct {
     const char *database_url;    /* the event log; NULL: none */
     const char *database_wake;   /* path of the wake-up socket or NULL */
     const char *database_state;  /* file of the relay's place or NULL */
+    const char *database_keys;   /* what opens sealed texts; NULL: nothing */
     const char *database_app;    /* id of the log's app; NULL: the first */
     int poll_ms;                 /* between two looks at the log */
     int replay_seconds;          /* how long missed events are given out */

@@ -21,6 +21,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
+#include "opener.h"
 #include "person.h"
 #include "privilege.h"
 #include "pulse.h"
@@ -237,6 +238,25 @@ static int privilege_drop(process_t *m)
                : fail(why);
 }
 
+/* What lies encrypted in the log. @return 0: said already */
+static int opener_create(process_t *m)
+{
+    push_opener_t *opener;
+    const char *why = NULL;
+
+    if (m->conf.database_keys == NULL) {
+        return 1;
+    }
+    if (push_opener_create(&opener, m->conf.database_url,
+                           m->conf.database_keys, push_log_report, &why,
+                           m->pool) != APR_SUCCESS) {
+        return fail(why);
+    }
+    m->relay.open = push_opener_open;
+    m->relay.open_baton = opener;
+    return 1;
+}
+
 /* The log's app, its place and what was missed: before a loop runs, so before
  * anybody is let in. */
 static int relay_create(process_t *m)
@@ -263,6 +283,9 @@ static int relay_create(process_t *m)
     m->relay.nloops = push_server.nloops;
     m->relay.session = push_person_until;
     m->relay.log = push_log_report;
+    if (!opener_create(m)) {
+        return 0;
+    }
     if (push_relay_create(&push_server.relay, &m->relay, &why, m->pool) !=
         APR_SUCCESS) {
         return fail(why);

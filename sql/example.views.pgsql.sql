@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS messages (
     request_id bigint REFERENCES tickets (id) ON DELETE CASCADE,
     body text NOT NULL, type text NOT NULL DEFAULT 'text', client_id text,
     read_at timestamp, created_at timestamp, updated_at timestamp,
-    deleted_at timestamp);
+    deleted_at timestamp, edited_at timestamp, reply_to_id bigint, file_ids text,
+    detailed integer);
 CREATE INDEX IF NOT EXISTS messages_history ON messages (request_id, id);
 CREATE INDEX IF NOT EXISTS messages_unread ON messages (to_user_id, request_id)
     WHERE read_at IS NULL AND deleted_at IS NULL;

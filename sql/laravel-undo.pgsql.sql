@@ -32,6 +32,9 @@ BEGIN
     DROP TRIGGER IF EXISTS messages_removed ON messages;
     DROP TRIGGER IF EXISTS messages_recounted ON messages;
     DROP TRIGGER IF EXISTS messages_read ON messages;
+    DROP TRIGGER IF EXISTS messages_changing ON messages;
+    DROP TRIGGER IF EXISTS messages_changed ON messages;
+    DROP TRIGGER IF EXISTS messages_gone ON messages;
     DROP TRIGGER IF EXISTS treatment_requests_updated ON treatment_requests;
     DROP TRIGGER IF EXISTS treatment_plans_event ON treatment_plans;
     DROP TRIGGER IF EXISTS chat_people_set ON treatment_requests;
@@ -50,6 +53,8 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
                          chat_logins, chat_keys;
+    DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
+    DROP TABLE IF EXISTS chat_attachments;
 
     FOR ours IN
         SELECT oid::regprocedure AS signature FROM pg_proc
@@ -57,6 +62,11 @@ BEGIN
                           'conversation_updated', 'treatment_plans_event',
                           'chat_events_pruned', 'chat_event_write', 'chat_time',
                           'chat_person_json', 'chat_message_json',
+                          'chat_message_reply_json',
+                          'chat_message_reactions_json',
+                          'chat_message_attachments_json',
+                          'chat_message_plan_json', 'messages_changing',
+                          'messages_changed', 'chat_reacted',
                           'chat_plan_json', 'chat_people_set',
                           'chat_doctor_renew', 'chat_dispatch_changed',
                           'chat_patient_changed', 'chat_doctor_changed',
@@ -78,7 +88,9 @@ BEGIN
                          chat_requests_patient, chat_requests_patient_user,
                          chat_requests_doctor_user, chat_dispatch_doctor,
                          chat_dispatch_accepted, chat_tokens_token,
-                         chat_keys_conversation;
+                         chat_keys_conversation, chat_message_edits_message,
+                         chat_message_reactions_user, chat_attachments_message,
+                         chat_attachments_conversation, chat_attachments_user;
 
     FOR ours IN
         SELECT attrelid::regclass AS tab, attname AS col FROM pg_attribute

@@ -18,21 +18,10 @@
 --
 -- Times are UTC text, 'YYYY-MM-DD HH:MM:SS' with or without '.mmm'.
 --
--- ONE MESSAGE SHAPE. A message is the same JSON object wherever it appears: in
--- the triggers below and in the statements of mod_chat. This is the expression,
--- m being messages and u the author's row of users (or chat_users):
---
---   json_object('id', m.id, 'content', CAST(m.body AS TEXT),
---               'type', CAST(m.type AS TEXT),
---               'client_id', CAST(m.client_id AS TEXT),
---               'user_id', m.from_user_id, 'consultation_id', m.request_id,
---               'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
---               'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
---               'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
---                                   'role', CAST(u.role AS TEXT)))
---
--- The casts are for programs that bind text as bytes: JSON cannot hold a BLOB,
--- and a trigger that fails would refuse their row.
+-- ONE MESSAGE SHAPE. A message is the same JSON object wherever it appears: events
+-- have it from the view chat_message_json below, answers from mod_chat. The casts
+-- are for programs that bind text as bytes: JSON cannot hold a BLOB, and a trigger
+-- that fails would refuse their row.
 
 PRAGMA journal_mode = WAL;
 PRAGMA foreign_keys = ON;
@@ -114,6 +103,53 @@ CREATE INDEX IF NOT EXISTS messages_unread
 CREATE UNIQUE INDEX IF NOT EXISTS messages_client_id
     ON messages (request_id, from_user_id, client_id)
     WHERE client_id IS NOT NULL;
+
+-- --- what a message may have besides -------------------------------------------------
+-- Its earlier texts, what people think of it, what is attached.
+
+CREATE TABLE IF NOT EXISTS chat_message_edits (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+    body TEXT NOT NULL,  -- what it said until then
+    edited_by INTEGER,   -- NULL: another program, which did not say
+    edited_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+);
+CREATE INDEX IF NOT EXISTS chat_message_edits_message
+    ON chat_message_edits (message_id, id);
+
+CREATE TABLE IF NOT EXISTS chat_message_reactions (
+    message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+    user_id INTEGER NOT NULL,
+    emoji TEXT NOT NULL,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    PRIMARY KEY (message_id, user_id, emoji)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS chat_message_reactions_user
+    ON chat_message_reactions (user_id);
+
+CREATE TABLE IF NOT EXISTS chat_attachments (
+    id TEXT PRIMARY KEY NOT NULL,  -- 32 hex digits, random
+    conversation_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,      -- who uploaded it
+    message_id INTEGER,            -- NULL: not sent yet
+    name TEXT,
+    mime TEXT,
+    kind TEXT CHECK (kind IN ('image', 'voice', 'file')),
+    size INTEGER,                  -- bytes
+    sha256 TEXT,                   -- hex
+    width INTEGER,
+    height INTEGER,
+    thumb INTEGER NOT NULL DEFAULT 0,  -- 1: there is a small picture
+    state TEXT NOT NULL DEFAULT 'pending'
+        CHECK (state IN ('pending', 'clean', 'infected', 'failed')),
+    why TEXT,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+);
+CREATE INDEX IF NOT EXISTS chat_attachments_message
+    ON chat_attachments (message_id);
+CREATE INDEX IF NOT EXISTS chat_attachments_conversation
+    ON chat_attachments (conversation_id);
+CREATE INDEX IF NOT EXISTS chat_attachments_user ON chat_attachments (user_id);
 
 -- --- treatment plans ---------------------------------------------------------------
 
@@ -260,6 +296,96 @@ SELECT id, doctor_id, 'doctor'
 FROM treatment_requests
 WHERE deleted_at IS NULL AND doctor_id IS NOT NULL;
 
+-- --- a message as JSON -----------------------------------------------------------------
+
+-- What only a row with `detailed` has to say: a column of JSON for each key, NULL is
+-- null. A deleted message says nothing but that it is. What it answers is of the same
+-- conversation, and may be gone.
+DROP VIEW IF EXISTS chat_message_json;
+DROP VIEW IF EXISTS chat_message_details;
+CREATE VIEW chat_message_details AS
+SELECT m.id AS id,
+       CASE WHEN m.deleted_at IS NULL
+            THEN json_quote(strftime('%Y-%m-%dT%H:%M:%fZ', m.edited_at)) END
+           AS edited_at,
+       json_quote(strftime('%Y-%m-%dT%H:%M:%fZ', m.deleted_at)) AS deleted_at,
+       CASE WHEN m.reply_to_id IS NOT NULL AND m.deleted_at IS NULL THEN
+           (SELECT json_object(
+                       'id', m.reply_to_id,
+                       'content', CASE WHEN x.deleted_at IS NULL
+                                       THEN coalesce(CASE WHEN x.body LIKE 'sealed:1:%' THEN x.body ELSE substr(CAST(x.body AS TEXT), 1, 140) END, '')
+                                       ELSE '' END,
+                       'user', CASE WHEN u.id IS NOT NULL
+                                    THEN json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                                     'role', CAST(u.role AS TEXT)) END,
+                       'deleted', json(CASE WHEN x.id IS NULL OR x.deleted_at IS NOT NULL
+                                            THEN 'true' ELSE 'false' END))
+            FROM (SELECT 1)
+            LEFT JOIN messages x ON x.id = m.reply_to_id
+                                AND x.request_id = m.request_id
+            LEFT JOIN chat_users u ON u.id = x.from_user_id) END
+           AS reply_to,
+       (SELECT json_group_array(json_object(
+                   'emoji', emoji, 'count', n, 'user_ids', json(ids)))
+        FROM (SELECT emoji, count(*) AS n, min(created_at) AS since,
+                     json_group_array(user_id) AS ids
+              FROM (SELECT CAST(x.emoji AS TEXT) AS emoji, x.user_id, x.created_at
+                    FROM chat_message_reactions x
+                    WHERE x.message_id = m.id AND m.deleted_at IS NULL
+                    ORDER BY x.emoji, x.created_at, x.user_id)
+              GROUP BY emoji
+              ORDER BY since, emoji))
+           AS reactions,
+       (SELECT json_group_array(json(one))
+        FROM (SELECT json_object(
+                         'id', CAST(a.id AS TEXT), 'name', CAST(a.name AS TEXT),
+                         'mime', CAST(a.mime AS TEXT), 'kind', CAST(a.kind AS TEXT),
+                         'size', a.size, 'width', a.width, 'height', a.height,
+                         'state', CAST(a.state AS TEXT),
+                         'thumb', json(CASE WHEN a.thumb <> 0 THEN 'true'
+                                            ELSE 'false' END)) AS one
+              FROM chat_attachments a
+              WHERE a.message_id = m.id AND m.deleted_at IS NULL
+              ORDER BY (SELECT instr(x.file_ids, a.id) FROM messages x
+                        WHERE x.id = a.message_id), a.id))
+           AS attachments,
+       NULL AS plan
+FROM messages m;
+
+-- The object that events carry; those of whoever has no row of people have none.
+CREATE VIEW chat_message_json AS
+SELECT m.id AS id,
+       json_object('id', m.id,
+                   'content', CASE WHEN m.deleted_at IS NULL
+                                   THEN CAST(m.body AS TEXT) ELSE '' END,
+                   'type', CAST(m.type AS TEXT),
+                   'client_id', CAST(m.client_id AS TEXT),
+                   'user_id', m.from_user_id, 'consultation_id', m.request_id,
+                   'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+                   'read_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
+                   'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                       'role', CAST(u.role AS TEXT)),
+                   'edited_at', CASE WHEN m.detailed IS NOT NULL THEN
+                       json((SELECT d.edited_at FROM chat_message_details d
+                             WHERE d.id = m.id)) END,
+                   'deleted_at', CASE WHEN m.detailed IS NOT NULL THEN
+                       json((SELECT d.deleted_at FROM chat_message_details d
+                             WHERE d.id = m.id)) END,
+                   'reply_to', CASE WHEN m.detailed IS NOT NULL THEN
+                       json((SELECT d.reply_to FROM chat_message_details d
+                             WHERE d.id = m.id)) END,
+                   'reactions', CASE WHEN m.detailed IS NULL THEN json('[]') ELSE
+                       json((SELECT d.reactions FROM chat_message_details d
+                             WHERE d.id = m.id)) END,
+                   'attachments', CASE WHEN m.detailed IS NULL THEN json('[]') ELSE
+                       json((SELECT d.attachments FROM chat_message_details d
+                             WHERE d.id = m.id)) END,
+                   'plan', CASE WHEN m.detailed IS NOT NULL THEN
+                       json((SELECT d.plan FROM chat_message_details d
+                             WHERE d.id = m.id)) END) AS message
+FROM messages m
+JOIN users u ON u.id = m.from_user_id;
+
 -- --- triggers: messages --------------------------------------------------------------
 -- A message without a conversation, or one that is deleted already, is a row like
 -- any other and raises no event: a foreign writer is never refused.
@@ -268,8 +394,18 @@ DROP TRIGGER IF EXISTS messages_sent;
 CREATE TRIGGER messages_sent AFTER INSERT ON messages
 WHEN NEW.request_id IS NOT NULL AND NEW.deleted_at IS NULL
 BEGIN
-    UPDATE messages SET created_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
-    WHERE id = NEW.id AND created_at IS NULL;
+    UPDATE messages
+    SET created_at = coalesce(created_at, strftime('%Y-%m-%d %H:%M:%f', 'now')),
+        detailed = CASE WHEN reply_to_id IS NULL AND file_ids IS NULL
+                        THEN detailed ELSE coalesce(detailed, 1) END
+    WHERE id = NEW.id
+      AND (created_at IS NULL
+           OR (detailed IS NULL
+               AND (reply_to_id IS NOT NULL OR file_ids IS NOT NULL)));
+    UPDATE chat_attachments SET message_id = NEW.id
+    WHERE NEW.file_ids IS NOT NULL AND message_id IS NULL
+      AND user_id = NEW.from_user_id AND conversation_id = NEW.request_id
+      AND instr(CAST(NEW.file_ids AS TEXT), '"' || id || '"') > 0;
     UPDATE treatment_requests
     SET message_count = message_count + 1,
         updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
@@ -289,27 +425,21 @@ BEGIN
                     AND x.user_id NOT IN (m.to_user_id, m.from_user_id))),
            json_object(
                'message',
-               json_object('id', m.id, 'content', CAST(m.body AS TEXT), 'type', CAST(m.type AS TEXT),
-                           'client_id', CAST(m.client_id AS TEXT),
-                           'user_id', m.from_user_id,
-                           'consultation_id', m.request_id,
-                           'created_at',
-                           strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-                           'read_at',
-                           strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at),
-                           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
-                                               'role', CAST(u.role AS TEXT))),
+               json(j.message),
                'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
     FROM messages m
-    JOIN users u ON u.id = m.from_user_id
+    JOIN chat_message_json j ON j.id = m.id
     JOIN treatment_requests r ON r.id = m.request_id
     WHERE m.id = NEW.id AND r.deleted_at IS NULL;
 END;
 
--- The counter follows rows that are deleted, restored or moved.
+-- The counter follows rows that come and go. A message that is deleted stays as a
+-- mark, and is counted; one that had been deleted when it came, or by an earlier
+-- version (detailed is NULL), is none.
 DROP TRIGGER IF EXISTS messages_removed;
 CREATE TRIGGER messages_removed AFTER DELETE ON messages
-WHEN OLD.request_id IS NOT NULL AND OLD.deleted_at IS NULL
+WHEN OLD.request_id IS NOT NULL
+ AND (OLD.deleted_at IS NULL OR OLD.detailed IS NOT NULL)
 BEGIN
     UPDATE treatment_requests SET message_count = message_count - 1
     WHERE id = OLD.request_id;
@@ -319,12 +449,150 @@ DROP TRIGGER IF EXISTS messages_recounted;
 CREATE TRIGGER messages_recounted
 AFTER UPDATE OF deleted_at, request_id ON messages
 WHEN OLD.request_id IS NOT NEW.request_id
-  OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL)
+  OR (OLD.deleted_at IS NOT NULL AND OLD.detailed IS NULL
+      AND NEW.deleted_at IS NULL)
 BEGIN
     UPDATE treatment_requests SET message_count = message_count - 1
-    WHERE id = OLD.request_id AND OLD.deleted_at IS NULL;
+    WHERE id = OLD.request_id
+      AND (OLD.deleted_at IS NULL OR OLD.detailed IS NOT NULL);
     UPDATE treatment_requests SET message_count = message_count + 1
-    WHERE id = NEW.request_id AND NEW.deleted_at IS NULL;
+    WHERE id = NEW.request_id
+      AND (NEW.deleted_at IS NULL OR NEW.detailed IS NOT NULL
+           OR OLD.deleted_at IS NULL);
+END;
+
+-- --- triggers: messages that change ----------------------------------------------------
+-- Another text or a deletion, whoever's. A program that knows nothing of edited_at has
+-- it set; one that sets it is mod_chat, on behalf of the author. What is changed in a
+-- message that is deleted (somebody erases it) is nobody's business.
+
+DROP TRIGGER IF EXISTS messages_edited;
+CREATE TRIGGER messages_edited AFTER UPDATE OF body, deleted_at ON messages
+WHEN NEW.deleted_at IS NULL
+ AND (OLD.body IS NOT NEW.body OR OLD.deleted_at IS NOT NULL)
+BEGIN
+    INSERT INTO chat_message_edits (message_id, body, edited_by)
+    SELECT OLD.id, CAST(OLD.body AS TEXT),
+           CASE WHEN NEW.edited_at IS NOT OLD.edited_at
+                THEN OLD.from_user_id END
+    WHERE OLD.body IS NOT NEW.body;
+    UPDATE messages
+    SET detailed = coalesce(detailed, 1),
+        edited_at = CASE WHEN OLD.body IS NEW.body
+                           OR NEW.edited_at IS NOT OLD.edited_at THEN edited_at
+                         ELSE strftime('%Y-%m-%d %H:%M:%f', 'now') END
+    WHERE id = NEW.id;
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'MessageEdited', r.id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || r.id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = r.id)),
+           json_object(
+               'message', json(j.message),
+               'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
+    FROM chat_message_json j
+    JOIN treatment_requests r ON r.id = NEW.request_id
+    WHERE j.id = NEW.id AND r.deleted_at IS NULL;
+END;
+
+DROP TRIGGER IF EXISTS messages_deleted;
+CREATE TRIGGER messages_deleted AFTER UPDATE OF deleted_at ON messages
+WHEN OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL
+BEGIN
+    UPDATE messages SET detailed = coalesce(detailed, 1) WHERE id = NEW.id;
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'MessageDeleted', r.id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || r.id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = r.id)),
+           json_object(
+               'message', json(j.message),
+               'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
+    FROM chat_message_json j
+    JOIN treatment_requests r ON r.id = NEW.request_id
+    WHERE j.id = NEW.id AND r.deleted_at IS NULL;
+END;
+
+-- A row that is removed for good is told like one that is deleted; with its
+-- conversation, not.
+DROP TRIGGER IF EXISTS messages_gone;
+CREATE TRIGGER messages_gone BEFORE DELETE ON messages
+WHEN OLD.request_id IS NOT NULL AND OLD.deleted_at IS NULL
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'MessageDeleted', r.id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || r.id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = r.id)),
+           json_object(
+               'message',
+               json_set(j.message, '$.content', '', '$.edited_at', NULL,
+                        '$.deleted_at', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+                        '$.reply_to', NULL, '$.reactions', json('[]'),
+                        '$.attachments', json('[]'), '$.plan', NULL),
+               'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
+    FROM chat_message_json j
+    JOIN treatment_requests r ON r.id = OLD.request_id
+    WHERE j.id = OLD.id AND r.deleted_at IS NULL;
+END;
+
+-- Somebody reacts, or no more. The two differ in when they fire only.
+DROP TRIGGER IF EXISTS chat_reacted;
+CREATE TRIGGER chat_reacted AFTER INSERT ON chat_message_reactions
+BEGIN
+    UPDATE messages SET detailed = 1
+    WHERE id = NEW.message_id AND detailed IS NULL;
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'MessageReaction', r.id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || r.id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = r.id)),
+           json_object(
+               'message_id', m.id, 'consultation_id', r.id,
+               'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                   'role', CAST(u.role AS TEXT)),
+               'emoji', CAST(NEW.emoji AS TEXT), 'removed', json('false'),
+               'reactions', json(d.reactions))
+    FROM messages m
+    JOIN chat_message_details d ON d.id = m.id
+    JOIN treatment_requests r ON r.id = m.request_id
+    JOIN users u ON u.id = NEW.user_id
+    WHERE m.id = NEW.message_id AND m.deleted_at IS NULL
+      AND r.deleted_at IS NULL;
+END;
+
+DROP TRIGGER IF EXISTS chat_reacted_no_more;
+CREATE TRIGGER chat_reacted_no_more AFTER DELETE ON chat_message_reactions
+BEGIN
+    UPDATE messages SET detailed = 1
+    WHERE id = OLD.message_id AND detailed IS NULL;
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'MessageReaction', r.id,
+           (SELECT json_group_array(name)
+            FROM (SELECT 'private-conversation.' || r.id AS name
+                  UNION ALL
+                  SELECT 'private-user.' || user_id FROM chat_members
+                  WHERE conversation_id = r.id)),
+           json_object(
+               'message_id', m.id, 'consultation_id', r.id,
+               'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                   'role', CAST(u.role AS TEXT)),
+               'emoji', CAST(OLD.emoji AS TEXT), 'removed', json('true'),
+               'reactions', json(d.reactions))
+    FROM messages m
+    JOIN chat_message_details d ON d.id = m.id
+    JOIN treatment_requests r ON r.id = m.request_id
+    JOIN users u ON u.id = OLD.user_id
+    WHERE m.id = OLD.message_id AND m.deleted_at IS NULL
+      AND r.deleted_at IS NULL;
 END;
 
 -- A program that sets read_at itself: one event for each row. Silent while an

@@ -55,9 +55,30 @@ export class Api {
       `/chat/conversation/${key}/messages?per_page=${perPage}${from}`);
   }
 
-  send(key, content, clientId) {
-    return this.post(`/chat/conversation/${key}/message`,
-      { content, type: 'text', client_id: clientId });
+  /** @param replyTo  id of the message it answers, or null */
+  send(key, content, clientId, replyTo = null) {
+    return this.post(`/chat/conversation/${key}/message`, {
+      content, type: 'text', client_id: clientId, reply_to: replyTo,
+    });
+  }
+
+  edit(key, id, content) {
+    return this.change('PATCH', `/chat/conversation/${key}/message/${id}`,
+      { content });
+  }
+
+  remove(key, id) {
+    return this.change('DELETE', `/chat/conversation/${key}/message/${id}`);
+  }
+
+  history(key, id) {
+    return this.get(`/chat/conversation/${key}/message/${id}/history`);
+  }
+
+  /** @param on  react so, or no more */
+  react(key, id, emoji, on) {
+    return this.change(on ? 'PUT' : 'DELETE',
+      `/chat/conversation/${key}/message/${id}/reaction`, { emoji });
   }
 
   /** @param ids  only these, or null: all of the conversation */
@@ -100,7 +121,11 @@ export class Api {
   }
 
   post(path, data) {
-    return this.request('POST', this.prefix + path, {
+    return this.change('POST', path, data);
+  }
+
+  change(method, path, data = {}) {
+    return this.request(method, this.prefix + path, {
       body: JSON.stringify(data),
       headers: { 'Content-Type': 'application/json' },
     });

@@ -14,6 +14,7 @@ import { render } from '../lib/lit-html.js';
 import { Account } from './account.js';
 import { Api } from './api.js';
 import { readConfig } from './config.js';
+import { Deeds } from './deeds.js';
 import { startLanguage, t } from './i18n.js';
 import { Keep } from './keep.js';
 import { GRACE, linkState } from './link.js';
@@ -26,6 +27,7 @@ import { Sync } from './sync.js';
 import { newId } from './text.js';
 import { Typing } from './typing.js';
 import { composerLook, grow } from './view/composer.js';
+import { placeDialog } from './view/deeds.js';
 import { Scroll } from './view/scroll.js';
 import { shell } from './view/shell.js';
 
@@ -82,7 +84,7 @@ class App {
     });
     this.outbox = new Outbox({
       send: async (entry) => (await this.api.send(entry.key, entry.content,
-        entry.clientId)).message,
+        entry.clientId, entry.replyTo?.id)).message,
       sent: (message) => {
         store.putSent(state, message);
         draw();
@@ -93,6 +95,14 @@ class App {
         const timer = setTimeout(then, ms);
         return () => clearTimeout(timer);
       },
+    });
+    this.deeds = new Deeds({
+      state,
+      api: this.api,
+      rules: this.config.rules,
+      keep: this.keep,
+      changed: draw,
+      tell: (key) => this.tell(t(key)),
     });
     this.sync = new Sync({
       ask: (cursor) => this.api.sync(cursor),
@@ -176,6 +186,12 @@ class App {
         this.draw();
       },
       send: (key, content) => this.send(key, content),
+      answer: (key, message) => this.begin(() => (
+        this.deeds.answer(key, message))),
+      edit: (key, message) => this.begin(() => this.deeds.edit(key, message)),
+      finishEdit: (key) => this.deeds.finishEdit(key),
+      giveUp: (key) => this.giveUp(key),
+      showMessage: (id) => this.showMessage(id),
       draft: (key, text) => this.draft(key, text),
       stopTyping: () => this.typing.stopped(),
       retry: (clientId) => this.outbox.retry(clientId),
@@ -235,18 +251,71 @@ class App {
     }
   }
 
+  /** Something that is written in the composer. */
+  begin(deed) {
+    deed();
+    this.deeds.hide();
+    this.draw();
+    queueMicrotask(() => queueMicrotask(() => (
+      this.root.querySelector('textarea')?.focus())));
+  }
+
+  /** Neither answer nor edit. @return whether one was begun */
+  giveUp(key) {
+    const begun = Boolean(this.deeds.editing(key) || this.deeds.answers[key]);
+    this.deeds.cancelEdit(key);
+    this.deeds.cancelAnswer(key);
+    this.root.querySelector('textarea')?.focus();
+    return begun;
+  }
+
+  /** To a message further up; what lies between is loaded. */
+  async showMessage(id) {
+    const { state } = this;
+    const key = state.selected;
+    const thread = store.threadOf(state, key);
+    while (!store.messageOf(state, key, id) && thread.hasMore
+        && !(thread.messages[0]?.id < id)) {
+      const oldest = thread.messages[0]?.id;
+      await this.loadOlder();
+      if (state.selected !== key || thread.messages[0]?.id === oldest) {
+        this.tell(t('deed.failed'));
+        return;
+      }
+    }
+    await new Promise((drawn) => { requestAnimationFrame(drawn); });
+    const row = this.root.querySelector(`[data-message="${CSS.escape(String(id))}"]`);
+    if (!row) {
+      this.tell(t('deed.original.gone'));
+      return;
+    }
+    row.scrollIntoView({ block: 'center' });
+    row.classList.remove('found');
+    requestAnimationFrame(() => row.classList.add('found'));
+    row.querySelector('button')?.focus({ preventScroll: true });
+  }
+
   send(key, content) {
+    const replyTo = this.deeds.takeAnswer(key);
     this.draft(key, '');
     this.scroll.toEndNext = true;
     this.outbox.add({
       clientId: newId(),
       key,
       content,
+      replyTo,
       createdAt: new Date().toISOString(),
     });
   }
 
   draft(key, text) {
+    if (this.deeds.editing(key)) {
+      this.deeds.editText(key, text);
+      if (composerLook(text) !== this.drawn.look) {
+        this.draw();
+      }
+      return;
+    }
     if (text === '') {
       delete this.drafts[key];
     } else {
@@ -534,6 +603,7 @@ class App {
     render(shell({
       state,
       outbox: this.outbox,
+      deeds: this.deeds,
       drafts: this.drafts,
       filter: this.filter,
       notice: this.notice,
@@ -543,6 +613,9 @@ class App {
       scroll: this.scroll,
       actions: this.actions,
     }), this.root);
+    const { open } = this.deeds;
+    placeDialog(this.root, this.deeds,
+      open && store.messageOf(state, open.key, open.id));
     this.fillComposer(key);
     this.scroll.after(this.root.querySelector('.log'), key,
       key === null ? null : store.threadOf(state, key));
@@ -553,13 +626,15 @@ class App {
   /** The textarea is one element for all conversations; its text is not. */
   fillComposer(key) {
     const area = this.root.querySelector('textarea');
-    const text = this.drafts[key] ?? '';
+    const edit = this.deeds.editing(key);
+    const text = edit?.text ?? this.drafts[key] ?? '';
+    const what = `${key} ${edit?.id ?? ''}`; // that its text is of
     this.drawn.look = composerLook(text);
-    if (area && (this.drawn.key !== key || this.drawn.area !== area)) {
+    if (area && (this.drawn.key !== what || this.drawn.area !== area)) {
       area.value = text;
       grow(area);
     }
-    this.drawn.key = key;
+    this.drawn.key = what;
     this.drawn.area = area;
   }
 

@@ -8,7 +8,8 @@ function meta(name) {
   return document.querySelector(`meta[name="${name}"]`)?.content ?? '';
 }
 
-/** {key, cluster, prefix, wsPath, user: {id, name, email, role}, csrf_token} */
+/** {key, cluster, prefix, wsPath, user: {id, name, email, role}, csrf_token,
+ *  rules: {closed: [status], edit, delete (seconds), staff}} */
 export function readConfig() {
   const config = JSON.parse(meta('chat-config'));
   return { ...config, csrf_token: meta('csrf-token') || config.csrf_token };

@@ -56,6 +56,11 @@ export function isMember(state, conversation) {
   return members.some((member) => sameId(member.id, state.me.id));
 }
 
+/** What was deleted is nothing to read. */
+function isUnread(state, message) {
+  return !isMine(state, message) && !message.read_at && !message.deleted_at;
+}
+
 // --- threads -----------------------------------------------------------------
 
 /** The messages of a conversation: made on first use, since a message may
@@ -92,6 +97,13 @@ function position(messages, id) {
   return low;
 }
 
+/** Whether an answer was overtaken by an event: it shows a message before it was
+ *  edited or deleted. */
+function isOutrun(old, message) {
+  return old != null && ((old.deleted_at && !message.deleted_at)
+    || (!message.deleted_at && (old.edited_at ?? '') > (message.edited_at ?? '')));
+}
+
 /** Insert or merge one message. A snapshot is newer than what we have, an
  *  event may be older (a replay): then only what was missing is taken. */
 function putMessage(state, thread, message, isSnapshot) {
@@ -100,7 +112,8 @@ function putMessage(state, thread, message, isSnapshot) {
   const old = known && known.id === message.id ? known : null;
   const read = message.read_at ?? old?.read_at
     ?? state.readTimes.get(message.id) ?? null;
-  const merged = isSnapshot ? { ...old, ...message, read_at: read }
+  const merged = isSnapshot && !isOutrun(old, message)
+    ? { ...old, ...message, read_at: read }
     : { ...message, ...old, read_at: read };
   thread.messages.splice(at, old ? 1 : 0, merged);
   return old === null;
@@ -142,7 +155,7 @@ export function putSent(state, message) {
 /** Where the "new" line stands is decided when a conversation is opened. */
 export function placeUnreadLine(state, key) {
   const thread = threadOf(state, key);
-  const first = thread.messages.find((m) => !isMine(state, m) && !m.read_at);
+  const first = thread.messages.find((m) => isUnread(state, m));
   thread.firstUnread = isMember(state, state.conversations.get(key)) && first
     ? first.id : null;
 }
@@ -231,7 +244,7 @@ export function unreadOf(state, key) {
     if (messages[i].id <= conversation.unreadUpTo) {
       break;
     }
-    if (!isMine(state, messages[i]) && !messages[i].read_at) {
+    if (isUnread(state, messages[i])) {
       n++;
     }
   }
@@ -281,7 +294,7 @@ function fold(text) {
 /** Ids of loaded messages that others wrote and we have not read. */
 export function unreadIds(state, key) {
   return (state.threads.get(key)?.messages ?? [])
-    .filter((m) => !isMine(state, m) && !m.read_at).map((m) => m.id);
+    .filter((m) => isUnread(state, m)).map((m) => m.id);
 }
 
 /** We have seen the conversation: all of it, as far as we know it. */
@@ -329,6 +342,9 @@ function remember(map, key, value, limit) {
 const CHANGES = {
   MessageSent: messageSent,
   MessageRead: messageRead,
+  MessageEdited: messageChanged,
+  MessageDeleted: messageChanged,
+  MessageReaction: messageReaction,
   ConversationUpdated: conversationUpdated,
   UserTyping: () => {}, // has a clock, see setTyping()
 };
@@ -382,6 +398,75 @@ function messageSent(state, data, key, event) {
   }
   noteLast(state, key);
   noteStatus(state, key, data.consultation, event);
+}
+
+/** Another text, or none any more. An event that comes after a later one of the
+ *  same message is passed over; what is not loaded is not shown. */
+function messageChanged(state, data, key, event) {
+  const { message } = data;
+  const was = change(state, key, message.id, (old) => (
+    event < (old.changed ?? 0) || isOutrun(old, message) ? old : {
+      ...old, ...message, read_at: old.read_at ?? message.read_at, changed: event,
+    }));
+  const { messages } = threadOf(state, key);
+  messages.forEach((other, at) => {
+    if (sameId(other.reply_to?.id, message.id)) {
+      messages[at] = { ...other, reply_to: quoteOf(message) };
+    }
+  });
+  // Counted as unread by the server, which does not count it any more.
+  const conversation = state.conversations.get(key);
+  if (message.deleted_at && conversation?.unreadBase > 0
+      && message.id <= conversation.unreadUpTo && !(was?.read_at)
+      && !isMine(state, message)) {
+    state.stale = true;
+  }
+}
+
+function messageReaction(state, data, key, event) {
+  change(state, key, data.message_id, (old) => (
+    event < (old.reacted ?? 0) || old.deleted_at ? old
+      : { ...old, reactions: data.reactions, reacted: event }));
+}
+
+/** Replace a message wherever it is shown. @return what it was, or undefined */
+function change(state, key, id, how) {
+  const messages = state.threads.get(key)?.messages ?? [];
+  const at = position(messages, id);
+  const known = messages[at]?.id === id ? messages[at] : undefined;
+  if (known) {
+    messages[at] = how(known);
+  }
+  const conversation = state.conversations.get(key);
+  const last = conversation?.last_message;
+  if (last?.id === id) {
+    conversation.last_message = known ? messages[at] : how(last);
+  }
+  return known ?? (last?.id === id ? last : undefined);
+}
+
+/** A message as those that answer it show it. */
+export function quoteOf(message) {
+  return {
+    id: message.id,
+    content: message.deleted_at ? ''
+      : [...(message.content ?? '')].slice(0, 140).join(''),
+    user: message.user,
+    deleted: Boolean(message.deleted_at),
+  };
+}
+
+/** A loaded message, or undefined. */
+export function messageOf(state, key, id) {
+  return state.threads.get(key)?.messages.find((m) => sameId(m.id, id));
+}
+
+/** What the server made of something we did to a message. Its event says it
+ *  again. */
+export function putChanged(state, message) {
+  const key = keyOf(message.consultation_id);
+  const old = messageOf(state, key, message.id);
+  messageChanged(state, { message }, key, old?.changed ?? 0);
 }
 
 function messageRead(state, data, key) {

@@ -116,6 +116,25 @@ static int id_of(const json_t *value, apr_int64_t *id)
     return *id > 0;
 }
 
+chat_json_result_t chat_fields_id(const chat_fields_t *f, const char *name,
+                                  apr_int64_t *out)
+{
+    const char *text;
+    chat_json_result_t result;
+
+    if (f->object != NULL &&
+        json_is_integer(json_object_get(f->object, name))) {
+        return id_of(json_object_get(f->object, name), out) ? CHAT_JSON_OK
+                                                            : CHAT_JSON_TYPE;
+    }
+    result = chat_fields_text(f, name, &text);
+    if (result != CHAT_JSON_OK) {
+        return result;
+    }
+    return chat_form_number(out, text) && *out > 0 ? CHAT_JSON_OK
+                                                   : CHAT_JSON_TYPE;
+}
+
 /* The ids of a JSON list into `ids`. @return 0 when one of them is none */
 static int ids_json(const json_t *list, int max, apr_array_header_t *ids)
 {

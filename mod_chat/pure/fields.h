@@ -45,6 +45,10 @@ chat_json_result_t chat_fields_text(const chat_fields_t *f, const char *name,
 chat_json_result_t chat_fields_bool(const chat_fields_t *f, const char *name,
                                     int *out);
 
+/** One message id: a positive integer or its decimal text. */
+chat_json_result_t chat_fields_id(const chat_fields_t *f, const char *name,
+                                  apr_int64_t *out);
+
 /**
  * A list of message ids: a JSON list of positive integers (or their decimal
  * texts), or `name[]=1&name[]=2` in a form.

@@ -6,9 +6,7 @@
 
 #include "channel.h"
 
-#define ID_MARK "{id}"
-
-/* Copy the segment that stands where `{id}` is in the pattern.
+/* Copy the segment that stands where a `{…}` is in the pattern.
  * @return the path behind it, NULL when it is no id */
 static const char *take_id(const char *path, char id[CHAT_ID_SIZE])
 {
@@ -23,29 +21,29 @@ static const char *take_id(const char *path, char id[CHAT_ID_SIZE])
 }
 
 int chat_path_match(const char *pattern, const char *path,
-                    char id[CHAT_ID_SIZE])
+                    char id[CHAT_ID_SIZE], char item[CHAT_ID_SIZE])
 {
-    const char *mark = strstr(pattern, ID_MARK);
-    size_t head = mark != NULL ? (size_t)(mark - pattern) : strlen(pattern);
-    const char *rest = pattern + head;
+    char *into = id;
 
-    id[0] = '\0';
-    if (strncmp(path, pattern, head) != 0) {
-        return 0;
-    }
-    path += head;
-    if (mark != NULL) {
-        path = take_id(path, id);
+    id[0] = item[0] = '\0';
+    for (;;) {
+        size_t head = strcspn(pattern, "{");
+
+        if (strncmp(path, pattern, head) != 0) {
+            return 0;
+        }
+        path += head;
+        pattern += head;
+        if (*pattern == '\0') {
+            break;
+        }
+        path = take_id(path, into);
         if (path == NULL) {
             return 0;
         }
-        rest = mark + strlen(ID_MARK);
+        into = item;
+        pattern += strcspn(pattern, "}") + 1;
     }
-    head = strlen(rest);
-    if (strncmp(path, rest, head) != 0) {
-        return 0;
-    }
-    path += head;
     return path[0] == '\0' || (path[0] == '/' && path[1] == '\0');
 }
 

@@ -3,9 +3,9 @@
  * path.h - does a path fit a pattern of the routes table, and which id is in
  * it.
  *
- * A pattern is a path in which one segment may be `{id}`: 1-64 of
- * [A-Za-z0-9_-], so that integers and UUIDs both fit and nothing else needs
- * thinking about. One slash at the end of a path is forgiven, because people
+ * A pattern is a path in which one segment may be `{id}`, and another behind it
+ * something like `{message}`: 1-64 of [A-Za-z0-9_-], so that integers and UUIDs both
+ * fit and nothing else needs thinking about. One slash at the end of a path is forgiven, because people
  * type it. A site may have all its paths below a prefix, which is taken off
  * first. Pure: no httpd here.
  */
@@ -16,12 +16,13 @@
 
 /**
  * Compare a decoded path with a pattern.
- * @param id  set to the id, or to "" when the pattern has none; contents are
- *            undefined when the answer is 0
+ * @param id    set to the first id, or to "" when the pattern has none; contents
+ *              are undefined when the answer is 0
+ * @param item  likewise the second
  * @return whether it fits
  */
 int chat_path_match(const char *pattern, const char *path,
-                    char id[CHAT_ID_SIZE]);
+                    char id[CHAT_ID_SIZE], char item[CHAT_ID_SIZE]);
 
 /** Whether a path is `prefix` itself or lies below it ("/chat", "/chat/x"). */
 int chat_path_below(const char *path, const char *prefix);

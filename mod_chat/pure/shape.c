@@ -108,7 +108,16 @@ static const part_t parts[] = {
 };
 /* clang-format on */
 #define NPARTS (sizeof(parts) / sizeof(parts[0]))
-#define LAST "}}"
+
+/* Behind them, in chat_detail_t's order; PLAIN is all of it for a message of which
+ * there is no more to say. */
+static const char *const detail_keys[CHAT_DETAILS] = {
+    "},\"edited_at\":",  ",\"deleted_at\":",  ",\"reply_to\":",
+    ",\"reactions\":", ",\"attachments\":", ",\"plan\":",
+};
+static const char plain[] =
+    "},\"edited_at\":null,\"deleted_at\":null,\"reply_to\":null,"
+    "\"reactions\":[],\"attachments\":[],\"plan\":null}";
 
 static const char *value_of(const chat_message_t *m, const part_t *part)
 {
@@ -120,7 +129,7 @@ static const char *value_of(const chat_message_t *m, const part_t *part)
 
 apr_size_t chat_shape_size(const chat_message_t *m)
 {
-    apr_size_t size = sizeof(LAST), i;
+    apr_size_t size = sizeof(plain), i;
 
     for (i = 0; i < NPARTS; i++) {
         const char *text = value_of(m, &parts[i]);
@@ -130,6 +139,9 @@ apr_size_t chat_shape_size(const chat_message_t *m)
                 : parts[i].kind == TEXT ? chat_json_size(text, strlen(text))
                 : parts[i].kind == TIME ? CHAT_SHAPE_TIME + 2
                                         : strlen(text);
+    }
+    for (i = 0; m->details != NULL && i < CHAT_DETAILS; i++) {
+        size += m->details[i] != NULL ? strlen(m->details[i]) : 0;
     }
     return size;
 }
@@ -164,5 +176,15 @@ char *chat_shape_message(char *to, const chat_message_t *m)
             to = put(to, "null", 4);
         }
     }
-    return put(to, LAST, strlen(LAST));
+    if (m->details == NULL) {
+        return put(to, plain, sizeof(plain) - 1);
+    }
+    for (i = 0; i < CHAT_DETAILS; i++) {
+        const char *json = m->details[i] != NULL ? m->details[i] : "null";
+
+        to = put(to, detail_keys[i], strlen(detail_keys[i]));
+        to = put(to, json, strlen(json));
+    }
+    *to++ = '}';
+    return to;
 }

@@ -16,6 +16,18 @@
 
 #define CHAT_SHAPE_TIME 25 /* "2026-11-29T07:29:55.123Z" and its terminator */
 
+/* What only some messages have to say. Each is a key of the object, in this order,
+ * and a column of the statement message_details; add one in all three. */
+typedef enum {
+    CHAT_DETAIL_EDITED_AT, /* null or a time */
+    CHAT_DETAIL_DELETED_AT,
+    CHAT_DETAIL_REPLY_TO,    /* null or {"id", "content", "user", "deleted"} */
+    CHAT_DETAIL_REACTIONS,   /* [{"emoji", "count", "user_ids"}] */
+    CHAT_DETAIL_ATTACHMENTS, /* [{"id", "name", …}] */
+    CHAT_DETAIL_PLAN,        /* null or the plan whose card it is */
+    CHAT_DETAILS
+} chat_detail_t;
+
 /* A message; all texts are the caller's. */
 typedef struct {
     const char *id; /* a number */
@@ -28,6 +40,9 @@ typedef struct {
     const char *read_at;      /* likewise; NULL: not yet */
     const char *name;         /* the author's */
     const char *role;
+    int detailed;               /* there is more to say of it */
+    const char *const *details; /* CHAT_DETAILS of them, as JSON; NULL: null.
+                                   NULL: it is a plain message */
 } chat_message_t;
 
 /**

@@ -15,7 +15,7 @@
 #include "message.h"
 #include "page.h"
 #include "reply.h"
-#include "shape.h"
+#include "rows.h"
 
 APLOG_USE_MODULE(chat);
 
@@ -113,7 +113,8 @@ static const char *people_json(const chat_request_t *q,
 }
 
 static const char *conversation_json(const chat_request_t *q,
-                                     const chat_db_result_t *res, int row)
+                                     const chat_db_result_t *res, int row,
+                                     const chat_message_t *last)
 {
     const char *id = chat_db_get(res, row, COL_ID_JSON);
     const char *unread = chat_db_get(res, row, COL_UNREAD);
@@ -125,7 +126,7 @@ static const char *conversation_json(const chat_request_t *q,
         ",\"status\":", chat_shape_text(chat_db_get(res, row, COL_STATUS), p),
         ",\"unread\":", unread, ",\"updated_at\":",
         chat_shape_time_json(chat_db_get(res, row, COL_AT), p),
-        ",\"last_message\":", chat_message_at(q, res, row, COL_LAST, id), ",",
+        ",\"last_message\":", chat_rows_object(last, p), ",",
         people_json(q, res, row), "}", NULL);
 }
 
@@ -134,11 +135,23 @@ static int list_reply(chat_request_t *q, const chat_db_result_t *res)
     apr_pool_t *p = q->r->pool;
     int n = chat_db_rows(res);
     apr_array_header_t *parts;
+    chat_message_t *last;
+    apr_status_t rv;
 
     n = n > LIST_MAX ? LIST_MAX : n;
+    last = chat_rows_list(n, p);
+    for (int i = 0; i < n; i++) {
+        last[i] = chat_rows_message(res, i, COL_LAST,
+                                    chat_db_get(res, i, COL_ID_JSON));
+    }
+    rv = chat_rows_detail(q, last, n);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "reading last messages");
+    }
     parts = apr_array_make(p, n, sizeof(const char *));
     for (int i = 0; i < n; i++) {
-        APR_ARRAY_PUSH(parts, const char *) = conversation_json(q, res, i);
+        APR_ARRAY_PUSH(parts, const char *) = conversation_json(q, res, i,
+                                                                &last[i]);
     }
     return chat_reply_list(
         q, apr_pstrcat(p, "{\"user\":", q->user->me_json,

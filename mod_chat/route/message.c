@@ -19,29 +19,22 @@
 #include "limiter.h"
 #include "message.h"
 #include "reply.h"
-#include "shape.h"
+#include "rows.h"
+#include "sealing.h"
 #include "wakeup.h"
 
 #define MARK_MAX 500 /* message_ids in one request */
 
-/* The columns of a statement that gives messages. */
-enum {
-    COL_ID,
-    COL_CONTENT,
-    COL_TYPE,
-    COL_CLIENT_ID,
-    COL_USER_ID, /* as JSON */
-    COL_NAME,
-    COL_ROLE,
-    COL_CREATED,
-    COL_READ
-};
+/* What is wrong with reply_to. */
+#define NOT_HERE "must be the id of a message of this conversation"
 
 /* A message as it was sent to us. */
 typedef struct {
     const char *content;   /* trimmed */
     const char *type;      /* "text" */
     const char *client_id; /* NULL: none */
+    apr_int64_t reply_to;  /* id of the message it answers; 0: none */
+    const char *files;     /* ids of attachments, a JSON list; NULL: none */
 } draft_t;
 
 /* --- sending ----------------------------------------------------------------
@@ -58,9 +51,7 @@ static chat_json_result_t content_field(const chat_fields_t *body,
                : result;
 }
 
-/* What is wrong with the text, NULL when it will do. */
-static const char *content_complaint(const char **content,
-                                     const chat_request_t *q)
+const char *chat_message_content(const char **content, const chat_request_t *q)
 {
     switch (content_field(&q->body, content)) {
     case CHAT_JSON_OK:
@@ -113,11 +104,20 @@ static const char *client_id_complaint(const char **id, const chat_request_t *q)
            "underscores";
 }
 
+/* Whether it is a living message of the conversation the INSERT finds out. */
+static const char *reply_to_complaint(apr_int64_t *id, const chat_request_t *q)
+{
+    *id = 0;
+    return chat_fields_id(&q->body, "reply_to", id) == CHAT_JSON_TYPE
+               ? NOT_HERE
+               : NULL;
+}
+
 /* @return NULL when the draft will do, else the field that will not */
 static const char *draft_read(draft_t *draft, const chat_request_t *q,
                               const char **why)
 {
-    *why = content_complaint(&draft->content, q);
+    *why = chat_message_content(&draft->content, q);
     if (*why != NULL) {
         return "content";
     }
@@ -126,59 +126,82 @@ static const char *draft_read(draft_t *draft, const chat_request_t *q,
         return "type";
     }
     *why = client_id_complaint(&draft->client_id, q);
-    return *why != NULL ? "client_id" : NULL;
-}
-
-/* The message in nine columns of a row, `col` being the first. */
-static chat_message_t message_of(const chat_db_result_t *res, int row, int col,
-                                 const char *conversation)
-{
-    chat_message_t m = { .id = chat_db_get(res, row, col + COL_ID),
-                         .content = chat_db_get(res, row, col + COL_CONTENT),
-                         .type = chat_db_get(res, row, col + COL_TYPE),
-                         .client_id = chat_db_get(res, row,
-                                                  col + COL_CLIENT_ID),
-                         .user_id = chat_db_get(res, row, col + COL_USER_ID),
-                         .conversation = conversation,
-                         .created_at = chat_db_get(res, row, col + COL_CREATED),
-                         .read_at = chat_db_get(res, row, col + COL_READ),
-                         .name = chat_db_get(res, row, col + COL_NAME),
-                         .role = chat_db_get(res, row, col + COL_ROLE) };
-
-    return m;
-}
-
-const char *chat_message_at(const chat_request_t *q,
-                            const chat_db_result_t *res, int row, int col,
-                            const char *conversation)
-{
-    chat_message_t m = message_of(res, row, col, conversation);
-    char *json;
-
-    if (m.id == NULL) {
-        return "null";
+    if (*why != NULL) {
+        return "client_id";
     }
-    json = apr_palloc(q->r->pool, chat_shape_size(&m) + 1);
-    *chat_shape_message(json, &m) = '\0';
-    return json;
+    draft->files = NULL;
+    *why = reply_to_complaint(&draft->reply_to, q);
+    return *why != NULL ? "reply_to" : NULL;
 }
 
-static int reply_sent(chat_request_t *q, const chat_message_t *m)
+static int reply_sent(chat_request_t *q, chat_message_t *m)
 {
     static const char before[] = "{\"message\":";
     static const char after[] = ",\"status\":\"sent\"}";
-    char *json = apr_palloc(q->r->pool, sizeof(before) + chat_shape_size(m) +
-                                            sizeof(after));
-    char *to = json;
+    apr_status_t rv = chat_rows_detail(q, m, 1);
+    char *json, *to;
 
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "reading a message that was sent");
+    }
+    json = to = apr_palloc(q->r->pool, sizeof(before) + chat_shape_size(m) +
+                                           sizeof(after));
     memcpy(to, before, sizeof(before) - 1);
     to = chat_shape_message(to + sizeof(before) - 1, m);
     memcpy(to, after, sizeof(after));
     return chat_reply(q, HTTP_CREATED, json);
 }
 
-/* Nothing was inserted, because this client_id has been used: a retry gets the
- * first answer again, another message under the same id is a mistake. */
+/* Columns behind those of the message that message_sent gives. */
+enum {
+    AGAIN_CONTENT = CHAT_ROW_COLUMNS, /* what it said before it was edited */
+    AGAIN_REPLY_TO,
+    AGAIN_FILES
+};
+
+int chat_message_closed(chat_request_t *q, int *answer)
+{
+    chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
+                               chat_db_text(q->conf->closed_list) };
+    chat_db_result_t *res;
+    apr_status_t rv = chat_db_query(&res, q->conf->db, "conversation_closed",
+                                    args, 2, q->r->pool);
+
+    if (rv != APR_SUCCESS) {
+        *answer = chat_reply_failed(q, rv, "asking whether it is closed");
+        return 1;
+    }
+    if (chat_db_rows(res) == 0 || !chat_db_get_int(res, 0, 0, 0)) {
+        return 0;
+    }
+    *answer = chat_reply_error(q, HTTP_FORBIDDEN,
+                               "this consultation is closed: nothing can be "
+                               "written in it any more");
+    return 1;
+}
+
+static int same(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Nothing was inserted, and no message of this client_id is there. */
+static int reply_unsent(chat_request_t *q, const draft_t *draft)
+{
+    int answer;
+
+    if (chat_message_closed(q, &answer)) {
+        return answer;
+    }
+    if (draft->reply_to != 0) {
+        return chat_reply_invalid(q, "reply_to", NOT_HERE);
+    }
+    /* The conversation went away between the check and the insert. */
+    return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
+}
+
+/* Nothing was inserted, most often because this client_id has been used: a retry
+ * gets the first answer again, another message under the same id is a mistake. */
 static int reply_again(chat_request_t *q, const draft_t *draft)
 {
     chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
@@ -188,17 +211,22 @@ static int reply_again(chat_request_t *q, const draft_t *draft)
     chat_message_t m;
     apr_status_t rv;
 
+    if (draft->client_id == NULL) {
+        return reply_unsent(q, draft);
+    }
     rv = chat_db_query(&res, q->conf->db, "message_sent", args, 3, q->r->pool);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "finding a message sent before");
     }
     if (chat_db_rows(res) == 0) {
-        /* The conversation went away between the check and the insert. */
-        return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
+        return reply_unsent(q, draft);
     }
-    m = message_of(res, 0, 0, q->conversation->id_json);
-    if (strcmp(m.content, draft->content) != 0 ||
-        strcmp(m.type, draft->type) != 0) {
+    m = chat_rows_message(res, 0, 0, q->conversation->id_json);
+    if (!same(chat_sealing_open(q, chat_db_get(res, 0, AGAIN_CONTENT)),
+              draft->content) ||
+        !same(m.type, draft->type) ||
+        chat_db_get_int(res, 0, AGAIN_REPLY_TO, 0) != draft->reply_to ||
+        !same(chat_db_get(res, 0, AGAIN_FILES), draft->files)) {
         return chat_reply_error(q, HTTP_CONFLICT,
                                 "another message has this client_id");
     }
@@ -244,7 +272,7 @@ int chat_message_send_at_once(chat_request_t *q)
         SENT_ID,
         SENT_CREATED
     };
-    chat_db_value_t args[AT_ONCE_VALUES + 3];
+    chat_db_value_t args[AT_ONCE_VALUES + 4];
     const char *account, *why;
     chat_db_result_t *res;
     chat_shown_t shown;
@@ -258,6 +286,7 @@ int chat_message_send_at_once(chat_request_t *q)
     }
     account = chat_auth_known(q, &shown);
     if (!chat_body_take(q) || draft_read(&draft, q, &why) != NULL ||
+        draft.reply_to != 0 || draft.files != NULL || q->conf->keys != NULL ||
         (account != NULL && chat_limiter_take(q->conf, CHAT_LIMIT_SEND, account,
                                               q->r->pool) > 0)) {
         return DECLINED;
@@ -269,10 +298,11 @@ int chat_message_send_at_once(chat_request_t *q)
     args[5] = chat_db_text(draft.content);
     args[6] = chat_db_text(draft.type);
     args[7] = chat_db_text(draft.client_id);
+    args[8] = chat_db_text(q->conf->closed_list);
     rv = account != NULL ? chat_db_query(&res, q->conf->db, "send_bearer", args,
-                                         8, q->r->pool)
+                                         9, q->r->pool)
                          : chat_db_query_alone(&res, q->conf->db, "send_bearer",
-                                               args, 8, q->r->pool);
+                                               args, 9, q->r->pool);
     if (!at_once_theirs(q, &shown, res, rv)) {
         return rv == APR_SUCCESS || rv == CHAT_DB_EINPUT
                    ? DECLINED
@@ -300,11 +330,11 @@ int chat_message_send_at_once(chat_request_t *q)
     return reply_sent(q, &m);
 }
 
-/* POST /chat/conversation/{id}/message - content, type, client_id. */
+/* POST /chat/conversation/{id}/message - content, type, client_id, reply_to. */
 int chat_message_send(chat_request_t *q)
 {
-    const char *field, *why;
-    chat_db_value_t args[5];
+    const char *field, *why, *stored;
+    chat_db_value_t args[8];
     chat_db_result_t *res;
     apr_uint32_t wait;
     chat_message_t m;
@@ -320,12 +350,20 @@ int chat_message_send(chat_request_t *q)
     if (wait > 0) {
         return chat_reply_limited(q, wait, "too many messages, slow down");
     }
+    rv = chat_sealing_text(&stored, q, draft.content);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "storing a message");
+    }
     args[0] = chat_auth_id(q->user->id);
     args[1] = chat_auth_id(q->conversation->id);
-    args[2] = chat_db_text(draft.content);
+    args[2] = chat_db_text(stored);
     args[3] = chat_db_text(draft.type);
     args[4] = chat_db_text(draft.client_id);
-    rv = chat_db_query(&res, q->conf->db, "message_insert", args, 5,
+    args[5] = draft.reply_to != 0 ? chat_db_int(draft.reply_to)
+                                  : chat_db_null();
+    args[6] = chat_db_text(draft.files);
+    args[7] = chat_db_text(q->conf->closed_list);
+    rv = chat_db_query(&res, q->conf->db, "message_insert", args, 8,
                        q->r->pool);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "storing a message");
@@ -334,53 +372,25 @@ int chat_message_send(chat_request_t *q)
         return reply_again(q, &draft);
     }
     chat_wakeup_send(q->conf->wakeup);
-    m = message_of(res, 0, 0, q->conversation->id_json);
+    m = chat_rows_message(res, 0, 0, q->conversation->id_json);
     return reply_sent(q, &m);
 }
 
 /* --- history -----------------------------------------------------------------
  */
 
-/* Room for n messages. */
-static chat_message_t *new_list(int n, apr_pool_t *p)
-{
-    return apr_palloc(p, ((apr_size_t)n + 1) * sizeof(chat_message_t));
-}
-
-/* Messages as a JSON list. */
-static const char *list_json(const chat_message_t *list, int n, apr_pool_t *p)
-{
-    apr_size_t size = sizeof("[]");
-    char *json, *to;
-    int i;
-
-    for (i = 0; i < n; i++) {
-        size += chat_shape_size(&list[i]) + 1;
-    }
-    json = to = apr_palloc(p, size);
-    *to++ = '[';
-    for (i = 0; i < n; i++) {
-        if (i > 0) {
-            *to++ = ',';
-        }
-        to = chat_shape_message(to, &list[i]);
-    }
-    memcpy(to, "]", 2);
-    return json;
-}
-
 /* The first n rows as a JSON list, or these backwards. */
-static const char *list_of(const chat_request_t *q, const chat_db_result_t *res,
-                           int n, int backwards)
+static apr_status_t list_of(const char **json, const chat_request_t *q,
+                            const chat_db_result_t *res, int n, int backwards)
 {
-    chat_message_t *list = new_list(n, q->r->pool);
+    chat_message_t *list = chat_rows_list(n, q->r->pool);
     int i;
 
     for (i = 0; i < n; i++) {
-        list[i] = message_of(res, backwards ? n - 1 - i : i, 0,
-                             q->conversation->id_json);
+        list[i] = chat_rows_message(res, backwards ? n - 1 - i : i, 0,
+                                    q->conversation->id_json);
     }
-    return list_json(list, n, q->r->pool);
+    return chat_rows_json(json, q, list, n);
 }
 
 const char *chat_message_url(const chat_request_t *q, const char *suffix)
@@ -412,6 +422,7 @@ static apr_status_t page_below(const char **json, apr_int64_t *newest,
                                chat_db_int(paging->below),
                                chat_db_int(paging->per_page) };
     chat_db_result_t *res;
+    const char *list;
     apr_status_t rv;
     int n;
 
@@ -422,11 +433,14 @@ static apr_status_t page_below(const char **json, apr_int64_t *newest,
     }
     n = chat_db_rows(res);
     if (newest != NULL) {
-        *newest = chat_db_get_int(res, 0, COL_ID, 0);
+        *newest = chat_db_get_int(res, 0, CHAT_ROW_ID, 0);
     }
-    *json = page_json(q, paging, list_of(q, res, n, 0), n,
-                      chat_db_get_int(res, n - 1, COL_ID, 0), path);
-    return APR_SUCCESS;
+    rv = list_of(&list, q, res, n, 0);
+    if (rv == APR_SUCCESS) {
+        *json = page_json(q, paging, list, n,
+                          chat_db_get_int(res, n - 1, CHAT_ROW_ID, 0), path);
+    }
+    return rv;
 }
 
 apr_status_t chat_message_page(const char **json, apr_int64_t *newest,
@@ -454,10 +468,13 @@ apr_status_t chat_message_page(const char **json, apr_int64_t *newest,
             return rv;
         }
         page.n = chat_db_rows(res);
-        page.data = list_of(q, res, page.n, 0);
-        page.oldest = chat_db_get_int(res, page.n - 1, COL_ID, 0);
+        rv = list_of(&page.data, q, res, page.n, 0);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        page.oldest = chat_db_get_int(res, page.n - 1, CHAT_ROW_ID, 0);
         if (newest != NULL) {
-            *newest = chat_db_get_int(res, 0, COL_ID, 0);
+            *newest = chat_db_get_int(res, 0, CHAT_ROW_ID, 0);
         }
     }
     *json = chat_paging_json(paging, &page, q->r->pool);
@@ -478,7 +495,7 @@ static apr_status_t around(const char **json, const chat_request_t *q,
     chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
                                chat_db_int(paging->id),
                                chat_db_int(paging->per_page + 1) };
-    const char *newest = NULL, *oldest = NULL;
+    const char *newest = NULL, *oldest = NULL, *list;
     chat_db_result_t *res;
     apr_status_t rv;
     int n, more;
@@ -494,14 +511,18 @@ static apr_status_t around(const char **json, const chat_request_t *q,
     more = n > paging->per_page;
     n -= more;
     if (n > 0) {
-        newest = chat_db_get(res, back ? 0 : n - 1, COL_ID);
-        oldest = chat_db_get(res, back ? n - 1 : 0, COL_ID);
+        newest = chat_db_get(res, back ? 0 : n - 1, CHAT_ROW_ID);
+        oldest = chat_db_get(res, back ? n - 1 : 0, CHAT_ROW_ID);
+    }
+    rv = list_of(&list, q, res, n, !back);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     *json = apr_psprintf(
         q->r->pool,
         "{\"data\":%s,\"per_page\":%d,\"next_before\":%s,\"next_after\":%s,"
         "\"has_more\":%s}",
-        list_of(q, res, n, !back), paging->per_page,
+        list, paging->per_page,
         id_or_null(oldest, n > 0 && (more || !back)),
         id_or_null(newest, n > 0 && (more || back)), more ? "true" : "false");
     return APR_SUCCESS;
@@ -517,6 +538,7 @@ enum {
     PAGE_TYPE,
     PAGE_CLIENT_ID,
     PAGE_ID = 8,
+    PAGE_DETAILED = 12,
     PAGE_ME_JSON = CHAT_AUTH_COLUMNS,
     PAGE_PATIENT,     /* id, name, role */
     PAGE_DOCTOR = PAGE_PATIENT + 3,
@@ -548,11 +570,11 @@ static author_t author_of(const chat_request_t *q, const chat_db_result_t *res,
 
 /* What a page_… statement gives as a JSON list. The two of the conversation have
  * their names in the first row, anybody else in each of their messages. */
-static const char *page_list(const chat_request_t *q,
-                             const chat_db_result_t *res)
+static apr_status_t page_list(const char **json, const chat_request_t *q,
+                              const chat_db_result_t *res)
 {
     int n = chat_db_rows(res) - 1, i, k;
-    chat_message_t *list = new_list(n, q->r->pool);
+    chat_message_t *list = chat_rows_list(n, q->r->pool);
     author_t two[2], other;
 
     for (k = 0; k < 2; k++) {
@@ -584,16 +606,17 @@ static const char *page_list(const chat_request_t *q,
             .read_at = chat_db_get(res, i + 1, PAGE_READ),
             .name = a->name,
             .role = a->role,
+            .detailed = chat_db_get(res, i + 1, PAGE_DETAILED) != NULL,
         };
     }
-    return list_json(list, n, q->r->pool);
+    return chat_rows_json(json, q, list, n);
 }
 
 /* The newest page, and pages below a message, in one statement. */
 int chat_message_list_at_once(chat_request_t *q)
 {
     chat_db_value_t args[AT_ONCE_VALUES + 2];
-    const char *field, *why;
+    const char *field, *why, *list;
     chat_db_result_t *res;
     chat_paging_t paging;
     chat_shown_t shown;
@@ -621,8 +644,12 @@ int chat_message_list_at_once(chat_request_t *q)
                    : chat_reply_failed(q, rv, "reading messages");
     }
     n = chat_db_rows(res) - 1; /* the first row says who it is */
+    rv = page_list(&list, q, res);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "reading messages");
+    }
     return chat_reply_list(
-        q, page_json(q, &paging, page_list(q, res), n,
+        q, page_json(q, &paging, list, n,
                      n > 0 ? chat_db_get_int(res, n, PAGE_ID, 0) : 0,
                      chat_message_url(q, "/messages")));
 }

@@ -27,13 +27,18 @@ apr_status_t chat_message_mark_read(const chat_request_t *q, const char *ids,
                                     apr_int64_t newest, apr_int64_t *n);
 
 /**
- * The message in the columns of a row as JSON; "null" when there is none.
- * @param col  the first of nine, as message_page has them
- * @param conversation  its id as JSON
+ * Whether nothing may be written in the conversation, because of its status
+ * (ChatClosedStatus), or the database could not say.
+ * @param answer  how it was refused, when it is
  */
-const char *chat_message_at(const chat_request_t *q,
-                            const chat_db_result_t *res, int row, int col,
-                            const char *conversation);
+int chat_message_closed(chat_request_t *q, int *answer);
+
+/**
+ * `content` of the body, or `message` as the first version of this API called it.
+ * @param content  trimmed
+ * @return what is wrong with it ("is required"), NULL when it will do
+ */
+const char *chat_message_content(const char **content, const chat_request_t *q);
 
 /** A URL of ours as clients outside can use it. */
 const char *chat_message_url(const chat_request_t *q, const char *suffix);

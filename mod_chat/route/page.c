@@ -106,6 +106,28 @@ int chat_page_send(chat_request_t *q, int status, const char *file,
     return OK;
 }
 
+/* What may be done with messages, so that the page offers nothing else: in which
+ * status nothing is written, for how many seconds a message may be changed and
+ * deleted, and whether the user may delete any. */
+static const char *page_rules(chat_request_t *q)
+{
+    apr_pool_t *p = q->r->pool;
+    char *names = apr_pstrdup(p, q->conf->closed_list), *last = NULL;
+    const char *closed = "";
+
+    for (char *name = apr_strtok(names, "|", &last); name != NULL;
+         name = apr_strtok(NULL, "|", &last)) {
+        closed = apr_pstrcat(p, closed, *closed != '\0' ? "," : "",
+                             chat_json_quote(name, strlen(name), p), NULL);
+    }
+    return apr_psprintf(p,
+                        "{\"closed\":[%s],\"edit\":%" APR_TIME_T_FMT
+                        ",\"delete\":%" APR_TIME_T_FMT ",\"staff\":%s}",
+                        closed, apr_time_sec(q->conf->edit_window),
+                        apr_time_sec(q->conf->delete_window),
+                        q->user->staff ? "true" : "false");
+}
+
 /* What the page's script starts with: the public key, the way to the socket,
  * and who is looking. */
 static const char *page_config(chat_request_t *q, const char *csrf)
@@ -118,7 +140,8 @@ static const char *page_config(chat_request_t *q, const char *csrf)
         p, "{\"key\":", chat_json_quote(key, strlen(key), p), ",\"prefix\":\"",
         prefix, "\",\"wsPath\":\"", prefix,
         "\",\"cluster\":\"mt1\",\"user\":", q->user->me_json,
-        ",\"csrf_token\":", chat_json_quote(csrf, strlen(csrf), p), "}", NULL);
+        ",\"csrf_token\":", chat_json_quote(csrf, strlen(csrf), p),
+        ",\"rules\":", page_rules(q), "}", NULL);
 }
 
 int chat_page_app(chat_request_t *q)

@@ -13,6 +13,7 @@
 #include "channel.h"
 #include "chat_module.h"
 #include "limiter.h"
+#include "message.h"
 #include "reply.h"
 #include "signature.h"
 #include "trigger.h"
@@ -33,7 +34,7 @@ int chat_typing(chat_request_t *q)
     apr_pool_t *p = q->r->pool;
     const char *data, *why = NULL;
     apr_uint32_t wait;
-    int typing = 0;
+    int typing = 0, answer;
     apr_status_t rv;
 
     if (chat_fields_bool(&q->body, "typing", &typing) == CHAT_JSON_TYPE) {
@@ -47,6 +48,9 @@ int chat_typing(chat_request_t *q)
     data = apr_pstrcat(p, "{\"user\":", q->user->json,
                        ",\"consultation_id\":", q->conversation->id_json,
                        ",\"is_typing\":", typing ? "true" : "false", "}", NULL);
+    if (chat_message_closed(q, &answer)) {
+        return answer;
+    }
     rv = chat_trigger_send(
         q->conf->trigger, "UserTyping",
         apr_pstrcat(p, CHAT_CHANNEL_CONVERSATION, q->conversation->id, NULL),

@@ -638,6 +638,7 @@ static apr_status_t parts_open(push_relay_t *relay, const char **why,
                               why, p);
     }
     if (rv == APR_SUCCESS) {
+        push_tail_open_with(relay->tail, conf->open, conf->open_baton);
         push_tail_rewind(relay->tail, relay->written.from);
     }
     return rv;

@@ -32,6 +32,7 @@
 
 #include "hub.h"
 #include "loop.h"
+#include "tail.h"
 
 /* The event of a log-in that ends, or is to at another time; for no client. */
 #define PUSH_RELAY_SESSION "chat:session"
@@ -55,6 +56,9 @@ typedef struct {
     /* Called with a log-in's new end (PUSH_RELAY_SESSION); NULL: nobody cares.
      * Unix seconds, 0: it has ended, negative: it does not by itself. */
     void (*session)(const char *session, apr_int64_t until);
+    /* Sees each event's payload before it is published; NULL: nobody. */
+    push_tail_open_t open;
+    void *open_baton;
     /* A line for the log, without line break. trouble: 1 for what somebody
      * should look at, 0 for information. Called on the main thread before the
      * start and on the relay's after. */

@@ -34,6 +34,8 @@ struct push_tail_t {
     char *gaps_text[2];      /* PUSH_GAPS_TEXT bytes each */
     apr_uint64_t given_up;   /* by gaps, and told */
     apr_int64_t rewind;      /* ids to go back at the first read */
+    push_tail_open_t open;   /* NULL: payloads are what they are */
+    void *baton;             /* of open */
     push_relay_place_t head; /* the log at the last read */
     apr_int64_t version;     /* of the data at the last read, see db.h */
     int versioned;           /* whether `version` was read on `conn` */
@@ -250,6 +252,12 @@ static apr_int64_t complete_at(const push_tail_t *tail, apr_int64_t id)
     return tail->gaps != NULL ? push_gaps_low(tail->gaps, id) : id;
 }
 
+void push_tail_open_with(push_tail_t *tail, push_tail_open_t open, void *baton)
+{
+    tail->open = open;
+    tail->baton = baton;
+}
+
 /* A row as an event; 0 when it is none. */
 static int event_read(push_tail_event_t *e, const push_tail_t *tail,
                       const chat_db_result_t *res, int row, apr_pool_t *p)
@@ -262,6 +270,9 @@ static int event_read(push_tail_event_t *e, const push_tail_t *tail,
     e->event = chat_db_get(res, row, 1);
     if (e->event == NULL || channels == NULL || payload == NULL) {
         return 0;
+    }
+    if (tail->open != NULL) {
+        payload = tail->open(tail->baton, payload, p);
     }
     e->event = chat_utf8_repaired(e->event, p);
     e->channels = channels_read(channels, p);

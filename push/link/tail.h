@@ -55,6 +55,13 @@ apr_status_t push_tail_create(push_tail_t **tail, const char *target,
                               const push_relay_place_t *saved, const char **why,
                               apr_pool_t *p);
 
+/* An event's payload as it is to be handed over, from p or itself. */
+typedef const char *(*push_tail_open_t)(void *baton, const char *payload,
+                                        apr_pool_t *p);
+
+/** Before the first read: have each payload seen by a function. */
+void push_tail_open_with(push_tail_t *tail, push_tail_open_t open, void *baton);
+
 /**
  * Before the first read: begin behind an earlier id than the saved place, if
  * that still is a place in this log.

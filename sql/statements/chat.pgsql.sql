@@ -140,7 +140,7 @@ SELECT k.at, k.id, to_json(k.id), c.title, c.status,
                 AND x.role NOT IN ('patient', 'doctor') LIMIT 98) AS more
         JOIN chat_users u ON u.id = more.user_id),
        m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name,
-       u.role, m.created_at, m.read_at
+       u.role, m.created_at, m.read_at, m.detailed
 FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
              x.id AS id
       FROM chat_members me
@@ -157,7 +157,8 @@ JOIN LATERAL (SELECT x.title, x.status, x.created_at, x.updated_at,
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN LATERAL (SELECT x.* FROM messages x
-                   WHERE x.request_id = k.id AND x.deleted_at IS NULL
+                   WHERE x.request_id = k.id
+                     AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
                    ORDER BY x.id DESC LIMIT 1) AS m ON true
 LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
@@ -178,7 +179,7 @@ SELECT k.at, k.id, to_json(k.id), c.title, c.status,
                 AND x.role NOT IN ('patient', 'doctor') LIMIT 98) AS more
         JOIN chat_users u ON u.id = more.user_id),
        m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name,
-       u.role, m.created_at, m.read_at
+       u.role, m.created_at, m.read_at, m.detailed
 FROM (SELECT coalesce(x.updated_at, x.created_at, '-infinity') AS at,
              x.id AS id
       FROM chat_conversations x
@@ -193,7 +194,8 @@ JOIN LATERAL (SELECT x.title, x.status, x.created_at, x.updated_at,
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN LATERAL (SELECT x.* FROM messages x
-                   WHERE x.request_id = k.id AND x.deleted_at IS NULL
+                   WHERE x.request_id = k.id
+                     AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
                    ORDER BY x.id DESC LIMIT 1) AS m ON true
 LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
@@ -216,35 +218,59 @@ WHERE c.id = $1
 -- :name message_insert pgsql
 WITH sent AS (
     INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
-                          client_id, created_at, updated_at)
+                          client_id, created_at, updated_at, reply_to_id,
+                          file_ids, detailed)
     SELECT u.id,
            CASE WHEN c.patient_id = u.id
                 THEN coalesce(c.doctor_id, c.patient_id)
                 ELSE coalesce(c.patient_id, c.doctor_id) END,
            c.id, $3, $4, $5, now() AT TIME ZONE 'UTC',
-           now() AT TIME ZONE 'UTC'
+           now() AT TIME ZONE 'UTC', $6::bigint, $7::text,
+           CASE WHEN $6::bigint IS NOT NULL OR $7::text IS NOT NULL THEN 1 END
     FROM chat_conversations c
     JOIN chat_users u ON u.id = $1
     WHERE c.id = $2
+      AND (strpos($8, '|' || c.status || '|') > 0) IS NOT TRUE
+      AND ($6::bigint IS NULL
+           OR EXISTS (SELECT 1 FROM messages x
+                      WHERE x.id = $6::bigint AND x.request_id = c.id
+                        AND x.deleted_at IS NULL))
     ON CONFLICT DO NOTHING
     RETURNING *
 )
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
-       m.created_at, m.read_at
+       m.created_at, m.read_at, m.detailed
 FROM sent AS m JOIN chat_users u ON u.id = m.from_user_id
+
+-- :name conversation_closed pgsql
+SELECT (strpos($2, '|' || c.status || '|') > 0)::int FROM chat_conversations c
+WHERE c.id = $1
+
+-- :name message_details pgsql
+SELECT m.id,
+       CASE WHEN m.deleted_at IS NULL THEN to_json(chat_time(m.edited_at)) END,
+       to_json(chat_time(m.deleted_at)), chat_message_reply_json(m),
+       chat_message_reactions_json(m), chat_message_attachments_json(m),
+       chat_message_plan_json(m)
+FROM messages m
+WHERE m.id IN (SELECT value::bigint FROM json_array_elements_text($1::json))
 
 -- :name message_sent pgsql
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
-       m.created_at, m.read_at
+       m.created_at, m.read_at, m.detailed,
+       coalesce((SELECT x.body FROM chat_message_edits x
+                 WHERE x.message_id = m.id ORDER BY x.id LIMIT 1), m.body),
+       m.reply_to_id, m.file_ids
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.from_user_id = $2 AND m.client_id = $3
 
 -- :name message_page pgsql
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
-       m.created_at, m.read_at
+       m.created_at, m.read_at, m.detailed
 FROM (SELECT id FROM messages
-      WHERE request_id = $1 AND deleted_at IS NULL
+      WHERE request_id = $1
+        AND (deleted_at IS NULL OR detailed IS NOT NULL)
       ORDER BY id DESC LIMIT $2 OFFSET $3) AS k
 JOIN messages m ON m.id = k.id
 JOIN chat_users u ON u.id = m.from_user_id
@@ -252,19 +278,21 @@ ORDER BY m.id DESC
 
 -- :name message_before pgsql
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
-       m.created_at, m.read_at
+       m.created_at, m.read_at, m.detailed
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id < $2::bigint AND m.deleted_at IS NULL
+WHERE m.request_id = $1 AND m.id < $2::bigint
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
 ORDER BY m.id DESC
 LIMIT $3
 
 -- :name message_after pgsql
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
-       m.created_at, m.read_at
+       m.created_at, m.read_at, m.detailed
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id > $2::bigint AND m.deleted_at IS NULL
+WHERE m.request_id = $1 AND m.id > $2::bigint
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
 ORDER BY m.id
 LIMIT $3
 
@@ -296,6 +324,64 @@ WITH wanted AS (
 )
 SELECT count(*) FROM marked HAVING count(*) > 0
 
+-- --- one message, and what becomes of it (change.c, reaction.c) ------------------------
+
+-- :name message_one pgsql
+SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
+       m.created_at, m.read_at, m.detailed, (m.from_user_id = $3)::int,
+       CASE WHEN isfinite(m.created_at)
+            THEN floor(extract(epoch FROM now() AT TIME ZONE 'UTC'
+                                          - m.created_at))::bigint END
+FROM messages m
+JOIN chat_users u ON u.id = m.from_user_id
+WHERE m.request_id = $1 AND m.id = $2::bigint
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
+
+-- :name message_edit pgsql
+UPDATE messages
+SET body = $3, edited_at = now() AT TIME ZONE 'UTC',
+    updated_at = now() AT TIME ZONE 'UTC'
+WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
+  AND body <> $3
+RETURNING id
+
+-- :name message_delete pgsql
+UPDATE messages
+SET deleted_at = now() AT TIME ZONE 'UTC', updated_at = now() AT TIME ZONE 'UTC'
+WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
+RETURNING id
+
+-- :name message_history pgsql
+SELECT e.body, to_json(e.edited_by), e.edited_at
+FROM messages m
+JOIN chat_message_edits e ON e.message_id = m.id
+WHERE m.id = $2::bigint AND m.request_id = $1 AND m.deleted_at IS NULL
+ORDER BY e.id
+LIMIT 500
+
+-- :name reaction_add pgsql
+INSERT INTO chat_message_reactions (message_id, user_id, emoji)
+SELECT m.id, u.id, $4::text
+FROM messages m
+JOIN chat_users u ON u.id = $3
+WHERE m.id = $2::bigint AND m.request_id = $1 AND m.deleted_at IS NULL
+  AND (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
+       WHERE x.message_id = m.id AND x.emoji <> $4::text) < $5::bigint
+ON CONFLICT DO NOTHING
+RETURNING 1
+
+-- :name reaction_remove pgsql
+DELETE FROM chat_message_reactions
+WHERE message_id = (SELECT m.id FROM messages m
+                    WHERE m.id = $2::bigint AND m.request_id = $1
+                      AND m.deleted_at IS NULL)
+  AND user_id = $3 AND emoji = $4
+RETURNING 1
+
+-- :name reaction_there pgsql
+SELECT 1 FROM chat_message_reactions
+WHERE message_id = $1::bigint AND user_id = $2 AND emoji = $3
+
 -- --- who it is, and what they want, in one statement (message.c) ------------------
 -- For the requests that come most. The columns begin as those of who_bearer, what
 -- these requests have no use for being NULL; values are $1 the digest, $2
@@ -303,8 +389,9 @@ SELECT count(*) FROM marked HAVING count(*) > 0
 -- conversation's id as the path says it: an id that the database would write
 -- otherwise is no conversation. Nothing is done for strangers.
 
--- $6 text, $7 type, $8 client_id or NULL.  Then the sender's id as JSON and the
--- message's id and created_at, which are NULL when the client_id was used before
+-- $6 text, $7 type, $8 client_id or NULL, $9 in which status a conversation is
+-- closed (message_insert).  Then the sender's id as JSON and the message's id and
+-- created_at, which are NULL when the client_id was used before, or it is closed
 -- :name send_bearer pgsql
 WITH me AS (
     SELECT u.id, u.name, u.role, to_json(u.id) AS id_json,
@@ -317,7 +404,7 @@ WITH me AS (
                        WHERE m.conversation_id = c.id AND m.user_id = u.id
                          AND m.role NOT IN ('patient', 'doctor')))::int
                AS member,
-           c.patient_id, c.doctor_id
+           c.patient_id, c.doctor_id, c.status
     FROM personal_access_tokens t
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
@@ -338,6 +425,7 @@ WITH me AS (
            now() AT TIME ZONE 'UTC'
     FROM me
     WHERE me.talk IS NOT NULL
+      AND (strpos($9, '|' || me.status || '|') > 0) IS NOT TRUE
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
     ON CONFLICT DO NOTHING
     RETURNING id, created_at
@@ -359,9 +447,9 @@ WITH kind AS (
 ), asked AS MATERIALIZED (
     SELECT *
     FROM unnest($1::text[], $2, $3::bigint[], $4::text[], $5::text[],
-                $6::text[], $7::text[], $8::text[])
+                $6::text[], $7::text[], $8::text[], $9::text[])
          WITH ORDINALITY AS a (digest, talk, token_id, staff, path, body, type,
-                               client_id, k)
+                               client_id, closed, k)
 ), me AS MATERIALIZED (
     SELECT a.k, u.id, u.name, u.role, to_json(u.id) AS id_json,
            t.token AS digest,
@@ -373,7 +461,8 @@ WITH kind AS (
                        WHERE m.conversation_id = c.id AND m.user_id = u.id
                          AND m.role NOT IN ('patient', 'doctor')))::int
                AS member,
-           c.patient_id, c.doctor_id, a.staff, a.body, a.type, a.client_id
+           c.patient_id, c.doctor_id, a.staff, a.body, a.type, a.client_id,
+           strpos(a.closed, '|' || c.status || '|') > 0 AS closed
     FROM brief
     CROSS JOIN asked a
     JOIN personal_access_tokens t ON t.token = a.digest
@@ -389,7 +478,7 @@ WITH kind AS (
     FROM (SELECT pg_get_serial_sequence('messages', 'id')::regclass AS name
           OFFSET 0) AS s
     CROSS JOIN me
-    WHERE me.talk IS NOT NULL
+    WHERE me.talk IS NOT NULL AND me.closed IS NOT TRUE
       AND (me.member = 1 OR me.role = ANY (me.staff::text[]))
     ORDER BY me.k
 ), sent AS (
@@ -447,14 +536,15 @@ LEFT JOIN chat_users p ON p.id = me.patient_id
 LEFT JOIN chat_users d ON d.id = me.doctor_id
 UNION ALL
 SELECT m.from_user_id, u.name, m.body, u.role, m.type, m.client_id, NULL, NULL,
-       m.id, NULL, NULL, NULL, NULL,
+       m.id, NULL, NULL, NULL, m.detailed,
        NULL, NULL, NULL, NULL, NULL, NULL, NULL, m.created_at, m.read_at
 FROM me
 CROSS JOIN LATERAL (
     SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
-           x.read_at
+           x.read_at, x.detailed
     FROM messages x
-    WHERE x.request_id = me.talk AND x.id < $6::bigint AND x.deleted_at IS NULL
+    WHERE x.request_id = me.talk AND x.id < $6::bigint
+      AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
     ORDER BY x.id DESC
     LIMIT $7) AS m
@@ -488,14 +578,15 @@ LEFT JOIN chat_users p ON p.id = me.patient_id
 LEFT JOIN chat_users d ON d.id = me.doctor_id
 UNION ALL
 SELECT m.from_user_id, u.name, m.body, u.role, m.type, m.client_id, NULL, NULL,
-       m.id, NULL, NULL, NULL, NULL,
+       m.id, NULL, NULL, NULL, m.detailed,
        NULL, NULL, NULL, NULL, NULL, NULL, NULL, m.created_at, m.read_at
 FROM me
 CROSS JOIN LATERAL (
     SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
-           x.read_at
+           x.read_at, x.detailed
     FROM messages x
-    WHERE x.request_id = me.talk AND x.id < $6::bigint AND x.deleted_at IS NULL
+    WHERE x.request_id = me.talk AND x.id < $6::bigint
+      AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
     ORDER BY x.id DESC
     LIMIT $7) AS m

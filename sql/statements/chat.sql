@@ -162,7 +162,7 @@ SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEX
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed
 FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
       FROM chat_members me
       JOIN chat_conversations x ON x.id = me.conversation_id
@@ -176,7 +176,8 @@ LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN messages m ON m.id = (SELECT x.id FROM messages x
                                 WHERE x.request_id = k.id
-                                  AND x.deleted_at IS NULL
+                                  AND (x.deleted_at IS NULL
+                                       OR x.detailed IS NOT NULL)
                                 ORDER BY x.id DESC LIMIT 1)
 LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
@@ -203,7 +204,7 @@ SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEX
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed
 FROM (SELECT coalesce(x.updated_at, x.created_at, '') AS at, x.id AS id
       FROM chat_conversations x
       WHERE $2 IS NULL
@@ -215,7 +216,8 @@ LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN messages m ON m.id = (SELECT x.id FROM messages x
                                 WHERE x.request_id = k.id
-                                  AND x.deleted_at IS NULL
+                                  AND (x.deleted_at IS NULL
+                                       OR x.detailed IS NOT NULL)
                                 ORDER BY x.id DESC LIMIT 1)
 LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
@@ -239,41 +241,68 @@ FROM chat_conversations c
 WHERE c.id = $1
 
 -- --- messages (message.c) ----------------------------------------------------------
--- Those that give messages have nine columns, of which pure/shape.c makes JSON: id,
+-- Those that give messages have ten columns, of which pure/shape.c makes JSON: id,
 -- text, type, client_id, the author's id as JSON, name and role, created_at,
--- read_at.
+-- read_at, and `detailed`: NULL for a plain message, of which there is no more to
+-- say; message_details gives the rest of the others. One that is deleted stands in
+-- history as a mark, if it was there before (`detailed`); its text is not shown.
 
 -- Sent to the other one; to the patient when staff writes, or while there is no
--- doctor yet. No row comes back when the sender has used the client_id before.
--- $1 sender, $2 conversation, $3 text, $4 type, $5 client_id or NULL
+-- doctor yet. No row comes back when the sender has used the client_id before, when
+-- the conversation is closed, or what is answered is no living message of it.
+-- $1 sender, $2 conversation, $3 text, $4 type, $5 client_id or NULL, $6 the message
+-- that is answered or NULL, $7 ids of attachments as a JSON list or NULL, $8 in which
+-- status a conversation is closed, as |completed|cancelled|
 -- :name message_insert sqlite
 INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
-                      client_id, created_at, updated_at)
+                      client_id, created_at, updated_at, reply_to_id, file_ids,
+                      detailed)
 SELECT u.id,
        CASE WHEN c.patient_id = u.id THEN coalesce(c.doctor_id, c.patient_id)
             ELSE coalesce(c.patient_id, c.doctor_id) END,
        c.id, $3, $4, $5,
        strftime('%Y-%m-%d %H:%M:%f', 'now'),
-       strftime('%Y-%m-%d %H:%M:%f', 'now')
+       strftime('%Y-%m-%d %H:%M:%f', 'now'), $6, $7,
+       CASE WHEN $6 IS NOT NULL OR $7 IS NOT NULL THEN 1 END
 FROM chat_conversations c
 JOIN chat_users u ON u.id = $1
-WHERE c.id = $2
+WHERE c.id = $2 AND (instr($8, '|' || c.status || '|') > 0) IS NOT TRUE
+  AND ($6 IS NULL
+       OR EXISTS (SELECT 1 FROM messages x
+                  WHERE x.id = $6 AND x.request_id = c.id
+                    AND x.deleted_at IS NULL))
 ON CONFLICT DO NOTHING
 RETURNING id, CAST(body AS TEXT), CAST(type AS TEXT),
     CAST(client_id AS TEXT), json_quote(from_user_id),
     (SELECT CAST(u.name AS TEXT) FROM chat_users u WHERE u.id = from_user_id),
     (SELECT CAST(u.role AS TEXT) FROM chat_users u WHERE u.id = from_user_id),
     strftime('%Y-%m-%dT%H:%M:%fZ', created_at),
-    strftime('%Y-%m-%dT%H:%M:%fZ', read_at)
+    strftime('%Y-%m-%dT%H:%M:%fZ', read_at), detailed
 
--- What a retried POST sent the first time.
--- $1 conversation, $2 sender, $3 client_id
+-- Why none came: 1 when the conversation is closed.  $1 conversation, $2 as $8 above
+-- :name conversation_closed sqlite
+SELECT instr($2, '|' || c.status || '|') > 0 FROM chat_conversations c
+WHERE c.id = $1
+
+-- What there is to say of messages besides their row: a column of JSON for each key
+-- (pure/shape.h), NULL is null.  $1 ids as a JSON list
+-- :name message_details sqlite
+SELECT d.id, d.edited_at, d.deleted_at, d.reply_to, d.reactions, d.attachments,
+       d.plan
+FROM chat_message_details d
+WHERE d.id IN (SELECT value FROM json_each($1))
+
+-- What a retried POST sent the first time; behind it the text it had then, what it
+-- answers, its attachments.  $1 conversation, $2 sender, $3 client_id
 -- :name message_sent sqlite
 SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed,
+       CAST(coalesce((SELECT x.body FROM chat_message_edits x
+                      WHERE x.message_id = m.id ORDER BY x.id LIMIT 1),
+                     m.body) AS TEXT), m.reply_to_id, m.file_ids
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.from_user_id = $2 AND m.client_id = $3
@@ -285,9 +314,10 @@ SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed
 FROM (SELECT id FROM messages
-      WHERE request_id = $1 AND deleted_at IS NULL
+      WHERE request_id = $1
+        AND (deleted_at IS NULL OR detailed IS NOT NULL)
       ORDER BY id DESC LIMIT $2 OFFSET $3) AS k
 JOIN messages m ON m.id = k.id
 JOIN chat_users u ON u.id = m.from_user_id
@@ -299,10 +329,11 @@ SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id < $2 AND m.deleted_at IS NULL
+WHERE m.request_id = $1 AND m.id < $2
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
 ORDER BY m.id DESC
 LIMIT $3
 
@@ -312,10 +343,11 @@ SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
        CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
        CAST(u.name AS TEXT), CAST(u.role AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
-       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at)
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id > $2 AND m.deleted_at IS NULL
+WHERE m.request_id = $1 AND m.id > $2
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
 ORDER BY m.id
 LIMIT $3
 
@@ -342,6 +374,79 @@ WHERE to_user_id = $2 AND request_id = $1
   AND ($4 IS NULL OR id <= $4)
 HAVING count(*) > 0
 RETURNING marked
+
+-- --- one message, and what becomes of it (change.c, reaction.c) ------------------------
+
+-- $1 conversation, $2 message.  Behind the columns of a message: 1 when the caller
+-- ($3) wrote it, seconds since it was sent (NULL: nobody knows)
+-- :name message_one sqlite
+SELECT m.id, CAST(m.body AS TEXT), CAST(m.type AS TEXT),
+       CAST(m.client_id AS TEXT), json_quote(m.from_user_id),
+       CAST(u.name AS TEXT), CAST(u.role AS TEXT),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.read_at), m.detailed,
+       m.from_user_id = $3,
+       strftime('%s', 'now') - strftime('%s', m.created_at)
+FROM messages m
+JOIN chat_users u ON u.id = m.from_user_id
+WHERE m.request_id = $1 AND m.id = $2
+  AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
+
+-- $1 conversation, $2 message, $3 the new text.  No row: it is the text it has, or
+-- the message cannot be edited any more
+-- :name message_edit sqlite
+UPDATE messages
+SET body = $3, edited_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+WHERE id = $2 AND request_id = $1 AND deleted_at IS NULL
+  AND CAST(body AS TEXT) <> $3
+RETURNING id
+
+-- $1 conversation, $2 message
+-- :name message_delete sqlite
+UPDATE messages
+SET deleted_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+WHERE id = $2 AND request_id = $1 AND deleted_at IS NULL
+RETURNING id
+
+-- What it said before, oldest first.  $1 conversation, $2 message.  Columns: text, who
+-- replaced it (JSON, null: not known) and when
+-- :name message_history sqlite
+SELECT CAST(e.body AS TEXT), json_quote(e.edited_by),
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.edited_at)
+FROM messages m
+JOIN chat_message_edits e ON e.message_id = m.id
+WHERE m.id = $2 AND m.request_id = $1 AND m.deleted_at IS NULL
+ORDER BY e.id
+LIMIT 500
+
+-- No row: it is there already, there are too many, or the message is gone.
+-- $1 conversation, $2 message, $3 user, $4 emoji, $5 how many different there may be
+-- :name reaction_add sqlite
+INSERT INTO chat_message_reactions (message_id, user_id, emoji)
+SELECT m.id, u.id, $4
+FROM messages m
+JOIN chat_users u ON u.id = $3
+WHERE m.id = $2 AND m.request_id = $1 AND m.deleted_at IS NULL
+  AND (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
+       WHERE x.message_id = m.id AND x.emoji <> $4) < $5
+ON CONFLICT DO NOTHING
+RETURNING 1
+
+-- $1 conversation, $2 message, $3 user, $4 emoji
+-- :name reaction_remove sqlite
+DELETE FROM chat_message_reactions
+WHERE message_id = (SELECT m.id FROM messages m
+                    WHERE m.id = $2 AND m.request_id = $1
+                      AND m.deleted_at IS NULL)
+  AND user_id = $3 AND emoji = $4
+RETURNING 1
+
+-- Whether the user reacts so.  $1 message, $2 user, $3 emoji
+-- :name reaction_there sqlite
+SELECT 1 FROM chat_message_reactions
+WHERE message_id = $1 AND user_id = $2 AND emoji = $3
 
 -- --- catching up (sync.c) ------------------------------------------------------------
 

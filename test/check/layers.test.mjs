@@ -79,7 +79,7 @@ test('every route is documented and tested', () => {
   const tests = list('test/site', '.mjs').map(read).join('\n');
   for (const [, method, url] of routes) {
     assert.ok(doc.includes(`${method} ${url}`), `doc/rest.md lacks ${method} ${url}`);
-    const shape = url.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{id\}/g, '[^\'"`\\s]+');
+    const shape = url.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{[a-z]+\}/g, '[^\'"`\\s]+');
     assert.match(tests, new RegExp(`['"\`]${shape}['"\`?]`), `no site test calls ${url}`);
   }
 });

@@ -52,16 +52,20 @@ static void check_path(const char *path)
 {
     static const char *const patterns[] = { "/chat", "/chat/conversation/{id}",
                                             "/chat/conversation/{id}/messages",
+                                            "/c/{id}/message/{message}/history",
+                                            "{id}{message}",
                                             "{id}" };
-    char id[CHAT_ID_SIZE];
+    char id[CHAT_ID_SIZE], item[CHAT_ID_SIZE];
 
     for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
-        if (chat_path_match(patterns[i], path, id)) {
+        if (chat_path_match(patterns[i], path, id, item)) {
             must(strchr(patterns[i], '{') == NULL ? id[0] == '\0'
                                                   : chat_id_valid(id));
+            must(item[0] == '\0' || chat_id_valid(item));
+            must(strstr(patterns[i], "{m") == NULL || item[0] != '\0');
         }
     }
-    must(!chat_path_match("/chat", path, id) || chat_path_below(path, "/chat"));
+    must(!chat_path_match("/chat", path, id, item) || chat_path_below(path, "/chat"));
 }
 
 static void check_page(const chat_paging_t *paging, const char *path,

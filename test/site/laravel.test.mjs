@@ -196,6 +196,7 @@ for (const key of ['uuid', 'bigint']) {
     assert.deepEqual({ ...message, created_at: 0 }, {
       id, content: 'from the application', type: 'text', client_id: null, user_id: user(1), consultation_id: talk(1),
       created_at: 0, read_at: null, user: { id: user(1), name: 'Person 1', role: 'patient' },
+      edited_at: null, deleted_at: null, reply_to: null, reactions: [], attachments: [], plan: null,
     });
     assert.deepEqual(byUser[0].consultation, { id: talk(1), status: 'accepted' });
     const sent = await phones[1].post(url(1, '/message'), { content: 'from mod_chat', client_id: 'c-1' });
@@ -339,8 +340,10 @@ for (const key of ['uuid', 'bigint']) {
     const n = count(1);
     const id = write(1, 2, 'a slip');
     sql(db, `UPDATE messages SET deleted_at = ${now}, updated_at = ${now} WHERE id = ${id};`);
-    assert.equal(count(1), n);
-    assert.ok(!(await phones[1].get(url(1, '/messages'))).json.data.some((m) => m.content === 'a slip'));
+    assert.equal(count(1), n + 1, 'a mark stays');
+    const [mark] = (await phones[1].get(url(1, '/messages'))).json.data;
+    assert.deepEqual([mark.id, mark.content, mark.deleted_at !== null], [Number(id), '', true]);
+    assert.deepEqual([newest().event, newest().data.message], ['MessageDeleted', mark]);
     sql(db, `UPDATE treatment_requests SET deleted_at = ${now} WHERE id = '${talk(1)}';`);
     assert.equal((await phones[1].get(url(1))).status, 404);
     assert.equal((await phones[1].post(url(1, '/message'), { content: 'x' })).status, 404);
@@ -348,9 +351,9 @@ for (const key of ['uuid', 'bigint']) {
     write(1, 2, 'into the deleted');
     assert.equal(events(), told);
     sql(db, `UPDATE treatment_requests SET deleted_at = NULL WHERE id = '${talk(1)}';`);
-    assert.equal((await phones[1].get(url(1, '/messages'))).json.total, n + 1);
+    assert.equal((await phones[1].get(url(1, '/messages'))).json.total, n + 2);
     sql(db, `DELETE FROM messages WHERE body = 'into the deleted';`);
-    assert.equal(count(1), n);
+    assert.equal(count(1), n + 1);
   });
 
   test(`${key}: of two doctors that accepted, the first one chats`, async () => {
@@ -516,7 +519,7 @@ for (const key of ['uuid', 'bigint']) {
     assert.deepEqual(held.split('\n'), [
       'chat_sessions.expires_at token_hash user_id',
       'doctors.deleted_at id user_id',
-      'messages.deleted_at request_id',
+      'messages.body deleted_at detailed request_id',
       'patients.deleted_at id user_id',
       'personal_access_tokens.expires_at token tokenable_id tokenable_type',
       'treatment_plans.deleted_at status',

@@ -147,6 +147,11 @@ static void strings_of_json_are_opened_where_they_stand(void **state)
         "{\"content\":\"see :\\\"sealed:1:7:QQ\\\"\",\"body\":\"sealed:1: "
         "no\"}]}");
     assert_int_equal(failed, 1);
+    json = apr_pstrcat(pool, "{\"a\" : \"", sealed, "\", \"b\":\t \"", sealed,
+                       "\", \"l\": [\"sealed:1:7:QQ\"]}", NULL);
+    assert_string_equal(chat_seal_open_json(json, find, NULL, NULL, pool),
+                        "{\"a\" : \"a \\\"b\\\"\\n\", \"b\":\t \"a "
+                        "\\\"b\\\"\\n\", \"l\": [\"sealed:1:7:QQ\"]}");
     json = "{\"content\":\"plain\"}";
     assert_ptr_equal(chat_seal_open_json(json, find, NULL, NULL, pool), json);
     json = "{\"content\":\"sealed:1:7:QQ";

@@ -301,3 +301,66 @@ test('after a reset an event with a known number counts again', () => {
   assert.equal(store.applyEvent(s, 'MessageSent', sent(1, message(3))), true);
   assert.deepEqual(ids(s), [3]);
 });
+
+// --- messages that change -------------------------------------------------------
+
+const changed = (event, m, more) => ({ ...sent(event, { ...m, ...more }) });
+const shown = (s, id) => store.messageOf(s, '7', id);
+const T = (n) => `2026-01-01T13:00:0${n}.000Z`;
+
+test('an edit is shown, and an older one that comes late is not', () => {
+  const s = state();
+  const m = message(10, me);
+  store.putPage(s, '7', [m], false);
+  store.applyEvent(s, 'MessageEdited', changed(6, m, { content: 'second', edited_at: T(2) }));
+  store.applyEvent(s, 'MessageEdited', changed(5, m, { content: 'first', edited_at: T(1) }));
+  assert.equal(shown(s, 10).content, 'second');
+  assert.equal(s.conversations.get('7').last_message.content, 'second');
+  store.putPage(s, '7', [m], false);
+  assert.equal(shown(s, 10).content, 'second', 'an answer that was overtaken');
+  store.putPage(s, '7', [{ ...m, content: 'third', edited_at: T(3) }], false);
+  assert.equal(shown(s, 10).content, 'third', 'an answer that is newer');
+});
+
+test('a message sent again by a replay stays what it became', () => {
+  const s = state();
+  const m = message(10);
+  store.applyEvent(s, 'MessageSent', sent(1, m));
+  store.applyEvent(s, 'MessageEdited', changed(2, m, { content: 'edited', edited_at: T(1) }));
+  s.seen.clear();
+  store.applyEvent(s, 'MessageSent', sent(1, m));
+  assert.equal(shown(s, 10).content, 'edited');
+});
+
+test('what is deleted is a mark, is nothing to read, and is quoted as gone', () => {
+  const s = state();
+  store.putPage(s, '7', [message(10), message(11, me, { reply_to: store.quoteOf(message(10)) })], false);
+  assert.equal(store.unreadOf(s, '7'), 1);
+  store.applyEvent(s, 'MessageDeleted', changed(3, message(10), { content: '', deleted_at: T(1) }));
+  assert.deepEqual([shown(s, 10).content, store.unreadOf(s, '7'), store.unreadIds(s, '7')], ['', 0, []]);
+  assert.deepEqual(shown(s, 11).reply_to, { id: 10, content: '', user: doctor, deleted: true });
+  store.applyEvent(s, 'MessageEdited', changed(4, message(10), { edited_at: null }));
+  assert.ok(shown(s, 10).deleted_at, 'a deletion is not undone by an edit before it');
+});
+
+test('a change of what is not loaded shows nothing, but the last words', () => {
+  const s = state(conversation({ last_message: message(20), unread: 1 }));
+  store.applyEvent(s, 'MessageEdited', changed(3, message(20), { content: 'new', edited_at: T(1) }));
+  assert.equal(s.conversations.get('7').last_message.content, 'new');
+  assert.equal(s.threads.get('7').messages.length, 0);
+  assert.equal(s.stale, false);
+  store.applyEvent(s, 'MessageDeleted', changed(4, message(20), { content: '', deleted_at: T(2) }));
+  assert.equal(s.stale, true, 'the server counts one less');
+});
+
+test('reactions are those of the latest event', () => {
+  const s = state();
+  store.putPage(s, '7', [message(10)], false);
+  const reaction = (event, n) => ({ id: event, consultation_id: 7, message_id: 10, user: doctor, emoji: 'x', removed: false,
+    reactions: [{ emoji: 'x', count: n, user_ids: [2] }] });
+  store.applyEvent(s, 'MessageReaction', reaction(8, 2));
+  store.applyEvent(s, 'MessageReaction', reaction(7, 1));
+  assert.equal(shown(s, 10).reactions[0].count, 2);
+  store.applyEvent(s, 'MessageReaction', { ...reaction(9, 3), message_id: 99 });
+  assert.equal(shown(s, 99), undefined);
+});

@@ -10,22 +10,28 @@ import { html, nothing } from '../../lib/lit-html.js';
 import { t } from '../i18n.js';
 import { nameOf } from '../store.js';
 import { characters } from '../text.js';
+import { composerHead } from './deeds.js';
 import * as icons from './icons.js';
 
 export const LIMIT = 2000; // characters, as the server counts
 const NEAR = 200; // left, when the counter appears
 
 export function composer(ctx, key, conversation) {
-  const { state, drafts, actions } = ctx;
-  const draft = drafts[key] ?? '';
+  const { state, drafts, deeds, actions } = ctx;
+  const editing = deeds.editing(key);
+  const draft = editing?.text ?? drafts[key] ?? '';
   const left = LIMIT - characters(draft.trim());
   const send = (form) => {
     const area = form.elements.message;
     const text = area.value.trim();
     if (text !== '' && characters(text) <= LIMIT) {
-      area.value = '';
-      grow(area);
-      actions.send(key, text);
+      if (deeds.editing(key)) {
+        actions.finishEdit(key); // the text stays until the server has it
+      } else {
+        area.value = '';
+        grow(area);
+        actions.send(key, text);
+      }
     }
     area.focus();
   };
@@ -35,6 +41,7 @@ export function composer(ctx, key, conversation) {
       send(event.currentTarget);
     }}>
     <div class="composer-box">
+      ${composerHead(ctx, key)}
       <textarea name="message" rows="1" dir="auto" enterkeyhint="send"
         placeholder=${t('composer.placeholder')}
         aria-label=${t('composer.label', {
@@ -42,7 +49,9 @@ export function composer(ctx, key, conversation) {
         })}
         title=${t('composer.hint')}
         @keydown=${(event) => {
-          if (isSend(event)) {
+          if (event.key === 'Escape' && actions.giveUp(key)) {
+            event.preventDefault();
+          } else if (isSend(event)) {
             event.preventDefault();
             send(event.currentTarget.form);
           }
@@ -54,11 +63,18 @@ export function composer(ctx, key, conversation) {
         @blur=${actions.stopTyping}></textarea>
       ${counter(left)}
     </div>
-    <button type="submit" class="send" title=${t('composer.send')}
-      ?disabled=${draft.trim() === '' || left < 0}
-      @pointerdown=${keepFocus}>${icons.send()}<span class="sr-only"
-      >${t('composer.send')}</span></button>
+    <button type="submit" class="send"
+      title=${t(editing ? 'composer.save' : 'composer.send')}
+      ?disabled=${draft.trim() === '' || left < 0 || (editing && deeds.busy)}
+      @pointerdown=${keepFocus}>${editing ? icons.sent() : icons.send()}<span
+      class="sr-only">${t(editing ? 'composer.save' : 'composer.send')}</span
+      ></button>
   </form>`;
+}
+
+/** Instead of it, when nothing can be written any more. */
+export function closedLine() {
+  return html`<p class="closed-line" role="status">${t('thread.closed')}</p>`;
 }
 
 /** A tap on the button must not fold the phone's keyboard. */

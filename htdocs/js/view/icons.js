@@ -34,6 +34,17 @@ export const read = () => icon('small',
   svg`<path d="m2 12.5 4.5 4.5L16 7.5m-4.7 8.3 1.2 1.2L22 7.5"/>`);
 export const failed = () => icon('small',
   svg`<circle cx="12" cy="12" r="8"/><path d="M12 7.5v5.5m0 3v.1"/>`);
+export const more = () => icon('', svg`<path d="M6 12h.01M12 12h.01M18 12h.01"
+  stroke-width="3"/>`);
+export const reply = () => icon('flip',
+  svg`<path d="M10 6 4 12l6 6M4.5 12H14c3.5 0 6 2 6 6"/>`);
+export const pen = () => icon('',
+  svg`<path d="m5 19 1-4L16.5 4.5l3 3L9 18l-4 1Z"/>`);
+export const bin = () => icon('',
+  svg`<path d="M5 7h14M10 7V4.5h4V7m-7.5 0 .8 12.5h9.4L17.5 7"/>`);
+export const clock = () => icon('',
+  svg`<circle cx="12" cy="12" r="8"/><path d="M12 7.5V12l3 2"/>`);
+export const close = () => icon('', svg`<path d="m7 7 10 10M17 7 7 17"/>`);
 
 /** The product's mark: two people, one bubble. */
 export const mark = () => html`<svg class="mark" viewBox="0 0 32 32" width="32"

@@ -142,6 +142,9 @@ function preview({ state, outbox, drafts, now }, conversation) {
   if (!last) {
     return html`<span class="faint">${t('list.nothing')}</span>`;
   }
+  if (last.deleted_at) {
+    return html`<em class="entry-words">${t('message.deleted')}</em>`;
+  }
   if (isMine(state, last)) {
     return html`${last.read_at ? icons.read() : icons.sent()}<span
       >${t('list.you')}</span>${words(last.content)}`;

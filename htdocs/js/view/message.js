@@ -8,6 +8,9 @@ import { has, locale, t } from '../i18n.js';
 import { isMember } from '../store.js';
 import { colourOf } from '../text.js';
 import { clock, full } from '../time.js';
+import {
+  editedMark, held, menuButton, quote, reactionChips,
+} from './deeds.js';
 import * as icons from './icons.js';
 
 /** @param row  of layout.js: stored message or outbox entry, and its place */
@@ -16,23 +19,31 @@ export function messageRow(ctx, row) {
   const at = message?.created_at ?? entry.createdAt;
   const classes = ['message', mine ? 'mine' : 'theirs',
     row.first ? 'first' : '', row.last ? 'last' : '',
-    entry?.state === 'failed' ? 'failed' : ''].join(' ');
+    entry?.state === 'failed' ? 'failed' : '',
+    message?.deleted_at ? 'deleted' : ''].join(' ');
+  const finger = message ? held(ctx, message) : {};
   return html`<div class=${classes} data-row=${row.id}
     data-message=${message?.id ?? ''} data-state=${stateOf(message, entry)}>
     ${row.first && !mine ? author(ctx, message) : nothing}
-    <div class="bubble"><div class="words" dir="auto">
+    <div class="bubble-line"><div class="bubble" @pointerdown=${finger.down}
+      @pointermove=${finger.move} @pointerup=${finger.stop}
+      @pointercancel=${finger.stop} @contextmenu=${finger.context}>
+      ${quote(ctx, message ? message.reply_to : entry.replyTo)}
+      <div class="words" dir="auto">
       <span class="text">${textOf(message ?? entry)}</span>
-      <span class="meta"><time datetime=${at} title=${full(at, locale())}
-        >${clock(at, locale())}</time>${mine ? tick(message, entry) : nothing
-      }</span>
-    </div></div>
+      <span class="meta">${editedMark(ctx, message)}<time datetime=${at}
+        title=${full(at, locale())}
+        >${clock(at, locale())}</time>${mine && !message?.deleted_at
+          ? tick(message, entry) : nothing}</span>
+    </div></div>${message ? menuButton(ctx, message) : nothing}</div>
+    ${message ? reactionChips(ctx, message) : nothing}
     ${entry ? trouble(ctx, entry) : nothing}
   </div>`;
 }
 
 /** Kinds this page does not know come from newer servers and other programs. */
 function textOf(message) {
-  return message.content || t('message.unsupported');
+  return (message.deleted_at ? t('message.deleted') : message.content) || t('message.unsupported');
 }
 
 function stateOf(message, entry) {

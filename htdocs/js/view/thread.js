@@ -11,7 +11,7 @@ import {
 } from '../store.js';
 import { dayLabel } from '../time.js';
 import { avatar } from './avatar.js';
-import { composer } from './composer.js';
+import { closedLine, composer } from './composer.js';
 import { faces } from './list.js';
 import { messageRow } from './message.js';
 import * as icons from './icons.js';
@@ -35,7 +35,8 @@ export function threadPane(ctx) {
       </div>` : html`
       ${log(ctx, key, conversation, thread)}
       ${typingLine(ctx, key)}
-      ${composer(ctx, key, conversation)}`}
+      ${ctx.deeds.isClosed(key) ? closedLine()
+        : composer(ctx, key, conversation)}`}
   </main>`;
 }
 

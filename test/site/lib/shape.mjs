@@ -157,7 +157,30 @@ export async function oneShape({ site, writers, reader, readers, talk, channel, 
     assert.match(theirs.read_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     unread.forEach((m) => told.set(m.id, { ...m, read_at: theirs.read_at }));
     equal(await pages(reader, url), 'pages of what was read');
-    return [...told.values()].slice(ours + awkward.length);
+
+    // Those that say more than their row: answers, edits, reactions, deletions, with the
+    // same texts; whoever changed them, the last event shows what the pages do.
+    const changed = ['MessageEdited', 'MessageDeleted'].map((name) => collect(talks, name));
+    const some = [...told.values()].filter((m) => awkward.includes(m.content) && m.user_id === answers[0].user_id).slice(0, awkward.length);
+    for (const [i, m] of some.entries()) {
+      const { json } = await writers[0].post(`/chat/conversation/${talk}/message`, { content: awkward[i], reply_to: m.id });
+      told.set(json.message.id, json.message);
+    }
+    const answered = await eventually(() => shared.length >= all + some.length && shared.slice(-some.length), 'the answers');
+    answered.forEach((e) => assert.deepEqual(e.message, told.get(e.message.id), 'an answer'));
+    site.sql([...before, ...some.map((m, i) => (i % 3 === 0
+      ? `UPDATE messages SET deleted_at = ${site.time()} WHERE id = ${m.id};`
+      : `UPDATE messages SET body = ${literal(awkward[(i + 1) % awkward.length])} WHERE id = ${m.id};`))].join('\n'));
+    await eventually(() => changed[0].length + changed[1].length >= some.length, 'the changes');
+    changed.flat().forEach((e) => told.set(e.message.id, e.message));
+    for (const m of answered) { // what they quote has changed since
+      told.set(m.message.id, (await reader.get(`/chat/conversation/${talk}/message/${m.message.id}`)).json.message);
+    }
+    for (const client of [reader, ...writers, ...readers]) {
+      equal(await pages(client, url), 'pages of what was changed');
+      equal(await walk(client, url, 'before'), 'before, of what was changed');
+    }
+    return [...told.values()].slice(ours + awkward.length, all);
   } finally {
     pusher.disconnect();
   }
