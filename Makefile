@@ -141,6 +141,14 @@ $(B)/ws-echo: $(B)/test/ws-echo.o $(B)/libpush.a $(B)/libchat.a
 $(B)/hold: $(B)/dev/hold.o
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS)
 
+# Test only: what mod_auth_openidc looks like from mod_chat's side.
+$(B)/test/auth/%.o: test/auth/%.c
+	@mkdir -p $(@D)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) $(HTTPD_CFLAGS) -c -o $@ $<
+
+$(B)/mod_auth_stand_in.so: $(B)/test/auth/mod_auth_stand_in.o
+	$(call SAY,LD)$(CC) -shared -o $@ $^ $(ALL_LDFLAGS)
+
 # --- the pages, with the libraries they use ---------------------------------------
 $(B)/htdocs/.done: $(shell find htdocs -type f 2>/dev/null) package-lock.json
 	@test -d node_modules/pusher-js || { echo "make: the npm packages are not installed: run npm ci --ignore-scripts" >&2; exit 1; }
@@ -160,7 +168,7 @@ $(B)/htdocs/.done: $(shell find htdocs -type f 2>/dev/null) package-lock.json
 AT_ONCE = $(if $(filter --jobserver%,$(MAKEFLAGS)),,-j$(shell expr 2 '*' $$(nproc))) -O
 
 # The programs that tests are or use.
-tests: all $(UNIT) $(FUZZ) $(B)/bench/wsload
+tests: all $(UNIT) $(FUZZ) $(B)/bench/wsload $(B)/mod_auth_stand_in.so
 
 $(B)/unit/%: test/unit/%.c $(MOD_PURE) $(FILES_PURE) $(B)/libctl.a $(B)/libpush.a $(B)/libchat.a
 	@mkdir -p $(@D)
@@ -211,13 +219,13 @@ NODE_RUN = CHAT_BUILD="$(B_PATH)" CHAT_SANITIZE=$(SANITIZE) CHAT_ENGINE=$(ENGINE
     CHAT_CHROMIUM=$(CHROMIUM) $(NODE)
 # run.mjs: TEST_JOBS files at once, in this order; make sets MAKE_TERMOUT on a terminal.
 NODE_TEST = TEST_JOBS=$(TEST_JOBS) ONLY='$(ONLY)' MAKE_TERMOUT='$(MAKE_TERMOUT)' $(NODE_RUN) test/lib/run.mjs
-site: all $(B)/bench/wsload
+site: all $(B)/bench/wsload $(B)/mod_auth_stand_in.so
 	$(NODE_TEST) $(SITE)
 
 # Every file that starts a site has a database: on PostgreSQL as well (two of them
 # do so anyway, four are about httpd alone). Of the pages what reads and writes, without
 # the long waits.
-SITE_PGSQL = $(filter-out $(patsubst %,test/site/%.test.mjs,pgsql laravel doctor startup status vhosts),$(shell grep -l 'await startSite' $(SITE)))
+SITE_PGSQL = $(filter-out $(patsubst %,test/site/%.test.mjs,pgsql laravel laravel-session doctor startup status vhosts),$(shell grep -l 'await startSite' $(SITE)))
 site-pgsql: all
 	@$(MAKE) --no-print-directory ENGINE=pgsql SITE="$(SITE_PGSQL)" site
 	@$(MAKE) --no-print-directory ENGINE=pgsql WEB=test/web/chat.test.mjs \

@@ -17,8 +17,11 @@
 #include <strings.h>
 #include <apr_file_io.h>
 #include <apr_lib.h>
+#include <apr_base64.h>
 #include <apr_strings.h>
 
+#define BASE64                                                                 \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 #define CONF_FILE_MAX (1024 * 1024) /* bytes */
 #define APPS "appManager.array.apps"
 #define APPS_NUMBERED_MAX 1000 /* apps that keys with a number may name */
@@ -99,7 +102,8 @@ static const app_setting_t globals[] = {
  * need. */
 static const char *const composites[] = { "secret",   "AppSecret",
                                           "secrets",  "allowedOrigins",
-                                          "webhooks", "Webhooks" };
+                                          "webhooks", "Webhooks",
+                                          "encryptionMasterKeyBase64" };
 
 /* The documented limits; a file may change them. */
 static const chat_app_t documented = {
@@ -414,6 +418,29 @@ static json_t *get_any(const json_t *app, const char *a, const char *b)
     return is_unset(value) ? NULL : value;
 }
 
+/* The key from which those of encrypted channels are made. */
+static const char *master_key_read(chat_app_t *app, const json_t *value,
+                                   apr_pool_t *p)
+{
+    const char *text = json_string_value(value);
+    char *key;
+
+    if (is_unset(value)) {
+        return NULL;
+    }
+    /* 44 characters are at most 33 bytes. */
+    if (text == NULL || strlen(text) != 44 || text[43] != '=' ||
+        strspn(text, BASE64) != 43) {
+        return "must be 32 bytes in base64";
+    }
+    key = apr_palloc(p, (apr_size_t)apr_base64_decode_len(text) + 1);
+    if (apr_base64_decode(key, text) != CHAT_APP_ENCRYPTION_KEY) {
+        return "must be 32 bytes in base64";
+    }
+    app->encryption_key = key;
+    return NULL;
+}
+
 /* The settings that are lists. `key` names the one that is wrong. */
 static const char *composites_read(chat_app_t *app, const json_t *from,
                                    const char **key, apr_pool_t *p)
@@ -439,6 +466,11 @@ static const char *composites_read(chat_app_t *app, const json_t *from,
         if (wrong != NULL) {
             return wrong;
         }
+    }
+    *key = "encryptionMasterKeyBase64";
+    wrong = master_key_read(app, json_object_get(from, *key), p);
+    if (wrong != NULL) {
+        return wrong;
     }
     *key = "webhooks";
     value = get_any(from, "webhooks", "Webhooks");

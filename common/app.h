@@ -28,6 +28,8 @@ typedef struct {
     const char *const *headers; /* "Name: value" to send, NULL-terminated */
 } chat_webhook_t;
 
+#define CHAT_APP_ENCRYPTION_KEY 32 /* bytes, as the protocol's users have it */
+
 typedef struct {
     const char *id;             /* in HTTP API paths */
     const char *key;            /* in /app/{key}; public */
@@ -41,6 +43,8 @@ typedef struct {
     int tls_only;               /* requireTls: plain sockets refused, 4000 */
     const char *const *origins; /* allowedOrigins, NULL-terminated; NULL: any */
     const char *auth_endpoint;  /* authEndpoint, or NULL: no `private.` names */
+    const char *encryption_key; /* encryptionMasterKeyBase64, decoded:
+                                   CHAT_APP_ENCRYPTION_KEY bytes; NULL: none */
     apr_int64_t max_connections;    /* -1: no limit */
     apr_int64_t max_per_user;       /* of these, signed in as one; -1 */
     apr_int64_t max_per_address;    /* of these, of one client's address; -1 */

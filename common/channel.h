@@ -23,6 +23,8 @@
 #define CHAT_CHANNEL_USER "private-user."
 #define CHAT_CHANNEL_CONVERSATION "private-conversation."
 #define CHAT_CHANNEL_PRESENCE "presence-conversation."
+/* What older pages call a conversation's; its events go to both. */
+#define CHAT_CHANNEL_CONSULTATION "private-consultation."
 
 typedef enum {
     CHAT_CHANNEL_PUBLIC,    /* anybody who knows the app key */

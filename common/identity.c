@@ -35,7 +35,7 @@ int chat_identity_session_valid(const char *text, apr_size_t len)
 
     if (len < 2 || len > CHAT_IDENTITY_SESSION ||
         (text[0] != CHAT_SESSION_COOKIE && text[0] != CHAT_SESSION_TOKEN &&
-         text[0] != CHAT_SESSION_APACHE)) {
+         text[0] != CHAT_SESSION_APACHE && text[0] != CHAT_SESSION_LARAVEL)) {
         return 0;
     }
     memcpy(id, text + 1, len - 1);

@@ -2,7 +2,8 @@
 /*
  * identity.h - whose socket it is, and from which log-in they have it.
  *
- * A log-in is a browser's session, a bearer token, or a user whom Apache itself
+ * A log-in is a browser's session, ours or a Laravel application's, a bearer
+ * token, or a user whom Apache itself
  * has authenticated. It has an opaque name, so that the sockets that came by it
  * can be found when it ends: a letter for its kind and, of a session or token,
  * half of the digest under which the database keeps it (128 bits: no two have
@@ -22,7 +23,8 @@
 typedef enum {
     CHAT_SESSION_COOKIE = 's',
     CHAT_SESSION_TOKEN = 't',
-    CHAT_SESSION_APACHE = 'u'
+    CHAT_SESSION_APACHE = 'u',
+    CHAT_SESSION_LARAVEL = 'l' /* a session of a Laravel application */
 } chat_session_kind_t;
 
 typedef struct {

@@ -56,6 +56,13 @@ void chat_sha256_hex(char out[CHAT_SHA256_HEX], const void *data,
     digest_hex(out, CHAT_SHA256_HEX - 1, sha256, data, len);
 }
 
+int chat_sha256(unsigned char out[CHAT_SHA256], const void *data,
+                apr_size_t len)
+{
+    pthread_once(&fetched, fetch);
+    return sha256 != NULL && EVP_Digest(data, len, out, NULL, sha256, NULL);
+}
+
 void chat_md5_hex(char out[CHAT_MD5_HEX], const void *data, apr_size_t len)
 {
     pthread_once(&fetched, fetch);

@@ -11,6 +11,7 @@
 #include <apr_pools.h>
 
 #define CHAT_SHA256_HEX 65 /* 64 lower-case hex digits and the terminator */
+#define CHAT_SHA256 32 /* bytes */
 #define CHAT_MD5_HEX 33
 
 /**
@@ -22,6 +23,10 @@ char *chat_secret_token(apr_size_t bytes, apr_pool_t *p);
 /** SHA-256 of `len` bytes as lower-case hex, terminated. */
 void chat_sha256_hex(char out[CHAT_SHA256_HEX], const void *data,
                      apr_size_t len);
+
+/** SHA-256 as bytes. @return 0 when this OpenSSL cannot */
+int chat_sha256(unsigned char out[CHAT_SHA256], const void *data,
+                apr_size_t len);
 
 /** MD5 of `len` bytes as lower-case hex (only where a protocol says MD5). */
 void chat_md5_hex(char out[CHAT_MD5_HEX], const void *data, apr_size_t len);

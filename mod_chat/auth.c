@@ -10,9 +10,12 @@
 #include "chat_module.h"
 #include "credential.h"
 #include "csrf.h"
+#include "idle.h"
 #include "known.h"
+#include "laravel.h"
 #include "secret.h"
 #include "touch.h"
+#include "wakeup.h"
 
 APLOG_USE_MODULE(chat);
 
@@ -30,7 +33,8 @@ enum {
     COL_CSRF,
     COL_IDLE,
     COL_CONVERSATION,
-    COL_UNTIL = CHAT_AUTH_COLUMNS /* of who_session and who_bearer alone */
+    COL_UNTIL = CHAT_AUTH_COLUMNS, /* of who_session and who_bearer alone */
+    COL_ABILITIES                  /* of who_bearer alone */
 };
 
 /* The columns of conversation_of, and of who_… from COL_CONVERSATION on. */
@@ -74,7 +78,7 @@ static const chat_user_t *user_of(const chat_request_t *q,
     }
     user->via = via;
     user->digest = chat_db_get(res, 0, COL_DIGEST);
-    user->csrf = via == CHAT_VIA_APACHE
+    user->csrf = via == CHAT_VIA_APACHE || via == CHAT_VIA_LARAVEL
                      ? chat_csrf_derived(q->conf, user->id, q->r->pool)
                      : chat_db_get(res, 0, COL_CSRF);
     return user;
@@ -117,22 +121,65 @@ static const chat_conversation_t *conversation_of(const chat_request_t *q,
     return conv;
 }
 
+/* Whom Apache means, by the ways of ChatUserBy that take a look-up of their own.
+ * @param user  their id, NULL: nobody's */
+static apr_status_t look_up(chat_db_value_t *user, const chat_request_t *q,
+                            const char *name)
+{
+    chat_db_value_t arg = chat_db_text(name);
+    chat_db_t *db = q->conf->db;
+    apr_pool_t *p = q->r->pool;
+    chat_db_result_t *res = NULL;
+    const char *id;
+    apr_status_t rv = APR_SUCCESS;
+
+    switch (q->conf->user_by) {
+    case CHAT_BY_EMAIL:
+        rv = chat_db_query(&res, db, "user_by_email", &arg, 1, p);
+        break;
+    case CHAT_BY_NAME:
+        rv = chat_db_query(&res, db, "user_by_name", &arg, 1, p);
+        break;
+    case CHAT_BY_TABLE:
+        rv = chat_db_query(&res, db, "user_by_table", &arg, 1, p);
+        break;
+    }
+    id = q->conf->user_by == CHAT_BY_ID ? name : NULL;
+    if (res != NULL && chat_db_rows(res) > 0) {
+        id = chat_db_get(res, 0, 0);
+    }
+    *user = id != NULL ? chat_auth_id(id) : chat_db_null();
+    return rv;
+}
+
 /* The statement of each way; the third value only who_bearer takes.
  * @param id  of a conversation, "" for none */
 static apr_status_t ask(chat_db_result_t **res, const chat_request_t *q,
-                        chat_via_t via, const char *id, const char *shown,
-                        apr_int64_t token_id)
+                        const chat_shown_t *from, const char *id)
 {
-    chat_db_value_t args[3] = { chat_db_text(shown),
+    chat_db_value_t args[3] = { chat_db_text(from->shown),
                                 id[0] != '\0' ? chat_auth_id(id)
                                               : chat_db_null(),
-                                chat_db_int(token_id) };
+                                chat_db_int(from->token_id) };
+    apr_status_t rv;
 
-    switch (via) {
+    switch (from->via) {
     case CHAT_VIA_APACHE:
-        return chat_db_query(res, q->conf->db, "who_name", args, 2, q->r->pool);
+        if (q->conf->user_by == CHAT_BY_EMAIL_OR_NAME) {
+            return chat_db_query(res, q->conf->db, "who_name", args, 2,
+                                 q->r->pool);
+        }
+        rv = look_up(&args[0], q, from->shown);
+        return rv != APR_SUCCESS ? rv
+                                 : chat_db_query(res, q->conf->db, "who_id",
+                                                 args, 2, q->r->pool);
     case CHAT_VIA_BEARER:
         return chat_db_query(res, q->conf->db, "who_bearer", args, 3,
+                             q->r->pool);
+    case CHAT_VIA_LARAVEL:
+        args[0] = chat_db_text(from->laravel);
+        args[2] = chat_db_int(apr_time_sec(q->conf->laravel_lifetime));
+        return chat_db_query(res, q->conf->db, "who_laravel", args, 3,
                              q->r->pool);
     case CHAT_VIA_SESSION:
         return chat_db_query(res, q->conf->db, "who_session", args, 2,
@@ -195,6 +242,51 @@ static void note(const chat_request_t *q, const char *digests, chat_via_t via)
     }
 }
 
+/* How long a session may go without a note, in seconds. */
+static int note_after(int idle)
+{
+    return idle == 0 || idle / 4 > TOUCH_SECONDS ? TOUCH_SECONDS : idle / 4;
+}
+
+/* A session that ends when nothing is done lasts on when something is. */
+static void extend(const chat_request_t *q, const chat_db_result_t *res,
+                   int idle)
+{
+    chat_db_value_t args[] = {
+        chat_db_text(chat_db_get(res, 0, COL_DIGEST)),
+        chat_db_int(apr_time_sec(q->conf->session_lifetime)), chat_db_int(idle)
+    };
+    apr_status_t rv;
+
+    if (!chat_idle_is_act(q->html, q->path) ||
+        chat_db_get_int(res, 0, COL_IDLE, TOUCH_SECONDS) < note_after(idle)) {
+        return;
+    }
+    rv = chat_db_try(q->conf->db, "session_extend", args, 3, q->r->pool);
+    if (rv != APR_SUCCESS && rv != CHAT_DB_EBUSY) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, q->r,
+                      "noting that somebody is there: %s",
+                      chat_db_strerror(rv));
+    }
+}
+
+/* Whether nothing was done for longer than the role may. Such a session has ended by
+ * itself, but for one from before the site said so: that one ends now. */
+static int is_idle(const chat_request_t *q, const chat_db_result_t *res,
+                   int idle)
+{
+    chat_db_value_t digest = chat_db_text(chat_db_get(res, 0, COL_DIGEST));
+
+    if (idle == 0 || chat_db_get_int(res, 0, COL_IDLE, 0) < idle) {
+        return 0;
+    }
+    if (chat_db_query(NULL, q->conf->db, "session_delete", &digest, 1,
+                      q->r->pool) == APR_SUCCESS) {
+        chat_wakeup_send(q->conf->wakeup);
+    }
+    return 1;
+}
+
 /* Note that a session or token is in use. */
 static void touch(const chat_request_t *q, const chat_db_result_t *res,
                   chat_via_t via)
@@ -218,6 +310,38 @@ static void touch(const chat_request_t *q, const chat_db_result_t *res,
     }
 }
 
+/* The session of a Laravel application, whose cookie came along. */
+static const char *laravel_session(const chat_request_t *q)
+{
+    apr_pool_t *p = q->r->pool;
+    char *id = apr_palloc(p, CHAT_LARAVEL_ID + 1);
+
+    return q->conf->laravel_key != NULL &&
+                   chat_laravel_session(
+                       id, apr_table_get(q->r->headers_in, "Cookie"),
+                       q->conf->laravel_cookie, q->conf->laravel_key, p)
+               ? id
+               : NULL;
+}
+
+/* It is in use there as well: at most once a minute. */
+static void laravel_touch(const chat_request_t *q, const chat_shown_t *shown,
+                          const chat_db_result_t *res)
+{
+    chat_db_value_t id = chat_db_text(shown->laravel);
+    apr_status_t rv;
+
+    if (chat_db_get_int(res, 0, COL_IDLE, 0) < TOUCH_SECONDS ||
+        !chat_idle_is_act(q->html, q->path)) {
+        return;
+    }
+    rv = chat_db_try(q->conf->db, "laravel_touch", &id, 1, q->r->pool);
+    if (rv != APR_SUCCESS && rv != CHAT_DB_EBUSY) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, q->r,
+                      "noting the use of a session: %s", chat_db_strerror(rv));
+    }
+}
+
 const char *chat_auth_known(const chat_request_t *q, const chat_shown_t *shown)
 {
     struct chat_memory_t *memory = q->conf->memory;
@@ -236,6 +360,7 @@ void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
                      const chat_db_result_t *res)
 {
     const char *digest = chat_db_get(res, 0, COL_DIGEST);
+    int idle = 0;
 
     if (chat_db_rows(res) == 0 ||
         (shown->via != CHAT_VIA_APACHE &&
@@ -244,7 +369,21 @@ void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
                              strlen(shown->shown))))) {
         return;
     }
-    touch(q, res, shown->via);
+    if (shown->via == CHAT_VIA_SESSION) {
+        idle = chat_idle_of(q->conf->idle, chat_db_get(res, 0, COL_ROLE));
+    }
+    if (is_idle(q, res, idle)) {
+        return;
+    }
+    if (shown->via == CHAT_VIA_LARAVEL) {
+        laravel_touch(q, shown, res);
+    }
+    else if (idle > 0) {
+        extend(q, res, idle);
+    }
+    else {
+        touch(q, res, shown->via);
+    }
     q->user = user_of(q, res, shown->via);
     remember(q, shown);
     if (q->id[0] != '\0') {
@@ -265,9 +404,15 @@ int chat_auth_shown(chat_shown_t *shown, const chat_request_t *q)
     char digest[CHAT_SHA256_HEX];
 
     shown->token_id = 0;
+    shown->laravel = NULL;
     if (r->user != NULL) {
+        /* A variable counts only beside a user: alone it may be left over from
+         * a module that let everybody pass. */
         shown->via = CHAT_VIA_APACHE;
-        shown->shown = r->user;
+        shown->shown = q->conf->user_from == NULL
+                           ? r->user
+                           : apr_table_get(r->subprocess_env,
+                                           q->conf->user_from);
         return 1;
     }
     switch (chat_bearer_parse(
@@ -284,6 +429,11 @@ int chat_auth_shown(chat_shown_t *shown, const chat_request_t *q)
         secret = chat_cookie_token(apr_table_get(r->headers_in, "Cookie"),
                                    CHAT_COOKIE, r->pool);
         break;
+    }
+    if (secret == NULL && shown->via == CHAT_VIA_SESSION) {
+        secret = laravel_session(q);
+        shown->laravel = secret;
+        shown->via = CHAT_VIA_LARAVEL;
     }
     if (secret == NULL) {
         return 0;
@@ -302,16 +452,24 @@ apr_status_t chat_auth(chat_request_t *q)
     if (!chat_auth_shown(&shown, q)) {
         return APR_SUCCESS;
     }
-    rv = ask(&res, q, shown.via, q->id, shown.shown, shown.token_id);
+    if (shown.shown == NULL || *shown.shown == '\0') {
+        q->stranger = q->r->user; /* Apache's word says nothing of whom */
+        return APR_SUCCESS;
+    }
+    rv = ask(&res, q, &shown, q->id);
     if (rv == CHAT_DB_EINPUT && q->id[0] != '\0') {
         /* Perhaps an id that cannot exist here, as letters where ids are
          * numbers: that is for members and strangers alike no conversation. */
-        rv = ask(&res, q, shown.via, "", shown.shown, shown.token_id);
+        rv = ask(&res, q, &shown, "");
     }
     if (rv == APR_SUCCESS) {
         chat_auth_found(q, &shown, res);
-        if (q->user != NULL && shown.via != CHAT_VIA_APACHE) {
+        if (q->user != NULL && (shown.via == CHAT_VIA_BEARER ||
+                                shown.via == CHAT_VIA_SESSION)) {
             q->until = chat_db_get_int(res, 0, COL_UNTIL, 0);
+            q->abilities = shown.via == CHAT_VIA_BEARER
+                               ? chat_db_get(res, 0, COL_ABILITIES)
+                               : NULL;
         }
     }
     else if (rv == CHAT_DB_EINPUT) {

@@ -28,8 +28,10 @@ apr_status_t chat_auth(chat_request_t *q);
 /* What a request shows of itself, before anybody is asked about it. */
 typedef struct {
     chat_via_t via;
-    const char *shown;    /* Apache's name, or the secret's digest (hex) */
+    const char *shown;    /* Apache's name (NULL: the variable that should hold
+                             it is not there), or the secret's digest (hex) */
     apr_int64_t token_id; /* of a bearer token; 0: it named none */
+    const char *laravel;  /* the id of a Laravel application's session */
 } chat_shown_t;
 
 /** @return 0 when it shows nothing that could be looked up */

@@ -8,18 +8,23 @@
  */
 #include "config.h"
 
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 #include <apr_file_info.h>
 #include <apr_strings.h>
 #include <http_core.h>
 
+#include "channel_rule.h"
 #include "chat_module.h"
 #include "form.h"
+#include "idle.h"
 #include "json.h"
+#include "laravel.h"
 #include "keyring.h"
 #include "origin.h"
 #include "path.h"
+#include "phc.h"
 
 #define UNSET (-1)
 
@@ -30,6 +35,9 @@
 #define DEFAULT_EDIT apr_time_from_sec(15 * 60)
 #define DEFAULT_DELETE apr_time_from_sec(30 * 60)
 #define DEFAULT_MAX_BODY 65536
+#define DEFAULT_COST 12             /* Laravel's */
+#define DEFAULT_MEMORY (128 * 1024) /* kB */
+#define DEFAULT_AT_ONCE 4
 #define MINUTE_MS 60000
 #define MAX_PER_MINUTE 6000 /* the interval is kept in whole milliseconds */
 #define MAX_BURST 100000
@@ -83,6 +91,8 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->audit = CHAT_AUDIT_UNSET;
     conf->break_glass = UNSET;
     chat_files_conf_init(&conf->files);
+    conf->user_from = "";
+    conf->user_by = UNSET;
     return conf;
 }
 
@@ -92,6 +102,30 @@ const char *chat_server_path(const server_rec *s, const char *uri)
                                                      &chat_module);
 
     return chat_path_behind(uri, conf->prefix);
+}
+
+/* What was said of the one replaces what was said of the other. */
+static void hashing_merge(chat_hashing_t *under, const chat_hashing_t *over)
+{
+    chat_hashing_t merged = over->cost > 0 ? *over : *under;
+
+    merged.memory = over->memory > 0 ? over->memory : under->memory;
+    merged.at_once = over->at_once > 0 ? over->at_once : under->at_once;
+    *under = merged;
+}
+
+/* Fill what no directive said. */
+static void hashing_default(chat_hashing_t *conf)
+{
+    if (conf->cost == 0) {
+        conf->cost = DEFAULT_COST;
+    }
+    if (conf->memory == 0) {
+        conf->memory = DEFAULT_MEMORY;
+    }
+    if (conf->at_once == 0) {
+        conf->at_once = DEFAULT_AT_ONCE;
+    }
 }
 
 void *chat_server_merge(apr_pool_t *p, void *base, void *add)
@@ -162,6 +196,28 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->last_seen != UNSET) {
         conf->last_seen = over->last_seen;
+    }
+    hashing_merge(&conf->password, &over->password);
+    if (over->user_from == NULL || *over->user_from != '\0') {
+        conf->user_from = over->user_from;
+    }
+    if (over->user_by != UNSET) {
+        conf->user_by = over->user_by;
+    }
+    if (over->laravel_key != NULL) {
+        conf->laravel_key = over->laravel_key;
+    }
+    if (over->laravel_cookie != NULL) {
+        conf->laravel_cookie = over->laravel_cookie;
+    }
+    if (over->laravel_lifetime != 0) {
+        conf->laravel_lifetime = over->laravel_lifetime;
+    }
+    if (over->idle != NULL) {
+        conf->idle = over->idle;
+    }
+    if (over->channels != NULL) {
+        conf->channels = over->channels;
     }
     if (over->edit_window != UNSET) {
         conf->edit_window = over->edit_window;
@@ -257,6 +313,27 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     if (conf->staff_roles == NULL) {
         conf->staff_roles = apr_array_make(p, 1, sizeof(const char *));
         APR_ARRAY_PUSH(conf->staff_roles, const char *) = "admin";
+    }
+    hashing_default(&conf->password);
+    if (conf->password.argon2 &&
+        conf->password.kilobytes > conf->password.memory) {
+        return "ChatPasswordHash wants more memory than ChatPasswordMemory "
+               "allows: nobody could log in with a new password";
+    }
+    if (conf->user_from != NULL && *conf->user_from == '\0') {
+        conf->user_from = NULL;
+    }
+    if (conf->laravel_key != NULL && strncmp(conf->database, "sqlite:", 7) == 0) {
+        return "ChatLaravelKey needs the application's database, on PostgreSQL";
+    }
+    if (conf->laravel_cookie == NULL) {
+        conf->laravel_cookie = "laravel_session";
+    }
+    if (conf->laravel_lifetime == 0) {
+        conf->laravel_lifetime = apr_time_from_sec(120 * 60);
+    }
+    if (conf->user_by == UNSET) {
+        conf->user_by = CHAT_BY_EMAIL_OR_NAME;
     }
     chat_files_conf_defaults(&conf->files);
     if (conf->break_glass == UNSET) {
@@ -776,6 +853,210 @@ static const char *set_break_glass(cmd_parms *cmd, void *dir, const char *arg)
                       apr_time_from_sec(1));
 }
 
+/* A number within bounds. */
+static int number_in(apr_uint32_t *to, const char *arg, apr_int64_t least,
+                     apr_int64_t most)
+{
+    apr_int64_t n;
+
+    if (!chat_form_number(&n, arg) || n < least || n > most) {
+        return 0;
+    }
+    *to = (apr_uint32_t)n;
+    return 1;
+}
+
+static const char *set_password_hash(cmd_parms *cmd, void *dir, int argc,
+                                     char *const argv[])
+{
+    chat_hashing_t *to = &conf_of(cmd)->password;
+    apr_uint32_t cost = DEFAULT_COST;
+
+    (void)dir;
+    to->argon2 = argc > 0 && strcasecmp(argv[0], "argon2id") == 0;
+    to->kilobytes = 65536;
+    to->passes = 4;
+    to->lanes = 1;
+    if (argc == 0 ||
+        (!to->argon2 && (strcasecmp(argv[0], "bcrypt") != 0 || argc > 2 ||
+                         (argc == 2 && !number_in(&cost, argv[1], 4, 17)))) ||
+        (to->argon2 &&
+         (argc > 4 ||
+          (argc > 1 && !number_in(&to->kilobytes, argv[1], 8192, 4194304)) ||
+          (argc > 2 && !number_in(&to->passes, argv[2], 1,
+                                  CHAT_PHC_PASSES_MAX)) ||
+          (argc > 3 &&
+           !number_in(&to->lanes, argv[3], 1, CHAT_PHC_LANES_MAX))))) {
+        return "ChatPasswordHash: bcrypt and a cost (4 to 17), or argon2id and "
+               "kB (8192 or more), passes (1 to 64) and threads (1 to 16)";
+    }
+    to->cost = (int)cost;
+    return NULL;
+}
+
+static const char *set_password_memory(cmd_parms *cmd, void *dir,
+                                       const char *arg)
+{
+    apr_uint32_t mb;
+
+    (void)dir;
+    if (!number_in(&mb, arg, 8, 4096)) {
+        return "ChatPasswordMemory: MB, 8 to 4096";
+    }
+    conf_of(cmd)->password.memory = mb * 1024;
+    return NULL;
+}
+
+static const char *set_password_at_once(cmd_parms *cmd, void *dir,
+                                        const char *arg)
+{
+    apr_uint32_t n;
+
+    (void)dir;
+    if (!number_in(&n, arg, 1, 1000)) {
+        return "ChatPasswordAtOnce: a number from 1 to 1000";
+    }
+    conf_of(cmd)->password.at_once = (int)n;
+    return NULL;
+}
+
+/* A variable that CGI makes of a header is the client's word. */
+static const char *set_user_from(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    if (strcasecmp(arg, "REMOTE_USER") == 0) {
+        conf_of(cmd)->user_from = NULL;
+        return NULL;
+    }
+    if (strncmp(arg, "env:", 4) != 0 || arg[4] == '\0' ||
+        strncasecmp(arg + 4, "HTTP_", 5) == 0) {
+        return "ChatUserFrom: REMOTE_USER, or env: and the name of a variable "
+               "that an authentication module sets (not HTTP_…, which are the "
+               "client's headers)";
+    }
+    conf_of(cmd)->user_from = arg + 4;
+    return NULL;
+}
+
+static const char *set_user_by(cmd_parms *cmd, void *dir, const char *arg)
+{
+    static const char *const ways[] = { [CHAT_BY_EMAIL_OR_NAME] = "any",
+                                        [CHAT_BY_EMAIL] = "email",
+                                        [CHAT_BY_NAME] = "name",
+                                        [CHAT_BY_ID] = "id",
+                                        [CHAT_BY_TABLE] = "table" };
+
+    (void)dir;
+    for (int i = 0; i < (int)(sizeof(ways) / sizeof(ways[0])); i++) {
+        if (strcasecmp(arg, ways[i]) == 0) {
+            conf_of(cmd)->user_by = i;
+            return NULL;
+        }
+    }
+    return "ChatUserBy: any, email, name, id or table";
+}
+
+/* The key itself, or file: and where it stands. */
+static const char *set_laravel_key(cmd_parms *cmd, void *dir, const char *arg)
+{
+    unsigned char *key = apr_palloc(cmd->pool, CHAT_LARAVEL_KEY);
+    char line[128] = "";
+    apr_file_t *file;
+
+    (void)dir;
+    if (strncmp(arg, "file:", 5) == 0) {
+        const char *path = ap_server_root_relative(cmd->temp_pool, arg + 5);
+
+        if (path == NULL || apr_file_open(&file, path, APR_FOPEN_READ, 0,
+                                          cmd->temp_pool) != APR_SUCCESS) {
+            return apr_pstrcat(cmd->pool, "ChatLaravelKey: cannot read ",
+                               arg + 5, NULL);
+        }
+        apr_file_gets(line, sizeof(line), file);
+        apr_file_close(file);
+        arg = line;
+    }
+    if (!chat_laravel_key(key, arg, cmd->temp_pool)) {
+        return "ChatLaravelKey: the application's APP_KEY, base64: and 32 "
+               "bytes, or file: and a file with it";
+    }
+    conf_of(cmd)->laravel_key = key;
+    return NULL;
+}
+
+static const char *set_laravel_cookie(cmd_parms *cmd, void *dir,
+                                      const char *arg)
+{
+    (void)dir;
+    if (*arg == '\0' || arg[strcspn(arg, "=;, \t")] != '\0') {
+        return "ChatLaravelCookie: the name of a cookie";
+    }
+    conf_of(cmd)->laravel_cookie = arg;
+    return NULL;
+}
+
+static const char *set_laravel_lifetime(cmd_parms *cmd, void *dir,
+                                        const char *arg)
+{
+    (void)dir;
+    return parse_time(cmd, &conf_of(cmd)->laravel_lifetime, arg,
+                      apr_time_from_sec(60));
+}
+
+/* role=time */
+static const char *add_idle(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+    const char *time = strchr(arg, '=');
+    apr_interval_time_t value = 0;
+    const char *wrong;
+    chat_idle_t *rule;
+
+    (void)dir;
+    if (time == NULL || time == arg) {
+        return "ChatIdle: a role and a time, as doctor=15min";
+    }
+    wrong = parse_time(cmd, &value, time + 1, apr_time_from_sec(60));
+    if (wrong != NULL || apr_time_sec(value) > INT_MAX) {
+        return wrong != NULL ? wrong : "ChatIdle: the time is too long";
+    }
+    if (conf->idle == NULL) {
+        conf->idle = apr_array_make(cmd->pool, 4, sizeof(chat_idle_t));
+    }
+    rule = apr_array_push(conf->idle);
+    rule->role = apr_pstrmemdup(cmd->pool, arg, (apr_size_t)(time - arg));
+    rule->seconds = (int)apr_time_sec(value);
+    return NULL;
+}
+
+/* Quotes may join words, as "role=doctor staff"; each is one condition. */
+static const char *add_channel(cmd_parms *cmd, void *dir, int argc,
+                               char *const argv[])
+{
+    chat_server_t *conf = conf_of(cmd);
+    apr_array_header_t *words = apr_array_make(cmd->temp_pool, 4,
+                                               sizeof(const char *));
+    const char *why;
+
+    (void)dir;
+    if (argc == 0) {
+        return "ChatChannel: a pattern, as doctor.{id}.availability, and who "
+               "may";
+    }
+    for (int i = 1; i < argc; i++) {
+        APR_ARRAY_PUSH(words, const char *) = argv[i];
+    }
+    if (conf->channels == NULL) {
+        conf->channels = apr_array_make(cmd->pool, 4,
+                                        sizeof(chat_channel_rule_t));
+    }
+    why = chat_channel_rule_parse(apr_array_push(conf->channels), argv[0],
+                                  words, cmd->pool);
+    return why != NULL ? apr_psprintf(cmd->pool, "ChatChannel %s: %s", argv[0],
+                                      why)
+                       : NULL;
+}
+
 /* Every directive. The sentence is also the one in conf/chat.conf and ends with
  * unit and default. */
 /* clang-format off */
@@ -854,6 +1135,37 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE1("ChatAuditSpool", set_audit_spool, NULL, RSRC_CONF,
         "The directory where entries of the audit log wait for the database; "
         "httpd's children write it. An absolute path; no default."),
+    AP_INIT_TAKE1("ChatLaravelKey", set_laravel_key, NULL, RSRC_CONF,
+        "The APP_KEY of a Laravel application in whose database the chat is: "
+        "who is logged in there is logged in here. base64: and the key, or "
+        "file: and a file; no such cookies are looked at."),
+    AP_INIT_TAKE1("ChatLaravelCookie", set_laravel_cookie, NULL, RSRC_CONF,
+        "The name of its session cookie. A name; laravel_session."),
+    AP_INIT_TAKE1("ChatLaravelLifetime", set_laravel_lifetime, NULL, RSRC_CONF,
+        "How long its sessions last without a request. Seconds, or with min or "
+        "h; 120min."),
+    AP_INIT_ITERATE("ChatIdle", add_idle, NULL, RSRC_CONF,
+        "Who is logged off after doing nothing for how long. Roles and times, "
+        "as doctor=15min patient=4h; nobody is."),
+    AP_INIT_TAKE_ARGV("ChatPasswordHash", set_password_hash, NULL, RSRC_CONF,
+        "How new passwords are hashed. bcrypt and its cost, or argon2id with "
+        "kB, passes and threads; bcrypt 12."),
+    AP_INIT_TAKE1("ChatPasswordMemory", set_password_memory, NULL, RSRC_CONF,
+        "How much memory checking a password may take; hashes that want more "
+        "are nobody's. MB; 128."),
+    AP_INIT_TAKE1("ChatPasswordAtOnce", set_password_at_once, NULL, RSRC_CONF,
+        "How many passwords each child process checks at a time. Passwords; 4."),
+    AP_INIT_TAKE1("ChatUserFrom", set_user_from, NULL, RSRC_CONF,
+        "What names the user whom Apache has authenticated. REMOTE_USER, or "
+        "env: and an environment variable; REMOTE_USER."),
+    AP_INIT_TAKE1("ChatUserBy", set_user_by, NULL, RSRC_CONF,
+        "How that name is looked up: as an e-mail address or else a name "
+        "(any), as one of the two, as the user's id, or in the table "
+        "chat_logins. any, email, name, id or table; any."),
+    AP_INIT_TAKE_ARGV("ChatChannel", add_channel, NULL, RSRC_CONF,
+        "Who may subscribe to the channels of a name. A pattern, and one or "
+        "more of any, self, member, staff and role=…, or nobody; the built-in "
+        "rules."),
     AP_INIT_TAKE1("ChatEditWindow", set_edit_window, NULL, RSRC_CONF,
         "How long after it was sent the author may change a message's text. "
         "Seconds, or with min or h; 15min."),

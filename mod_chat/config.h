@@ -41,6 +41,26 @@ typedef struct {
     struct chat_appkeys_t *more; /* appkeys.c: what the file has got since */
 } chat_push_t;
 
+/* What passwords cost (password.h). */
+typedef struct {
+    int argon2;             /* 1: new ones by argon2id, 0: by bcrypt */
+    int cost;               /* bcrypt: 2 to the power of it */
+    apr_uint32_t kilobytes; /* argon2id: memory; passes; threads */
+    apr_uint32_t passes;
+    apr_uint32_t lanes;
+    apr_uint32_t memory; /* kB that checking one may take */
+    int at_once;         /* how many a child checks or makes at a time */
+} chat_hashing_t;
+
+/* What Apache's word for a user is, and how it is looked up (auth.c). */
+typedef enum {
+    CHAT_BY_EMAIL_OR_NAME, /* the name when it is one person's */
+    CHAT_BY_EMAIL,
+    CHAT_BY_NAME,
+    CHAT_BY_ID,
+    CHAT_BY_TABLE /* chat_logins */
+} chat_user_by_t;
+
 typedef struct chat_server_t {
     int used;                    /* some `Chat On` stands in this host */
     const char *where;           /* file:line of that, for complaints */
@@ -67,6 +87,16 @@ typedef struct chat_server_t {
     int audit;               /* chat_audit_switch_t */
     const char *audit_spool; /* directory of entries on their way */
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
+    chat_hashing_t password; /* cost, memory, at_once of 0: not said */
+    const char *user_from; /* the environment variable that names the user whom
+                              Apache authenticated; NULL: r->user; "": not said */
+    int user_by;           /* chat_user_by_t, or -1: not said */
+    const unsigned char *laravel_key; /* CHAT_LARAVEL_KEY bytes; NULL: no cookies
+                                         of a Laravel application are looked at */
+    const char *laravel_cookie; /* their name; NULL: not said */
+    apr_interval_time_t laravel_lifetime; /* µs; 0: not said */
+    apr_array_header_t *idle; /* chat_idle_t; NULL: nobody is logged off */
+    apr_array_header_t *channels; /* chat_channel_rule_t; NULL: built-in ones */
     apr_interval_time_t edit_window;   /* µs in which a text may be changed */
     apr_interval_time_t delete_window; /* µs in which its author may delete it */
     int last_seen; /* 1: members see when each other was last there */

@@ -17,6 +17,15 @@ int chat_logout(chat_request_t *q);
 int chat_token(chat_request_t *q);
 int chat_me(chat_request_t *q);
 
+/* account.c */
+int chat_password(chat_request_t *q);
+int chat_session_list(chat_request_t *q);
+int chat_session_end(chat_request_t *q);
+int chat_session_end_others(chat_request_t *q);
+int chat_token_list(chat_request_t *q);
+int chat_token_end(chat_request_t *q);
+int chat_token_end_others(chat_request_t *q);
+
 /* conversation.c */
 int chat_conversation_list(chat_request_t *q);
 int chat_conversation_show(chat_request_t *q);

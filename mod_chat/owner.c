@@ -5,6 +5,7 @@
 #include <string.h>
 #include <apr_strings.h>
 
+#include "ability.h"
 #include "auth.h"
 #include "channel.h"
 #include "chat_module.h"
@@ -21,6 +22,7 @@ void chat_owner_fill(chat_identity_t *id, const chat_request_t *q)
         [CHAT_VIA_APACHE] = CHAT_SESSION_APACHE,
         [CHAT_VIA_BEARER] = CHAT_SESSION_TOKEN,
         [CHAT_VIA_SESSION] = CHAT_SESSION_COOKIE,
+        [CHAT_VIA_LARAVEL] = CHAT_SESSION_LARAVEL,
     };
 
     chat_identity_session(id->session, kinds[user->via],
@@ -52,6 +54,13 @@ apr_status_t chat_owner_of(const chat_identity_t **out, request_rec *r)
     rv = chat_auth(q);
     if (rv != APR_SUCCESS) {
         return rv;
+    }
+    if (q->user != NULL && shown.via == CHAT_VIA_BEARER &&
+        !chat_ability_has(q->abilities, CHAT_ABILITY_READ)) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "a WebSocket comes with a token that may not read: it is "
+                      "nobody's");
+        return APR_SUCCESS;
     }
     if (q->user == NULL || !chat_id_valid(q->user->id)) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,

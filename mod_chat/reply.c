@@ -168,7 +168,8 @@ void chat_reply_note(chat_request_t *q, apr_status_t rv, const char *doing)
 int chat_reply_failed(chat_request_t *q, apr_status_t rv, const char *doing)
 {
     chat_reply_note(q, rv, doing);
-    if (rv == CHAT_DB_EAWAY || rv == CHAT_DB_EBUSY || rv == CHAT_DB_EFULL) {
+    if (rv == CHAT_DB_EAWAY || rv == CHAT_DB_EBUSY || rv == CHAT_DB_EFULL ||
+        rv == APR_TIMEUP) {
         apr_table_setn(q->r->err_headers_out, "Retry-After", RETRY_SECONDS);
         return error_reply(q, HTTP_SERVICE_UNAVAILABLE,
                            "the chat is not available right now", "{}");

@@ -19,7 +19,8 @@
 typedef enum {
     CHAT_VIA_APACHE, /* an Apache authentication set r->user */
     CHAT_VIA_BEARER, /* a token in the Authorization header */
-    CHAT_VIA_SESSION /* our own cookie */
+    CHAT_VIA_SESSION, /* our own cookie */
+    CHAT_VIA_LARAVEL  /* the session cookie of a Laravel application */
 } chat_via_t;
 
 typedef struct {
@@ -59,6 +60,7 @@ typedef struct {
     struct chat_upload_t *upload; /* upload.h: files that came; NULL: none */
     const chat_user_t *user; /* NULL: nobody we know */
     apr_int64_t until; /* Unix seconds when their log-in ends; 0: it does not */
+    const char *abilities; /* of a bearer token (ability.h) */
     int by_push; /* chat-push asks, for a socket that showed their log-in */
     const char *stranger;    /* Apache knows this name, the chat does not */
     const chat_conversation_t *conversation; /* of id; NULL: none of theirs */

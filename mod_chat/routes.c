@@ -6,6 +6,7 @@
  *   route   the table below: path and method          404, 405
  *   pace    limiter.c: ChatRequestRate of its address  429
  *   who     auth.c: Apache's user, bearer, cookie      401 or 302, 403, 503
+ *           ability.h: what a token was given out for  403
  *   body    body.c: form or JSON into fields           400, 413, 415, 422
  *   theirs  csrf.c: Origin and token, unless bearer or   419
  *           chat-push itself
@@ -28,6 +29,7 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "ability.h"
 #include "audit.h"
 #include "auth.h"
 #include "body.h"
@@ -67,6 +69,13 @@ static const route_t routes[] = {
     { M_POST, "/chat/login",                      ANYBODY, chat_login, NULL, "login" },
     { M_POST, "/chat/logout",                     USER,    chat_logout, NULL, "logout" },
     { M_POST, "/chat/token",                      ANYBODY, chat_token, NULL, "login.token" },
+    { M_GET,  "/chat/tokens",                     USER,    chat_token_list, NULL, "token.list" },
+    { M_DELETE, "/chat/tokens",                   USER,    chat_token_end_others, NULL, "token.revoked" },
+    { M_DELETE, "/chat/tokens/{id}",              USER,    chat_token_end, NULL, "token.revoked" },
+    { M_GET,  "/chat/sessions",                   USER,    chat_session_list, NULL, "session.list" },
+    { M_DELETE, "/chat/sessions",                 USER,    chat_session_end_others, NULL, "session.ended" },
+    { M_DELETE, "/chat/sessions/{id}",            USER,    chat_session_end, NULL, "session.ended" },
+    { M_POST, "/chat/password",                   USER,    chat_password, NULL, "password.changed" },
     { M_GET,  "/chat/me",                         USER,    chat_me, NULL, NULL },
     { M_GET,  "/chat/sync",                       USER,    chat_sync, NULL, "messages.sync" },
     { M_GET,  "/chat/search",                     USER,    chat_search_all, NULL, "messages.search" },
@@ -157,12 +166,10 @@ static const route_t *find(chat_request_t *q, const char **allow)
             continue;
         }
         if (route->method == q->r->method_number) {
+            /* Only a member's route asks whose conversation the id is. */
+            memcpy(q->item, route->need == MEMBER ? item : id, sizeof(q->item));
             if (route->need == MEMBER) {
                 memcpy(q->id, id, sizeof(id));
-                memcpy(q->item, item, sizeof(item));
-            }
-            else {
-                memcpy(q->item, id, sizeof(id));
             }
             return route;
         }
@@ -185,19 +192,21 @@ static int nobody(chat_request_t *q)
     return chat_reply_error(q, HTTP_UNAUTHORIZED, "log in first");
 }
 
-/* Who it is. An id that is no conversation's is nothing to ask about.
- * @return 0 when it was refused with *answer */
-static int settle_user(chat_request_t *q, need_t need, int *answer)
+/* Whether a token was given out for this. Sessions may do everything. */
+static int is_able(const chat_request_t *q)
 {
-    char id[CHAT_ID_SIZE];
-    apr_status_t rv;
+    const char *needed = chat_ability_needed(q->r->method_number == M_GET,
+                                             q->path);
 
-    memcpy(id, q->id, sizeof(id));
-    if (need != MEMBER) {
-        q->id[0] = '\0';
-    }
-    rv = chat_auth(q);
-    memcpy(q->id, id, sizeof(id));
+    return q->user->via != CHAT_VIA_BEARER || needed == NULL ||
+           chat_ability_has(q->abilities, needed);
+}
+
+/* Who it is. @return 0 when it was refused with *answer */
+static int settle_user(chat_request_t *q, int *answer)
+{
+    apr_status_t rv = chat_auth(q);
+
     if (rv != APR_SUCCESS) {
         *answer = chat_reply_failed(q, rv, "looking up who is asking");
         return 0;
@@ -206,12 +215,17 @@ static int settle_user(chat_request_t *q, need_t need, int *answer)
         *answer = nobody(q);
         return 0;
     }
+    if (!is_able(q)) {
+        *answer = chat_reply_error(q, HTTP_FORBIDDEN,
+                                   "this token lacks the ability for that");
+        return 0;
+    }
     return 1;
 }
 
 int chat_routes_user(chat_request_t *q, int *answer)
 {
-    return settle_user(q, USER, answer);
+    return settle_user(q, answer);
 }
 
 /* Whether its body may bring files, which go to disk as they come: nobody's do
@@ -316,7 +330,7 @@ static int answer_request(chat_request_t *q)
         /* When it is refused, what is left of it is not worth reading. */
         r->connection->keepalive = AP_CONN_CLOSE;
     }
-    if ((route->need != ANYBODY && !settle_user(q, route->need, &answer)) ||
+    if ((route->need != ANYBODY && !settle_user(q, &answer)) ||
         (route->method != M_GET && !files && !chat_body_read(q, &answer)) ||
         (route->method != M_GET && q->user != NULL &&
          !settle_intent(q, route, &answer))) {

@@ -8,6 +8,7 @@
 #include <apr_time.h>
 #include <curl/curl.h>
 
+#include "channel.h"
 #include "json.h"
 #include "signature.h"
 
@@ -125,9 +126,15 @@ static const char *body_of(const char *event, const char *channel,
                                    chat_json_quote(except, strlen(except), p),
                                    NULL);
 
+    const char *id = chat_channel_id(channel, CHAT_CHANNEL_CONVERSATION);
+    const char *other = id == NULL ? ""
+                                   : apr_pstrcat(p,
+                                                 ",\"" CHAT_CHANNEL_CONSULTATION,
+                                                 id, "\"", NULL);
+
     return apr_pstrcat(
         p, "{\"name\":", chat_json_quote(event, strlen(event), p),
-        ",\"channels\":[", chat_json_quote(channel, strlen(channel), p),
+        ",\"channels\":[", chat_json_quote(channel, strlen(channel), p), other,
         "],\"data\":", chat_json_quote(data, strlen(data), p), socket, "}",
         NULL);
 }

@@ -27,6 +27,7 @@ apr_status_t chat_trigger_create(chat_trigger_t **t, const chat_push_t *push,
 
 /**
  * Send an event.
+ * @param channel  of a conversation: the one older pages have for it as well
  * @param data    JSON text
  * @param except  socket that shall not get it, or NULL
  * @param why     a sentence for the log when not APR_SUCCESS, from p

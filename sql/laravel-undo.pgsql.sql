@@ -47,6 +47,11 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_doctor_changed ON doctors;
     DROP TRIGGER IF EXISTS chat_users_moved ON users;
     DROP TRIGGER IF EXISTS chat_users_ended ON users;
+    DROP TRIGGER IF EXISTS chat_users_password ON users;
+    IF to_regclass('sessions') IS NOT NULL THEN
+        DROP TRIGGER IF EXISTS chat_laravel_ended ON sessions;
+        DROP TRIGGER IF EXISTS chat_laravel_moved ON sessions;
+    END IF;
     DROP TRIGGER IF EXISTS chat_tokens_ended ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_tokens_moved ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_search_followed ON messages;
@@ -67,7 +72,7 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_sessions_last_seen ON chat_sessions;
     DROP TABLE IF EXISTS chat_receipts, chat_last_seen;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
-                         chat_keys, chat_plan_settings;
+                         chat_keys, chat_plan_settings, chat_logins;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
     DROP TABLE IF EXISTS chat_attachments, chat_file_usage, chat_held_messages;
 
@@ -100,7 +105,9 @@ BEGIN
                           'chat_member_came', 'chat_member_went',
                           'chat_conversation_members_moved',
                           'conversation_people_moved', 'conversation_gone',
-                          'chat_receipts_told', 'chat_last_seen_keep')
+                          'chat_receipts_told', 'chat_last_seen_keep',
+                          'chat_hash_kind', 'chat_users_password',
+                          'chat_password_set', 'chat_laravel_ended')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows
     LOOP

@@ -40,12 +40,16 @@ CREATE TABLE IF NOT EXISTS users (
     status text NOT NULL DEFAULT 'active',-- 'suspended': may not log in
     fcm_tokens text,                      -- JSON list
     remember_token text,
+    avatar text,                            -- address of a picture
     created_at timestamp(3) DEFAULT (now() AT TIME ZONE 'UTC'),
     updated_at timestamp(3) DEFAULT (now() AT TIME ZONE 'UTC'),
     deleted_at timestamp(3)
 );
 CREATE UNIQUE INDEX IF NOT EXISTS users_email ON users (lower(email));
 CREATE INDEX IF NOT EXISTS users_name ON users (name);
+
+-- Of earlier versions.
+ALTER TABLE users ADD COLUMN IF NOT EXISTS avatar text;
 
 -- --- consultations ---------------------------------------------------------------
 -- The existing system keeps patients and doctors in tables of their own; alone,
@@ -217,13 +221,19 @@ CREATE TABLE IF NOT EXISTS chat_conversation_members (
 CREATE INDEX IF NOT EXISTS chat_conversation_members_user
     ON chat_conversation_members (user_id);
 
+-- Whom a name means that Apache has authenticated, for ChatUserBy table.
+CREATE TABLE IF NOT EXISTS chat_logins (
+    name text PRIMARY KEY,
+    user_id bigint NOT NULL REFERENCES users (id) ON DELETE CASCADE
+);
+
 -- --- the views -------------------------------------------------------------------
 -- What mod_chat reads people and conversations from, and what is counted with
 -- every message. A site with other tables writes these itself (README.md).
 
 CREATE OR REPLACE VIEW chat_users AS
 SELECT id, name, email, password, role, locale,
-       deleted_at IS NULL AND status <> 'suspended' AS active
+       deleted_at IS NULL AND status <> 'suspended' AS active, avatar
 FROM users;
 
 CREATE OR REPLACE VIEW chat_conversations AS
@@ -1519,6 +1529,73 @@ BEGIN
           WHERE tokenable_type = 'App\Models\User' AND tokenable_id = OLD.id
           UNION ALL
           SELECT 'u' || OLD.id, NULL) AS mine;
+    IF EXISTS (SELECT FROM pg_trigger WHERE tgname = 'chat_laravel_ended'
+               AND tgrelid = to_regclass('sessions')) THEN
+        EXECUTE 'SELECT chat_session_write(
+                     ''l'' || left(encode(sha256(convert_to(id, ''UTF8'')),
+                                        ''hex''), 32), $2)
+                 FROM sessions WHERE user_id = $1'
+        USING OLD.id, CASE WHEN may THEN NULL ELSE 0::bigint END;
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- --- sessions of a Laravel application ---------------------------------------------------
+-- Its database session driver's table, where there is one (ChatLaravelKey): a log-in of
+-- it ends when the row goes or is somebody else's. The name is made of the id's digest.
+CREATE OR REPLACE FUNCTION chat_laravel_ended() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM chat_session_write(
+        'l' || left(encode(sha256(convert_to(OLD.id, 'UTF8')), 'hex'), 32), 0);
+    RETURN NULL;
+END $$;
+
+DO $$
+BEGIN
+    IF (SELECT count(*) FROM pg_attribute
+        WHERE attrelid = to_regclass('sessions') AND NOT attisdropped
+          AND attname IN ('user_id', 'last_activity')) = 2 THEN
+        DROP TRIGGER IF EXISTS chat_laravel_ended ON sessions;
+        CREATE TRIGGER chat_laravel_ended AFTER DELETE ON sessions
+        FOR EACH ROW WHEN (OLD.user_id IS NOT NULL)
+        EXECUTE FUNCTION chat_laravel_ended();
+        DROP TRIGGER IF EXISTS chat_laravel_moved ON sessions;
+        CREATE TRIGGER chat_laravel_moved AFTER UPDATE OF user_id ON sessions
+        FOR EACH ROW WHEN (OLD.user_id IS NOT NULL
+                           AND OLD.user_id IS DISTINCT FROM NEW.user_id)
+        EXECUTE FUNCTION chat_laravel_ended();
+    END IF;
+END $$;
+
+-- --- passwords ---------------------------------------------------------------------------
+-- Another password ends a user's log-ins: all but one when it was mod_chat that changed
+-- it (chat_password_set, behind the mark), all when it was somebody else. A log-in of
+-- Laravel's may only hash the same password anew, because the site wants another
+-- algorithm or cost: then these differ from those before, and nobody is logged out,
+-- unless remember_token has changed too, as it does when a password is reset.
+
+-- Algorithm and cost of a hash.
+CREATE OR REPLACE FUNCTION chat_hash_kind(hash text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN hash LIKE '$argon2%'
+                THEN regexp_replace(hash, '\$[^$]*\$[^$]*$', '')
+                ELSE left(hash, 7) END
+$$;
+
+CREATE OR REPLACE FUNCTION chat_users_password() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('chat.password_of', true) = NEW.id::text
+       OR (chat_hash_kind(OLD.password::text)
+           IS DISTINCT FROM chat_hash_kind(NEW.password::text)
+           AND to_jsonb(OLD) ->> 'remember_token'
+               IS NOT DISTINCT FROM to_jsonb(NEW) ->> 'remember_token') THEN
+        RETURN NULL;
+    END IF;
+    DELETE FROM chat_sessions WHERE user_id = NEW.id;
+    DELETE FROM personal_access_tokens
+    WHERE tokenable_type = 'App\Models\User' AND tokenable_id = NEW.id;
     RETURN NULL;
 END $$;
 
@@ -1849,6 +1926,39 @@ EXECUTE FUNCTION chat_users_moved();
 DROP TRIGGER IF EXISTS chat_users_ended ON users;
 CREATE TRIGGER chat_users_ended AFTER DELETE ON users
 FOR EACH ROW EXECUTE FUNCTION chat_users_moved();
+
+-- Give a user another password, if it is still the one that was looked at, and end all
+-- log-ins but the one whose digest is `keep`. Whether that was done.
+CREATE OR REPLACE FUNCTION chat_password_set(who chat_users.id%TYPE, old text,
+                                             new text, keep text)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    done boolean;
+BEGIN
+    PERFORM set_config('chat.password_of', who::text, true);
+    UPDATE users SET password = new, remember_token = NULL,
+                     updated_at = now() AT TIME ZONE 'UTC'
+    WHERE id = who AND password = old;
+    done := FOUND;
+    PERFORM set_config('chat.password_of', '', true);
+    IF done THEN
+        DELETE FROM chat_sessions WHERE user_id = who AND token_hash <> keep;
+        DELETE FROM personal_access_tokens
+        WHERE tokenable_type = 'App\Models\User' AND tokenable_id = who
+          AND token <> keep;
+        IF to_regclass('sessions') IS NOT NULL THEN -- a Laravel application's
+            EXECUTE 'DELETE FROM sessions WHERE user_id = $1
+                     AND encode(sha256(convert_to(id, ''UTF8'')), ''hex'') <> $2'
+            USING who, keep;
+        END IF;
+    END IF;
+    RETURN done;
+END $$;
+
+DROP TRIGGER IF EXISTS chat_users_password ON users;
+CREATE TRIGGER chat_users_password AFTER UPDATE OF password ON users
+FOR EACH ROW WHEN (OLD.password IS DISTINCT FROM NEW.password)
+EXECUTE FUNCTION chat_users_password();
 
 -- What version 1 had besides.
 DROP FUNCTION IF EXISTS chat_event_write(text, bigint, bigint[], json);

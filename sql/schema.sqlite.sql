@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS users (
     status TEXT NOT NULL DEFAULT 'active',  -- 'suspended': may not log in
     fcm_tokens TEXT,                        -- JSON list
     remember_token TEXT,
+    avatar TEXT,                            -- address of a picture
     created_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
     updated_at TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
     deleted_at TEXT
@@ -315,6 +316,20 @@ CREATE TABLE IF NOT EXISTS chat_last_seen (
     at TEXT NOT NULL
 );
 
+-- Whom a name means that Apache has authenticated, for ChatUserBy table.
+CREATE TABLE IF NOT EXISTS chat_logins (
+    name TEXT PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+-- An instruction: give a user another password and end all log-ins but the one whose
+-- digest is `keep`. Always empty; the trigger below carries it out.
+CREATE TABLE IF NOT EXISTS chat_password_changes (
+    user_id INTEGER NOT NULL,
+    password TEXT NOT NULL,
+    keep TEXT NOT NULL
+);
+
 -- --- the event log -----------------------------------------------------------------
 -- Append-only; written by the triggers below and by nobody else. chat-push reads
 -- it upwards by id, GET /chat/sync by conversation and id.
@@ -381,7 +396,7 @@ CREATE TABLE IF NOT EXISTS chat_member_moves (
 DROP VIEW IF EXISTS chat_users;
 CREATE VIEW chat_users AS
 SELECT id, name, email, password, role, locale,
-       deleted_at IS NULL AND status <> 'suspended' AS active
+       deleted_at IS NULL AND status <> 'suspended' AS active, avatar
 FROM users;
 
 DROP VIEW IF EXISTS chat_conversations;
@@ -1474,6 +1489,44 @@ BEGIN
     INSERT INTO chat_last_seen (user_id, at)
     SELECT u.id, OLD.last_used_at FROM users u WHERE u.id = OLD.tokenable_id
     ON CONFLICT (user_id) DO UPDATE SET at = max(at, excluded.at);
+END;
+
+-- --- triggers: passwords -----------------------------------------------------------------
+
+-- Ours.
+DROP TRIGGER IF EXISTS chat_password_change;
+CREATE TRIGGER chat_password_change AFTER INSERT ON chat_password_changes
+BEGIN
+    UPDATE users SET password = NEW.password, remember_token = NULL,
+                     updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+    WHERE id = NEW.user_id;
+    DELETE FROM chat_sessions
+    WHERE user_id = NEW.user_id AND token_hash <> NEW.keep;
+    DELETE FROM personal_access_tokens
+    WHERE tokenable_id = NEW.user_id AND token <> NEW.keep
+      AND tokenable_type = 'App\Models\User';
+    DELETE FROM chat_password_changes WHERE user_id = NEW.user_id;
+END;
+
+-- Somebody else's ends all log-ins. A log-in of Laravel's may only hash the same
+-- password anew, because the site wants another algorithm or cost: then these differ
+-- from those before, and nobody is logged out, unless remember_token has changed too,
+-- as it does when a password is reset.
+DROP TRIGGER IF EXISTS chat_users_password;
+CREATE TRIGGER chat_users_password AFTER UPDATE OF password ON users
+WHEN OLD.password <> NEW.password
+ AND NOT EXISTS (SELECT 1 FROM chat_password_changes WHERE user_id = NEW.id)
+ AND (OLD.remember_token IS NOT NEW.remember_token
+      OR CASE WHEN OLD.password LIKE '$argon2%'
+              THEN substr(OLD.password, 1, instr(OLD.password, ',p=') + 4)
+              ELSE substr(OLD.password, 1, 7) END
+       = CASE WHEN NEW.password LIKE '$argon2%'
+              THEN substr(NEW.password, 1, instr(NEW.password, ',p=') + 4)
+              ELSE substr(NEW.password, 1, 7) END)
+BEGIN
+    DELETE FROM chat_sessions WHERE user_id = NEW.id;
+    DELETE FROM personal_access_tokens
+    WHERE tokenable_id = NEW.id AND tokenable_type = 'App\Models\User';
 END;
 
 -- --- version -------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 // at the end of the current turn.
 
 import { render } from '../lib/lit-html.js';
+import { Account } from './account.js';
 import { Api } from './api.js';
 import * as around from './around.js';
 import { Finder } from './finder.js';
@@ -84,6 +85,11 @@ class App {
       csrf: this.config.csrf_token,
       reached: (status) => this.reached(status),
       ended: () => this.goToLogin(),
+    });
+    this.account = new Account({
+      api: this.api,
+      me: this.config.user,
+      logout: () => this.logout(),
     });
     this.outbox = new Outbox({
       send: async (entry) => (await this.api.send(entry.key, entry.content,
@@ -281,6 +287,7 @@ class App {
       ...this.people.actions(),
       hurry: () => this.hurry(),
       breakGlass: (key, reason) => this.breakGlass(key, reason),
+      account: () => this.account.open(),
       logout: () => this.logout(),
     };
   }

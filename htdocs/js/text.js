@@ -76,3 +76,15 @@ export function newId(source = globalThis.crypto) {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16),
     hex.slice(16, 20), hex.slice(20)].join('-');
 }
+
+/* What a browser calls itself, by what it says of itself: the first that fits. */
+const BROWSERS = [[/Edg\//, 'Edge'], [/OPR\//, 'Opera'], [/Firefox\//, 'Firefox'],
+  [/Chrome\//, 'Chrome'], [/Safari\//, 'Safari']];
+const SYSTEMS = [[/iPhone/, 'iPhone'], [/iPad/, 'iPad'], [/Android/, 'Android'],
+  [/Windows/, 'Windows'], [/Mac OS X/, 'macOS'], [/Linux/, 'Linux']];
+
+/** "Firefox, Linux" from a User-Agent; '' when it says neither. */
+export function deviceName(agent) {
+  const first = (list) => list.find(([fits]) => fits.test(agent ?? ''))?.[1];
+  return [first(BROWSERS), first(SYSTEMS)].filter(Boolean).join(', ');
+}

@@ -2,8 +2,7 @@
 /*
  * login.c - logging in and out, tokens for phones, and who am I.
  *
- * This is the only place that looks at a password. bcrypt takes a tenth of a
- * second or more, so no database connection is held meanwhile, and a wrong
+ * Checking a password takes a tenth of a second or more (password.h), so no database connection is held meanwhile, and a wrong
  * address takes as long as a wrong password (a decoy hash of the same cost), so
  * that nobody can ask which addresses have an account. Failures are counted per
  * address and per account before the password is looked at; a success takes its
@@ -16,19 +15,22 @@
 
 #include <string.h>
 #include <apr_lib.h>
-#include <apr_md5.h>
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "ability.h"
 #include "auth.h"
 #include "channel.h"
 #include "chat_module.h"
 #include "content.h"
 #include "credential.h"
 #include "csrf.h"
+#include "idle.h"
+#include "instant.h"
 #include "json.h"
 #include "limiter.h"
 #include "page.h"
+#include "password.h"
 #include "reply.h"
 #include "secret.h"
 #include "utf8.h"
@@ -43,15 +45,17 @@ APLOG_USE_MODULE(chat);
 #define EMAIL_MAX 254  /* bytes, RFC 5321 */
 #define PASSWORD_MAX 1024
 #define DEVICE_MAX 255
+#define ABILITIES_MOST 20
 #define AGENT_MAX 255 /* bytes of User-Agent that are kept */
 
 /* The columns of login_user. */
-enum { COL_ID, COL_HASH, COL_ME_JSON, COL_PREFIX };
+enum { COL_ID, COL_HASH, COL_ME_JSON, COL_LIKE, COL_ROLE };
 
 /* Somebody whose password was right. */
 typedef struct {
     const char *id;
     const char *me_json; /* {"id","name","email","role"} */
+    const char *role;
 } known_t;
 
 /* Why not; rendered as JSON or into the page. */
@@ -99,21 +103,6 @@ static int read_form(const char **email, const char **password,
         return 0;
     }
     return 1;
-}
-
-/* A hash no password has, of the cost of this site's hashes. */
-static const char *decoy(const char *prefix, apr_pool_t *p)
-{
-    static const char
-        rest[] = "Zm9yIG5vYm9keSBhdCBhb.O9uS3bY7vQ1mD5kX8cT2wR6hL4zJ0fG";
-
-    if (prefix == NULL || strlen(prefix) != 7 ||
-        strncmp(prefix, "$2", 2) != 0 || prefix[3] != '$' ||
-        !apr_isdigit(prefix[4]) || !apr_isdigit(prefix[5]) ||
-        prefix[6] != '$') {
-        prefix = "$2y$10$";
-    }
-    return apr_pstrcat(p, prefix, rest, NULL);
 }
 
 /* The key under which an account's failures are counted: case does not matter
@@ -175,7 +164,7 @@ static int identify(known_t *known, refusal_t *no, const char **email,
     const char *password, *account, *hash;
     chat_db_result_t *res;
     chat_db_value_t arg;
-    int exists;
+    int exists, right;
 
     *rv = APR_SUCCESS;
     *email = "";
@@ -196,9 +185,14 @@ static int identify(known_t *known, refusal_t *no, const char **email,
     q->login_id = chat_db_get(res, 0, COL_ID);
     exists = hash != NULL;
     if (!exists) {
-        hash = decoy(chat_db_get(res, 0, COL_PREFIX), q->r->pool);
+        hash = chat_password_decoy(chat_db_get(res, 0, COL_LIKE), q->r->pool);
     }
-    if (apr_password_validate(password, hash) != APR_SUCCESS || !exists) {
+    *rv = chat_password_check(&right, q, password, hash);
+    if (*rv != APR_SUCCESS) {
+        uncount_attempt(q, account);
+        return 0;
+    }
+    if (!right || !exists) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, q->r, "a log-in failed");
         refuse(no, HTTP_UNPROCESSABLE_ENTITY, "email",
                "These credentials do not match our records.");
@@ -207,6 +201,7 @@ static int identify(known_t *known, refusal_t *no, const char **email,
     uncount_attempt(q, account);
     known->id = chat_db_get(res, 0, COL_ID);
     known->me_json = chat_db_get(res, 0, COL_ME_JSON);
+    known->role = chat_db_get(res, 0, COL_ROLE);
     return 1;
 }
 
@@ -256,9 +251,18 @@ static const char *user_agent(const request_rec *r)
     return agent;
 }
 
+/* How long a new session lasts when nothing is done. */
+static apr_int64_t session_seconds(const chat_request_t *q, const char *role)
+{
+    apr_int64_t most = apr_time_sec(q->conf->session_lifetime);
+    int idle = chat_idle_of(q->conf->idle, role);
+
+    return idle > 0 && idle < most ? idle : most;
+}
+
 /* Store the session in place of the one whose cookie came with the request. */
 static apr_status_t session_store(const chat_request_t *q, const char *digest,
-                                  const char *user_id, const char *csrf)
+                                  const known_t *known, const char *csrf)
 {
     apr_pool_t *p = q->r->pool;
     const char *cookie = chat_cookie_token(
@@ -266,10 +270,9 @@ static apr_status_t session_store(const chat_request_t *q, const char *digest,
     char replaced[CHAT_SHA256_HEX] = "";
     chat_db_value_t old = chat_db_text(replaced);
     chat_db_value_t args[] = { chat_db_text(digest),
-                               chat_auth_id(user_id),
+                               chat_auth_id(known->id),
                                chat_db_text(csrf),
-                               chat_db_int(
-                                   apr_time_sec(q->conf->session_lifetime)),
+                               chat_db_int(session_seconds(q, known->role)),
                                chat_db_text(q->r->useragent_ip),
                                chat_db_text(user_agent(q->r)) };
     chat_db_conn_t *conn;
@@ -295,7 +298,7 @@ static apr_status_t session_store(const chat_request_t *q, const char *digest,
 
 /* Make a session and hand out its cookie. @param csrf  its token, from the pool
  */
-static apr_status_t session_start(chat_request_t *q, const char *user_id,
+static apr_status_t session_start(chat_request_t *q, const known_t *known,
                                   const char **csrf)
 {
     apr_pool_t *p = q->r->pool;
@@ -308,7 +311,7 @@ static apr_status_t session_start(chat_request_t *q, const char *user_id,
         return APR_EGENERAL;
     }
     chat_sha256_hex(digest, token, strlen(token));
-    rv = session_store(q, digest, user_id, *csrf);
+    rv = session_store(q, digest, known, *csrf);
     if (rv == APR_SUCCESS) {
         set_cookie(q, token, q->conf->session_lifetime);
     }
@@ -356,7 +359,7 @@ int chat_login(chat_request_t *q)
         return rv == APR_SUCCESS ? send_refusal(q, &no, email)
                                  : chat_reply_failed(q, rv, "logging in");
     }
-    rv = session_start(q, known.id, &csrf);
+    rv = session_start(q, &known, &csrf);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "starting a session");
     }
@@ -374,6 +377,7 @@ int chat_login(chat_request_t *q)
 int chat_logout(chat_request_t *q)
 {
     chat_db_value_t digest = chat_db_text(q->user->digest);
+    chat_shown_t shown;
     apr_status_t rv = APR_SUCCESS;
 
     if (q->user->via == CHAT_VIA_SESSION) {
@@ -383,6 +387,11 @@ int chat_logout(chat_request_t *q)
     }
     else if (q->user->via == CHAT_VIA_BEARER) {
         rv = chat_db_query(NULL, q->conf->db, "token_delete", &digest, 1,
+                           q->r->pool);
+    }
+    else if (q->user->via == CHAT_VIA_LARAVEL && chat_auth_shown(&shown, q)) {
+        digest = chat_db_text(shown.laravel);
+        rv = chat_db_query(NULL, q->conf->db, "laravel_end", &digest, 1,
                            q->r->pool);
     }
     if (rv != APR_SUCCESS) {
@@ -408,14 +417,69 @@ static int device_name(const char **name, const chat_request_t *q)
     return 0;
 }
 
+/* What the token may do, as JSON. @return a complaint, NULL when all is well */
+static const char *token_abilities(const char **list, const chat_request_t *q)
+{
+    static const char why[] = "must be a list of at most 20 names, as "
+                              "\"chat:read\"";
+    const json_t *given = json_object_get(q->body.object, "abilities");
+    const char *text = "";
+    json_t *value;
+    size_t i;
+
+    *list = CHAT_ABILITIES_ALL;
+    if (given == NULL || json_is_null(given)) {
+        return chat_form_get(&q->body.form, "abilities") != NULL ? why : NULL;
+    }
+    if (!json_is_array(given) || json_array_size(given) == 0 ||
+        json_array_size(given) > ABILITIES_MOST) {
+        return why;
+    }
+    json_array_foreach(given, i, value)
+    {
+        const char *name = json_string_value(value);
+
+        if (name == NULL || strlen(name) != json_string_length(value) ||
+            !chat_ability_valid(name)) {
+            return why;
+        }
+        text = apr_pstrcat(q->r->pool, text, i > 0 ? ",\"" : "\"", name, "\"",
+                           NULL);
+    }
+    *list = apr_pstrcat(q->r->pool, "[", text, "]", NULL);
+    return NULL;
+}
+
+/* When the token ends, as a value: NULL, or Unix seconds. Likewise. */
+static const char *token_end(chat_db_value_t *until, const chat_request_t *q)
+{
+    const char *text;
+    apr_time_t when;
+
+    *until = chat_db_null();
+    switch (chat_fields_text(&q->body, "expires_at", &text)) {
+    case CHAT_JSON_MISSING:
+        return NULL;
+    case CHAT_JSON_OK:
+        if (chat_instant_parse(&when, text) && when > apr_time_now()) {
+            *until = chat_db_int(apr_time_sec(when));
+            return NULL;
+        }
+        break;
+    case CHAT_JSON_TYPE:
+        break;
+    }
+    return "must be a time to come, as 2030-01-31T12:00:00Z";
+}
+
 /* POST /chat/token - email, password and device_name, for a bearer token. No
  * cookie comes of it, so it does not matter which page sent it. */
 int chat_token(chat_request_t *q)
 {
     apr_pool_t *p = q->r->pool;
-    const char *email, *device, *secret;
+    const char *email, *device, *secret, *abilities, *why;
     char digest[CHAT_SHA256_HEX];
-    chat_db_value_t args[3];
+    chat_db_value_t args[5];
     chat_db_result_t *res;
     refusal_t no;
     known_t known;
@@ -425,6 +489,14 @@ int chat_token(chat_request_t *q)
     if (!device_name(&device, q)) {
         return chat_reply_invalid(q, "device_name",
                                   "must be a text of at most 255 bytes");
+    }
+    why = token_abilities(&abilities, q);
+    if (why != NULL) {
+        return chat_reply_invalid(q, "abilities", why);
+    }
+    why = token_end(&args[4], q);
+    if (why != NULL) {
+        return chat_reply_invalid(q, "expires_at", why);
     }
     if (!identify(&known, &no, &email, &rv, q)) {
         return rv == APR_SUCCESS ? send_refusal(q, &no, email)
@@ -438,7 +510,8 @@ int chat_token(chat_request_t *q)
     args[0] = chat_auth_id(known.id);
     args[1] = chat_db_text(device);
     args[2] = chat_db_text(digest);
-    rv = chat_db_query(&res, q->conf->db, "token_insert", args, 3, p);
+    args[3] = chat_db_text(abilities);
+    rv = chat_db_query(&res, q->conf->db, "token_insert", args, 5, p);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "storing a token");
     }

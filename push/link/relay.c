@@ -10,6 +10,7 @@
  * for the queues too would let one slow reader hold the place for all.
  */
 #include "relay.h"
+#include "channel.h"
 #include "json.h"
 #include "tail.h"
 #include "wake.h"
@@ -424,9 +425,24 @@ static int is_ours(const push_relay_t *relay, const push_tail_event_t *e)
     return 0;
 }
 
+/* The other name of a conversation's channel. @return 0 when it has none */
+static int legacy_name(char other[CHAT_CHANNEL_NAME_MAX + 1],
+                       const char *channel)
+{
+    const char *id = chat_channel_id(channel, CHAT_CHANNEL_CONVERSATION);
+
+    if (id == NULL) {
+        return 0;
+    }
+    apr_snprintf(other, CHAT_CHANNEL_NAME_MAX + 1, CHAT_CHANNEL_CONSULTATION
+                 "%s", id);
+    return 1;
+}
+
 static void event_publish(void *baton, const push_tail_event_t *e)
 {
     const push_relay_t *relay = baton;
+    char other[CHAT_CHANNEL_NAME_MAX + 1];
     int i;
 
     if (is_ours(relay, e)) {
@@ -435,6 +451,11 @@ static void event_publish(void *baton, const push_tail_event_t *e)
     for (i = 0; e->channels[i] != NULL; i++) {
         push_hub_event(relay->conf->hubs, relay->conf->app, e->channels[i],
                        e->event, e->data, e->len);
+        if (legacy_name(other, e->channels[i]) &&
+            push_hub_awaited(relay->conf->hubs, relay->conf->app, other)) {
+            push_hub_event(relay->conf->hubs, relay->conf->app, other, e->event,
+                           e->data, e->len);
+        }
     }
 }
 
@@ -670,6 +691,7 @@ apr_status_t push_relay_create(push_relay_t **out,
 static void event_keep(void *baton, const push_tail_event_t *e)
 {
     const push_relay_t *relay = baton;
+    char other[CHAT_CHANNEL_NAME_MAX + 1];
     int i;
 
     if (is_ours(relay, e)) {
@@ -679,6 +701,11 @@ static void event_keep(void *baton, const push_tail_event_t *e)
         push_hub_backlog(relay->conf->hubs, relay->conf->app, e->channels[i],
                          e->event, e->data, e->len,
                          relay->conf->replay_seconds);
+        if (legacy_name(other, e->channels[i])) {
+            push_hub_backlog(relay->conf->hubs, relay->conf->app, other,
+                             e->event, e->data, e->len,
+                             relay->conf->replay_seconds);
+        }
     }
 }
 

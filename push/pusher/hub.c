@@ -1101,6 +1101,24 @@ void push_hub_event(push_hubs_t *hubs, push_app_t *app, const char *channel,
     free(canonical);
 }
 
+int push_hub_awaited(push_hubs_t *hubs, push_app_t *app, const char *channel)
+{
+    push_name_t name;
+    int i;
+
+    if (push_seconds() <= hubs->replay_until) {
+        return 1;
+    }
+    push_name_set(&name, hubs, app, channel, strlen(channel), NULL);
+    for (i = 0; i < hubs->n; i++) {
+        if (__atomic_load_n(interest_of(&hubs->list[i], name.hash),
+                            __ATOMIC_SEQ_CST)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* A task that calls a function for the subscribers of a channel here. */
 typedef struct {
     push_task_t task;

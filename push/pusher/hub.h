@@ -155,6 +155,10 @@ void push_hub_publish(push_hubs_t *hubs, push_hub_t *here,
 void push_hub_event(push_hubs_t *hubs, push_app_t *app, const char *channel,
                     const char *event, const char *data, apr_size_t len);
 
+/** Whether somebody may be waiting for an event on a channel; when in doubt
+ * somebody is. Any thread. */
+int push_hub_awaited(push_hubs_t *hubs, push_app_t *app, const char *channel);
+
 /**
  * For `seconds` from now, keep what push_hub_event() sends for those who join
  * its channel later: after a restart clients need a while to come back, and the

@@ -287,6 +287,9 @@ static may_t may_by_identity(const ask_t *ask, refusal_t *r)
         return MAY;
     }
     id = chat_channel_id(name, CHAT_CHANNEL_CONVERSATION);
+    if (id == NULL) {
+        id = chat_channel_id(name, CHAT_CHANNEL_CONSULTATION);
+    }
     if (id != NULL) {
         return conversation_ask(ask, id, r);
     }

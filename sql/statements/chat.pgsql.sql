@@ -40,7 +40,8 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
                    WHERE m.conversation_id = c.id AND m.user_id = u.id
                      AND m.role NOT IN ('patient', 'doctor')))::int,
        CASE WHEN isfinite(t.expires_at)
-            THEN floor(extract(epoch FROM t.expires_at))::bigint END
+            THEN floor(extract(epoch FROM t.expires_at))::bigint END,
+       t.abilities
 FROM personal_access_tokens t
 JOIN chat_users u ON u.id = t.tokenable_id
 LEFT JOIN chat_conversations c ON c.id = $2
@@ -97,7 +98,7 @@ WHERE token IN (SELECT t.token
 SELECT u.id, u.password,
        json_build_object('id', u.id, 'name', u.name, 'email', u.email,
                          'role', u.role),
-       (SELECT substr(password, 1, 7) FROM chat_users LIMIT 1)
+       (SELECT password FROM chat_users LIMIT 1), u.role
 FROM (SELECT 1) AS one
 LEFT JOIN chat_users u ON lower(u.email) = lower($1) AND u.active
 
@@ -113,9 +114,11 @@ WHERE token_hash = $1 OR expires_at <= now() AT TIME ZONE 'UTC'
 
 -- :name token_insert pgsql
 INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
-                                    abilities, created_at, updated_at)
-VALUES ('App\Models\User', $1, $2, $3, '["*"]', now() AT TIME ZONE 'UTC',
-        now() AT TIME ZONE 'UTC')
+                                    abilities, expires_at, created_at,
+                                    updated_at)
+VALUES ('App\Models\User', $1, $2, $3, $4,
+        to_timestamp($5::bigint) AT TIME ZONE 'UTC',
+        now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')
 RETURNING id
 
 -- --- conversations (conversation.c) ----------------------------------------------
@@ -432,6 +435,8 @@ WITH me AS (
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
     WHERE t.token = $1 AND u.active
       AND t.tokenable_type = 'App\Models\User'
+      AND (t.abilities IS NULL OR strpos(t.abilities, '"*"') > 0
+           OR strpos(t.abilities, '"chat:write"') > 0)
       AND ($3::bigint = 0 OR t.id = $3)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 ), sent AS (
@@ -489,6 +494,8 @@ WITH kind AS (
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = a.talk AND c.id::text = a.path
     WHERE u.active AND t.tokenable_type = 'App\Models\User'
+      AND (t.abilities IS NULL OR strpos(t.abilities, '"*"') > 0
+           OR strpos(t.abilities, '"chat:write"') > 0)
       AND (a.token_id = 0 OR t.id = a.token_id)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 ), drawn AS MATERIALIZED (
@@ -541,6 +548,8 @@ WITH me AS MATERIALIZED (
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
     WHERE t.token = $1 AND u.active
       AND t.tokenable_type = 'App\Models\User'
+      AND (t.abilities IS NULL OR strpos(t.abilities, '"*"') > 0
+           OR strpos(t.abilities, '"chat:read"') > 0)
       AND ($3::bigint = 0 OR t.id = $3)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 )

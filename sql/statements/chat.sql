@@ -14,7 +14,8 @@
 -- the user (id, name, email, role, as JSON), what was shown (its digest, the CSRF
 -- token, seconds since it was last used), the conversation (id, id as JSON,
 -- messages in it, 1 for a member), and for the first two when the log-in ends, in
--- Unix seconds (NULL: it does not).
+-- Unix seconds (NULL: it does not); for a token what it may, as Sanctum's list
+-- (ability.h).
 
 -- $1 the cookie's digest, $2 conversation id or NULL
 -- :name who_session sqlite
@@ -45,7 +46,8 @@ SELECT u.id, u.name, u.email, u.role,
        c.id, json_quote(c.id), c.message_count,
        EXISTS (SELECT 1 FROM chat_members m
                WHERE m.conversation_id = c.id AND m.user_id = u.id),
-       CAST(strftime('%s', t.expires_at) AS INTEGER)
+       CAST(strftime('%s', t.expires_at) AS INTEGER),
+       t.abilities
 FROM personal_access_tokens t
 JOIN chat_users u ON u.id = t.tokenable_id
 LEFT JOIN chat_conversations c ON c.id = $2
@@ -94,12 +96,12 @@ WHERE token IN (SELECT value FROM json_each($1))
 -- --- logging in and out (login.c) ------------------------------------------------
 
 -- Always one row, because an unknown address must take as long as a known one:
--- the last column is how this site's hashes begin ("$2y$10$").  $1 e-mail
+-- the fourth column is one of this site's hashes, for the time it takes.  $1 e-mail
 -- :name login_user sqlite
 SELECT u.id, u.password,
        json_object('id', u.id, 'name', CAST(u.name AS TEXT), 'email', CAST(u.email AS TEXT),
                    'role', CAST(u.role AS TEXT)),
-       (SELECT substr(password, 1, 7) FROM chat_users LIMIT 1)
+       (SELECT password FROM chat_users LIMIT 1), u.role
 FROM (SELECT 1)
 LEFT JOIN chat_users u ON u.email = $1 AND u.active
 
@@ -118,11 +120,12 @@ DELETE FROM chat_sessions
 WHERE token_hash = $1
    OR expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now')
 
--- $1 user, $2 name of the device, $3 digest
+-- $1 user, $2 name of the device, $3 digest, $4 abilities, a JSON list, $5 when it
+-- ends, Unix seconds, NULL: it does not
 -- :name token_insert sqlite
 INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
-                                    abilities)
-VALUES ('App\Models\User', $1, $2, $3, '["*"]')
+                                    abilities, expires_at)
+VALUES ('App\Models\User', $1, $2, $3, $4, datetime($5, 'unixepoch'))
 RETURNING id
 
 -- $1 digest

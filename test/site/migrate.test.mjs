@@ -176,7 +176,7 @@ for (const e of engines) {
     for (const [damage, finding] of [
       ...e.damage,
       ['DROP INDEX messages_unread;', /the index messages_unread is missing/],
-      [`DROP VIEW chat_users; CREATE VIEW chat_users AS SELECT id, name, email, password, role, locale, deleted_at IS NULL AS active FROM users;`,
+      [`DROP VIEW chat_users; CREATE VIEW chat_users AS SELECT id, name, email, password, role, locale, deleted_at IS NULL AS active, avatar FROM users;`,
         /the view chat_users is another one/, e.name === 'postgresql'],
       ['DROP TABLE chat_sessions;', /the table chat_sessions is missing/],
     ]) {

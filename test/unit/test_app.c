@@ -147,6 +147,9 @@ static void what_is_wrong_is_named(void **state)
               "\"allowedOrigins\":\"x\"}"),
           ".allowedOrigins" },
         { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
+              "\"encryptionMasterKeyBase64\":\"c2hvcnQ=\"}"),
+          ".encryptionMasterKeyBase64" },
+        { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","
               "\"webhooks\":[{\"url\":\"ftp://x\"}]}"),
           ".webhooks" },
         { ONE("{\"id\":\"a\",\"key\":\"k\",\"secret\":\"s\","

@@ -129,6 +129,14 @@ void push_hub_backlog(push_hubs_t *hubs, push_app_t *app, const char *channel,
     note("+", channel, event, data, len);
 }
 
+int push_hub_awaited(push_hubs_t *hubs, push_app_t *app, const char *channel)
+{
+    (void)hubs;
+    (void)app;
+    (void)channel;
+    return 0;
+}
+
 void push_hub_replay(push_hubs_t *hubs, apr_uint32_t seconds)
 {
     (void)hubs;
@@ -417,6 +425,7 @@ what_was_relayed_is_remembered_at_once_and_not_repeated(void **state)
                          "2 private-conversation.1\n"
                          "2 private-user.2\n"
                          "+3 private-conversation.1\n"
+                         "+3 private-consultation.1\n"
                          "+3 private-user.2\n");
 }
 

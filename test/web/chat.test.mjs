@@ -135,7 +135,7 @@ test('while chat-push is down the page says so, still sends, and catches up', as
 
 test('logging out ends at the log-in page, and back does not open the chat', async () => {
   const c = await person(browser, site.url, 'patient@example.com');
-  await c.page.locator('.account button').click();
+  await c.page.locator('.account button[title="Sign out"]').click();
   await c.page.waitForURL(/\/chat\/login/);
   await c.page.goto(`${site.url}/chat`);
   assert.match(c.page.url(), /\/chat\/login/);

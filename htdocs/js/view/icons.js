@@ -28,6 +28,9 @@ export const globe = () => icon('',
   svg`<circle cx="12" cy="12" r="8.2"/><path d="M3.8 12h16.4M12 3.8c2.4 2.4
   3.4 5.2 3.4 8.2S14.4 17.8 12 20.2c-2.4-2.4-3.4-5.2-3.4-8.2S9.6
   6.2 12 3.8Z"/>`);
+export const person = () => icon('',
+  svg`<circle cx="12" cy="8.2" r="3.6"/><path d="M4.8 20c.7-3.9 3.5-6 7.2-6s6.5 2.1
+  7.2 6"/>`);
 export const waiting = () => icon('small',
   svg`<circle cx="12" cy="12" r="7.5"/><path d="M12 8v4.3l2.6 1.7"/>`);
 export const sent = () => icon('small', svg`<path d="m5 12.5 4.5 4.5L19 7.5"/>`);

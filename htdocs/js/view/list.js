@@ -212,6 +212,9 @@ function account({ state, link, actions }) {
     <a class="round" href="?lang=${otherLanguage()}" hreflang=${otherLanguage()}
       title=${t('account.language')}>${icons.globe()}<span class="sr-only"
       >${t('account.language')}</span></a>
+    <button type="button" class="round" title=${t('account.title')}
+      @click=${actions.account}>${icons.person()}<span class="sr-only"
+      >${t('account.title')}</span></button>
     <button type="button" class="round" title=${t('account.logout')}
       @click=${actions.logout}>${icons.leave()}<span class="sr-only"
       >${t('account.logout')}</span></button>
