@@ -6,10 +6,13 @@
 // object.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { Client } from './lib/client.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
 import { engine, eventually, startSite } from './lib/site.mjs';
+import { sleep } from '../../dev/site.mjs';
 
 const site = await startSite({ extraConf: 'ChatSendRate off' });
 const { conversations } = site.people();
@@ -326,6 +329,21 @@ test('a reaction is one emoji, and there are twenty at most', async () => {
   isError(await react(doctor, id, '🦷'), 422, 'emoji');
   assert.equal((await react(doctor, id, String.fromCodePoint(0x1f600))).status, 200, 'one that is there has room');
   assert.equal((await everywhere(id)).reactions.length, 20);
+});
+
+test('a reaction that a deletion overtakes is told so, not that there are too many', async () => {
+  const { id } = await send(patient, 'soon gone');
+  const [program, args, begin] = site.dbFile
+    ? ['sqlite3', ['-batch', site.dbFile], 'BEGIN IMMEDIATE;']
+    : ['psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', site.db], 'BEGIN; LOCK chat_message_reactions IN EXCLUSIVE MODE;'];
+  const other = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  other.stdin.write(`${begin}\nUPDATE messages SET deleted_at = CURRENT_TIMESTAMP WHERE id = ${id};\nSELECT 'held';\n`);
+  await once(other.stdout, 'data');
+  const reacted = react(doctor, id, '👍');
+  await sleep(300); // by then it waits; if it does not yet, it finds the mark, with the same answer
+  other.stdin.end('COMMIT;\n');
+  await once(other, 'exit');
+  isError(await reacted, 410);
 });
 
 test('many who react at once all count', async () => {
