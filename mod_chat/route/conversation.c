@@ -70,8 +70,8 @@ static const char *next_path(const chat_db_result_t *res, int shown,
     return chat_json_quote(path, strlen(path), p);
 }
 
-/* The person whose three columns begin at `col`; NULL when there is none (SQLite's
- * json_quote() makes "null" of it). */
+/* The person whose three columns begin at `col`; NULL when there is none
+ * (SQLite's json_quote() makes "null" of it). */
 static const char *person_json(const chat_db_result_t *res, int row, int col,
                                apr_pool_t *p)
 {

@@ -50,8 +50,8 @@ static int settle(const char **emoji, chat_change_t *c, chat_request_t *q,
     return 1;
 }
 
-/* Nothing was added: it is there, the message was deleted meanwhile, or there is
- * no room for another.
+/* Nothing was added: it is there, the message was deleted meanwhile, or there
+ * is no room for another.
  * @return 0 when it was refused with *answer */
 static int settle_there(chat_request_t *q, const chat_change_t *c,
                         const char *emoji, int *answer)
