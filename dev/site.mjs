@@ -320,8 +320,10 @@ Define CHAT_DATABASE "${this.db}"
 Define CHAT_PUSH_CONFIG "${this.path('conf', 'chat-push.json')}"
 Define CHAT_PUSH_HOST 127.0.0.1
 Define CHAT_PUSH_PORT ${this.o.pushPort}
+<IfModule chat_module>
 ChatAudit On
 ChatAuditSpool "${this.path('audit')}"
+</IfModule>
 Define CHAT_FILES "${this.path('files')}"
 Define CHAT_FILES_PROGRAM "${this.path('bin', 'chat-files')}"
 Include "${path.join(root, 'conf', 'chat.conf')}"`;
