@@ -548,7 +548,8 @@ Include "${path.join(root, 'conf', 'chat.conf')}"`;
   }
 }
 
-/** The sample people, in the order of their accounts, with their ids. */
+/** The sample people, in the order of their accounts, with their ids; of the conversations
+ *  those in which something can be written come first. */
 export function samplePeople(site) {
   const rows = (names, from) => site.sql(`SELECT ${site.dbFile ? 'json_array' : 'json_build_array'}(${names}) ${from};`)
     .trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
@@ -558,7 +559,7 @@ export function samplePeople(site) {
     conversations: rows(`c.id, max(CASE m.role WHEN 'patient' THEN m.user_id END),
                          max(CASE m.role WHEN 'doctor' THEN m.user_id END)`,
     `FROM chat_conversations c JOIN chat_members m ON m.conversation_id = c.id
-     GROUP BY c.id ORDER BY c.id`)
+     GROUP BY c.id, c.status ORDER BY c.status IN ('completed', 'cancelled'), c.id`)
       .map(([id, patient, doctor]) => ({ id, patient, doctor })),
   };
 }
