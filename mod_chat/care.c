@@ -123,7 +123,8 @@ static apr_status_t settle_held(care_t *c, const chat_db_result_t *held, int row
 {
     const char *role = chat_db_get(held, row, HELD_ROLE);
     int may = chat_db_get_int(held, row, HELD_MEMBER, 0) != 0 ||
-              (role != NULL && chat_auth_staff(c->conf, role));
+              chat_auth_staff(c->conf, chat_db_get(held, row, HELD_USER), role,
+                              chat_db_get(held, row, HELD_CONVERSATION), c->pool);
     chat_db_value_t id = chat_auth_id(chat_db_get(held, row, HELD_ID));
     chat_db_conn_t *conn;
     chat_db_result_t *taken;
