@@ -98,10 +98,14 @@ test('a message whose file turns out to be infected is never sent; its sender he
   assert.equal(r.status, 202, r.text);
   const id = site.sql("SELECT id FROM chat_attachments WHERE state = 'pending';").trim();
   const rejected = events('AttachmentRejected');
+  const { cursor } = (await phone.get('/chat/sync')).json;
   fs.rmSync(wait);
   await until('the event', () => events('AttachmentRejected') > rejected);
   const row = site.sql("SELECT channels, payload FROM chat_events WHERE event = 'AttachmentRejected' ORDER BY id DESC LIMIT 1;");
   assert.ok(row.includes(`private-user.${conv.patient}`) && !row.includes('private-conversation') && row.includes(id), row);
+  const synced = async (who) => (await who.get(`/chat/sync?since=${encodeURIComponent(cursor)}`)).json.events.map((e) => e.event);
+  assert.deepEqual(await synced(phone), ['AttachmentRejected']);
+  assert.deepEqual(await synced(doctor), [], 'and nobody else, by sync neither');
   await until('the held message', () => site.sql('SELECT count(*) FROM chat_held_messages;').trim() === '0');
   assert.ok(!(await history()).some((m) => m.content === 'never'));
   const own = await phone.get(`/chat/attachment/${id}`);
