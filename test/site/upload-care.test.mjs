@@ -114,6 +114,23 @@ test('a message whose file turns out to be infected is never sent; its sender he
   assert.equal((await doctor.get(`/chat/attachment/${id}`)).status, 404);
 });
 
+test('a message that the database refuses keeps nobody else waiting', async () => {
+  site.sql(site.dbFile
+    ? "CREATE TRIGGER refused BEFORE INSERT ON messages WHEN NEW.body = 'refused' BEGIN SELECT RAISE(ABORT, 'no such words'); END;"
+    : "ALTER TABLE messages ADD CONSTRAINT refused CHECK (body <> 'refused') NOT VALID;");
+  fs.writeFileSync(wait, '');
+  for (const words of ['refused', 'behind it']) {
+    const r = await send([{ name: 'content', value: words }, { name: 'files[]', file: 'a.pdf', bytes: pdf(4000) }]);
+    assert.equal(r.status, 202, r.text);
+  }
+  site.expectLog(/a message with files is dropped, the database refuses it/);
+  fs.rmSync(wait);
+  await until('the held messages', () => site.sql('SELECT count(*) FROM chat_held_messages;').trim() === '0');
+  const said = (await history()).map((m) => m.content);
+  assert.ok(said.includes('behind it') && !said.includes('refused'));
+  site.sql(site.dbFile ? 'DROP TRIGGER refused;' : 'ALTER TABLE messages DROP CONSTRAINT refused;');
+});
+
 test('who is removed meanwhile does not send', async () => {
   fs.writeFileSync(wait, '');
   const r = await send([{ name: 'content', value: 'too late' }, { name: 'files[]', file: 'a.pdf', bytes: pdf(4000) }], doctor);
