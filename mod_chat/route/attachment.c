@@ -23,6 +23,7 @@
 #include <util_filter.h>
 
 #include "attachment.h"
+#include "audit.h"
 #include "auth.h"
 #include "checkup.h"
 #include "filename.h"
@@ -192,11 +193,13 @@ static int find(found_t *f, chat_request_t *q, const char *user, int *answer)
         f->file = chat_attachment_of(res, 0);
         f->conversation = chat_db_get(res, 0, GET_CONVERSATION);
         f->sha256 = chat_db_get(res, 0, GET_SHA256);
+        apr_cpystrn(q->id, f->conversation, sizeof(q->id)); /* for the audit log */
         role = chat_db_get(res, 0, GET_ROLE);
         sent = chat_db_get_int(res, 0, GET_SENT, 0) != 0;
         f->own = !sent && chat_db_get_int(res, 0, GET_OWN, 0) != 0;
         member = chat_db_get_int(res, 0, GET_MEMBER, 0) != 0 ||
-                 (role != NULL && chat_auth_staff(q->conf, role));
+                 chat_auth_staff(q->conf, user, role, f->conversation,
+                                 q->r->pool);
         if (member && (f->own || (sent && chat_db_get_int(res, 0, GET_LIVES, 0) &&
                                   strcmp(f->file.state, "clean") == 0))) {
             return 1;
@@ -220,6 +223,7 @@ static int find_shown(found_t *f, chat_request_t *q, int *answer)
                                        "this link is wrong or too old");
             return 0;
         }
+        q->link = user;
     }
     else if (!chat_routes_user(q, answer)) {
         return 0;
@@ -243,10 +247,11 @@ static void file_headers(request_rec *r)
     apr_table_setn(r->headers_out, "Accept-Ranges", "bytes");
 }
 
-/* The file at `path` as the answer. @return for httpd; HTTP_NOT_FOUND when it
- * cannot be opened, with nothing sent */
-static int send_file(request_rec *r, const char *path, const char *type)
+/* The file at `path` as the answer, which is written down before it goes out.
+ * @return for httpd; HTTP_NOT_FOUND when it cannot be opened, with nothing sent */
+static int send_file(chat_request_t *q, const char *path, const char *type)
 {
+    request_rec *r = q->r;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool,
                                                 r->connection->bucket_alloc);
     apr_file_t *file;
@@ -270,6 +275,10 @@ static int send_file(request_rec *r, const char *path, const char *type)
     answer = ap_meets_conditions(r);
     if (answer != OK) {
         return answer;
+    }
+    if (!chat_audit_answer(q, HTTP_OK)) {
+        apr_file_close(file);
+        return HTTP_SERVICE_UNAVAILABLE;
     }
     apr_brigade_insert_file(bb, file, 0, info.size, r->pool);
     APR_BRIGADE_INSERT_TAIL(bb,
@@ -318,7 +327,7 @@ int chat_attachment_show(chat_request_t *q)
         apr_table_setn(r->headers_out, "ETag",
                        apr_psprintf(r->pool, "\"%.32s\"", f.sha256));
     }
-    answer = send_file(r, path, mime);
+    answer = send_file(q, path, mime);
     if (answer == HTTP_NOT_FOUND) {
         apr_table_unset(r->headers_out, "Content-Disposition");
         apr_table_unset(r->headers_out, "ETag");
@@ -348,7 +357,7 @@ int chat_attachment_thumb(chat_request_t *q)
                                              r->pool));
     apr_table_setn(r->headers_out, "ETag",
                    apr_psprintf(r->pool, "\"t%.31s\"", f.file.id));
-    answer = send_file(r, path, "image/jpeg");
+    answer = send_file(q, path, "image/jpeg");
     if (answer == HTTP_NOT_FOUND) {
         apr_finfo_t info;
 

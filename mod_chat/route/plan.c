@@ -32,6 +32,7 @@ APLOG_USE_MODULE(chat);
 /* A plan and what the caller is to it. */
 typedef struct {
     const char *id;
+    const char *conversation; /* id */
     const char *json;
     const char *status; /* as clients see it */
     const char *marked; /* as the row has it: "submitted" though it expired */
@@ -80,6 +81,7 @@ static apr_status_t find(found_t *found, const chat_request_t *q,
         return APR_NOTFOUND;
     }
     found->id = chat_db_get(res, 0, 0);
+    found->conversation = chat_db_get(res, 0, 4);
     found->json = chat_db_get(res, 0, 1);
     found->status = chat_db_get(res, 0, 2);
     found->marked = chat_db_get(res, 0, 3);
@@ -102,6 +104,9 @@ static int settle(found_t *found, chat_request_t *q, int *answer)
     }
     else if (rv != APR_SUCCESS) {
         *answer = refuse(q, rv, "finding a plan");
+    }
+    else {
+        apr_cpystrn(q->id, found->conversation, sizeof(q->id)); /* for the audit log */
     }
     return rv == APR_SUCCESS;
 }

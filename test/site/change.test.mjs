@@ -8,6 +8,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import { test } from 'node:test';
 import { Client } from './lib/client.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
@@ -258,6 +259,27 @@ test('an answer shows what it answers, also when that changes or goes', async ()
   assert.deepEqual((await everywhere(answer.id)).reply_to, { id: first.id, content: '', user: null, deleted: true });
 });
 
+if (!site.dbFile) {
+  test('who quotes a message while it is deleted leaves its words nowhere', async () => {
+    const start = await now();
+    const { id } = await send(patient, 'canary-quoted');
+    const psql = spawn('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', site.db], { stdio: ['pipe', 'inherit', 'inherit'] });
+    const done = once(psql, 'exit');
+    psql.stdin.write(`BEGIN; INSERT INTO messages (from_user_id, to_user_id, request_id, body, reply_to_id)
+      VALUES (${conv.doctor}, ${conv.patient}, ${conv.id}, 'an answer under way', ${id});\n`);
+    const waiting = () => Number(site.sql('SELECT count(*) FROM pg_locks WHERE NOT granted;').trim());
+    await eventually(() => site.sql(`SELECT count(*) FROM pg_stat_activity
+      WHERE state = 'idle in transaction' AND query LIKE '%an answer under way%';`).trim() === '1', 'the answer');
+    const deleted = remove(patient, id);
+    await eventually(() => waiting() > 0, 'the deletion waits for it');
+    psql.stdin.end('COMMIT;\n');
+    assert.deepEqual(await done, [0, null]);
+    assert.equal((await deleted).status, 200);
+    assert.ok((await heard(start)).some((e) => e.message?.reply_to?.id === id));
+    assert.doesNotMatch((await doctor.get(`/chat/sync?limit=500&since=${encodeURIComponent(start)}`)).text, /canary-quoted/);
+  });
+}
+
 test('only a living message of the same consultation can be answered', async () => {
   const gone = await send(patient, 'gone');
   await remove(patient, gone.id);
@@ -345,6 +367,17 @@ test('a reaction that a deletion overtakes is told so, not that there are too ma
   other.stdin.end('COMMIT;\n');
   await once(other, 'exit');
   isError(await reacted, 410);
+});
+test('a long history costs what it is long', async () => {
+  const { id } = await send(patient, 'first');
+  site.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+    INSERT INTO chat_message_edits (message_id, body) SELECT ${id}, '${'\u0639'.repeat(2000)}' FROM n;`);
+  const children = () => fs.readFileSync(`/proc/${site.httpd.pid}/task/${site.httpd.pid}/children`, 'utf8').trim().split(' ')
+    .map((pid) => Number(fs.readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmHWM:\s+(\d+)/)?.[1] ?? 0));
+  const before = Math.max(...children());
+  const r = await patient.get(at(id, '/history'));
+  assert.equal(r.json.history.length, 500);
+  assert.ok(Math.max(...children()) - before < 100000, 'kilobytes; the answer has 2000');
 });
 
 test('many who react at once all count', async () => {
