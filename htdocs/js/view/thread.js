@@ -65,12 +65,12 @@ function header(ctx, conversation) {
       ${avatar(...faces(state, conversation))}
       <div class="thread-who">
         <h2 dir="auto" tabindex="-1">${nameOf(state, conversation)}</h2>
-        <p class="faint">${about(ctx, conversation)}</p>
+        <p class="faint">${conversation.status ? html`<span class="chip"
+          data-status=${conversation.status}
+          >${statusText(conversation.status)}</span>` : nothing}<span
+          class="thread-about">${about(ctx, conversation)}</span></p>
       </div>
       ${newPlanButton(ctx, conversation)}
-      ${conversation.status ? html`<span class="chip"
-        data-status=${conversation.status}
-        >${statusText(conversation.status)}</span>` : nothing}
       ${findButton(ctx)}
       ${peopleButton(ctx, conversation)}`
       : nothing}
