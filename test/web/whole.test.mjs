@@ -191,3 +191,51 @@ for (const [name, options] of Object.entries(SCREENS)) {
     }
   });
 }
+
+test('every dialog takes the focus, keeps it, closes by Escape and gives it back', async () => {
+  site.sql('DELETE FROM treatment_plans;');
+  const { page, context } = await person(browser, site.url, 'doctor@example.com');
+  page.on('dialog', () => page.complaints.push('the browser\'s own dialog'));
+  try {
+    await open(page);
+    await write(page, 'Something to open a menu at');
+    await becomes(page, 'Something to open a menu at', ['sent', 'delivered']);
+    const own = row(page, 'Something to open a menu at').locator('.message-menu');
+    const within = (selector) => page.evaluate((s) => document.querySelector(s)?.contains(document.activeElement) ?? false, selector);
+    const focused = (locator) => locator.evaluate((el) => el === document.activeElement);
+    for (const [opener, selector] of [
+      [page.locator('.plan-new'), 'dialog.plan-dialog'],
+      [page.locator('footer.account button').first(), 'dialog.account-dialog'],
+      [own, 'dialog.deeds[open]'],
+      [page.locator('.people-button'), '.people'],
+    ]) {
+      await opener.focus();
+      await page.keyboard.press('Enter');
+      await page.locator(selector).waitFor();
+      await eventually(() => within(selector), `the focus in ${selector}`);
+      for (let i = 0; selector.startsWith('dialog') && i < 25; i++) {
+        await page.keyboard.press(i % 2 ? 'Shift+Tab' : 'Tab');
+        await page.keyboard.press('Tab');
+        assert.ok(await page.evaluate((s) => document.activeElement === document.body
+          || document.querySelector(s).contains(document.activeElement), selector), `the focus stays in ${selector}`);
+      }
+      await page.keyboard.press('Escape');
+      await page.locator(selector).waitFor({ state: 'detached' });
+      await eventually(() => focused(opener), `the focus back from ${selector}`);
+    }
+    // A question upon a dialog: Escape answers it and leaves the dialog.
+    await page.locator('footer.account button').first().click();
+    await page.locator('.account-dialog .device').first().waitFor();
+    const everywhere = page.locator('.account-more .grave');
+    await everywhere.click();
+    await page.locator('.ask-dialog').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()), 'Cancel', 'what does no harm has the focus');
+    await page.keyboard.press('Escape');
+    await page.locator('.ask-dialog').waitFor({ state: 'detached' });
+    assert.ok(await focused(everywhere));
+    assert.equal(await page.locator('.account-dialog').count(), 1);
+    assert.deepEqual(page.complaints, []);
+  } finally {
+    await context.close();
+  }
+});
