@@ -223,6 +223,10 @@ test('every dialog takes the focus, keeps it, closes by Escape and gives it back
       await page.locator(selector).waitFor({ state: 'detached' });
       await eventually(() => focused(opener), `the focus back from ${selector}`);
     }
+    // Out of the messages to where one writes.
+    await own.focus();
+    await page.keyboard.press('Escape');
+    assert.ok(await focused(area(page)));
     // A question upon a dialog: Escape answers it and leaves the dialog.
     await page.locator('footer.account button').first().click();
     await page.locator('.account-dialog .device').first().waitFor();
