@@ -51,6 +51,7 @@ export const expectedLog = [
   /core:(notice|error)\] .*AH00052: child pid \d+ exit signal Killed/,
   /mpm_event:warn\] .*AH10392: children are killed successively/, // ten in a row
   /chat:warn\] .*chat-push takes no sockets at /, // it is away
+  /chat:warn\] .*chat-files ended \(signal 9\) and is started again/, // it is one of httpd's children
   /chat:error\] .*(the database cannot be reached|the database stayed busy)/,
   /relay: cannot read the event log, trying again/,
 ];
@@ -132,8 +133,8 @@ export class Kill {
   async people() {
     const { world, site, random } = this;
     const { accounts, conversations } = site.people();
-    const doctor = conversations[0].doctor;
-    const talks = conversations.filter((c) => c.doctor === doctor).slice(0, 4);
+    const { doctor } = conversations[0];
+    const talks = site.openTalks(doctor).slice(0, 4);
     const patient = talks[0].patient;
     const phones = new Map();
     for (const id of [doctor, ...talks.map((t) => t.patient)]) {
