@@ -6,6 +6,11 @@
 import { createRequire } from 'node:module';
 import { cleanup } from './cleanup.mjs';
 
+// The WebSocket in pusher-js waits 30 s for an answer to its close, also where the
+// other end has closed before it: a process that is through need not.
+const { setTimeout: timer } = globalThis;
+globalThis.setTimeout = (fn, ms, ...rest) => (ms === 30000 ? timer(fn, ms, ...rest).unref() : timer(fn, ms, ...rest));
+
 const require = createRequire(import.meta.url);
 export const Pusher = require('pusher-js');
 export const PusherServer = require('pusher');
