@@ -465,8 +465,8 @@ int chat_attachment_list(chat_request_t *q)
 
         APR_ARRAY_PUSH(list, const char *) = chat_attachment_json(&a, extra, p);
     }
-    return chat_reply(
-        q, HTTP_OK,
+    return chat_reply_list(
+        q,
         apr_pstrcat(p, "{\"data\":[", apr_array_pstrcat(p, list, ','), "],\"has_more\":",
                     more ? "true" : "false", ",\"next_before\":",
                     more ? apr_pstrcat(p, "\"",

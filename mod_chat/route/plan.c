@@ -180,8 +180,8 @@ int chat_plan_list(chat_request_t *q)
     for (int i = 0; i < n; i++) {
         APR_ARRAY_PUSH(parts, const char *) = chat_db_get(res, i, 0);
     }
-    return chat_reply(
-        q, HTTP_OK,
+    return chat_reply_list(
+        q,
         apr_pstrcat(p, "{\"data\":[", apr_array_pstrcat(p, parts, ','),
                     "],\"has_more\":", more ? "true" : "false", "}", NULL));
 }
