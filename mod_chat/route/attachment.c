@@ -90,6 +90,9 @@ int chat_attachment_upload(chat_request_t *q)
         kind = chat_form_get(&q->body.form, "kind");
     }
     voice = kind != NULL && strcmp(kind, "voice") == 0;
+    if (kind != NULL && kind[0] != '\0' && !voice) {
+        return chat_reply_invalid(q, "kind", "can only be voice");
+    }
     if (voice && APR_ARRAY_IDX(q->upload->files, 0, chat_upload_file_t *)
                          ->type->audio == NULL) {
         return chat_reply_invalid(q, "kind", "does not fit the file");

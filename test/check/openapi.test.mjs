@@ -8,8 +8,8 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { contract } from '../site/lib/contract.mjs';
 
-const source = fs.readFileSync(new URL('../../mod_chat/routes.c', import.meta.url), 'utf8');
-const table = [...source.matchAll(/\{ M_([A-Z]+),\s*"([^"]+)"/g)].map(([, method, path]) => `${method} ${path}`);
+const source = fs.readFileSync(new URL('../../mod_chat/routes.def', import.meta.url), 'utf8');
+const table = [...source.matchAll(/^ROUTE\(M_([A-Z]+),\s*"([^"]+)"/gm)].map(([, method, path]) => `${method} ${path}`);
 const operations = Object.entries(contract.paths).flatMap(([path, item]) => Object.entries(item)
   .filter(([key]) => key !== 'parameters').map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, item, operation })));
 
@@ -26,7 +26,8 @@ test('every operation has a name of its own, a summary, a tag, and its answers',
     assert.ok(operation.tags?.every((t) => tags.includes(t)), name);
     assert.ok(Object.keys(operation.responses).some((s) => s.startsWith('2')), name);
     assert.ok(operation.responses[429], `${name}: ChatRequestRate is for all`);
-    assert.equal(operation.security === undefined, '401' in operation.responses, `${name}: 401 exactly where somebody must be known`);
+    assert.ok(operation.security, `${name}: who may`);
+    assert.equal(operation.security.length > 0, '401' in operation.responses, `${name}: 401 exactly where somebody must be known`);
   }
 });
 

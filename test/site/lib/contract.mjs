@@ -42,6 +42,33 @@ function validator(at) {
   return validators.get(at);
 }
 
+/** Whether a value is what a part of the contract says: its address without "#/". */
+export function fits(at, value) {
+  return validator(at)(value);
+}
+
+/** The fields of a body's schema: {name: where its schema stands}, and which must be there. */
+export function fieldsOf(node, at) {
+  const [schema, where] = resolved(node, at);
+  const parts = (schema.allOf ?? []).map((part, i) => fieldsOf(part, `${where}/allOf/${i}`));
+  return {
+    required: [...schema.required ?? [], ...parts.flatMap((p) => p.required)],
+    fields: Object.assign({}, ...parts.map((p) => p.fields), Object.fromEntries(
+      Object.keys(schema.properties ?? {}).map((name) => [name, `${where}/properties/${pointer(name)}`]))),
+  };
+}
+
+/** Every operation of the contract, its parameters and the fields of its JSON body. */
+export const operations = Object.entries(contract.paths).flatMap(([template, item]) => Object.entries(item)
+  .filter(([key]) => key !== 'parameters').map(([key, operation]) => {
+    const at = pointer('paths', template, key);
+    const parameters = [[item.parameters, pointer('paths', template)], [operation.parameters, at]].flatMap(([list, where]) =>
+      (list ?? []).map((p, i) => resolved(p, `${where}/parameters/${i}`)).map(([p, here]) => ({ ...p, at: `${here}/schema` })));
+    const body = operation.requestBody?.content['application/json'];
+    return { ...operation, id: operation.operationId, method: key.toUpperCase(), template, parameters,
+      body: body ? fieldsOf(body.schema, `${at}/requestBody/content/${pointer('application/json')}/schema`) : null };
+  }));
+
 const errorAt = 'components/schemas/Error';
 
 /**
