@@ -47,3 +47,17 @@ test('no part of the contract is unused', () => {
     }
   }
 });
+
+test('the events are those that rest.md describes, and those that schemas and mod_chat write', () => {
+  const events = Object.keys(contract['x-events']);
+  const doc = fs.readFileSync(new URL('../../doc/rest.md', import.meta.url), 'utf8');
+  const told = [...doc.matchAll(/^\| ((?:`[A-Z][A-Za-z]+`(?:, )?)+) \|/gm)].flatMap((m) => [...m[1].matchAll(/`(\w+)`/g)].map((x) => x[1]));
+  for (const name of told) {
+    assert.ok(events.includes(name), `x-events lacks ${name}`);
+  }
+  const written = ['sql/schema.sqlite.sql', 'sql/schema.pgsql.sql', 'mod_chat/route/typing.c'].map((f) => fs.readFileSync(new URL(`../../${f}`, import.meta.url), 'utf8')).join('\n');
+  for (const name of events) {
+    assert.ok(doc.includes(`\`${name}\``), `doc/rest.md lacks ${name}`);
+    assert.match(written, new RegExp(`['"]${name}['"]`), `nobody writes ${name}`);
+  }
+});

@@ -14,7 +14,7 @@ const Ajv = createRequire(import.meta.url)('ajv/dist/2020');
 
 export const contract = parse(fs.readFileSync(path.join(root, 'doc/openapi.yaml'), 'utf8'));
 const ajv = new Ajv({ strict: true, strictRequired: false, allowUnionTypes: true, allErrors: false });
-ajv.addVocabulary(['components', 'openapi', 'info', 'paths', 'servers', 'tags', 'security']);
+ajv.addVocabulary(['components', 'x-events', 'openapi', 'info', 'paths', 'servers', 'tags', 'security']);
 ajv.addSchema(contract, 'chat');
 
 const pointer = (...parts) => parts.map((p) => p.replace(/~/g, '~0').replace(/\//g, '~1')).join('/');
@@ -72,6 +72,19 @@ export const operations = Object.entries(contract.paths).flatMap(([template, ite
 const errorAt = 'components/schemas/Error';
 
 /**
+ * Whether an event is one of the contract's, with the data it says; throws what is wrong.
+ * @param {boolean} known  it has to be one of them; else others are somebody's own
+ */
+export function checkEvent(name, data, known = false) {
+  if (!(name in contract['x-events'])) {
+    assert.ok(!known, `the contract has no event ${name}: ${JSON.stringify(data).slice(0, 300)}`);
+    return;
+  }
+  const valid = validator(`x-events/${name}/data`);
+  assert.ok(valid(data), `${name}: not what doc/openapi.yaml says: ${ajv.errorsText(valid.errors)}: ${JSON.stringify(data).slice(0, 500)}`);
+}
+
+/**
  * Whether the contract has this answer; throws what is wrong with it.
  * @param {string} prefix  what stands before the chat's own paths
  */
@@ -118,5 +131,10 @@ export function check(method, url, { status, headers, text, json }, prefix = '')
   assert.ok(media || (known.length === 0 && text === ''), `${where}: ${type} is not announced, but ${known}`);
   if (media === 'application/json') {
     judge(`${at}/content/${pointer('application/json')}/schema`);
+    if (operation.operationId === 'sync') {
+      for (const { event, data } of json.events ?? []) {
+        checkEvent(event, data, true);
+      }
+    }
   }
 }
