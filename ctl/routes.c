@@ -43,7 +43,7 @@ static const row_t rows[] = {
 #undef ROUTE
 };
 
-/* LOCKED is a member too, or staff that say why: with ChatBreakGlass. */
+/* A visitor is one of the staff that says why (ChatBreakGlass). */
 static const char *who_name(const row_t *row)
 {
     static const struct {
@@ -51,7 +51,7 @@ static const char *who_name(const row_t *row)
     } names[] = { { "ANYBODY", "anybody" },
                   { "USER", "user" },
                   { "MEMBER", "member" },
-                  { "LOCKED", "staff" } };
+                  { "VISITOR", "staff" } };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(row->who, names[i].need) == 0) {

@@ -47,8 +47,9 @@
 typedef enum {
     ANYBODY, /* nothing: the handler looks itself */
     USER,    /* somebody we know; an {id} is of no conversation: q->item */
-    MEMBER, /* and the path's conversation is one of theirs, or they are staff */
-    LOCKED  /* likewise, or one that they may open: the handler looks */
+    VISITOR, /* the same, and {id} is a conversation's, theirs or not: the handler
+                decides */
+    MEMBER /* and the path's conversation is one of theirs, or they are staff */
 } need_t;
 
 /* A row of routes.def. */
@@ -116,12 +117,13 @@ static const route_t *find(chat_request_t *q, const char **allow)
             continue;
         }
         if (route->method == q->r->method_number) {
-            /* Only these ask whose conversation the id is. */
-            int of_conversation = route->need == MEMBER || route->need == LOCKED;
-
-            memcpy(q->item, of_conversation ? item : id, sizeof(q->item));
-            if (of_conversation) {
+            /* Who is asked about a conversation is asked with the id. */
+            if (route->need == MEMBER || route->need == VISITOR) {
                 memcpy(q->id, id, sizeof(id));
+                memcpy(q->item, item, sizeof(item));
+            }
+            else {
+                memcpy(q->item, id, sizeof(id));
             }
             return route;
         }
