@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { contract } from '../site/lib/contract.mjs';
 
 const source = fs.readFileSync(new URL('../../mod_chat/routes.def', import.meta.url), 'utf8');
@@ -60,4 +61,11 @@ test('the events are those that rest.md describes, and those that schemas and mo
     assert.ok(doc.includes(`\`${name}\``), `doc/rest.md lacks ${name}`);
     assert.match(written, new RegExp(`['"]${name}['"]`), `nobody writes ${name}`);
   }
+});
+
+test('the file is OpenAPI 3.1, by the schema of the OpenAPI Initiative', async () => {
+  const validator = new Validator();
+  const { valid, errors } = await validator.validate(structuredClone(contract));
+  assert.ok(valid, JSON.stringify(errors, null, 1));
+  assert.equal(validator.version, '3.1');
 });
