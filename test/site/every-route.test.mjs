@@ -18,7 +18,7 @@ import { pdf } from './lib/upload.mjs';
 
 const MAX_BODY = 16384; // ChatMaxBody here: room for what is too long for every field
 const site = await startSite({
-  extraConf: `ChatSendRate off\nChatLoginRate off\nChatRequestRate off\nChatBreakGlass 1h\nChatMaxBody ${MAX_BODY}`,
+  extraConf: `ChatSendRate 6000 5000\nChatLoginRate off\nChatRequestRate off\nChatBreakGlass 1h\nChatMaxBody ${MAX_BODY}`,
 });
 const { accounts, conversations } = site.people();
 const conv = conversations[0];
@@ -266,16 +266,24 @@ test('every operation has an example, and every example an operation', () => {
 });
 
 test('right calls are answered right, to a phone and to a browser', async () => {
+  const wrong = [];
   for (const { op } of all) {
     const { example, as, ok, payload, rightPath, open } = ready(op);
     const client = as();
-    await probes([{ what: op.id, client, method: op.method, path: await rightPath(), wants: ok, error: false, ...payload() }]);
+    // Exactly those that the contract names say what is left of a limit.
+    const limited = (r) => {
+      if (r.headers.has('ratelimit-limit') !== Boolean(op.responses[r.status].headers?.['RateLimit-Limit'])) {
+        wrong.push(`${op.id} ${r.status}`);
+      }
+    };
+    await probes([{ what: op.id, client, method: op.method, path: await rightPath(), wants: ok, error: false, ...payload(), then: limited }]);
     const browser = browsers.get(example.browser ?? ids.get(client));
     if (!open && browser && !['logout', 'sessionEnd'].includes(op.id)) {
       const { headers, ...rest } = payload();
       await probes([{ what: `${op.id} by a browser`, client: browser, method: op.method, path: await rightPath(), wants: ok, error: false, ...rest, headers: { ...headers, Origin: site.url } }]);
     }
   }
+  assert.deepEqual(wrong, [], 'RateLimit headers');
 });
 
 test('nobody, and whoever was somebody once, is told to log in', async () => {
@@ -484,4 +492,15 @@ test('in a closed consultation is read and nothing is written', async () => {
   const draft = await doctor.post(`/chat/plan/${things.draft}/submit`, {});
   assert.equal(draft.status, 403, draft.text);
   site.sql(`UPDATE treatment_requests SET status = '${status}' WHERE id = ${conv.id};`);
+});
+
+test('a form does what JSON does', async () => {
+  const forms = all.filter(({ op }) => op.requestBody?.content['application/x-www-form-urlencoded'] && examples[op.id].body);
+  assert.ok(forms.length >= 15);
+  await probes(forms.filter(({ op }) => !['logout', 'sessionEnd'].includes(op.id)).map(({ op }) => {
+    const { example, as, ok, anyPath } = ready(op);
+    const fields = Object.entries(example.body).filter(([field]) => field !== 'abilities') // a list of texts: JSON alone
+      .flatMap(([field, value]) => (Array.isArray(value) ? value.map((v) => [`${field}[]`, v]) : [[field, value]]));
+    return { what: op.id, client: as(), method: op.method, path: anyPath(), wants: [...ok, ...example.also?.['*'] ?? []], type: 'application/x-www-form-urlencoded', body: new URLSearchParams(fields).toString() };
+  }));
 });
