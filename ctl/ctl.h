@@ -93,6 +93,7 @@ int ctl_user(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_token(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_keys(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_tail(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_routes(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_trigger(int argc, const char *const *argv, apr_pool_t *p);
 
 #endif

@@ -65,6 +65,7 @@ typedef struct {
     const char *stranger;    /* Apache knows this name, the chat does not */
     const chat_conversation_t *conversation; /* of id; NULL: none of theirs */
     int locked;           /* it is there, and may be opened by saying why */
+    const char *ability;  /* the route's: what a token needs (ability.h) */
     const char *action;   /* the route's, for the audit log; NULL: none */
     const char *object;   /* id of what it is about, for that too; may be NULL */
     const char *login_id; /* whose password was right or wrong; may be NULL */

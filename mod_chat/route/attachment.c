@@ -91,6 +91,9 @@ int chat_attachment_upload(chat_request_t *q)
         kind = chat_form_get(&q->body.form, "kind");
     }
     voice = kind != NULL && strcmp(kind, "voice") == 0;
+    if (kind != NULL && kind[0] != '\0' && !voice) {
+        return chat_reply_invalid(q, "kind", "can only be voice");
+    }
     if (voice && APR_ARRAY_IDX(q->upload->files, 0, chat_upload_file_t *)
                          ->type->audio == NULL) {
         return chat_reply_invalid(q, "kind", "does not fit the file");
@@ -474,8 +477,8 @@ int chat_attachment_list(chat_request_t *q)
 
         APR_ARRAY_PUSH(list, const char *) = chat_attachment_json(&a, extra, p);
     }
-    return chat_reply(
-        q, HTTP_OK,
+    return chat_reply_list(
+        q,
         apr_pstrcat(p, "{\"data\":[", apr_array_pstrcat(p, list, ','), "],\"has_more\":",
                     more ? "true" : "false", ",\"next_before\":",
                     more ? apr_pstrcat(p, "\"",

@@ -141,10 +141,9 @@ int chat_message_history(chat_request_t *q)
             ",\"edited_by\":", who != NULL ? who : "null", ",\"edited_at\":",
             chat_shape_time_json(chat_db_get(res, i, 2), p), "}", NULL);
     }
-    return chat_reply(q, HTTP_OK,
-                      apr_pstrcat(p, "{\"message_id\":", c.message.id,
-                                  ",\"history\":[",
-                                  apr_array_pstrcat(p, list, ','), "]}", NULL));
+    return chat_reply_list(
+        q, apr_pstrcat(p, "{\"message_id\":", c.message.id, ",\"history\":[",
+                       apr_array_pstrcat(p, list, ','), "]}", NULL));
 }
 
 /* Whether its text may be changed by the caller. @return why not, or NULL */

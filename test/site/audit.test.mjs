@@ -270,8 +270,8 @@ test('chatctl audit purge leaves an entry that says so, and the chain goes on', 
 });
 
 test('every route has an action or says that it has none', () => {
-  const source = fs.readFileSync(path.join(root, 'mod_chat', 'routes.c'), 'utf8');
-  const rows = [...source.matchAll(/^ {4}\{ M_\w+, +"([^"]+)", +\w+, +\w+, \w+, ("[a-z._]+"|NULL) \},$/gm)];
+  const source = fs.readFileSync(path.join(root, 'mod_chat', 'routes.def'), 'utf8');
+  const rows = [...source.matchAll(/^ROUTE\(M_\w+, +"([^"]+)", +\w+, +(?:"[a-z:]+"|NULL), +\w+, \w+, ("[a-z._]+"|NULL)\)$/gm)];
   assert.ok(rows.length >= 15);
-  assert.equal(rows.length, [...source.matchAll(/^ {4}\{ M_/gm)].length);
+  assert.equal(rows.length, [...source.matchAll(/^ROUTE/gm)].length);
 });
