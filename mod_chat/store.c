@@ -158,7 +158,7 @@ static void begin_to_sync(chat_store_t *in)
 {
     apr_off_t written = in->written;
 
-    if (written - in->syncing >= SYNC_STEP) {
+    if (!in->unhurried && written - in->syncing >= SYNC_STEP) {
         sync_file_range(in->fd, in->syncing, written - in->syncing,
                         SYNC_FILE_RANGE_WRITE);
         in->syncing = written;

@@ -38,6 +38,8 @@ typedef struct {
     apr_size_t held;  /* bytes in it that are not written yet */
     apr_off_t written; /* bytes of these that left the buffer */
     apr_off_t syncing; /* bytes that the disk was told to write */
+    int unhurried; /* the disk is told of nothing before chat_store_keep: what is
+                      sealed first may never be on it as it came */
     EVP_MD_CTX *digest;
     char sha256[CHAT_STORE_SHA256]; /* set by chat_store_end */
 } chat_store_t;

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -237,13 +237,55 @@ test('a file that is held is open until its verdict, and sealed then', async () 
   await renewed();
 });
 
+/** chatctl as httpd's user, who may read the files. */
+const chatctl = (...args) => spawnSync(site.path('bin', 'chatctl'), args,
+  { encoding: 'utf8', ...(site.dbFile && site.user ? { uid: site.user.uid, gid: site.user.gid } : {}) });
+
+test('an export gives what was sealed, and says when it cannot', async () => {
+  await patient.post(`${at}/message`, { content: 'words for the export' });
+  const run = (name, ...more) => {
+    const out = site.path('db', name);
+    const r = chatctl('export', '--user', 'patient@example.com', '--out', out, '--files', files, '--database', site.db, ...more);
+    return { ...r, out, text: fs.readdirSync(out).filter((f) => f.endsWith('.jsonl')).map((f) => fs.readFileSync(`${out}/${f}`, 'utf8')).join('') };
+  };
+  fs.mkdirSync(site.path('db'), { recursive: true });
+  const readable = site.path('db', 'keys');
+  fs.copyFileSync(site.path('conf', 'keys'), readable);
+  fs.chmodSync(readable, 0o600);
+  for (const path_ of [site.path('db'), readable]) {
+    if (site.user) {
+      fs.chownSync(path_, site.user.uid, site.user.gid);
+    }
+  }
+  const opened = run('opened', '--keys', `file:${readable}`);
+  // One file was tampered with above: it is given as it lies, and said.
+  assert.equal(opened.status, 1);
+  assert.match(opened.stderr, /1 rows or files are encrypted and were given as they lie: a sealed file was changed/);
+  assert.ok(opened.text.includes('words for the export') && opened.text.includes('The lump, left side.txt'));
+  assert.ok(!opened.text.includes('sealed:1:'));
+  assert.ok(fs.readFileSync(`${opened.out}/files/${big.id}`).equals(big.bytes));
+  assert.ok(fs.readFileSync(`${opened.out}/files/${old.id}`).equals(old.bytes));
+  const shut = run('shut');
+  assert.equal(shut.status, 1);
+  assert.match(shut.stderr, /\d+ rows or files are encrypted and were given as they lie: say with --keys/);
+  assert.ok(!shut.text.includes('words for the export') && shut.text.includes('sealed:1:'));
+  assert.ok(fs.readFileSync(`${shut.out}/files/${big.id}`).equals(fs.readFileSync(pathOf(big.id))));
+  assert.ok(JSON.parse(fs.readFileSync(`${shut.out}/manifest.json`, 'utf8')).encrypted > 2);
+  fs.writeFileSync(readable, line('other'));
+  const wrong = run('wrong', '--keys', `file:${readable}`);
+  assert.equal(wrong.status, 1);
+  assert.match(wrong.stderr, /given as they lie: the key of conversation/);
+  assert.equal(wrong.text.split('sealed:1:').length, shut.text.split('sealed:1:').length);
+  assert.equal(chatctl('export', '--user', 'patient@example.com', '--out', `${wrong.out}2`, '--database', site.db, '--keys', 'file:/nowhere').status, 1);
+});
+
 test('another wrapping key, another data key: all is read; without keys nothing is', async () => {
   const file = site.path('conf', 'keys');
   const second = line('2026');
-  const chatctl = (...args) => execFileSync(site.path('bin', 'chatctl'), ['keys', ...args, '--keys', setting, '--database', site.db], { encoding: 'utf8' });
-  chatctl('renew', String(conv.id));
+  const keys = (...args) => execFileSync(site.path('bin', 'chatctl'), ['keys', ...args, '--keys', setting, '--database', site.db], { encoding: 'utf8' });
+  keys('renew', String(conv.id));
   fs.writeFileSync(file, second + first);
-  assert.match(chatctl('rotate'), /2 keys, 2 wrapped anew, 0 that/);
+  assert.match(keys('rotate'), /2 keys, 2 wrapped anew, 0 that/);
   fs.writeFileSync(file, second);
   await renewed();
   const late = await send(secret(1000), 'late.txt', 'text/plain');
