@@ -313,3 +313,29 @@ test('another wrapping key, another data key: all is read; without keys nothing 
   await renewed();
   assert.ok((await fetched(big.id)).bytes.equals(big.bytes));
 });
+
+test('files of a conversation are sealed with its newest key, those from before as well', async () => {
+  const args = ['keys', 'reseal', String(conv.id), '--keys', setting, '--database', site.db];
+  const run = (...more) => spawnSync(site.path('bin', 'chatctl'), [...args, ...more], { encoding: 'utf8' });
+  assert.equal(run().status, 2);
+  const before = fs.readFileSync(pathOf(picture.id));
+  const thumb = (await fetched(picture.id, '/thumb')).bytes;
+  const r = run('--files', files, '--json');
+  // The one that was tampered with cannot be opened, and stays as it is.
+  assert.equal(r.status, 1, r.stderr);
+  const told = JSON.parse(r.stdout);
+  assert.deepEqual([told.lost, told.left], [1, 0], r.stderr);
+  assert.ok(told.sealed >= 6 && told.before >= 1, r.stdout);
+  assert.deepEqual(open(MAGIC), [], 'also the file from before');
+  assert.ok(!fs.readFileSync(pathOf(picture.id)).equals(before));
+  assert.equal(keyOf(big.id), site.sql('SELECT max(id) FROM chat_keys;').trim());
+  assert.equal(keyOf(old.id), keyOf(big.id));
+  for (const one of [big, old]) {
+    assert.ok((await fetched(one.id)).bytes.equals(one.bytes));
+  }
+  assert.ok((await fetched(picture.id, '/thumb')).bytes.equals(thumb));
+  assert.match((await fetched(big.id)).headers.get('content-disposition'), /left%20side/);
+  assert.ok(!site.sql(`SELECT name FROM chat_attachments WHERE id = '${old.id}';`).includes('old.txt'));
+  const again = JSON.parse(run('--files', files, '--json').stdout);
+  assert.deepEqual([again.sealed, again.before], [0, told.sealed + told.before]);
+});
