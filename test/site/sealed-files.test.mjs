@@ -339,3 +339,19 @@ test('files of a conversation are sealed with its newest key, those from before 
   const again = JSON.parse(run('--files', files, '--json').stdout);
   assert.deepEqual([again.sealed, again.before], [0, told.sealed + told.before]);
 });
+
+test('what is erased is gone, sealed or not', async () => {
+  const cursor = (await doctor.get('/chat/sync')).json.cursor;
+  const { message } = (await patient.post(`${at}/message`, { content: 'to be erased' })).json;
+  const late = await send(secret(BLOCK), 'to be erased.txt', 'text/plain');
+  const r = chatctl('erase', '--user', 'patient@example.com', '--files', files, '--database', site.db);
+  assert.equal(r.status, 0, r.stderr);
+  for (const id of [late.id, big.id, old.id, picture.id]) {
+    assert.ok(!fs.existsSync(pathOf(id)) && !fs.existsSync(pathOf(id, '.thumb')), id);
+    assert.equal((await fetched(id)).status, 404);
+  }
+  assert.equal(site.sql(`SELECT body FROM messages WHERE id = ${message.id};`).trim(), '');
+  const { text } = await doctor.get(`/chat/sync?limit=500&since=${encodeURIComponent(cursor)}`);
+  assert.ok(!text.includes('to be erased') && !text.includes('sealed:1:'), text);
+  assert.equal(site.sql(`SELECT count(*) FROM chat_events WHERE conversation_id = ${conv.id} AND payload LIKE '%sealed:1:%' AND event LIKE 'Message%';`).trim(), '0');
+});

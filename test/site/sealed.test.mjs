@@ -90,6 +90,27 @@ test('an answer quotes, an edit keeps history, both sealed', async () => {
   assert.ok(!/to be changed|was changed|I see/.test(dump()));
 });
 
+test('of a plan the description and the reason are sealed; its title is in the cards', async () => {
+  const heard = collect(await subscribed(connect(site, patient), `private-conversation.${conv.id}`), 'PlanSubmitted');
+  const made = await doctor.post(`${at}/plan`, { title: 'Crown', description: 'Because the enamel is gone', price_cents: 5 });
+  assert.equal(made.status, 201, made.text);
+  assert.equal(made.json.plan.description, 'Because the enamel is gone');
+  const plan = `/chat/plan/${made.json.plan.id}`;
+  const edited = await doctor.request('PATCH', plan, { body: { price_cents: 6 } });
+  assert.deepEqual([edited.status, edited.json.plan.description, edited.json.plan.price_cents], [200, 'Because the enamel is gone', 6]);
+  assert.equal((await doctor.post(`${plan}/submit`, {})).json.plan.description, 'Because the enamel is gone');
+  await eventually(() => heard.length === 1);
+  assert.equal(heard[0].plan.description, 'Because the enamel is gone');
+  const no = await patient.post(`${plan}/reject`, { reason: 'Too costly for my family' });
+  assert.equal(no.json.plan.reason, 'Too costly for my family');
+  const listed = (await patient.get(`${at}/plans`)).json.data.find((p) => p.id === made.json.plan.id);
+  assert.deepEqual([listed.description, listed.reason], ['Because the enamel is gone', 'Too costly for my family']);
+  const cards = (await patient.get(`${at}/messages`)).json.data.filter((m) => m.type === 'plan');
+  assert.equal(cards[0].plan.reason, 'Too costly for my family');
+  assert.match(cards[0].content, /: Crown$/);
+  assert.ok(!/enamel is gone|Too costly/.test(dump()));
+});
+
 test('what another program writes is read like any other text', async () => {
   site.sql(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
     VALUES (${conv.doctor}, ${conv.patient}, ${conv.id}, 'sealed:1:999:QQ is no seal of ours', 'text', ${site.time()}, ${site.time()});`);
