@@ -111,6 +111,28 @@ test('of a plan the description and the reason are sealed; its title is in the c
   assert.ok(!/enamel is gone|Too costly/.test(dump()));
 });
 
+test('searching finds open texts beside sealed ones, and no index has the sealed', async () => {
+  site.sql(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+    VALUES (${conv.doctor}, ${conv.patient}, ${conv.id}, 'openword of another program', 'text', ${site.time()}, ${site.time()});`);
+  const { message } = (await patient.post(`${at}/message`, { content: 'sealedword of ours' })).json;
+  const found = async (q) => {
+    const r = await doctor.get(`/chat/search?q=${encodeURIComponent(q)}`);
+    assert.equal(r.status, 200, r.text);
+    return r.json.data.length;
+  };
+  // Until chat-push has indexed the newer one, and after.
+  const indexed = () => Number(site.sql('SELECT high FROM chat_search_state;')) >= message.id;
+  assert.equal(await found('openword'), 1);
+  assert.equal(await found('sealedword'), 0);
+  await eventually(indexed, 'the index');
+  assert.equal(await found('openword'), 1);
+  for (const q of ['sealedword', 'sealed', 'sealed:1:1']) {
+    assert.equal(await found(q), 0, q);
+  }
+  const words = site.dbFile ? `SELECT count(*) FROM chat_search WHERE rowid = ${message.id};` : `SELECT count(*) FROM chat_search WHERE message_id = ${message.id};`;
+  assert.equal(site.sql(words).trim(), '0');
+});
+
 test('what another program writes is read like any other text', async () => {
   site.sql(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
     VALUES (${conv.doctor}, ${conv.patient}, ${conv.id}, 'sealed:1:999:QQ is no seal of ours', 'text', ${site.time()}, ${site.time()});`);
