@@ -353,5 +353,5 @@ test('what is erased is gone, sealed or not', async () => {
   assert.equal(site.sql(`SELECT body FROM messages WHERE id = ${message.id};`).trim(), '');
   const { text } = await doctor.get(`/chat/sync?limit=500&since=${encodeURIComponent(cursor)}`);
   assert.ok(!text.includes('to be erased') && !text.includes('sealed:1:'), text);
-  assert.equal(site.sql(`SELECT count(*) FROM chat_events WHERE conversation_id = ${conv.id} AND payload LIKE '%sealed:1:%' AND event LIKE 'Message%';`).trim(), '0');
+  assert.equal(site.sql(`SELECT count(*) FROM chat_events WHERE conversation_id = ${conv.id} AND CAST(payload AS text) LIKE '%sealed:1:%' AND event LIKE 'Message%';`).trim(), '0');
 });
