@@ -38,7 +38,8 @@ typedef struct {
  */
 int ctl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** Say on stdout what was found or done. */
+/** Say on stdout what was found or done: one line. Characters that would move a
+ * terminal's cursor or turn the line round are `?`. */
 void ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /**

@@ -244,8 +244,22 @@ static int brings_files(const chat_request_t *q, const route_t *route)
 /* The last step of such a request. Likewise. */
 static int settle_files(chat_request_t *q, const route_t *route, int *answer)
 {
-    if (chat_message_closed(q, answer) ||
-        !chat_upload_read(q, route->handler == chat_attachment_upload,
+    apr_uint32_t wait;
+
+    if (chat_message_closed(q, answer)) {
+        return 0;
+    }
+    /* A file by itself counts as the message it is for: here, before it comes. */
+    if (route->handler == chat_attachment_upload) {
+        wait = chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id,
+                                 q->r->pool);
+        chat_limiter_say(q->r, q->conf, CHAT_LIMIT_SEND, q->user->id);
+        if (wait > 0) {
+            *answer = chat_reply_limited(q, wait, "too many files, slow down");
+            return 0;
+        }
+    }
+    if (!chat_upload_read(q, route->handler == chat_attachment_upload,
                           answer)) {
         return 0;
     }

@@ -17,6 +17,7 @@
 
 import { putPlan } from './plan.js';
 import { sameId } from './ids.js';
+import { plain } from './text.js';
 import {
   isGroup, markOwn, memberAdded, memberRemoved, noteMark, readByUs,
 } from './people.js';
@@ -271,12 +272,12 @@ export function unreadTotal(state) {
  *  everybody's. */
 export function nameOf(state, conversation) {
   if (conversation.other && !isGroup(conversation)) {
-    return conversation.other.name;
+    return plain(conversation.other.name);
   }
   const others = (conversation.members ?? [])
     .filter((member) => !sameId(member.id, state.me.id));
-  return others.map((member) => member.name).join(' · ')
-    || conversation.title || `#${conversation.id}`;
+  return others.map((member) => plain(member.name)).join(' · ')
+    || plain(conversation.title) || `#${conversation.id}`;
 }
 
 /** Newest first, optionally only those whose people match a typed name. */

@@ -36,8 +36,8 @@ APLOG_USE_MODULE(chat);
 /* A plan and what the caller is to it. */
 typedef struct {
     const char *id;
+    const char *conversation; /* id */
     const char *json; /* opened */
-    const char *conversation; /* its id */
     const char *status; /* as clients see it */
     const char *marked; /* as the row has it: "submitted" though it expired */
     int doctor;         /* the caller offers it */
@@ -85,8 +85,8 @@ static apr_status_t find(found_t *found, const chat_request_t *q,
         return APR_NOTFOUND;
     }
     found->id = chat_db_get(res, 0, 0);
-    found->json = chat_sealing_json(q, chat_db_get(res, 0, 1));
     found->conversation = chat_db_get(res, 0, 4);
+    found->json = chat_sealing_json(q, chat_db_get(res, 0, 1));
     found->status = chat_db_get(res, 0, 2);
     found->marked = chat_db_get(res, 0, 3);
     member = chat_db_get_int(res, 0, 5, 0) != 0;
@@ -108,6 +108,9 @@ static int settle(found_t *found, chat_request_t *q, int *answer)
     }
     else if (rv != APR_SUCCESS) {
         *answer = refuse(q, rv, "finding a plan");
+    }
+    else {
+        apr_cpystrn(q->id, found->conversation, sizeof(q->id)); /* for the audit log */
     }
     return rv == APR_SUCCESS;
 }

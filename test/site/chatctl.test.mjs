@@ -124,6 +124,15 @@ test('the suspended are out until they are let in again; logout ends log-ins onl
   assert.equal((await new Client(site.url, { token: again.json.token }).get('/chat/me')).status, 401);
 });
 
+test('what people call themselves does nothing to an operator\'s terminal', async () => {
+  const name = 'phone\u001b[2J\u009b\u202e\n999 admin@example.com';
+  const made = await new Client(site.url).post('/chat/token', { email: 'fatima@example.com', password: 'password', device_name: name });
+  assert.equal(made.status, 201, made.text);
+  const lines = does(['token', 'list', '--user', 'fatima@example.com', ...db]);
+  assert.equal(lines.filter((l) => l.includes('phone?[2J???999 admin@example.com')).length, 1, lines.join('\n'));
+  assert.ok(json(['token', 'list', '--user', 'fatima@example.com', ...db]).some((t) => t.name === name), 'programs get it whole');
+});
+
 test('a token is made, listed, used and revoked', async () => {
   const [made] = json(['token', 'create', '--user', 'doctor@example.com', '--name', 'backup job', '--expires', '2h', ...db]);
   const client = new Client(site.url, { token: made.token });

@@ -99,3 +99,15 @@ test('somebody else has another list', async () => {
   const r = await patient.get('/chat', { headers: { 'If-None-Match': tag } });
   assert.equal(r.status, 200);
 });
+
+test('files are counted like the messages they are for', async () => {
+  const admin = await site.phone('admin@example.com');
+  const seen = [];
+  while (seen.length < 20 && seen.at(-1) !== 429) {
+    const r = await admin.post(url('/attachment'), 'some words', { type: 'text/plain', headers: { 'X-File-Name': 'a.txt' } });
+    assert.equal(limit(r)[0], 5);
+    seen.push(r.status);
+  }
+  assert.equal(seen.at(-1), 429);
+  assert.ok(seen.slice(0, -1).every((s) => s === 201), `${seen}`);
+});

@@ -127,9 +127,9 @@ export function planBars({ state, plans }, conversation) {
     && !thread.messages.some((m) => m.plan && sameId(m.plan.id, plan.id)));
   const drafts = all.filter((plan) => plan.status === 'draft'
     && sameId(plan.doctor_id, state.me.id));
-  return html`${waiting.map((plan) => html`<aside class="plan-bar must"
-      data-plan=${plan.id} role="status"><span class="bar-words">${
-      t('plan.must')} <bdi>${plan.title}</bdi></span>
+  return html`<div class="plan-bars">${waiting.map((plan) => html`<aside
+      class="plan-bar must" data-plan=${plan.id} role="status"><span
+      class="bar-words">${t('plan.must')} <bdi>${plan.title}</bdi></span>
       <button type="button" class="plain" ?disabled=${plans.busy.has(plan.id)}
         @click=${() => plans.step('acknowledge', plan)}>${t('plan.seen')}</button>
     </aside>`)}${hidden.map((plan) => html`<aside class="plan-bar offered"
@@ -148,7 +148,7 @@ export function planBars({ state, plans }, conversation) {
         @click=${() => plans.step('submit', plan)}>${t('plan.submit')}</button>
       <button type="button" class="plain" ?disabled=${plans.busy.has(plan.id)}
         @click=${() => plans.step('cancel', plan)}>${t('plan.drop')}</button>
-    </aside>`)}`;
+    </aside>`)}</div>`;
 }
 
 // --- dialogs -------------------------------------------------------------------
