@@ -138,8 +138,10 @@ static int all(keys_t *k)
                                 k->changed, "lost", k->lost));
     }
     else {
-        ctl_say("%lld keys, %lld wrapped anew, %lld that cannot be unwrapped",
-                (long long)k->seen, (long long)k->changed, (long long)k->lost);
+        ctl_say("%" APR_INT64_T_FMT " keys, %" APR_INT64_T_FMT
+                " wrapped anew, %" APR_INT64_T_FMT " that cannot be unwrapped",
+                (apr_int64_t)k->seen, (apr_int64_t)k->changed,
+                (apr_int64_t)k->lost);
     }
     return k->lost == 0 ? CTL_OK : CTL_FAILED;
 }
