@@ -20,6 +20,7 @@
 #include "auth.h"
 #include "chat_module.h"
 #include "checkup.h"
+#include "file_sealing.h"
 #include "rows.h"
 #include "store.h"
 #include "wakeup.h"
@@ -30,6 +31,7 @@ APLOG_USE_MODULE(chat);
 #define MINUTE apr_time_from_sec(60)
 #define LEFT_INCOMING 3600 /* s without a byte */
 #define YOUNG 600          /* s in which a file may still get its row */
+#define SEAL_AGAIN apr_time_from_sec(15)
 #define DIRS 256           /* 00 to ff */
 #define DIRS_A_MINUTE 16   /* of them looked through */
 #define BATCH 200          /* ids asked about at once */
@@ -46,6 +48,7 @@ typedef struct {
     int held;         /* descriptor of the lock file, -1: somebody else has it */
     int dir;          /* the next of DIRS */
     apr_time_t swept; /* when a minute's work was done last; 0: never */
+    apr_time_t seal_at; /* not before: the keys could not be had */
 } care_t;
 
 static void complain(const care_t *c, apr_status_t rv, const char *doing)
@@ -118,12 +121,23 @@ static apr_status_t send_held(care_t *c, chat_db_conn_t *conn,
     return chat_db_run(NULL, conn, "message_insert", args, 8, c->pool);
 }
 
+/* The database will not have it, however often it is asked: others shall not wait
+ * behind it. Its files stay for a while as uploads that nobody sent. */
+static apr_status_t refuse_held(care_t *c, chat_db_value_t id)
+{
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, c->s,
+                 "a message with files is dropped, the database refuses it: %s",
+                 chat_db_error(NULL));
+    return chat_db_query(NULL, c->conf->db, "held_take", &id, 1, c->pool);
+}
+
 /* Taken and sent in one transaction: neither lost nor sent twice. */
 static apr_status_t settle_held(care_t *c, const chat_db_result_t *held, int row)
 {
     const char *role = chat_db_get(held, row, HELD_ROLE);
     int may = chat_db_get_int(held, row, HELD_MEMBER, 0) != 0 ||
-              (role != NULL && chat_auth_staff(c->conf, role));
+              chat_auth_staff(c->conf, chat_db_get(held, row, HELD_USER), role,
+                              chat_db_get(held, row, HELD_CONVERSATION), c->pool);
     chat_db_value_t id = chat_auth_id(chat_db_get(held, row, HELD_ID));
     chat_db_conn_t *conn;
     chat_db_result_t *taken;
@@ -147,6 +161,10 @@ static apr_status_t settle_held(care_t *c, const chat_db_result_t *held, int row
         chat_db_rollback(conn);
     }
     chat_db_release(conn);
+    if (rv == CHAT_DB_ECONSTRAINT || rv == CHAT_DB_EUNIQUE ||
+        rv == CHAT_DB_EINPUT) {
+        rv = refuse_held(c, id);
+    }
     chat_wakeup_send(c->conf->wakeup);
     return rv;
 }
@@ -161,6 +179,19 @@ static apr_status_t settle_all_held(care_t *c)
     for (int i = 0; rv == APR_SUCCESS && i < chat_db_rows(res); i++) {
         rv = settle_held(c, res, i);
     }
+    return rv;
+}
+
+/* A key that cannot be had now will not be had each second. */
+static apr_status_t seal_waiting(care_t *c)
+{
+    apr_status_t rv;
+
+    if (c->conf->keys == NULL || apr_time_now() < c->seal_at) {
+        return APR_SUCCESS;
+    }
+    rv = chat_file_sealing_waiting(c->s, c->conf, c->pool);
+    c->seal_at = rv == APR_SUCCESS ? 0 : apr_time_now() + SEAL_AGAIN;
     return rv;
 }
 
@@ -316,6 +347,7 @@ static void tick(care_t *c)
     }
     complain(c, check_pending(c), "asking again about uploaded files");
     complain(c, settle_all_held(c), "sending messages whose files are clean");
+    complain(c, seal_waiting(c), "sealing files that were looked at");
     if (apr_time_now() - c->swept >= pause) {
         complain(c, sweep(c), "removing files that are nobody's");
     }

@@ -1087,12 +1087,17 @@ CREATE INDEX IF NOT EXISTS chat_keys_conversation
 ALTER TABLE chat_attachments
     ADD COLUMN IF NOT EXISTS sent_sha256 text; -- of the bytes that came, hex; sha256
                                                -- is that of what became of them
+ALTER TABLE chat_attachments
+    ADD COLUMN IF NOT EXISTS key_id bigint; -- it is sealed with; 0: is to be sealed,
+                                            -- NULL: lies as it came
 CREATE INDEX IF NOT EXISTS chat_attachments_list
     ON chat_attachments (conversation_id, created_at, id);
 CREATE INDEX IF NOT EXISTS chat_attachments_pending
     ON chat_attachments (created_at) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS chat_attachments_unsent
     ON chat_attachments (created_at) WHERE message_id IS NULL;
+CREATE INDEX IF NOT EXISTS chat_attachments_unsealed
+    ON chat_attachments (id) WHERE key_id = 0;
 
 CREATE TABLE IF NOT EXISTS chat_file_usage (
     owner text PRIMARY KEY,
@@ -2254,6 +2259,10 @@ DECLARE
     content text := '';
     over jsonb;
 BEGIN
+    -- Behind whoever is quoting it in an answer at this moment: what they have written
+    -- is there then.
+    PERFORM FROM chat_conversations WHERE id = OLD.request_id
+    FOR NO KEY UPDATE;
     IF TG_OP = 'UPDATE' AND NEW.deleted_at IS NULL THEN
         gone := false;
         content := NEW.body;
