@@ -37,7 +37,6 @@ APLOG_USE_MODULE(chat);
 typedef struct {
     const char *id;
     const char *json; /* opened */
-    const char *conversation; /* its id */
     const char *status; /* as clients see it */
     const char *marked; /* as the row has it: "submitted" though it expired */
     const char *conversation; /* its id */
