@@ -17,9 +17,7 @@ const site = await startSite({
   port,
   pushPort,
   metricsPort,
-  hostConf: (s) => `Define CHAT_FILES "${s.path('files')}"
-Define CHAT_FILES_PROGRAM "${s.path('bin', 'chat-files')}"
-${hostFile('prefix', s, [door])}`,
+  hostConf: (s) => hostFile('prefix', s, [door]),
   before: (s) => fs.mkdirSync(s.path('www')),
 });
 const host = `http://127.0.0.1:${door}`;
