@@ -39,7 +39,6 @@ typedef struct {
     const char *json; /* opened */
     const char *status; /* as clients see it */
     const char *marked; /* as the row has it: "submitted" though it expired */
-    const char *conversation; /* its id */
     int doctor;         /* the caller offers it */
     int patient;        /* the caller decides */
 } found_t;
@@ -89,7 +88,6 @@ static apr_status_t find(found_t *found, const chat_request_t *q,
     found->conversation = chat_db_get(res, 0, 4);
     found->status = chat_db_get(res, 0, 2);
     found->marked = chat_db_get(res, 0, 3);
-    found->conversation = chat_db_get(res, 0, 4);
     member = chat_db_get_int(res, 0, 5, 0) != 0;
     offered = chat_db_get_int(res, 0, 6, 0) != 0;
     found->doctor = chat_db_get_int(res, 0, 7, 0) != 0;
