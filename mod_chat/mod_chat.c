@@ -403,7 +403,12 @@ static int handler(request_rec *r)
  * whose WebSocket it is. */
 static int handler_upgrade(request_rec *r)
 {
-    int answer = chat_upgrade_is(r) ? chat_upgrade_handle(r) : DECLINED;
+    int answer = chat_upgrade_pace(r);
+
+    if (answer != OK) {
+        return answer;
+    }
+    answer = chat_upgrade_is(r) ? chat_upgrade_handle(r) : DECLINED;
 
     if (answer == DECLINED &&
         (r->proxyreq == PROXYREQ_REVERSE ||
