@@ -9,11 +9,12 @@
  * (passwords, tokens, cookies) are in neither.
  *
  * Rows are read a page at a time and written at once: a person with a million
- * messages takes no more memory than one with ten.
+ * messages takes no more memory than one with ten. What lies encrypted is opened
+ * (opening.h).
  */
+#include "opening.h"
 #include "wipe.h"
 
-#include <apr_file_io.h>
 #include <apr_strings.h>
 
 #include <errno.h>
@@ -36,10 +37,14 @@ static const char help[] =
     "  --user WHO         an e-mail address or an id\n"
     "  --out DIR          made; - is stdout, without the files\n"
     "  --files DIR        where attachments are (ChatFiles)\n"
+    "  --keys SETTING     what opens encrypted texts and files (ChatKeys); "
+    "else\n"
+    "                     database.keys of --config\n"
     "  --database TARGET  sqlite:/path/file.db or postgresql://...\n"
     "  --config FILE      take database.url of chat-push's settings\n"
     "\n"
-    "Exit status: 0 done, 1 failed, 2 wrong arguments.\n";
+    "Exit status: 0 done, 1 failed or something could not be opened, 2 wrong "
+    "arguments.\n";
 
 /* The kinds: name, statement, that of the first page where it is another, whether
  * it is asked for each conversation, whether the chat's own tables are needed. */
@@ -70,6 +75,7 @@ typedef struct {
     FILE *to;          /* of the kind at hand */
     apr_int64_t count; /* of the kind at hand */
     apr_int64_t copied, missing; /* files */
+    ctl_opening_t opening;
 } export_t;
 
 /* --- files ----------------------------------------------------------------------- */
@@ -87,7 +93,7 @@ static int file_copy(ctl_session_t *s, export_t *o, const char *id)
     }
     from = ctl_removal_path(o->files, id, "", s->rows);
     to = apr_psprintf(s->rows, "%s/files/%s", o->out, id);
-    rv = apr_file_copy(from, to, APR_FPROT_UREAD | APR_FPROT_UWRITE, s->rows);
+    rv = ctl_opening_copy(&o->opening, from, to, s->rows);
     if (APR_STATUS_IS_ENOENT(rv)) {
         o->missing++;
         return CTL_OK;
@@ -109,6 +115,7 @@ static int row_write(ctl_session_t *s, export_t *o, int kind,
     if (json == NULL) {
         return CTL_OK;
     }
+    json = ctl_opening_json(&o->opening, json, s->rows);
     if ((to_stdout && fprintf(o->to, "{\"kind\":\"%s\",\"data\":",
                               kinds[kind].name) < 0) ||
         fputs(json, o->to) < 0 || fputs(to_stdout ? "}\n" : "\n", o->to) < 0) {
@@ -212,10 +219,11 @@ static int manifest_write(const export_t *o, json_t *counts, apr_pool_t *p)
     int good;
 
     chat_audit_time(now, apr_time_now());
-    m = json_pack("{s:i, s:s, s:s, s:O, s:I, s:I}", "version", 1, "user", o->id,
+    m = json_pack("{s:i, s:s, s:s, s:O, s:I, s:I, s:I}", "version", 1, "user", o->id,
                   "at", now, "counts", counts, "files_copied",
                   (json_int_t)o->copied, "files_missing",
-                  (json_int_t)o->missing);
+                  (json_int_t)o->missing, "encrypted",
+                  (json_int_t)o->opening.shut);
     if (strcmp(o->out, "-") == 0) {
         ctl_json_line(json_pack("{s:s, s:o}", "kind", "manifest", "data", m));
         return CTL_OK;
@@ -282,7 +290,7 @@ static int export(ctl_session_t *s, export_t *o)
         status = manifest_write(o, counts, s->p);
     }
     json_decref(counts);
-    return status;
+    return status == CTL_OK ? ctl_opening_end(&o->opening) : status;
 }
 
 int ctl_export(int argc, const char *const *argv, apr_pool_t *p)
@@ -291,6 +299,7 @@ int ctl_export(int argc, const char *const *argv, apr_pool_t *p)
     ctl_opt_t opts[] = { { "user", &o.who, NULL },
                          { "out", &o.out, NULL },
                          { "files", &o.files, NULL },
+                         { "keys", &o.opening.setting, NULL },
                          { "database", &o.given.database, NULL },
                          { "config", &o.given.config, NULL },
                          { NULL, NULL, NULL } };
@@ -307,5 +316,8 @@ int ctl_export(int argc, const char *const *argv, apr_pool_t *p)
                                   "words");
     }
     status = ctl_session_open(&s, &o.given, 1, COMMAND, p);
+    if (status == CTL_OK) {
+        status = ctl_opening_start(&o.opening, &o.given, s.db, p);
+    }
     return status == CTL_OK ? export(&s, &o) : status;
 }

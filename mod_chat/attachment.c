@@ -7,8 +7,10 @@
 
 #include "auth.h"
 #include "chat_module.h"
+#include "file_sealing.h"
 #include "files_ask.h"
 #include "reply.h"
+#include "sealing.h"
 #include "shape.h"
 #include "store.h"
 #include "upload.h"
@@ -131,19 +133,23 @@ const char *chat_attachment_ids(const apr_array_header_t *list, apr_pool_t *p)
 }
 
 static apr_status_t insert(const chat_request_t *q, chat_db_conn_t *conn,
-                           const chat_attachment_t *a, const char *sha256)
+                           const chat_attachment_t *a,
+                           const chat_upload_file_t *file)
 {
     chat_db_value_t args[] = { chat_db_text(a->id),
                                chat_auth_id(q->conversation->id),
                                chat_auth_id(q->user->id),
-                               chat_db_text(a->name),
+                               chat_db_text(file->stored_name),
                                chat_db_text(a->mime),
                                chat_db_text(a->kind),
                                chat_db_int(a->size),
-                               chat_db_text(sha256),
-                               chat_db_text(a->state) };
+                               chat_db_text(file->store->sha256),
+                               chat_db_text(a->state),
+                               file->key_id[0] != '\0'
+                                   ? chat_db_int(apr_atoi64(file->key_id))
+                                   : chat_db_null() };
 
-    return chat_db_run(NULL, conn, "attachment_insert", args, 9, q->r->pool);
+    return chat_db_run(NULL, conn, "attachment_insert", args, 10, q->r->pool);
 }
 
 /* All rows, or none. */
@@ -161,8 +167,7 @@ static apr_status_t insert_all(const chat_request_t *q,
         const chat_upload_file_t *file =
             APR_ARRAY_IDX(q->upload->files, i, chat_upload_file_t *);
 
-        rv = insert(q, conn, &APR_ARRAY_IDX(list, i, chat_attachment_t),
-                    file->store->sha256);
+        rv = insert(q, conn, &APR_ARRAY_IDX(list, i, chat_attachment_t), file);
     }
     if (rv == APR_SUCCESS) {
         rv = within_quota(q, conn);
@@ -185,12 +190,33 @@ static int wants_check(const chat_server_t *conf, const chat_filetype_t *type)
            (type->image || strcmp(conf->scan.scan, "off") != 0);
 }
 
+/* With ChatKeys: the name, and the file if nobody has to see it open. */
+static apr_status_t seal(const chat_request_t *q, chat_upload_file_t *file)
+{
+    apr_status_t rv = chat_sealing_text(&file->stored_name, q, file->name);
+
+    if (rv != APR_SUCCESS || q->conf->keys == NULL) {
+        return rv;
+    }
+    if (wants_check(q->conf, file->type)) {
+        strcpy(file->key_id, "0");
+        return APR_SUCCESS;
+    }
+    return chat_file_sealing_new(file->key_id, file->store, q);
+}
+
 apr_status_t chat_attachment_keep(apr_array_header_t **list, chat_request_t *q,
                                   int voice)
 {
     const apr_array_header_t *files = q->upload->files;
-    apr_status_t rv = chat_upload_keep(q);
+    apr_status_t rv = APR_SUCCESS;
 
+    for (int i = 0; rv == APR_SUCCESS && i < files->nelts; i++) {
+        rv = seal(q, APR_ARRAY_IDX(files, i, chat_upload_file_t *));
+    }
+    if (rv == APR_SUCCESS) {
+        rv = chat_upload_keep(q);
+    }
     *list = apr_array_make(q->r->pool, files->nelts, sizeof(chat_attachment_t));
     for (int i = 0; i < files->nelts; i++) {
         const chat_upload_file_t *file = APR_ARRAY_IDX(files, i,

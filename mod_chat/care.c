@@ -20,6 +20,7 @@
 #include "auth.h"
 #include "chat_module.h"
 #include "checkup.h"
+#include "file_sealing.h"
 #include "rows.h"
 #include "store.h"
 #include "wakeup.h"
@@ -30,6 +31,7 @@ APLOG_USE_MODULE(chat);
 #define MINUTE apr_time_from_sec(60)
 #define LEFT_INCOMING 3600 /* s without a byte */
 #define YOUNG 600          /* s in which a file may still get its row */
+#define SEAL_AGAIN apr_time_from_sec(15)
 #define DIRS 256           /* 00 to ff */
 #define DIRS_A_MINUTE 16   /* of them looked through */
 #define BATCH 200          /* ids asked about at once */
@@ -46,6 +48,7 @@ typedef struct {
     int held;         /* descriptor of the lock file, -1: somebody else has it */
     int dir;          /* the next of DIRS */
     apr_time_t swept; /* when a minute's work was done last; 0: never */
+    apr_time_t seal_at; /* not before: the keys could not be had */
 } care_t;
 
 static void complain(const care_t *c, apr_status_t rv, const char *doing)
@@ -161,6 +164,19 @@ static apr_status_t settle_all_held(care_t *c)
     for (int i = 0; rv == APR_SUCCESS && i < chat_db_rows(res); i++) {
         rv = settle_held(c, res, i);
     }
+    return rv;
+}
+
+/* A key that cannot be had now will not be had each second. */
+static apr_status_t seal_waiting(care_t *c)
+{
+    apr_status_t rv;
+
+    if (c->conf->keys == NULL || apr_time_now() < c->seal_at) {
+        return APR_SUCCESS;
+    }
+    rv = chat_file_sealing_waiting(c->s, c->conf, c->pool);
+    c->seal_at = rv == APR_SUCCESS ? 0 : apr_time_now() + SEAL_AGAIN;
     return rv;
 }
 
@@ -316,6 +332,7 @@ static void tick(care_t *c)
     }
     complain(c, check_pending(c), "asking again about uploaded files");
     complain(c, settle_all_held(c), "sending messages whose files are clean");
+    complain(c, seal_waiting(c), "sealing files that were looked at");
     if (apr_time_now() - c->swept >= pause) {
         complain(c, sweep(c), "removing files that are nobody's");
     }

@@ -4,7 +4,8 @@
  *
  *   each second   answers of chat-files that came late are written down; messages
  *                 whose files are all clean now are sent, those with others are
- *                 dropped (AttachmentRejected tells the sender)
+ *                 dropped (AttachmentRejected tells the sender); with ChatKeys,
+ *                 files that were looked at are sealed (file_sealing.h)
  *   each minute   what processes left that died: incoming/ of more than an hour,
  *                 files without a row; uploads that nobody sent
  *                 (ChatUploadExpires), files of messages that are no more

@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "checkup.h"
+#include "seal_file.h"
 
 #define SYNC_STEP (1 << 20) /* bytes */
 
@@ -157,7 +158,7 @@ static void begin_to_sync(chat_store_t *in)
 {
     apr_off_t written = in->written;
 
-    if (written - in->syncing >= SYNC_STEP) {
+    if (!in->unhurried && written - in->syncing >= SYNC_STEP) {
         sync_file_range(in->fd, in->syncing, written - in->syncing,
                         SYNC_FILE_RANGE_WRITE);
         in->syncing = written;
@@ -219,6 +220,34 @@ apr_size_t chat_store_tail(const chat_store_t *in, char *out, apr_size_t max)
     return n > 0 ? (apr_size_t)n : 0;
 }
 
+apr_status_t chat_store_seal(chat_store_t *in,
+                             const unsigned char key[CHAT_SEAL_KEY],
+                             const char *key_id)
+{
+    char open_path[CHAT_CHECKUP_PATH], path[CHAT_CHECKUP_PATH + 8];
+    apr_status_t rv;
+    int to;
+
+    incoming_path(in, open_path, sizeof(open_path));
+    snprintf(path, sizeof(path), "%s-sealed", open_path);
+    to = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (to < 0) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    rv = chat_seal_file_copy(to, in->fd, in->size, key, key_id);
+    if (rv == APR_SUCCESS && rename(path, open_path) != 0) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    if (rv != APR_SUCCESS) {
+        unlink(path);
+        close(to);
+        return rv;
+    }
+    close(in->fd);
+    in->fd = to;
+    return APR_SUCCESS;
+}
+
 static apr_status_t sync_dir(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -260,7 +289,8 @@ apr_status_t chat_store_keep(chat_store_t *in, apr_pool_t *p)
 
 void chat_store_remove(const char *dir, const char *id, apr_pool_t *p)
 {
-    static const char *const suffixes[] = { "", ".thumb", ".verdict", ".new" };
+    static const char *const suffixes[] = { "", ".thumb",   ".verdict",
+                                            ".new", "-sealing", ".thumb-sealing" };
 
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         const char *path = chat_store_path(dir, id, suffixes[i], p);

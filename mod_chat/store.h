@@ -21,6 +21,8 @@
 #include <apr_errno.h>
 #include <apr_pools.h>
 
+#include "seal.h"
+
 #define CHAT_STORE_ID 33      /* 32 lower-case hex digits and the terminator */
 #define CHAT_STORE_BUFFER 69632 /* bytes; more than CHAT_FILETYPE_TAIL */
 #define CHAT_STORE_SHA256 65
@@ -36,6 +38,8 @@ typedef struct {
     apr_size_t held;  /* bytes in it that are not written yet */
     apr_off_t written; /* bytes of these that left the buffer */
     apr_off_t syncing; /* bytes that the disk was told to write */
+    int unhurried; /* the disk is told of nothing before chat_store_keep: what is
+                      sealed first may never be on it as it came */
     EVP_MD_CTX *digest;
     char sha256[CHAT_STORE_SHA256]; /* set by chat_store_end */
 } chat_store_t;
@@ -61,6 +65,11 @@ apr_status_t chat_store_end(chat_store_t *in);
 
 /** The last bytes of an ended file. @return how many were read into `out` */
 apr_size_t chat_store_tail(const chat_store_t *in, char *out, apr_size_t max);
+
+/** Seal an ended file, before it is kept. @param key_id  its key's */
+apr_status_t chat_store_seal(chat_store_t *in,
+                             const unsigned char key[CHAT_SEAL_KEY],
+                             const char *key_id);
 
 /** Make an ended file safe on disk under its last name; closes it. */
 apr_status_t chat_store_keep(chat_store_t *in, apr_pool_t *p);

@@ -140,6 +140,7 @@ static int begin_file(reading_t *in, const char *field, const char *name,
     if (rv != APR_SUCCESS) {
         return refuse_disk(in, rv);
     }
+    in->file->store->unhurried = in->q->conf->keys != NULL;
     APR_ARRAY_PUSH(in->upload->files, chat_upload_file_t *) = in->file;
     return 1;
 }

@@ -29,6 +29,8 @@ typedef struct {
     const char *said;  /* media type the sender named, "" */
     const chat_filetype_t *type; /* NULL: its first bytes are not there yet */
     const char *mime;  /* as it is kept */
+    const char *stored_name; /* as its row has it: name, or that sealed */
+    char key_id[CHAT_SEAL_KEY_ID]; /* its row's key_id (file_sealing.h); "": NULL */
 } chat_upload_file_t;
 
 typedef struct chat_upload_t {

@@ -569,12 +569,17 @@ CREATE INDEX IF NOT EXISTS chat_keys_conversation
 ALTER TABLE chat_attachments
     ADD COLUMN IF NOT EXISTS sent_sha256 text; -- of the bytes that came, hex; sha256
                                                -- is that of what became of them
+ALTER TABLE chat_attachments
+    ADD COLUMN IF NOT EXISTS key_id bigint; -- it is sealed with; 0: is to be sealed,
+                                            -- NULL: lies as it came
 CREATE INDEX IF NOT EXISTS chat_attachments_list
     ON chat_attachments (conversation_id, created_at, id);
 CREATE INDEX IF NOT EXISTS chat_attachments_pending
     ON chat_attachments (created_at) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS chat_attachments_unsent
     ON chat_attachments (created_at) WHERE message_id IS NULL;
+CREATE INDEX IF NOT EXISTS chat_attachments_unsealed
+    ON chat_attachments (id) WHERE key_id = 0;
 
 CREATE TABLE IF NOT EXISTS chat_file_usage (
     owner text PRIMARY KEY,

@@ -179,6 +179,8 @@ CREATE TABLE IF NOT EXISTS chat_attachments (
     state TEXT NOT NULL DEFAULT 'pending'
         CHECK (state IN ('pending', 'clean', 'infected', 'failed')),
     why TEXT,
+    key_id INTEGER,                -- it is sealed with; 0: is to be sealed, NULL: lies
+                                   -- as it came
     created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
 );
 CREATE INDEX IF NOT EXISTS chat_attachments_message
@@ -198,6 +200,8 @@ CREATE INDEX IF NOT EXISTS chat_attachments_pending
     ON chat_attachments (created_at) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS chat_attachments_unsent
     ON chat_attachments (created_at) WHERE message_id IS NULL;
+CREATE INDEX IF NOT EXISTS chat_attachments_unsealed
+    ON chat_attachments (id) WHERE key_id = 0;
 
 CREATE TABLE IF NOT EXISTS chat_file_usage (
     owner TEXT PRIMARY KEY NOT NULL,

@@ -5,8 +5,8 @@
  *
  * A file is shown to current members of its conversation and staff while its
  * message lives, and to who uploaded it before it is sent. To all others it is
- * not there (404). It goes out by httpd's own file bucket, whose filters answer
- * HEAD, Range and If-Range.
+ * not there (404). It goes out by httpd's own file bucket, or by one that opens
+ * what is sealed (sealed_bucket.h); httpd's filters answer HEAD, Range, If-Range.
  *
  * A signed link works without a log-in for a short time, for programs that can
  * send no header (media players of phones). It names a user, who is asked about
@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <apr_portable.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_protocol.h>
@@ -26,11 +27,14 @@
 #include "auth.h"
 #include "checkup.h"
 #include "filename.h"
+#include "file_sealing.h"
 #include "files_ask.h"
 #include "filetype.h"
 #include "message.h"
 #include "reply.h"
 #include "routes.h"
+#include "seal_file.h"
+#include "sealing.h"
 #include "secret.h"
 #include "shape.h"
 #include "signature.h"
@@ -244,13 +248,17 @@ static void file_headers(request_rec *r)
 }
 
 /* The file at `path` as the answer. @return for httpd; HTTP_NOT_FOUND when it
- * cannot be opened, with nothing sent */
-static int send_file(request_rec *r, const char *path, const char *type)
+ * is not there, 500 when what is sealed cannot be opened; nothing is sent then */
+static int send_file(chat_request_t *q, const char *path, const char *type)
 {
+    request_rec *r = q->r;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool,
                                                 r->connection->bucket_alloc);
     apr_file_t *file;
+    apr_bucket *sealed = NULL;
+    chat_seal_head_t head;
     apr_finfo_t info;
+    apr_os_file_t fd;
     int answer;
 
     if (apr_file_open(&file, path,
@@ -264,6 +272,17 @@ static int send_file(request_rec *r, const char *path, const char *type)
         apr_file_close(file);
         return HTTP_NOT_FOUND;
     }
+    apr_os_file_get(&fd, file);
+    if (chat_seal_file_head(&head, fd)) {
+        if (head.size == 0) {
+            return HTTP_NOT_FOUND;
+        }
+        sealed = chat_file_sealing_bucket(&info.size, q, fd, &head);
+        if (sealed == NULL) {
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+        APR_BRIGADE_INSERT_TAIL(bb, sealed);
+    }
     file_headers(r);
     ap_set_content_type(r, type);
     ap_set_content_length(r, info.size);
@@ -271,11 +290,23 @@ static int send_file(request_rec *r, const char *path, const char *type)
     if (answer != OK) {
         return answer;
     }
-    apr_brigade_insert_file(bb, file, 0, info.size, r->pool);
+    if (sealed == NULL) {
+        apr_brigade_insert_file(bb, file, 0, info.size, r->pool);
+    }
     APR_BRIGADE_INSERT_TAIL(bb,
                             apr_bucket_eos_create(r->connection->bucket_alloc));
     ap_pass_brigade(r->output_filters, bb);
     return OK;
+}
+
+/* The answer instead of a file. */
+static int not_sent(chat_request_t *q, int answer)
+{
+    apr_table_unset(q->r->headers_out, "Content-Disposition");
+    apr_table_unset(q->r->headers_out, "ETag");
+    return answer == HTTP_NOT_FOUND
+               ? not_there(q)
+               : chat_reply_error(q, answer, "something went wrong on our side");
 }
 
 /* One's own that is not clean says what it is instead. */
@@ -313,18 +344,16 @@ int chat_attachment_show(chat_request_t *q)
                                                     : f.file.mime;
     apr_table_setn(r->headers_out, "Content-Disposition",
                    chat_filename_disposition(shown ? "inline" : "attachment",
-                                             f.file.name, r->pool));
+                                             chat_sealing_open(q, f.file.name),
+                                             r->pool));
     if (f.sha256 != NULL) {
         apr_table_setn(r->headers_out, "ETag",
                        apr_psprintf(r->pool, "\"%.32s\"", f.sha256));
     }
-    answer = send_file(r, path, mime);
-    if (answer == HTTP_NOT_FOUND) {
-        apr_table_unset(r->headers_out, "Content-Disposition");
-        apr_table_unset(r->headers_out, "ETag");
-        return not_there(q);
-    }
-    return answer;
+    answer = send_file(q, path, mime);
+    return answer == HTTP_NOT_FOUND || answer == HTTP_INTERNAL_SERVER_ERROR
+               ? not_sent(q, answer)
+               : answer;
 }
 
 /* GET /chat/attachment/{id}/thumb - a small picture of an image. It is made
@@ -348,18 +377,19 @@ int chat_attachment_thumb(chat_request_t *q)
                                              r->pool));
     apr_table_setn(r->headers_out, "ETag",
                    apr_psprintf(r->pool, "\"t%.31s\"", f.file.id));
-    answer = send_file(r, path, "image/jpeg");
+    answer = send_file(q, path, "image/jpeg");
+    if (answer == HTTP_INTERNAL_SERVER_ERROR) {
+        return not_sent(q, answer);
+    }
     if (answer == HTTP_NOT_FOUND) {
         apr_finfo_t info;
 
-        apr_table_unset(r->headers_out, "Content-Disposition");
-        apr_table_unset(r->headers_out, "ETag");
         if (q->conf->files_worker != NULL &&
             apr_stat(&info, path, APR_FINFO_SIZE, r->pool) != APR_SUCCESS) {
             chat_files_want_thumb(q->conf->files_worker, f.file.id);
             chat_reply_retry_after(r, 1);
         }
-        return not_there(q);
+        return not_sent(q, answer);
     }
     return answer;
 }

@@ -87,6 +87,10 @@ WHERE NOT EXISTS (SELECT 1 FROM chat_attachments a
                     AND a.state = 'pending')
 ORDER BY h.id LIMIT $1
 
+-- :name attachments_unsealed pgsql
+SELECT id, conversation_id::text, thumb FROM chat_attachments
+WHERE key_id = 0 AND state <> 'pending' AND id > $1::text ORDER BY id LIMIT $2
+
 -- :name attachments_expire pgsql
 DELETE FROM chat_attachments a
 WHERE (a.message_id IS NULL

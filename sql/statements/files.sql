@@ -10,11 +10,11 @@ SELECT coalesce((SELECT bytes FROM chat_file_usage WHERE owner = $1), 0),
        coalesce((SELECT bytes FROM chat_file_usage WHERE owner = $2), 0)
 
 -- $1 id, $2 conversation, $3 user, $4 name, $5 media type, $6 kind, $7 bytes, $8
--- SHA-256, $9 state
+-- SHA-256, $9 state, $10 key_id
 -- :name attachment_insert
 INSERT INTO chat_attachments (id, conversation_id, user_id, name, mime, kind, size,
-                              sha256, sent_sha256, state)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
+                              sha256, sent_sha256, state, key_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
 
 -- What chat-files found out.  $1 id, $2 state, $3 why, $4 width, $5 height, $6 thumb,
 -- $7 bytes, $8 SHA-256 (the last five may be NULL: as before)
@@ -139,6 +139,16 @@ DELETE FROM chat_held_messages WHERE id = $1 RETURNING id
 -- :name attachments_pending
 SELECT id, mime FROM chat_attachments WHERE state = 'pending'
 ORDER BY created_at LIMIT $1
+
+-- Those that lie open and are to be sealed; id, conversation as text, thumb.  $1 the
+-- last id seen, $2 limit
+-- :name attachments_unsealed sqlite
+SELECT id, CAST(conversation_id AS TEXT), thumb FROM chat_attachments
+WHERE key_id = 0 AND state <> 'pending' AND id > $1 ORDER BY id LIMIT $2
+
+-- $1 id, $2 the key it is sealed with; NULL: there is no file
+-- :name attachment_sealed
+UPDATE chat_attachments SET key_id = $2 WHERE id = $1
 
 -- Uploads that nobody sent in time, and files of messages or conversations that are
 -- no more.  $1 seconds

@@ -2,9 +2,10 @@
 //
 // Uploads of 10 MB as multipart, each a message: how many a second, what one costs of
 // httpd's processor time, and what httpd holds in memory for each while it comes. On
-// SQLite, no scanner; everything on this machine. Beside it what a plain file costs to
+// SQLite, no scanner, UPLOAD_KEYS=1: with ChatKeys; everything on this machine. Beside it what a plain file costs to
 // write and sync here, which is the floor.
 
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -15,6 +16,7 @@ const seconds = Number(process.env.BENCH_SECONDS || 8);
 const connections = Number(process.env.UPLOADS || 4);
 const halfway = 32;
 const size = 10 * 1024 * 1024;
+const sealed = process.env.UPLOAD_KEYS === '1';
 const dir = fs.mkdtempSync(path.join(process.env.BENCH_DIR || path.dirname(tmpName('x')), 'mod_chat-bench-'));
 const site = new Site({
   dir,
@@ -24,6 +26,11 @@ const site = new Site({
   metricsPort: await freePort(),
   extraConf: 'ChatSendRate off\nChatUserQuota off\nChatConversationQuota off\nChatMaxFile 10485760',
 });
+if (sealed) {
+  fs.mkdirSync(site.path('conf'), { recursive: true });
+  fs.writeFileSync(site.path('conf', 'keys'), `bench ${randomBytes(32).toString('base64')}\n`, { mode: 0o640 });
+  site.o.extraConf += `\nChatKeys file:${site.path('conf', 'keys')}`;
+}
 
 const children = () => fs.readFileSync(`/proc/${site.httpd.pid}/task/${site.httpd.pid}/children`, 'utf8').trim().split(' ').map(Number)
   .filter((pid) => fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('httpd.conf'));
@@ -90,7 +97,7 @@ try {
   const took = (performance.now() - from) / 1000;
   const used = cpu() - before;
   times.sort((a, b) => a - b);
-  console.log(`10 MB uploads below ${path.dirname(dir)}, ${connections} at once: ${(times.length / took).toFixed(1)} a second (${(times.length * size / took / 1e6).toFixed(0)} MB/s), ` +
+  console.log(`10 MB uploads below ${path.dirname(dir)}, ${connections} at once${sealed ? ', sealed' : ''}: ${(times.length / took).toFixed(1)} a second (${(times.length * size / took / 1e6).toFixed(0)} MB/s), ` +
     `p50 ${times[times.length >> 1].toFixed(0)} ms, p99 ${times[Math.floor(times.length * 0.99)].toFixed(0)} ms, ${(used / times.length * 1000).toFixed(1)} ms of httpd's processor time each`);
   console.log(`the same bytes written and synced by one process: ${plain.toFixed(1)} a second`);
   if (failed.length) {
