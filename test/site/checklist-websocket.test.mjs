@@ -372,7 +372,7 @@ test('9. each subscription is authorised, and again when membership changes; cli
   member.send(say('pusher:subscribe', { channel, auth: right }));
   assert.equal(await closed(member), 4200);
   assert.equal((await auth(doctor, await open(), channel)).status, 403);
-  await alive(listener);
+  assert.equal((await heard(listener, 'MemberRemoved')).channel, channel, 'who stays hears on');
   site.sql(`UPDATE treatment_requests SET doctor_id = ${conv.doctor} WHERE id = ${conv.id};`);
 });
 
