@@ -320,8 +320,10 @@ Define CHAT_DATABASE "${this.db}"
 Define CHAT_PUSH_CONFIG "${this.path('conf', 'chat-push.json')}"
 Define CHAT_PUSH_HOST 127.0.0.1
 Define CHAT_PUSH_PORT ${this.o.pushPort}
+<IfModule chat_module>
 ChatAudit On
 ChatAuditSpool "${this.path('audit')}"
+</IfModule>
 Define CHAT_FILES "${this.path('files')}"
 Define CHAT_FILES_PROGRAM "${this.path('bin', 'chat-files')}"
 Include "${path.join(root, 'conf', 'chat.conf')}"`;
@@ -546,7 +548,8 @@ Include "${path.join(root, 'conf', 'chat.conf')}"`;
   }
 }
 
-/** The sample people, in the order of their accounts, with their ids. */
+/** The sample people, in the order of their accounts, with their ids; of the conversations
+ *  those in which something can be written come first. */
 export function samplePeople(site) {
   const rows = (names, from) => site.sql(`SELECT ${site.dbFile ? 'json_array' : 'json_build_array'}(${names}) ${from};`)
     .trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
@@ -556,7 +559,7 @@ export function samplePeople(site) {
     conversations: rows(`c.id, max(CASE m.role WHEN 'patient' THEN m.user_id END),
                          max(CASE m.role WHEN 'doctor' THEN m.user_id END)`,
     `FROM chat_conversations c JOIN chat_members m ON m.conversation_id = c.id
-     GROUP BY c.id ORDER BY c.id`)
+     GROUP BY c.id, c.status ORDER BY c.status IN ('completed', 'cancelled'), c.id`)
       .map(([id, patient, doctor]) => ({ id, patient, doctor })),
   };
 }

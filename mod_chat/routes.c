@@ -47,6 +47,8 @@
 typedef enum {
     ANYBODY, /* nothing: the handler looks itself */
     USER,    /* somebody we know; an {id} is of no conversation: q->item */
+    VISITOR, /* the same, and {id} is a conversation's, theirs or not: the handler
+                decides */
     MEMBER /* and the path's conversation is one of theirs, or they are staff */
 } need_t;
 
@@ -112,7 +114,7 @@ static const route_t routes[] = {
     { M_POST,  "/chat/plan/{id}/reject",          USER,    chat_plan_reject, NULL, "plan.rejected" },
     { M_POST,  "/chat/plan/{id}/cancel",          USER,    chat_plan_cancel, NULL, "plan.cancelled" },
     { M_POST,  "/chat/plan/{id}/acknowledge",     USER,    chat_plan_acknowledge, NULL, "plan.acknowledged" },
-    { M_POST, "/chat/conversation/{id}/break-glass", USER, chat_break_glass, NULL, "breakglass" },
+    { M_POST, "/chat/conversation/{id}/break-glass", VISITOR, chat_break_glass, NULL, "breakglass" },
     { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL, "channel.joined" },
     { M_POST, "/pusher/auth",                     USER,    chat_broadcasting_auth, NULL, "channel.joined" },
     { M_POST, "/pusher/user-auth",                USER,    chat_broadcasting_user, NULL, NULL },
@@ -166,10 +168,13 @@ static const route_t *find(chat_request_t *q, const char **allow)
             continue;
         }
         if (route->method == q->r->method_number) {
-            /* Only a member's route asks whose conversation the id is. */
-            memcpy(q->item, route->need == MEMBER ? item : id, sizeof(q->item));
-            if (route->need == MEMBER) {
+            /* Who is asked about a conversation is asked with the id. */
+            if (route->need == MEMBER || route->need == VISITOR) {
                 memcpy(q->id, id, sizeof(id));
+                memcpy(q->item, item, sizeof(item));
+            }
+            else {
+                memcpy(q->item, id, sizeof(id));
             }
             return route;
         }

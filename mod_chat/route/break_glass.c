@@ -62,7 +62,7 @@ int chat_break_glass(chat_request_t *q)
     if (q->conversation != NULL && q->conversation->member) {
         return chat_reply_error(q, HTTP_CONFLICT, "this conversation is yours");
     }
-    args[0] = chat_auth_id(q->item);
+    args[0] = chat_auth_id(q->id);
     args[1] = chat_auth_id(q->user->id);
     args[2] = chat_db_text(reason);
     args[3] = chat_db_int(apr_time_sec(q->conf->break_glass));

@@ -53,6 +53,9 @@ export const expectedLog = [
   /chat:warn\] .*chat-push takes no sockets at /, // it is away
   /chat:error\] .*(the database cannot be reached|the database stayed busy)/,
   /relay: cannot read the event log, trying again/,
+  /chat-files ended \(signal 9\)/, // a child of httpd, too
+  /(plans: cannot see what is due|search: cannot index messages), trying again/,
+  /chat:warn\] .*(asking again about uploaded files|sending messages whose files are clean|removing files that are nobody's): /,
 ];
 
 /* How each dies. They are all there: what was killed before is waited for. */
@@ -348,6 +351,7 @@ export const restarts = ['chat-push', 'chat-push, in good order', 'chat-push, in
 
 /** httpd with several children, so that the death of one is not that of all. */
 export const killConf = `ChatSendRate off
+ChatClosedStatus none
 <IfModule !prefork.c>
   StartServers 3
   ThreadsPerChild 32

@@ -88,7 +88,8 @@ test('its author edits a text: marked, told, and what it said before is kept', a
   await eventually(() => pushed.length === 2 && own.length === 2, 'both edits');
   assert.deepEqual(pushed.map((e) => e.message), [message, second]);
   assert.deepEqual((await heard(since)).map((e) => [e.event, e.message.content, e.consultation.id]), [
-    ['MessageSent', 'teh first', conv.id], ['MessageEdited', 'the first', conv.id], ['MessageEdited', 'the second', conv.id]]);
+    ['MessageSent', 'the second', conv.id], ['MessageEdited', 'the second', conv.id], ['MessageEdited', 'the second', conv.id]],
+  'who catches up is told no more what it said before');
   assert.deepEqual(await everywhere(sent.id), second);
   for (const client of [patient, doctor, admin]) {
     const { json } = await client.get(at(sent.id, '/history'));
@@ -223,7 +224,7 @@ test('another program deletes, restores and removes for good', async () => {
   assert.equal(count(), n - 1);
   const events = await heard(since);
   assert.deepEqual(events.map((e) => [e.event, e.message.id, e.message.content]), [
-    ['MessageDeleted', id, ''], ['MessageEdited', id, 'back and forth'], ['MessageDeleted', id, '']]);
+    ['MessageDeleted', id, ''], ['MessageEdited', id, ''], ['MessageDeleted', id, '']], 'and nothing of what is gone');
   assert.ok(events[2].message.deleted_at);
   assert.deepEqual(Object.keys(events[2].message), Object.keys(back), 'the shape is the same');
 });

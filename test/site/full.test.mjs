@@ -38,6 +38,9 @@ const site = await startSite({
     s.o.pushConf = { database: { url: s.db, wake: s.path('run', 'wake.sock'), state: path.join(dir, 'state', 'relay') } };
   },
 });
+// Threads that look after files and plans say so, too.
+site.expectLog(/chat:warn\] .*(asking again about uploaded files|sending messages whose files are clean|removing files that are nobody's): /);
+site.expectLog(/plans: cannot see what is due, trying again: |search: cannot index messages, trying again: /);
 cleanup(() => site.stop()); // before its disk goes
 const conv = site.people().conversations[0];
 const url = (part) => `/chat/conversation/${conv.id}${part}`;
