@@ -177,7 +177,7 @@ test('18. a client_id is stored with what it stands for: the same answer again, 
   const again = await patient.post(`${at}/message`, body);
   assert.deepEqual([again.status, again.json.message], [201, first.json.message]);
   const rows = () => site.sql("SELECT count(*) FROM messages WHERE client_id = 'point-18';").trim();
-  const events = () => site.sql("SELECT count(*) FROM chat_events WHERE event = 'MessageSent' AND payload LIKE '%point-18%';").trim();
+  const events = () => site.sql("SELECT count(*) FROM chat_events WHERE event = 'MessageSent' AND CAST(payload AS text) LIKE '%point-18%';").trim();
   assert.deepEqual([rows(), events()], ['1', '1']);
   for (const more of [{ content: 'twice' }, { reply_to: first.json.message.id }]) {
     assert.equal((await patient.post(`${at}/message`, { ...body, ...more })).status, 409, JSON.stringify(more));
