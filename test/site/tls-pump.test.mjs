@@ -106,7 +106,9 @@ ${lines}
 const accessLog = (site) => fs.readFileSync(site.path('logs', 'access.log'), 'utf8');
 const errorLog = (site) => fs.readFileSync(site.path('logs', 'error.log'), 'utf8');
 const given = (site) => site.metric('handed_over_total');
-const children = ({ httpd: { pid } }) => fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+/** Those that serve: chat-files is one of httpd's, too. */
+const children = ({ httpd: { pid } }) => fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+  .filter((child) => !/^chat-files/.test(fs.readFileSync(`/proc/${child}/comm`, 'utf8')));
 /** Memory of httpd's children that is theirs alone, kB. */
 const memory = (site) => children(site).reduce((sum, pid) =>
   sum + Number(fs.readFileSync(`/proc/${pid}/status`, 'utf8').match(/^RssAnon:\s+(\d+)/m)[1]), 0);
