@@ -224,8 +224,8 @@ static apr_status_t lock(int fd, const char *path, struct stat *st)
 /* Write it, and give it the name if that is still there: a file that was
  * removed meanwhile is not to come back. */
 static apr_status_t write_new(const char *path, const char *beside,
-                              const source_t *from, const unsigned char *key,
-                              const char *key_id)
+                              const source_t *from, const struct stat *was,
+                              const unsigned char *key, const char *key_id)
 {
     int to = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                   0600);
@@ -235,7 +235,13 @@ static apr_status_t write_new(const char *path, const char *beside,
     if (to < 0) {
         return system_error();
     }
-    rv = copy(to, from, key, key_id);
+    /* Root's, when an operator does it, would be nobody's to read. */
+    if (geteuid() == 0 && fchown(to, was->st_uid, was->st_gid) != 0) {
+        rv = system_error();
+    }
+    else {
+        rv = copy(to, from, key, key_id);
+    }
     if (rv == APR_SUCCESS && fsync(to) != 0) {
         rv = system_error();
     }
@@ -280,7 +286,7 @@ apr_status_t chat_seal_file_replace(const char *path, const char *beside,
         from.head.size = st.st_size;
     }
     if (rv == APR_SUCCESS) {
-        rv = write_new(path, beside, &from, key, key_id);
+        rv = write_new(path, beside, &from, &st, key, key_id);
     }
     close(from.fd);
     return rv;

@@ -11,6 +11,7 @@
  */
 #include "keyring.h"
 #include "options.h"
+#include "reseal.h"
 
 #include <apr_strings.h>
 #include <openssl/crypto.h>
@@ -23,6 +24,7 @@
 
 static const char help[] =
     "usage: chatctl keys check | rotate | renew CONVERSATION\n"
+    "       chatctl keys reseal CONVERSATION --files DIR\n"
     "       --keys SETTING (--database TARGET | --config FILE) [--json]\n"
     "\n"
     "The keys that texts and files of conversations are sealed with "
@@ -33,8 +35,10 @@ static const char help[] =
     "wraps anew, with the first key of the file, those that another one had "
     "wrapped;\n"
     "renew gives a conversation another key for what is written from a minute "
-    "on.\n"
+    "on;\n"
+    "reseal seals its files, also those from before, with the newest key.\n"
     "\n"
+    "  --files DIR        where attachments are (ChatFiles)\n"
     "  --keys SETTING     file:/path or command:/path, as ChatKeys has it\n"
     "  --database TARGET  sqlite:/path/file.db or postgresql://…\n"
     "  --config FILE      take database.url of chat-push's settings\n"
@@ -45,7 +49,7 @@ static const char help[] =
 
 typedef struct {
     ctl_target_t given;
-    const char *setting;
+    const char *setting, *files;
     int json, rotate;
     chat_keyring_t *ring;
     chat_db_t *db;
@@ -183,18 +187,44 @@ static int renew(const keys_t *k, const char *conversation)
     return CTL_OK;
 }
 
+static int reseal(const keys_t *k, const char *conversation)
+{
+    ctl_reseal_t done = { .sealed = 0 };
+    int status = ctl_reseal(&done, k->db, k->ring, conversation, k->files,
+                            k->p);
+
+    if (status != CTL_OK) {
+        return status;
+    }
+    if (k->json) {
+        ctl_json_line(json_pack("{s:s, s:I, s:I, s:I, s:I}", "conversation_id",
+                                conversation, "sealed",
+                                (json_int_t)done.sealed, "before",
+                                (json_int_t)done.before, "left",
+                                (json_int_t)done.left, "lost",
+                                (json_int_t)done.lost));
+    }
+    else {
+        ctl_say("%" APR_INT64_T_FMT " files sealed, %" APR_INT64_T_FMT
+                " were so, %" APR_INT64_T_FMT " to be tried again, "
+                "%" APR_INT64_T_FMT " that are not there or cannot be opened",
+                done.sealed, done.before, done.left, done.lost);
+    }
+    return done.left + done.lost == 0 ? CTL_OK : CTL_FAILED;
+}
+
 /* Whether the words are one of the ways to call it. */
 static int words_check(const ctl_words_t *words)
 {
     const char *verb = words->n > 0 ? words->word[0] : "";
-    int wanted = !strcmp(verb, "renew") ? 2 : 1;
+    int wanted = !strcmp(verb, "renew") || !strcmp(verb, "reseal") ? 2 : 1;
 
     if (strcmp(verb, "check") != 0 && strcmp(verb, "rotate") != 0 &&
-        strcmp(verb, "renew") != 0) {
-        return ctl_usage(COMMAND, "say check, rotate or renew");
+        strcmp(verb, "renew") != 0 && strcmp(verb, "reseal") != 0) {
+        return ctl_usage(COMMAND, "say check, rotate, renew or reseal");
     }
     if (words->n < wanted) {
-        return ctl_usage(COMMAND, "renew which conversation's?");
+        return ctl_usage(COMMAND, "%s which conversation's?", verb);
     }
     return words->n == wanted
                ? CTL_OK
@@ -206,6 +236,7 @@ int ctl_keys(int argc, const char *const *argv, apr_pool_t *p)
 {
     keys_t k = { .p = p };
     const ctl_opt_t opts[] = { { "keys", &k.setting, NULL },
+                               { "files", &k.files, NULL },
                                { "json", NULL, &k.json },
                                { "database", &k.given.database, NULL },
                                { "config", &k.given.config, NULL },
@@ -221,6 +252,9 @@ int ctl_keys(int argc, const char *const *argv, apr_pool_t *p)
     if (k.setting == NULL) {
         return ctl_usage(COMMAND, "say --keys SETTING");
     }
+    if ((k.files != NULL) != !strcmp(words.word[0], "reseal")) {
+        return ctl_usage(COMMAND, "--files DIR is for reseal, which wants it");
+    }
     if (chat_keyring_open(&k.ring, k.setting, &why, p) != APR_SUCCESS) {
         return ctl_fail("%s", why);
     }
@@ -229,5 +263,7 @@ int ctl_keys(int argc, const char *const *argv, apr_pool_t *p)
         return status;
     }
     k.rotate = !strcmp(words.word[0], "rotate");
-    return !strcmp(words.word[0], "renew") ? renew(&k, words.word[1]) : all(&k);
+    return !strcmp(words.word[0], "renew")    ? renew(&k, words.word[1])
+           : !strcmp(words.word[0], "reseal") ? reseal(&k, words.word[1])
+                                              : all(&k);
 }

@@ -1120,8 +1120,8 @@ const command_rec chat_commands[] = {
         "chat-push's configuration file: key, secret, address and wake-up "
         "socket are read from it. No default."),
     AP_INIT_TAKE1("ChatKeys", set_keys, NULL, RSRC_CONF,
-        "What wraps the keys that texts are encrypted with in the database. "
-        "file:/path, command:/path, or off; off."),
+        "What wraps the keys that texts in the database and files below "
+        "ChatFiles are encrypted with. file:/path, command:/path, or off; off."),
     AP_INIT_TAKE1("ChatHandoff", set_handoff, NULL, RSRC_CONF | ACCESS_CONF,
         "Which WebSockets are handed over to chat-push, where its "
         "configuration file has a handoff.path: all that can be (On), those "

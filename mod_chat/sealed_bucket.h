@@ -4,7 +4,8 @@
  *
  * It has the content's length and can be split and copied, so HEAD and Range
  * are the filters' business as with any file. Read, it opens one block: memory
- * does not grow with the file. A block that was tampered with gives no byte and
+ * (two blocks, and what httpd keeps until it is sent) does not grow with the
+ * file. A block that was tampered with gives no byte and
  * ends the connection, because the status line is gone already: the client
  * finds its answer cut off, never wrong.
  *

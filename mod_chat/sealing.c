@@ -19,7 +19,13 @@ static void note(const chat_request_t *q, const char *doing, const char *why)
 apr_status_t chat_sealing_text(const char **stored, const chat_request_t *q,
                                const char *text)
 {
-    const char *id = q->conversation->id, *why = "";
+    return chat_sealing_text_of(stored, q, q->conversation->id, text);
+}
+
+apr_status_t chat_sealing_text_of(const char **stored, const chat_request_t *q,
+                                  const char *id, const char *text)
+{
+    const char *why = "";
     apr_status_t rv;
 
     *stored = text;

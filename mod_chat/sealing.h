@@ -18,6 +18,10 @@
 apr_status_t chat_sealing_text(const char **stored, const chat_request_t *q,
                                const char *text);
 
+/** The same of a conversation that the request's path does not name. */
+apr_status_t chat_sealing_text_of(const char **stored, const chat_request_t *q,
+                                  const char *conversation, const char *text);
+
 /** A text out of a row. "" when it cannot be opened; the log says why. */
 const char *chat_sealing_open(const chat_request_t *q, const char *text);
 

@@ -6,6 +6,9 @@
  * Who may is said here; whether the state allows it is said by the statement
  * that changes it, so that of two requests one wins (sql/statements/plan.sql).
  * Events and cards are written by triggers; chat-push only gets a hint to look.
+ *
+ * With ChatKeys the description and the reason lie sealed. The title does not: the
+ * triggers make the cards' sentences of it.
  */
 #include "handlers.h"
 
@@ -19,6 +22,7 @@
 #include "message.h"
 #include "plan.h"
 #include "reply.h"
+#include "sealing.h"
 #include "secret.h"
 #include "shape.h"
 #include "wakeup.h"
@@ -32,7 +36,8 @@ APLOG_USE_MODULE(chat);
 /* A plan and what the caller is to it. */
 typedef struct {
     const char *id;
-    const char *json;
+    const char *json; /* opened */
+    const char *conversation; /* its id */
     const char *status; /* as clients see it */
     const char *marked; /* as the row has it: "submitted" though it expired */
     int doctor;         /* the caller offers it */
@@ -80,7 +85,8 @@ static apr_status_t find(found_t *found, const chat_request_t *q,
         return APR_NOTFOUND;
     }
     found->id = chat_db_get(res, 0, 0);
-    found->json = chat_db_get(res, 0, 1);
+    found->json = chat_sealing_json(q, chat_db_get(res, 0, 1));
+    found->conversation = chat_db_get(res, 0, 4);
     found->status = chat_db_get(res, 0, 2);
     found->marked = chat_db_get(res, 0, 3);
     member = chat_db_get_int(res, 0, 5, 0) != 0;
@@ -199,6 +205,15 @@ int chat_plan_show(chat_request_t *q)
 /* --- writing ----------------------------------------------------------------
  */
 
+/* What is written in words, as it is to be stored; NULL and "" are nothing. */
+static apr_status_t seal(const char **text, const chat_request_t *q,
+                         const char *conversation)
+{
+    return *text == NULL || **text == '\0'
+               ? APR_SUCCESS
+               : chat_sealing_text_of(text, q, conversation, *text);
+}
+
 /* The values that a plan is made of, eight of them. */
 static void plan_values(chat_db_value_t *args, const chat_plan_t *plan)
 {
@@ -314,6 +329,10 @@ int chat_plan_create(chat_request_t *q)
     why = apr_pstrcat(q->r->pool, status, "|",
                       chat_plan_text(&plan, q->r->pool), NULL);
     chat_sha256_hex(digest, why, strlen(why));
+    rv = seal(&plan.description, q, q->conversation->id);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "storing a plan");
+    }
     args[0] = chat_auth_id(q->conversation->id);
     args[1] = chat_auth_id(q->user->id);
     args[2] = chat_db_text(status);
@@ -360,6 +379,10 @@ int chat_plan_edit(chat_request_t *q)
     if (!chat_plan_read(&plan, &q->body, apr_time_now(), &field, &why,
                         q->r->pool)) {
         return chat_reply_invalid(q, field, why);
+    }
+    rv = seal(&plan.description, q, found.conversation);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "changing a plan");
     }
     args[0] = chat_auth_id(found.id);
     args[1] = chat_auth_id(q->user->id);
@@ -461,6 +484,10 @@ static int take(chat_request_t *q, const step_t *step)
     }
     if (too_often(q, &answer)) {
         return answer;
+    }
+    rv = seal(&reason, q, found.conversation);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, step->doing);
     }
     args[0] = chat_auth_id(found.id);
     args[1] = chat_auth_id(q->user->id);

@@ -313,3 +313,45 @@ test('another wrapping key, another data key: all is read; without keys nothing 
   await renewed();
   assert.ok((await fetched(big.id)).bytes.equals(big.bytes));
 });
+
+test('files of a conversation are sealed with its newest key, those from before as well', async () => {
+  const args = ['keys', 'reseal', String(conv.id), '--keys', setting, '--database', site.db];
+  const run = (...more) => spawnSync(site.path('bin', 'chatctl'), [...args, ...more], { encoding: 'utf8' });
+  assert.equal(run().status, 2);
+  const before = fs.readFileSync(pathOf(picture.id));
+  const thumb = (await fetched(picture.id, '/thumb')).bytes;
+  const r = run('--files', files, '--json');
+  // The one that was tampered with cannot be opened, and stays as it is.
+  assert.equal(r.status, 1, r.stderr);
+  const told = JSON.parse(r.stdout);
+  assert.deepEqual([told.lost, told.left], [1, 0], r.stderr);
+  assert.ok(told.sealed >= 6 && told.before >= 1, r.stdout);
+  assert.deepEqual(open(MAGIC), [], 'also the file from before');
+  assert.ok(!fs.readFileSync(pathOf(picture.id)).equals(before));
+  assert.equal(keyOf(big.id), site.sql('SELECT max(id) FROM chat_keys;').trim());
+  assert.equal(keyOf(old.id), keyOf(big.id));
+  for (const one of [big, old]) {
+    assert.ok((await fetched(one.id)).bytes.equals(one.bytes));
+  }
+  assert.ok((await fetched(picture.id, '/thumb')).bytes.equals(thumb));
+  assert.match((await fetched(big.id)).headers.get('content-disposition'), /left%20side/);
+  assert.ok(!site.sql(`SELECT name FROM chat_attachments WHERE id = '${old.id}';`).includes('old.txt'));
+  const again = JSON.parse(run('--files', files, '--json').stdout);
+  assert.deepEqual([again.sealed, again.before], [0, told.sealed + told.before]);
+});
+
+test('what is erased is gone, sealed or not', async () => {
+  const cursor = (await doctor.get('/chat/sync')).json.cursor;
+  const { message } = (await patient.post(`${at}/message`, { content: 'to be erased' })).json;
+  const late = await send(secret(BLOCK), 'to be erased.txt', 'text/plain');
+  const r = chatctl('erase', '--user', 'patient@example.com', '--files', files, '--database', site.db);
+  assert.equal(r.status, 0, r.stderr);
+  for (const id of [late.id, big.id, old.id, picture.id]) {
+    assert.ok(!fs.existsSync(pathOf(id)) && !fs.existsSync(pathOf(id, '.thumb')), id);
+    assert.equal((await fetched(id)).status, 404);
+  }
+  assert.equal(site.sql(`SELECT body FROM messages WHERE id = ${message.id};`).trim(), '');
+  const { text } = await doctor.get(`/chat/sync?limit=500&since=${encodeURIComponent(cursor)}`);
+  assert.ok(!text.includes('to be erased') && !text.includes('sealed:1:'), text);
+  assert.equal(site.sql(`SELECT count(*) FROM chat_events WHERE conversation_id = ${conv.id} AND payload LIKE '%sealed:1:%' AND event LIKE 'Message%';`).trim(), '0');
+});

@@ -90,6 +90,49 @@ test('an answer quotes, an edit keeps history, both sealed', async () => {
   assert.ok(!/to be changed|was changed|I see/.test(dump()));
 });
 
+test('of a plan the description and the reason are sealed; its title is in the cards', async () => {
+  const heard = collect(await subscribed(connect(site, patient), `private-conversation.${conv.id}`), 'PlanSubmitted');
+  const made = await doctor.post(`${at}/plan`, { title: 'Crown', description: 'Because the enamel is gone', price_cents: 5 });
+  assert.equal(made.status, 201, made.text);
+  assert.equal(made.json.plan.description, 'Because the enamel is gone');
+  const plan = `/chat/plan/${made.json.plan.id}`;
+  const edited = await doctor.request('PATCH', plan, { body: { price_cents: 6 } });
+  assert.deepEqual([edited.status, edited.json.plan.description, edited.json.plan.price_cents], [200, 'Because the enamel is gone', 6]);
+  assert.equal((await doctor.post(`${plan}/submit`, {})).json.plan.description, 'Because the enamel is gone');
+  await eventually(() => heard.length === 1);
+  assert.equal(heard[0].plan.description, 'Because the enamel is gone');
+  const no = await patient.post(`${plan}/reject`, { reason: 'Too costly for my family' });
+  assert.equal(no.json.plan.reason, 'Too costly for my family');
+  const listed = (await patient.get(`${at}/plans`)).json.data.find((p) => p.id === made.json.plan.id);
+  assert.deepEqual([listed.description, listed.reason], ['Because the enamel is gone', 'Too costly for my family']);
+  const cards = (await patient.get(`${at}/messages`)).json.data.filter((m) => m.type === 'plan');
+  assert.equal(cards[0].plan.reason, 'Too costly for my family');
+  assert.match(cards[0].content, /: Crown$/);
+  assert.ok(!/enamel is gone|Too costly/.test(dump()));
+});
+
+test('searching finds open texts beside sealed ones, and no index has the sealed', async () => {
+  site.sql(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+    VALUES (${conv.doctor}, ${conv.patient}, ${conv.id}, 'openword of another program', 'text', ${site.time()}, ${site.time()});`);
+  const { message } = (await patient.post(`${at}/message`, { content: 'sealedword of ours' })).json;
+  const found = async (q) => {
+    const r = await doctor.get(`/chat/search?q=${encodeURIComponent(q)}`);
+    assert.equal(r.status, 200, r.text);
+    return r.json.data.length;
+  };
+  // Until chat-push has indexed the newer one, and after.
+  const indexed = () => Number(site.sql('SELECT high FROM chat_search_state;')) >= message.id;
+  assert.equal(await found('openword'), 1);
+  assert.equal(await found('sealedword'), 0);
+  await eventually(indexed, 'the index');
+  assert.equal(await found('openword'), 1);
+  for (const q of ['sealedword', 'sealed', 'sealed:1:1']) {
+    assert.equal(await found(q), 0, q);
+  }
+  const words = site.dbFile ? `SELECT count(*) FROM chat_search WHERE rowid = ${message.id};` : `SELECT count(*) FROM chat_search WHERE message_id = ${message.id};`;
+  assert.equal(site.sql(words).trim(), '0');
+});
+
 test('what another program writes is read like any other text', async () => {
   site.sql(`INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
     VALUES (${conv.doctor}, ${conv.patient}, ${conv.id}, 'sealed:1:999:QQ is no seal of ours', 'text', ${site.time()}, ${site.time()});`);
