@@ -38,7 +38,8 @@ typedef struct {
  */
 int ctl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** Say on stdout what was found or done. */
+/** Say on stdout what was found or done: one line. Characters that would move a
+ * terminal's cursor or turn the line round are `?`. */
 void ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /**
@@ -92,6 +93,7 @@ int ctl_user(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_token(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_keys(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_tail(int argc, const char *const *argv, apr_pool_t *p);
+int ctl_routes(int argc, const char *const *argv, apr_pool_t *p);
 int ctl_trigger(int argc, const char *const *argv, apr_pool_t *p);
 
 #endif

@@ -212,6 +212,7 @@ int ctl_doctor(int argc, const char *const *argv, apr_pool_t *p)
     doctor_check_httpd(&d);
     doctor_check_push(&d);
     doctor_check_database(&d);
+    doctor_check_files(&d);
     doctor_check_doors(&d);
     doctor_check_endpoints(&d);
     return doctor_report_print(&d);

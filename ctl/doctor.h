@@ -12,6 +12,7 @@
  *   doctor_find     what there is: programs, settings, processes, the site's
  * URL doctor_httpd    what httpd's configuration says doctor_push     what
  * chat-push's settings say, and its process doctor_db       the database
+ *   doctor_files    what is kept beside it: files, audit log, keys
  *   doctor_doors    every way in, tried as a client does; certificates, clocks
  *   doctor_endpoint whom chat-push asks about sockets on its own port
  *
@@ -141,6 +142,10 @@ void doctor_find_processes(doctor_t *d);
 void doctor_check_httpd(doctor_t *d);
 void doctor_check_push(doctor_t *d);
 void doctor_check_database(doctor_t *d);
+
+/** Files, audit log, keys, retention; after doctor_check_database(). */
+void doctor_check_files(doctor_t *d);
+
 void doctor_check_doors(doctor_t *d);
 
 /** After doctor_check_doors(). */

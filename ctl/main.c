@@ -32,6 +32,7 @@ static const ctl_command_t commands[] = {
     { "keys",    ctl_keys,    "the keys that conversations are sealed with" },
     { "tail",    ctl_tail,    "the event log as it grows" },
     { "trigger", ctl_trigger, "send an event to channels through chat-push" },
+    { "routes",  ctl_routes,  "the URLs that mod_chat answers, and who may" },
     { NULL, NULL, NULL }
 };
 /* clang-format on */

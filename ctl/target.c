@@ -31,14 +31,49 @@ static int divert(const char *format, va_list args)
     return 1;
 }
 
+/* What of a character that begins at `at` does something to a terminal instead
+ * of standing in its line: ASCII and C1 controls, what turns the line's
+ * direction.
+ * @return its bytes, 0: it is harmless */
+static int acts(const unsigned char *at)
+{
+    if (at[0] < 0x20 || at[0] == 0x7f) {
+        return 1;
+    }
+    if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f) {
+        return 2;
+    }
+    if (at[0] == 0xe2 && ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
+                          (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9))) {
+        return 3;
+    }
+    return 0;
+}
+
+/* One line. Names of people and devices are in it as they called themselves. */
+static void line_print(const char *line)
+{
+    const unsigned char *at = (const unsigned char *)line;
+
+    while (*at != '\0') {
+        int n = acts(at);
+
+        putchar(n > 0 ? '?' : *at);
+        at += n > 0 ? n : 1;
+    }
+    putchar('\n');
+}
+
 void ctl_say(const char *format, ...)
 {
+    apr_pool_t *p;
     va_list args;
 
     va_start(args, format);
     if (!divert(format, args)) {
-        vprintf(format, args);
-        putchar('\n');
+        apr_pool_create(&p, NULL);
+        line_print(apr_pvsprintf(p, format, args));
+        apr_pool_destroy(p);
     }
     va_end(args);
 }

@@ -557,10 +557,10 @@ export function samplePeople(site) {
     accounts: rows('id, name, email, role', 'FROM chat_users ORDER BY id')
       .map(([user_id, name, email, role]) => ({ user_id, name, email, role })),
     conversations: rows(`c.id, max(CASE m.role WHEN 'patient' THEN m.user_id END),
-                         max(CASE m.role WHEN 'doctor' THEN m.user_id END)`,
+                         max(CASE m.role WHEN 'doctor' THEN m.user_id END), max(c.status)`,
     `FROM chat_conversations c JOIN chat_members m ON m.conversation_id = c.id
      GROUP BY c.id, c.status ORDER BY c.status IN ('completed', 'cancelled'), c.id`)
-      .map(([id, patient, doctor]) => ({ id, patient, doctor })),
+      .map(([id, patient, doctor, status]) => ({ id, patient, doctor, status })),
   };
 }
 

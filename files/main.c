@@ -13,6 +13,7 @@
  * ends at once when it is told to.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,7 @@ static int serve(char **argv)
         return 2;
     }
     umask(077);
+    fcntl(LISTENER, F_SETFD, FD_CLOEXEC); /* not for the programs we start */
     sigaction(SIGPIPE, &ignore, NULL);
     sigemptyset(&end);
     sigaddset(&end, SIGTERM);

@@ -201,19 +201,23 @@ static int counts(const chat_request_t *q, int status)
     case HTTP_NOT_FOUND:
     case CHAT_HTTP_PAGE_EXPIRED:
     case HTTP_TOO_MANY_REQUESTS:
-        return q->user != NULL || q->stranger != NULL || is_login(q->action);
+        return q->user != NULL || q->stranger != NULL || q->link != NULL ||
+               is_login(q->action);
     case HTTP_UNPROCESSABLE_ENTITY:
         return is_login(q->action);
     default:
-        /* A page for people holds no data: its script asks for them. */
-        return status < 400 && (!q->html || q->r->method_number != M_GET);
+        /* A page for people holds no data: its script asks for them. Whether the
+         * caller would have liked a page says nothing: data are data. */
+        return status < 400 && !(q->r->method_number == M_GET &&
+                                 (q->page || (ap_is_HTTP_REDIRECT(status) &&
+                                              status != HTTP_NOT_MODIFIED)));
     }
 }
 
 static const char *via_word(const chat_request_t *q)
 {
     if (q->user == NULL) {
-        return "none";
+        return q->link != NULL ? "link" : "none";
     }
     return q->user->via == CHAT_VIA_APACHE   ? "apache"
            : q->user->via == CHAT_VIA_BEARER ? "token"
@@ -225,7 +229,9 @@ int chat_audit_answer(chat_request_t *q, int status)
     const request_rec *r = q->r;
     char at[CHAT_AUDIT_TIME], answer[8];
     chat_audit_entry_t e;
-    const char *user = q->user != NULL ? q->user->id : q->login_id;
+    const char *user = q->user != NULL   ? q->user->id
+                       : q->link != NULL ? q->link
+                                         : q->login_id;
 
     if (q->conf->audit_log == NULL || q->action == NULL || q->audited ||
         !counts(q, status)) {

@@ -84,16 +84,15 @@ static const chat_user_t *user_of(const chat_request_t *q,
     return user;
 }
 
-/* Whether the user has opened it lately, saying why. */
-static int is_open(const chat_request_t *q, const chat_user_t *user,
-                   const char *id)
+/* Whether a user has opened a conversation lately, saying why. */
+static int is_open(const chat_server_t *conf, const char *user, const char *id,
+                   apr_pool_t *p)
 {
-    chat_db_value_t args[] = { chat_auth_id(id), chat_auth_id(user->id) };
+    chat_db_value_t args[] = { chat_auth_id(id), chat_auth_id(user) };
     chat_db_result_t *res;
 
-    return user->may_break &&
-           chat_db_query(&res, q->conf->db, "break_glass_open", args, 2,
-                         q->r->pool) == APR_SUCCESS &&
+    return chat_db_query(&res, conf->db, "break_glass_open", args, 2, p) ==
+               APR_SUCCESS &&
            chat_db_rows(res) > 0;
 }
 
@@ -110,7 +109,8 @@ static const chat_conversation_t *conversation_of(const chat_request_t *q,
     chat_conversation_t *conv;
 
     if (found == NULL || strcmp(found, id) != 0 ||
-        (!member && !user->staff && !is_open(q, user, found))) {
+        (!member && !user->staff &&
+         !(user->may_break && is_open(q->conf, user->id, found, q->r->pool)))) {
         return NULL;
     }
     conv = apr_pcalloc(q->r->pool, sizeof(*conv));
@@ -505,7 +505,9 @@ apr_status_t chat_auth_conversation(const chat_conversation_t **conv,
     return rv;
 }
 
-int chat_auth_staff(const chat_server_t *conf, const char *role)
+int chat_auth_staff(const chat_server_t *conf, const char *user,
+                    const char *role, const char *conversation, apr_pool_t *p)
 {
-    return is_staff(conf, role);
+    return role != NULL && is_staff(conf, role) &&
+           (conf->break_glass <= 0 || is_open(conf, user, conversation, p));
 }

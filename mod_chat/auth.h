@@ -63,8 +63,13 @@ struct chat_memory_t *chat_auth_memory(apr_pool_t *p);
 apr_status_t chat_auth_conversation(const chat_conversation_t **conv,
                                     const chat_request_t *q, const char *id);
 
-/** Whether a role is one of ChatStaffRoles. */
-int chat_auth_staff(const chat_server_t *conf, const char *role);
+/**
+ * Whether a user may have a conversation as staff: the role is one of
+ * ChatStaffRoles and, with ChatBreakGlass, they have opened it, saying why.
+ * @param user, conversation  their ids
+ */
+int chat_auth_staff(const chat_server_t *conf, const char *user,
+                    const char *role, const char *conversation, apr_pool_t *p);
 
 /** An id as a value of a statement: a number when it looks like one. */
 chat_db_value_t chat_auth_id(const char *id);

@@ -121,12 +121,23 @@ static apr_status_t send_held(care_t *c, chat_db_conn_t *conn,
     return chat_db_run(NULL, conn, "message_insert", args, 8, c->pool);
 }
 
+/* The database will not have it, however often it is asked: others shall not wait
+ * behind it. Its files stay for a while as uploads that nobody sent. */
+static apr_status_t refuse_held(care_t *c, chat_db_value_t id)
+{
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, c->s,
+                 "a message with files is dropped, the database refuses it: %s",
+                 chat_db_error(NULL));
+    return chat_db_query(NULL, c->conf->db, "held_take", &id, 1, c->pool);
+}
+
 /* Taken and sent in one transaction: neither lost nor sent twice. */
 static apr_status_t settle_held(care_t *c, const chat_db_result_t *held, int row)
 {
     const char *role = chat_db_get(held, row, HELD_ROLE);
     int may = chat_db_get_int(held, row, HELD_MEMBER, 0) != 0 ||
-              (role != NULL && chat_auth_staff(c->conf, role));
+              chat_auth_staff(c->conf, chat_db_get(held, row, HELD_USER), role,
+                              chat_db_get(held, row, HELD_CONVERSATION), c->pool);
     chat_db_value_t id = chat_auth_id(chat_db_get(held, row, HELD_ID));
     chat_db_conn_t *conn;
     chat_db_result_t *taken;
@@ -150,6 +161,10 @@ static apr_status_t settle_held(care_t *c, const chat_db_result_t *held, int row
         chat_db_rollback(conn);
     }
     chat_db_release(conn);
+    if (rv == CHAT_DB_ECONSTRAINT || rv == CHAT_DB_EUNIQUE ||
+        rv == CHAT_DB_EINPUT) {
+        rv = refuse_held(c, id);
+    }
     chat_wakeup_send(c->conf->wakeup);
     return rv;
 }

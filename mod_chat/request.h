@@ -65,9 +65,12 @@ typedef struct {
     const char *stranger;    /* Apache knows this name, the chat does not */
     const chat_conversation_t *conversation; /* of id; NULL: none of theirs */
     int locked;           /* it is there, and may be opened by saying why */
+    const char *ability;  /* the route's: what a token needs (ability.h) */
     const char *action;   /* the route's, for the audit log; NULL: none */
     const char *object;   /* id of what it is about, for that too; may be NULL */
     const char *login_id; /* whose password was right or wrong; may be NULL */
+    const char *link; /* the user whom a signed link names; NULL: none does */
+    int page;         /* the answer is a page of ours, which holds no data */
     int audited;          /* its entry is written */
 } chat_request_t;
 

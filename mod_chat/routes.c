@@ -3,7 +3,7 @@
  * routes.c - START HERE: every URL, and the way of a request through this
  * module.
  *
- *   route   the table below: path and method          404, 405
+ *   route   routes.def: path and method               404, 405
  *   pace    limiter.c: ChatRequestRate of its address  429
  *   who     auth.c: Apache's user, bearer, cookie      401 or 302, 403, 503
  *           ability.h: what a token was given out for  403
@@ -52,74 +52,23 @@ typedef enum {
     MEMBER /* and the path's conversation is one of theirs, or they are staff */
 } need_t;
 
+/* A row of routes.def. */
 typedef struct {
-    int method; /* M_GET answers HEAD as well */
+    int method;
     const char *path;
     need_t need;
+    const char *ability;
     int (*handler)(chat_request_t *q);
     int (*at_once)(chat_request_t *q); /* NULL, or see above */
-    /* What the audit log calls it. NULL: it is not written down, because nothing
-     * is shown or changed that was not asked for by another URL. */
     const char *action;
 } route_t;
 
-/* Every URL this module answers, behind ChatPrefix. {id} is 1-64 characters of
- * [A-Za-z0-9_-] and reaches the handler as q->id, a second one as q->item. */
-/* clang-format off */
 static const route_t routes[] = {
-    { M_GET,  "/chat/login",                      ANYBODY, chat_login_page, NULL, NULL },
-    { M_POST, "/chat/login",                      ANYBODY, chat_login, NULL, "login" },
-    { M_POST, "/chat/logout",                     USER,    chat_logout, NULL, "logout" },
-    { M_POST, "/chat/token",                      ANYBODY, chat_token, NULL, "login.token" },
-    { M_GET,  "/chat/tokens",                     USER,    chat_token_list, NULL, "token.list" },
-    { M_DELETE, "/chat/tokens",                   USER,    chat_token_end_others, NULL, "token.revoked" },
-    { M_DELETE, "/chat/tokens/{id}",              USER,    chat_token_end, NULL, "token.revoked" },
-    { M_GET,  "/chat/sessions",                   USER,    chat_session_list, NULL, "session.list" },
-    { M_DELETE, "/chat/sessions",                 USER,    chat_session_end_others, NULL, "session.ended" },
-    { M_DELETE, "/chat/sessions/{id}",            USER,    chat_session_end, NULL, "session.ended" },
-    { M_POST, "/chat/password",                   USER,    chat_password, NULL, "password.changed" },
-    { M_GET,  "/chat/me",                         USER,    chat_me, NULL, NULL },
-    { M_GET,  "/chat/sync",                       USER,    chat_sync, NULL, "messages.sync" },
-    { M_GET,  "/chat/search",                     USER,    chat_search_all, NULL, "messages.search" },
-    { M_GET,  "/chat/conversation/{id}/search",   MEMBER,  chat_search_in, NULL, "messages.search" },
-    { M_GET,  "/chat",                            USER,    chat_conversation_list, NULL, "conversation.list" },
-    { M_GET,  "/chat/conversation/{id}",          MEMBER,  chat_conversation_show, NULL, "conversation.read" },
-    { M_GET,  "/chat/conversation/{id}/messages", MEMBER,  chat_message_list, chat_message_list_at_once, "messages.read" },
-    { M_POST, "/chat/conversation/{id}/message",  MEMBER,  chat_message_send, chat_message_send_at_once, "message.sent" },
-    { M_GET,    "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_show, NULL, "message.read" },
-    { M_PATCH,  "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_edit, NULL, "message.edited" },
-    { M_DELETE, "/chat/conversation/{id}/message/{message}",          MEMBER, chat_message_delete, NULL, "message.deleted" },
-    { M_GET,    "/chat/conversation/{id}/message/{message}/history",  MEMBER, chat_message_history, NULL, "message.history" },
-    { M_PUT,    "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_add, NULL, "message.reacted" },
-    { M_DELETE, "/chat/conversation/{id}/message/{message}/reaction", MEMBER, chat_reaction_remove, NULL, "message.unreacted" },
-    { M_POST,   "/chat/conversation/{id}/attachment",  MEMBER, chat_attachment_upload, NULL, "file.uploaded" },
-    { M_GET,    "/chat/conversation/{id}/attachments", MEMBER, chat_attachment_list, NULL, "file.list" },
-    { M_GET,    "/chat/attachment/{id}",               ANYBODY, chat_attachment_show, NULL, "file.read" },
-    { M_GET,    "/chat/attachment/{id}/thumb",         ANYBODY, chat_attachment_thumb, NULL, "file.read" },
-    { M_DELETE, "/chat/attachment/{id}",               USER, chat_attachment_delete, NULL, "file.deleted" },
-    { M_POST,   "/chat/attachment/{id}/link",          USER, chat_attachment_link, NULL, "file.linked" },
-    { M_POST, "/chat/conversation/{id}/read",     MEMBER,  chat_message_read, NULL, "messages.marked" },
-    { M_POST,   "/chat/conversation/{id}/delivered",                  MEMBER, chat_receipt_delivered, NULL, NULL },
-    { M_GET,    "/chat/conversation/{id}/message/{message}/receipts", MEMBER, chat_receipt_list, NULL, "message.receipts" },
-    { M_GET,    "/chat/conversation/{id}/members",                    MEMBER, chat_member_list, NULL, "member.list" },
-    { M_POST,   "/chat/conversation/{id}/members",                    MEMBER, chat_member_add, NULL, "member.added" },
-    { M_DELETE, "/chat/conversation/{id}/members/{user}",             MEMBER, chat_member_remove, NULL, "member.removed" },
-    { M_POST, "/chat/conversation/{id}/typing",   MEMBER,  chat_typing, NULL, NULL },
-    { M_GET,   "/chat/conversation/{id}/plans",   MEMBER,  chat_plan_list, NULL, "plan.list" },
-    { M_POST,  "/chat/conversation/{id}/plan",    MEMBER,  chat_plan_create, NULL, "plan.created" },
-    { M_GET,   "/chat/plan/{id}",                 USER,    chat_plan_show, NULL, "plan.read" },
-    { M_PATCH, "/chat/plan/{id}",                 USER,    chat_plan_edit, NULL, "plan.edited" },
-    { M_POST,  "/chat/plan/{id}/submit",          USER,    chat_plan_submit, NULL, "plan.submitted" },
-    { M_POST,  "/chat/plan/{id}/accept",          USER,    chat_plan_accept, NULL, "plan.accepted" },
-    { M_POST,  "/chat/plan/{id}/reject",          USER,    chat_plan_reject, NULL, "plan.rejected" },
-    { M_POST,  "/chat/plan/{id}/cancel",          USER,    chat_plan_cancel, NULL, "plan.cancelled" },
-    { M_POST,  "/chat/plan/{id}/acknowledge",     USER,    chat_plan_acknowledge, NULL, "plan.acknowledged" },
-    { M_POST, "/chat/conversation/{id}/break-glass", VISITOR, chat_break_glass, NULL, "breakglass" },
-    { M_POST, "/broadcasting/auth",               USER,    chat_broadcasting_auth, NULL, "channel.joined" },
-    { M_POST, "/pusher/auth",                     USER,    chat_broadcasting_auth, NULL, "channel.joined" },
-    { M_POST, "/pusher/user-auth",                USER,    chat_broadcasting_user, NULL, NULL },
+#define ROUTE(method, path, need, ability, handler, at_once, action)           \
+    { method, path, need, ability, handler, at_once, action },
+#include "routes.def"
+#undef ROUTE
 };
-/* clang-format on */
 #define NROUTES (sizeof(routes) / sizeof(routes[0]))
 
 int chat_routes_own(const char *path)
@@ -200,11 +149,8 @@ static int nobody(chat_request_t *q)
 /* Whether a token was given out for this. Sessions may do everything. */
 static int is_able(const chat_request_t *q)
 {
-    const char *needed = chat_ability_needed(q->r->method_number == M_GET,
-                                             q->path);
-
-    return q->user->via != CHAT_VIA_BEARER || needed == NULL ||
-           chat_ability_has(q->abilities, needed);
+    return q->user->via != CHAT_VIA_BEARER || q->ability == NULL ||
+           chat_ability_has(q->abilities, q->ability);
 }
 
 /* Who it is. @return 0 when it was refused with *answer */
@@ -244,8 +190,22 @@ static int brings_files(const chat_request_t *q, const route_t *route)
 /* The last step of such a request. Likewise. */
 static int settle_files(chat_request_t *q, const route_t *route, int *answer)
 {
-    if (chat_message_closed(q, answer) ||
-        !chat_upload_read(q, route->handler == chat_attachment_upload,
+    apr_uint32_t wait;
+
+    if (chat_message_closed(q, answer)) {
+        return 0;
+    }
+    /* A file by itself counts as the message it is for: here, before it comes. */
+    if (route->handler == chat_attachment_upload) {
+        wait = chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id,
+                                 q->r->pool);
+        chat_limiter_say(q->r, q->conf, CHAT_LIMIT_SEND, q->user->id);
+        if (wait > 0) {
+            *answer = chat_reply_limited(q, wait, "too many files, slow down");
+            return 0;
+        }
+    }
+    if (!chat_upload_read(q, route->handler == chat_attachment_upload,
                           answer)) {
         return 0;
     }
@@ -319,6 +279,7 @@ static int answer_request(chat_request_t *q)
                                 : chat_reply_method(q, allow);
     }
     q->action = route->action;
+    q->ability = route->ability;
     if (!settle_query(q, &answer) || !settle_pace(q, &answer)) {
         return answer;
     }

@@ -1747,6 +1747,10 @@ DECLARE
     content text := '';
     over jsonb;
 BEGIN
+    -- Behind whoever is quoting it in an answer at this moment: what they have written
+    -- is there then.
+    PERFORM FROM chat_conversations WHERE id = OLD.request_id
+    FOR NO KEY UPDATE;
     IF TG_OP = 'UPDATE' AND NEW.deleted_at IS NULL THEN
         gone := false;
         content := NEW.body;

@@ -7,6 +7,7 @@
 import { render } from '../lib/lit-html.js';
 import { t } from './i18n.js';
 import { accountDialog } from './view/account.js';
+import { ask } from './view/ask.js';
 
 const NO_FORM = { busy: false, error: null, done: false };
 
@@ -32,7 +33,7 @@ export class Account {
       return;
     }
     this.dialog = document.createElement('dialog');
-    this.dialog.className = 'account-dialog';
+    this.dialog.className = 'sheet account-dialog';
     this.dialog.setAttribute('aria-label', t('account.title'));
     this.dialog.addEventListener('close', () => {
       this.dialog.remove();
@@ -89,8 +90,8 @@ export class Account {
     });
   }
 
-  endOthers() {
-    if (window.confirm(t('account.others.sure'))) {
+  async endOthers() {
+    if (await ask(t('account.others.sure'), t('account.others'))) {
       this.trying(async () => {
         await Promise.all([this.remove('/chat/sessions'), this.remove('/chat/tokens')]);
         await this.load();
@@ -98,8 +99,8 @@ export class Account {
     }
   }
 
-  endAll() {
-    if (window.confirm(t('account.everywhere.sure'))) {
+  async endAll() {
+    if (await ask(t('account.everywhere.sure'), t('account.everywhere'))) {
       this.trying(async () => {
         await Promise.all([this.remove('/chat/sessions'), this.remove('/chat/tokens')]);
         this.dialog.close();

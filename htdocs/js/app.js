@@ -33,6 +33,7 @@ import { Sync } from './sync.js';
 import { newId } from './text.js';
 import { Typing } from './typing.js';
 import { isPicture } from './view/attachments.js';
+import { ask } from './view/ask.js';
 import { composerLook, grow } from './view/composer.js';
 import { placeDialog } from './view/deeds.js';
 import { Scroll } from './view/scroll.js';
@@ -49,6 +50,7 @@ const ASK_FAILED = [2000, 4000, 8000, 15e3, ASK_SLOW];
 
 const TYPING_BELIEVED = 5500; // ms after the last word of it
 const NOTICE_SHOWN = 8000; // ms
+const FOUND_SHOWN = 2500; // ms an answered message stands out
 const PER_PAGE = 40; // messages
 const PUSH_LATE = 3000; // ms a pushed event may be behind a sync
 const SUSPECT_AFTER = 10e3; // ms; a younger socket is not suspected
@@ -353,30 +355,23 @@ class App {
     return begun;
   }
 
-  /** To a message further up; what lies between is loaded. */
+  /** To a message further up, wherever it is; it stands out for a moment. */
   async showMessage(id) {
-    const { state } = this;
+    const { state, finder } = this;
     const key = state.selected;
-    const thread = store.threadOf(state, key);
-    while (!store.messageOf(state, key, id) && thread.hasMore
-        && !(thread.messages[0]?.id < id)) {
-      const oldest = thread.messages[0]?.id;
-      await this.loadOlder();
-      if (state.selected !== key || thread.messages[0]?.id === oldest) {
-        this.tell(t('deed.failed'));
-        return;
-      }
+    await finder.jump(key, id);
+    if (state.selected !== key) {
+      return;
     }
     await new Promise((drawn) => { requestAnimationFrame(drawn); });
     const row = this.root.querySelector(`[data-message="${CSS.escape(String(id))}"]`);
     if (!row) {
-      this.tell(t('deed.original.gone'));
+      this.tell(t(around.shownThread(state, key).messages.some((m) => m.id < id)
+        ? 'deed.original.gone' : 'deed.failed'));
       return;
     }
-    row.scrollIntoView({ block: 'center' });
-    row.classList.remove('found');
-    requestAnimationFrame(() => row.classList.add('found'));
     row.querySelector('button')?.focus({ preventScroll: true });
+    setTimeout(() => finder.forget(id), FOUND_SHOWN);
   }
 
   send(key, content) {
@@ -396,7 +391,7 @@ class App {
 
   /** A picture of the open conversation, among its others. */
   view(id) {
-    const { messages } = store.threadOf(this.state, this.state.selected);
+    const { messages } = around.shownThread(this.state, this.state.selected);
     this.viewer.open(messages.flatMap((m) => m.attachments ?? [])
       .concat(this.outbox.of(this.state.selected)
         .flatMap((entry) => entry.attachments ?? []))
@@ -425,7 +420,7 @@ class App {
 
   async logout() {
     const n = this.outbox.size;
-    if (n > 0 && !window.confirm(t('logout.unsent', { n }))) {
+    if (n > 0 && !await ask(t('logout.unsent', { n }), t('account.logout'))) {
       return;
     }
     try {
@@ -773,7 +768,7 @@ class App {
 
   /** The textarea is one element for all conversations; its text is not. */
   fillComposer(key) {
-    const area = this.root.querySelector('textarea');
+    const area = this.root.querySelector('.composer textarea');
     const edit = this.deeds.editing(key);
     const text = edit?.text ?? this.drafts[key] ?? '';
     const what = `${key} ${edit?.id ?? ''}`; // that its text is of

@@ -193,7 +193,7 @@ export function sizeText(bytes, language) {
   return new Intl.NumberFormat(language, {
     style: 'unit',
     unit: UNITS[unit],
-    unitDisplay: 'short',
+    unitDisplay: unit === 0 ? 'long' : 'short', // "207 byte" is no plural
     maximumFractionDigits: unit > 0 && n < 10 ? 1 : 0,
   }).format(n);
 }

@@ -130,6 +130,14 @@ export class Finder {
     this.draw();
   }
 
+  /** It need not stand out any more, unless a search is at it. */
+  forget(id) {
+    if (this.foundId === id && !this.find) {
+      this.foundId = null;
+      this.draw();
+    }
+  }
+
   async loadAround(key, id) {
     const [older, newer] = await Promise.all([
       this.api.messages(key, id + 1, PART),

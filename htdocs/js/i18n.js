@@ -6,6 +6,7 @@
 
 import en from './lang/en.js';
 import ar from './lang/ar.js';
+import { plain } from './text.js';
 
 const TABLES = { en, ar };
 const RIGHT_TO_LEFT = new Set(['ar']);
@@ -91,7 +92,7 @@ export function t(key, values = {}) {
 }
 
 function shown(value) {
-  return typeof value === 'number' ? number(value) : String(value);
+  return typeof value === 'number' ? number(value) : plain(value);
 }
 
 export function number(value) {

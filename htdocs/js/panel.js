@@ -6,6 +6,7 @@
 
 import { t } from './i18n.js';
 import { isGroup, peopleOf, putMembers } from './people.js';
+import { ask } from './view/ask.js';
 
 const AGE = 60e3; // ms after which "last seen" is asked for anew
 const REST = 5000; // ms after a question that failed
@@ -101,11 +102,11 @@ export class People {
     };
   }
 
-  remove(key, user) {
+  async remove(key, user) {
     const me = String(user.id) === String(this.state.me.id);
     const sure = me ? t('people.leave.sure')
       : t('people.remove.sure', { name: user.name });
-    if (window.confirm(sure)) {
+    if (await ask(sure, t(me ? 'people.leave' : 'people.remove'))) {
       this.change(() => this.api.removeMember(key, user.id), me ? null : key);
     }
   }

@@ -18,7 +18,8 @@ export class Plans {
    */
   constructor(parts) {
     Object.assign(this, parts);
-    this.dialog = null; // see open() and ask()
+    this.dialog = null;
+    this.opener = null; // what had the focus before the dialog
     this.busy = new Set(); // ids of plans with a request under way
   }
 
@@ -204,7 +205,15 @@ export class Plans {
   drawn(root) {
     const element = root.querySelector('dialog.plan-dialog');
     if (element && !element.open) {
+      this.opener = document.activeElement;
       element.showModal();
+    }
+    // It leaves the page without being closed, so the browser gives nothing back.
+    if (!element && this.opener) {
+      const back = this.opener.isConnected ? this.opener
+        : root.querySelector('.composer textarea');
+      this.opener = null;
+      back?.focus();
     }
     if (this.dialog?.focus) {
       element?.querySelector(`[name="${this.dialog.focus}"]`)?.focus();

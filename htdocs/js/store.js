@@ -17,6 +17,7 @@
 
 import { putPlan } from './plan.js';
 import { sameId } from './ids.js';
+import { plain } from './text.js';
 import {
   isGroup, markOwn, memberAdded, memberRemoved, noteMark, readByUs,
 } from './people.js';
@@ -271,12 +272,12 @@ export function unreadTotal(state) {
  *  everybody's. */
 export function nameOf(state, conversation) {
   if (conversation.other && !isGroup(conversation)) {
-    return conversation.other.name;
+    return plain(conversation.other.name);
   }
   const others = (conversation.members ?? [])
     .filter((member) => !sameId(member.id, state.me.id));
-  return others.map((member) => member.name).join(' · ')
-    || conversation.title || `#${conversation.id}`;
+  return others.map((member) => plain(member.name)).join(' · ')
+    || plain(conversation.title) || `#${conversation.id}`;
 }
 
 /** Newest first, optionally only those whose people match a typed name. */
@@ -450,16 +451,20 @@ function messageReaction(state, data, key, event) {
 
 /** Replace a message wherever it is shown. @return what it was, or undefined */
 function change(state, key, id, how) {
-  const messages = state.threads.get(key)?.messages ?? [];
-  const at = position(messages, id);
-  const known = messages[at]?.id === id ? messages[at] : undefined;
-  if (known) {
-    messages[at] = how(known);
+  let known; // what it was
+  let now; // what it is
+  for (const messages of listsOf(state, key)) {
+    const at = position(messages, id);
+    if (messages[at]?.id === id) {
+      known ??= messages[at];
+      messages[at] = how(messages[at]);
+      now ??= messages[at];
+    }
   }
   const conversation = state.conversations.get(key);
   const last = conversation?.last_message;
   if (last?.id === id) {
-    conversation.last_message = known ? messages[at] : how(last);
+    conversation.last_message = now ?? how(last);
   }
   return known ?? (last?.id === id ? last : undefined);
 }
@@ -477,7 +482,14 @@ export function quoteOf(message) {
 
 /** A loaded message, or undefined. */
 export function messageOf(state, key, id) {
-  return state.threads.get(key)?.messages.find((m) => sameId(m.id, id));
+  return listsOf(state, key).flat().find((m) => sameId(m.id, id));
+}
+
+/** Where messages of a conversation are: its thread, and the part around an old
+ *  message that is shown in its place. */
+function listsOf(state, key) {
+  return [state.threads.get(key)?.messages,
+    state.around?.key === key ? state.around.messages : null].filter(Boolean);
 }
 
 /** What the server made of something we did to a message. Its event says it

@@ -55,6 +55,12 @@ export function colourOf(id) {
   return hash % COLOURS;
 }
 
+/** A name as it stands among other words: without the characters that turn the
+ *  direction of what follows them, which a name needs none of. */
+export function plain(name) {
+  return String(name ?? '').replace(/[\u202a-\u202e\u2066-\u2069]/gu, '');
+}
+
 /** A message as one line of the conversation list. */
 export function oneLine(text, limit = 140) {
   const line = String(text ?? '').slice(0, limit * 4).replace(/\s+/gu, ' ')

@@ -7,38 +7,6 @@
 
 #define ABILITY_MAX 64 /* bytes */
 
-/* The paths whose method does not say it; each with all that is below. */
-static const struct {
-    const char *path;
-    const char *ability; /* NULL: any token will do */
-} paths[] = {
-    { "/chat/logout", NULL },
-    { "/chat/tokens", CHAT_ABILITY_ACCOUNT },
-    { "/chat/sessions", CHAT_ABILITY_ACCOUNT },
-    { "/chat/password", CHAT_ABILITY_ACCOUNT },
-    { "/broadcasting/auth", CHAT_ABILITY_READ }, /* to hear what is said */
-    { "/pusher/auth", CHAT_ABILITY_READ },
-    { "/pusher/user-auth", CHAT_ABILITY_READ },
-};
-
-static int is_below(const char *path, const char *prefix)
-{
-    size_t len = strlen(prefix);
-
-    return strncmp(path, prefix, len) == 0 &&
-           (path[len] == '\0' || path[len] == '/');
-}
-
-const char *chat_ability_needed(int reads, const char *path)
-{
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (is_below(path, paths[i].path)) {
-            return paths[i].ability;
-        }
-    }
-    return reads ? CHAT_ABILITY_READ : CHAT_ABILITY_WRITE;
-}
-
 /* Whether a name stands in the list, in its quotes. A quote inside of another
  * text has a backslash before it, so it cannot look like that. */
 static int is_named(const char *list, const char *name)

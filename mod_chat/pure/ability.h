@@ -4,9 +4,8 @@
  *
  * Sanctum keeps a list of texts with each token; `*` is everything. We ask for
  * one of three: chat:read for what only reads, chat:write for what changes
- * something, chat:account for passwords, sessions and tokens. Which one a
- * request needs follows from its method, but for the few paths in a table
- * (ability.c), so a new route needs no line here. A token may always end itself.
+ * something, chat:account for passwords, sessions and tokens. Which one a route
+ * needs stands in its row of routes.def. A token may always end itself.
  *
  * Pure. The statements that send and read in one step (send_bearer, page_bearer)
  * look at the list themselves, in the same way: for the name in quotes.
@@ -18,14 +17,6 @@
 #define CHAT_ABILITY_WRITE "chat:write"
 #define CHAT_ABILITY_ACCOUNT "chat:account"
 #define CHAT_ABILITIES_ALL "[\"*\"]"
-
-/**
- * What a request needs.
- * @param reads  the method is GET or HEAD
- * @param path   behind ChatPrefix
- * @return NULL when any token will do
- */
-const char *chat_ability_needed(int reads, const char *path);
 
 /**
  * Whether a token has an ability.

@@ -41,10 +41,10 @@ static int reply_list(chat_request_t *q, const char *name,
     for (int i = 0; i < n; i++) {
         APR_ARRAY_PUSH(items, const char *) = chat_db_get(res, i, 0);
     }
-    return chat_reply(q, HTTP_OK,
-                      apr_pstrcat(p, "{\"", name, "\":[",
-                                  apr_array_pstrcat(p, items, ','), "]}",
-                                  NULL));
+    return chat_reply_list(q,
+                           apr_pstrcat(p, "{\"", name, "\":[",
+                                       apr_array_pstrcat(p, items, ','), "]}",
+                                       NULL));
 }
 
 /* What the end of log-ins is answered with. @param n  how many there were */

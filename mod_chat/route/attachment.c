@@ -24,6 +24,7 @@
 #include <util_filter.h>
 
 #include "attachment.h"
+#include "audit.h"
 #include "auth.h"
 #include "checkup.h"
 #include "filename.h"
@@ -94,6 +95,9 @@ int chat_attachment_upload(chat_request_t *q)
         kind = chat_form_get(&q->body.form, "kind");
     }
     voice = kind != NULL && strcmp(kind, "voice") == 0;
+    if (kind != NULL && kind[0] != '\0' && !voice) {
+        return chat_reply_invalid(q, "kind", "can only be voice");
+    }
     if (voice && APR_ARRAY_IDX(q->upload->files, 0, chat_upload_file_t *)
                          ->type->audio == NULL) {
         return chat_reply_invalid(q, "kind", "does not fit the file");
@@ -196,11 +200,13 @@ static int find(found_t *f, chat_request_t *q, const char *user, int *answer)
         f->file = chat_attachment_of(res, 0);
         f->conversation = chat_db_get(res, 0, GET_CONVERSATION);
         f->sha256 = chat_db_get(res, 0, GET_SHA256);
+        apr_cpystrn(q->id, f->conversation, sizeof(q->id)); /* for the audit log */
         role = chat_db_get(res, 0, GET_ROLE);
         sent = chat_db_get_int(res, 0, GET_SENT, 0) != 0;
         f->own = !sent && chat_db_get_int(res, 0, GET_OWN, 0) != 0;
         member = chat_db_get_int(res, 0, GET_MEMBER, 0) != 0 ||
-                 (role != NULL && chat_auth_staff(q->conf, role));
+                 chat_auth_staff(q->conf, user, role, f->conversation,
+                                 q->r->pool);
         if (member && (f->own || (sent && chat_db_get_int(res, 0, GET_LIVES, 0) &&
                                   strcmp(f->file.state, "clean") == 0))) {
             return 1;
@@ -224,6 +230,7 @@ static int find_shown(found_t *f, chat_request_t *q, int *answer)
                                        "this link is wrong or too old");
             return 0;
         }
+        q->link = user;
     }
     else if (!chat_routes_user(q, answer)) {
         return 0;
@@ -247,8 +254,9 @@ static void file_headers(request_rec *r)
     apr_table_setn(r->headers_out, "Accept-Ranges", "bytes");
 }
 
-/* The file at `path` as the answer. @return for httpd; HTTP_NOT_FOUND when it
- * is not there, 500 when what is sealed cannot be opened; nothing is sent then */
+/* The file at `path` as the answer, which is written down before it goes out.
+ * @return for httpd; HTTP_NOT_FOUND when it is not there, 500 when what is sealed
+ * cannot be opened; nothing is sent then */
 static int send_file(chat_request_t *q, const char *path, const char *type)
 {
     request_rec *r = q->r;
@@ -289,6 +297,10 @@ static int send_file(chat_request_t *q, const char *path, const char *type)
     answer = ap_meets_conditions(r);
     if (answer != OK) {
         return answer;
+    }
+    if (!chat_audit_answer(q, HTTP_OK)) {
+        apr_brigade_destroy(bb);
+        return HTTP_SERVICE_UNAVAILABLE;
     }
     if (sealed == NULL) {
         apr_brigade_insert_file(bb, file, 0, info.size, r->pool);
@@ -495,8 +507,8 @@ int chat_attachment_list(chat_request_t *q)
 
         APR_ARRAY_PUSH(list, const char *) = chat_attachment_json(&a, extra, p);
     }
-    return chat_reply(
-        q, HTTP_OK,
+    return chat_reply_list(
+        q,
         apr_pstrcat(p, "{\"data\":[", apr_array_pstrcat(p, list, ','), "],\"has_more\":",
                     more ? "true" : "false", ",\"next_before\":",
                     more ? apr_pstrcat(p, "\"",

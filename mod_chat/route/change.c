@@ -115,7 +115,7 @@ int chat_message_show(chat_request_t *q)
 int chat_message_history(chat_request_t *q)
 {
     apr_pool_t *p = q->r->pool;
-    const char *list = "";
+    apr_array_header_t *list;
     chat_db_value_t args[2];
     chat_db_result_t *res;
     chat_change_t c;
@@ -131,18 +131,19 @@ int chat_message_history(chat_request_t *q)
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "reading a message's history");
     }
+    list = apr_array_make(p, chat_db_rows(res), sizeof(const char *));
     for (int i = 0; i < chat_db_rows(res); i++) {
         const char *who = chat_db_get(res, i, 1);
 
-        list = apr_pstrcat(
-            p, list, i > 0 ? "," : "", "{\"content\":",
+        APR_ARRAY_PUSH(list, const char *) = apr_pstrcat(
+            p, "{\"content\":",
             chat_shape_text(chat_db_get(res, i, 0), p),
             ",\"edited_by\":", who != NULL ? who : "null", ",\"edited_at\":",
             chat_shape_time_json(chat_db_get(res, i, 2), p), "}", NULL);
     }
-    return chat_reply(q, HTTP_OK,
-                      apr_pstrcat(p, "{\"message_id\":", c.message.id,
-                                  ",\"history\":[", list, "]}", NULL));
+    return chat_reply_list(
+        q, apr_pstrcat(p, "{\"message_id\":", c.message.id, ",\"history\":[",
+                       apr_array_pstrcat(p, list, ','), "]}", NULL));
 }
 
 /* Whether its text may be changed by the caller. @return why not, or NULL */

@@ -8,6 +8,7 @@
 #include <apr_escape.h>
 #include <apr_strings.h>
 
+#include "ability.h"
 #include "auth.h"
 #include "channel.h"
 #include "chat_module.h"
@@ -69,8 +70,8 @@ static const char *next_path(const chat_db_result_t *res, int shown,
     return chat_json_quote(path, strlen(path), p);
 }
 
-/* The person whose three columns begin at `col`; NULL when there is none (SQLite's
- * json_quote() makes "null" of it). */
+/* The person whose three columns begin at `col`; NULL when there is none
+ * (SQLite's json_quote() makes "null" of it). */
 static const char *person_json(const chat_db_result_t *res, int row, int col,
                                apr_pool_t *p)
 {
@@ -192,8 +193,8 @@ int chat_conversation_list(chat_request_t *q)
 }
 
 /* GET /chat/conversation/{id} - the page, or the conversation with the first
- * page of its history. Opening it marks what others wrote as read; a HEAD, and
- * a page that asks for the JSON itself, do not. */
+ * page of its history. Opening it marks what others wrote as read; a HEAD, a
+ * page that asks for the JSON itself, and a token that may only read do not. */
 int chat_conversation_show(chat_request_t *q)
 {
     chat_db_value_t arg = chat_auth_id(q->id);
@@ -226,7 +227,8 @@ int chat_conversation_show(chat_request_t *q)
     /* What came after this page was read is not seen yet; and who cannot be
      * marked as a reader right now (another writer, a full disk) reads all the
      * same. */
-    if (newest > 0 && !q->r->header_only) {
+    if (newest > 0 && !q->r->header_only &&
+        chat_ability_has(q->abilities, CHAT_ABILITY_WRITE)) {
         rv = chat_message_mark_read(q, NULL, newest, &n);
         if (rv != APR_SUCCESS) {
             chat_reply_note(q, rv, "marking a conversation read");

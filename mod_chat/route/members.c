@@ -93,10 +93,9 @@ int chat_member_list(chat_request_t *q)
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "listing members");
     }
-    return chat_reply(q, HTTP_OK,
-                      apr_pstrcat(q->r->pool, "{\"members\":[", json,
-                                  "],\"may_manage\":", may ? "true" : "false",
-                                  "}", NULL));
+    return chat_reply_list(
+        q, apr_pstrcat(q->r->pool, "{\"members\":[", json,
+                       "],\"may_manage\":", may ? "true" : "false", "}", NULL));
 }
 
 /* Whom the body names: a user's id or e-mail address.

@@ -191,7 +191,12 @@ enum {
 
 int chat_message_closed(chat_request_t *q, int *answer)
 {
-    chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
+    return chat_message_closed_in(q, q->conversation->id, answer);
+}
+
+int chat_message_closed_in(chat_request_t *q, const char *id, int *answer)
+{
+    chat_db_value_t args[] = { chat_auth_id(id),
                                chat_db_text(q->conf->closed_list) };
     chat_db_result_t *res;
     apr_status_t rv = chat_db_query(&res, q->conf->db, "conversation_closed",

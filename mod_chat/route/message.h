@@ -66,6 +66,9 @@ apr_status_t chat_message_mark_read(const chat_request_t *q, const char *ids,
  */
 int chat_message_closed(chat_request_t *q, int *answer);
 
+/** The same of a conversation that the path does not name. @param id  as text */
+int chat_message_closed_in(chat_request_t *q, const char *id, int *answer);
+
 /**
  * `content` of the body, or `message` as the first version of this API called it.
  * @param content  trimmed

@@ -113,6 +113,7 @@ int chat_page_send(chat_request_t *q, int status, const char *file,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     text = chat_template_fill(&len, text, len, slots, n, r->pool);
+    q->page = 1;
     page_headers(q);
     chat_reply_status(r, status);
     ap_set_content_type(r, "text/html; charset=utf-8");

@@ -37,9 +37,9 @@ APLOG_USE_MODULE(chat);
 typedef struct {
     const char *id;
     const char *json; /* opened */
-    const char *conversation; /* its id */
     const char *status; /* as clients see it */
     const char *marked; /* as the row has it: "submitted" though it expired */
+    const char *conversation; /* its id */
     int doctor;         /* the caller offers it */
     int patient;        /* the caller decides */
 } found_t;
@@ -86,9 +86,9 @@ static apr_status_t find(found_t *found, const chat_request_t *q,
     }
     found->id = chat_db_get(res, 0, 0);
     found->json = chat_sealing_json(q, chat_db_get(res, 0, 1));
-    found->conversation = chat_db_get(res, 0, 4);
     found->status = chat_db_get(res, 0, 2);
     found->marked = chat_db_get(res, 0, 3);
+    found->conversation = chat_db_get(res, 0, 4);
     member = chat_db_get_int(res, 0, 5, 0) != 0;
     offered = chat_db_get_int(res, 0, 6, 0) != 0;
     found->doctor = chat_db_get_int(res, 0, 7, 0) != 0;
@@ -108,6 +108,9 @@ static int settle(found_t *found, chat_request_t *q, int *answer)
     }
     else if (rv != APR_SUCCESS) {
         *answer = refuse(q, rv, "finding a plan");
+    }
+    else {
+        apr_cpystrn(q->id, found->conversation, sizeof(q->id)); /* for the audit log */
     }
     return rv == APR_SUCCESS;
 }
@@ -186,8 +189,8 @@ int chat_plan_list(chat_request_t *q)
     for (int i = 0; i < n; i++) {
         APR_ARRAY_PUSH(parts, const char *) = chat_db_get(res, i, 0);
     }
-    return chat_reply(
-        q, HTTP_OK,
+    return chat_reply_list(
+        q,
         apr_pstrcat(p, "{\"data\":[", apr_array_pstrcat(p, parts, ','),
                     "],\"has_more\":", more ? "true" : "false", "}", NULL));
 }
@@ -482,7 +485,10 @@ static int take(chat_request_t *q, const step_t *step)
         !chat_plan_reason(&reason, &q->body, &why, q->r->pool)) {
         return chat_reply_invalid(q, "reason", why);
     }
-    if (too_often(q, &answer)) {
+    /* Submitting offers it, and nothing is offered where all is over. */
+    if ((step == &step_submit && strcmp(found.status, "draft") == 0 &&
+         chat_message_closed_in(q, found.conversation, &answer)) ||
+        too_often(q, &answer)) {
         return answer;
     }
     rv = seal(&reason, q, found.conversation);

@@ -50,7 +50,8 @@ static int settle(const char **emoji, chat_change_t *c, chat_request_t *q,
     return 1;
 }
 
-/* Nothing was added: it is there, or there is no room for another.
+/* Nothing was added: it is there, the message was deleted meanwhile, or there
+ * is no room for another.
  * @return 0 when it was refused with *answer */
 static int settle_there(chat_request_t *q, const chat_change_t *c,
                         const char *emoji, int *answer)
@@ -58,8 +59,12 @@ static int settle_there(chat_request_t *q, const chat_change_t *c,
     chat_db_value_t args[] = { chat_db_int(c->id), chat_auth_id(q->user->id),
                                chat_db_text(emoji) };
     chat_db_result_t *res;
+    chat_change_t now;
     apr_status_t rv;
 
+    if (!chat_change_living(&now, q, answer)) {
+        return 0;
+    }
     rv = chat_db_query(&res, q->conf->db, "reaction_there", args, 3,
                        q->r->pool);
     if (rv != APR_SUCCESS) {

@@ -114,7 +114,6 @@ int chat_receipt_list(chat_request_t *q)
                                NULL);
         }
     }
-    return chat_reply(
-        q, HTTP_OK,
-        apr_pstrcat(q->r->pool, "{\"receipts\":[", list, "]}", NULL));
+    return chat_reply_list(
+        q, apr_pstrcat(q->r->pool, "{\"receipts\":[", list, "]}", NULL));
 }

@@ -450,10 +450,10 @@ static int answer(look_t *look)
             return chat_reply_failed(look->q, rv, "reading what was found");
         }
     }
-    return chat_reply(look->q, HTTP_OK,
-                      apr_pstrcat(p, "{\"data\":[",
-                                  apr_array_pstrcat(p, parts, ','),
-                                  "],\"next\":", next, "}", NULL));
+    return chat_reply_list(look->q,
+                           apr_pstrcat(p, "{\"data\":[",
+                                       apr_array_pstrcat(p, parts, ','),
+                                       "],\"next\":", next, "}", NULL));
 }
 
 /* --- the question --------------------------------------------------------- */

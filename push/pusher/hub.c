@@ -859,6 +859,26 @@ int push_hub_leave(push_hub_t *hub, const push_name_t *name,
     return 1;
 }
 
+int push_hub_any(const push_hub_t *hub, const push_subscriber_t *client,
+                 int (*fn)(const char *name, apr_size_t len, void *baton),
+                 void *baton)
+{
+    const push_subscriptions_t *s = &client->subs;
+    const push_channel_t *ch = s->one.channel;
+    apr_uint32_t i = 0;
+
+    for (;;) {
+        if (ch != NULL && fn(push_entry_name(&hub->hubs->directory, ch->entry),
+                             ch->entry->len, baton)) {
+            return 1;
+        }
+        if (i == s->room) {
+            return 0;
+        }
+        ch = s->more[i++].channel;
+    }
+}
+
 void push_hub_leave_all(push_hub_t *hub, push_subscriber_t *client)
 {
     push_subscriptions_t *s = &client->subs;

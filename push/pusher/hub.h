@@ -204,6 +204,11 @@ push_subscription_t *push_hub_find(push_hub_t *hub, const push_name_t *name,
 int push_hub_leave(push_hub_t *hub, const push_name_t *name,
                    push_subscriber_t *client);
 
+/** Whether fn says yes to the name of one of the client's channels. */
+int push_hub_any(const push_hub_t *hub, const push_subscriber_t *client,
+                 int (*fn)(const char *name, apr_size_t len, void *baton),
+                 void *baton);
+
 /** Unsubscribe from everything: the connection has ended. */
 void push_hub_leave_all(push_hub_t *hub, push_subscriber_t *client);
 

@@ -11,10 +11,20 @@
 #include "person.h"
 #include "server.h"
 
-/* The channels of a conversation; its id follows. */
-static const char *const channels[] = { CHAT_CHANNEL_CONVERSATION,
-                                        CHAT_CHANNEL_PRESENCE };
+/* The channels of a conversation, which mod_chat's built-in rules give its
+ * members; its id follows. */
+static const char *const channels[] = {
+    CHAT_CHANNEL_CONVERSATION,         CHAT_CHANNEL_PRESENCE,
+    CHAT_CHANNEL_CONSULTATION,         "presence-consultation.",
+    "private-encrypted-conversation.", "private-encrypted-consultation."
+};
 #define NCHANNELS (sizeof(channels) / sizeof(channels[0]))
+
+/* Channels whose id is a user's, and which therefore are no conversation's. */
+static const char *const users[] = { CHAT_CHANNEL_USER, "presence-user.",
+                                     "private-encrypted-user.",
+                                     "private-App.Models.User." };
+#define NUSERS (sizeof(users) / sizeof(users[0]))
 
 /* What departed.h remembers: the conversation, a blank and one of these, or a
  * user's id. No id has such letters. */
@@ -49,6 +59,85 @@ static void note(push_departed_t *t, const removal_t *r)
     }
     push_departed_note(t, name, departed_name(name, r->conversation, r->user));
     push_departed_note(t, name, departed_name(name, r->conversation, SOMEBODY));
+}
+
+/* --- channels of a site's own rules ----------------------------------------
+ */
+
+static int is_id_byte(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+           (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+}
+
+static int is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* What an id may stand in: a channel that needs a signature and is not one of
+ * those that are known. Returns where to look from, NULL: nowhere. */
+static const char *unknown_channel(const char *name, apr_size_t len)
+{
+    chat_channel_t kind;
+    apr_size_t i;
+
+    if (chat_channel_parse(&kind, name, len, CHAT_CHANNEL_NAME_MAX) !=
+            CHAT_CHANNEL_OK ||
+        kind.kind == CHAT_CHANNEL_PUBLIC) {
+        return NULL;
+    }
+    for (i = 0; i < NCHANNELS + NUSERS; i++) {
+        const char *known = i < NCHANNELS ? channels[i] : users[i - NCHANNELS];
+        const apr_size_t n = strlen(known);
+
+        if (len > n && memcmp(name, known, n) == 0) {
+            return NULL;
+        }
+    }
+    return name;
+}
+
+/* Whether an id may begin here: 17 does not begin with the 7 of 17. */
+static int may_begin(const char *name, const char *at)
+{
+    return is_id_byte(*at) &&
+           (at == name || !is_digit(*at) || !is_digit(at[-1]));
+}
+
+/* Whether a channel's name has the id as a rule would find it there. */
+static int has_id(const char *name, apr_size_t len, void *baton)
+{
+    const char *id = baton, *at = unknown_channel(name, len);
+    const apr_size_t n = strlen(id);
+
+    for (; at != NULL && at + n <= name + len; at++) {
+        if (memcmp(at, id, n) == 0 && may_begin(name, at) &&
+            (at + n == name + len || !is_id_byte(at[n]))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A look at all sockets of a loop. */
+typedef struct {
+    push_hub_t *hub;
+    removal_t *removal;
+} sockets_t;
+
+static void look(push_conn_t *c, void *baton)
+{
+    const sockets_t *s = baton;
+    push_client_t *me = push_conn_client(c);
+    const char *gone = s->removal->user, *user;
+
+    if (me->app != push_server.chat || push_conn_state(c) != PUSH_CONN_OPEN) {
+        return;
+    }
+    user = push_person_whose(me);
+    if ((gone[0] == '\0' || user == NULL || strcmp(user, gone) == 0) &&
+        push_hub_any(s->hub, &me->hub, has_id, s->removal->conversation)) {
+        push_conn_close(c, PUSHER_RECONNECT,
+                        "Who belongs to a conversation has changed");
+    }
 }
 
 /* --- those who are in ----------------------------------------------------- */
@@ -127,6 +216,7 @@ static void run(push_loop_t *loop, push_task_t *task)
     removal_t *r = (removal_t *)(void *)task;
     push_hub_t *hub = push_hub_of(push_server.hubs, push_loop_index(loop));
     char channel[CHAT_CHANNEL_NAME_MAX + 1];
+    sockets_t s = { hub, r };
     visit_t v = { r, channel };
     push_name_t name;
     chat_channel_t kind;
@@ -143,6 +233,8 @@ static void run(push_loop_t *loop, push_task_t *task)
             push_hub_visit(hub, &name, visit, &v);
         }
     }
+    push_conns_each(push_server.conns[push_loop_index(loop)], PUSH_CONN_OPEN,
+                    look, &s);
     free(r);
 }
 
@@ -167,49 +259,79 @@ void push_removal(const char *conversation, const char *user)
 
 /* --- those who want in ---------------------------------------------------- */
 
-/* The conversation whose channel it is; NULL: of none. @param canonical  room
- * for the name; the id lies in it */
-static const char *conversation_of(char canonical[CHAT_CHANNEL_NAME_MAX + 1],
-                                   const char *name, apr_size_t len)
+/* Who wants in, and what is remembered. */
+typedef struct {
+    const push_departed_t *departed;
+    const char *user; /* NULL: nobody knows */
+    apr_uint32_t born;
+} comer_t;
+
+static int is_stale(const comer_t *who, const char *id)
+{
+    char text[DEPARTED_MAX];
+
+    return push_departed_since(who->departed, text,
+                               departed_name(text, id, EVERYBODY), who->born) ||
+           push_departed_since(
+               who->departed, text,
+               departed_name(text, id,
+                             who->user != NULL ? who->user : SOMEBODY),
+               who->born);
+}
+
+/* A channel of a conversation by a rule that is built in. */
+static int is_stale_known(const comer_t *who, const char *canonical)
 {
     const char *id = NULL;
     apr_size_t i;
 
-    if (len > CHAT_CHANNEL_NAME_MAX) {
-        return NULL;
-    }
-    chat_channel_canonical(canonical, name, len);
-    canonical[len] = '\0';
     for (i = 0; i < NCHANNELS && id == NULL; i++) {
         id = chat_channel_id(canonical, channels[i]);
     }
-    return id;
+    return id != NULL && is_stale(who, id);
+}
+
+/* By a rule of the site: every id that may be in the name is asked for. */
+static int is_stale_unknown(const comer_t *who, const char *canonical,
+                            apr_size_t len)
+{
+    const char *at = unknown_channel(canonical, len), *end;
+    char id[CHAT_IDENTITY_USER + 1];
+
+    for (; at != NULL && *at != '\0'; at++) {
+        for (end = at; is_id_byte(*end); end++) {
+        }
+        if (may_begin(canonical, at) && (apr_size_t)(end - at) < sizeof(id)) {
+            apr_cpystrn(id, at, (apr_size_t)(end - at) + 1);
+            if (is_stale(who, id)) {
+                return 1;
+            }
+        }
+    }
+    return 0;
 }
 
 int push_removal_stale(const push_conn_t *c, const push_client_t *me,
                        const char *name, apr_size_t len,
                        const push_user_t *presence)
 {
-    const push_departed_t *t;
-    char canonical[CHAT_CHANNEL_NAME_MAX + 1], text[DEPARTED_MAX];
-    char member[CHAT_IDENTITY_USER + 1];
-    const char *id, *user = push_person_whose(me);
+    char canonical[CHAT_CHANNEL_NAME_MAX + 1], member[CHAT_IDENTITY_USER + 1];
+    comer_t who = { NULL, push_person_whose(me), me->born };
 
-    if (me->app != push_server.chat || push_server.departed == NULL) {
+    if (me->app != push_server.chat || push_server.departed == NULL ||
+        len > CHAT_CHANNEL_NAME_MAX) {
         return 0;
     }
-    t = &push_server.departed[push_loop_index(push_conn_loop(c))];
-    id = conversation_of(canonical, name, len);
-    if (id == NULL) {
-        return 0;
+    who.departed = &push_server.departed[push_loop_index(push_conn_loop(c))];
+    if (who.departed->count == me->born) {
+        return 0; /* nobody has departed since it came */
     }
+    chat_channel_canonical(canonical, name, len);
+    canonical[len] = '\0';
     if (presence != NULL && presence->id_len < sizeof(member)) {
         apr_cpystrn(member, presence->id, presence->id_len + 1);
-        user = member;
+        who.user = member;
     }
-    return push_departed_since(t, text, departed_name(text, id, EVERYBODY),
-                               me->born) ||
-           push_departed_since(
-               t, text, departed_name(text, id, user != NULL ? user : SOMEBODY),
-               me->born);
+    return is_stale_known(&who, canonical) ||
+           is_stale_unknown(&who, canonical, len);
 }

@@ -8,6 +8,12 @@
  * A socket whose user nobody has named may be theirs: it is closed with 4200,
  * comes back at once and has to ask for a new signature. All others stay.
  *
+ * A site's own rules (ChatChannel … member) make further channels a
+ * conversation's. They are not known here, but a channel's name ends in the id,
+ * or has it before one of . = @ , ; - so who was taken out, or may be the one,
+ * and has such a channel that needs a signature, is closed with 4200 as well,
+ * and asks mod_chat anew for each channel.
+ *
  * What is on its way meanwhile is found out when it subscribes: a socket that
  * was open before the removal and subscribes after it may have an old signature
  * or an old answer (departed.h), and is closed with 4200 likewise.

@@ -374,7 +374,8 @@ FROM chat_audit
 WHERE user_id = $1::text AND seq > coalesce($2::text, '0')::bigint
 ORDER BY seq LIMIT $3
 
--- The plans of the conversations they are in; the chat's own tables only.
+-- The plans of the conversations they are in, as far as they may see them: what was
+-- never offered is its doctor's alone. The chat's own tables only.
 -- :name export_plans sqlite
 SELECT p.id, json_object('id', p.id, 'conversation_id', p.treatment_request_id,
                          'doctor_id', p.doctor_id, 'title', p.title,
@@ -385,6 +386,8 @@ SELECT p.id, json_object('id', p.id, 'conversation_id', p.treatment_request_id,
 FROM treatment_plans p
 WHERE p.treatment_request_id IN (SELECT conversation_id FROM chat_members
                                  WHERE user_id = $1)
+  AND (p.doctor_id = $1 OR p.submitted_at IS NOT NULL
+       OR p.status NOT IN ('draft', 'cancelled'))
   AND ($2 IS NULL OR p.id > $2) ORDER BY p.id LIMIT $3
 
 -- :name export_plans pgsql
@@ -397,6 +400,8 @@ SELECT p.id::text, json_build_object('id', p.id, 'conversation_id', p.treatment_
 FROM treatment_plans p
 WHERE p.treatment_request_id IN (SELECT conversation_id FROM chat_members
                                  WHERE user_id = $1)
+  AND (p.doctor_id = $1 OR p.submitted_at IS NOT NULL
+       OR p.status NOT IN ('draft', 'cancelled'))
   AND ($2::text IS NULL OR p.id::text COLLATE "C" > $2::text)
 ORDER BY p.id::text COLLATE "C" LIMIT $3
 

@@ -655,6 +655,7 @@ FROM chat_events e
 WHERE e.id > $2
   AND e.conversation_id IN (SELECT conversation_id FROM chat_members
                             WHERE user_id = $1)
+  AND (e.event <> 'AttachmentRejected' OR e.payload ->> 'user_id' = $1::text)
 ORDER BY e.id
 LIMIT $3
 

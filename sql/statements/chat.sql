@@ -484,7 +484,8 @@ SELECT epoch,
        (SELECT min(id) FROM chat_events)
 FROM chat_log
 
--- A payload that is no JSON (somebody else wrote into the log) comes as NULL.
+-- A payload that is no JSON (somebody else wrote into the log) comes as NULL. What
+-- became of an upload is its sender's alone to hear.
 -- $1 user, $2 last id seen, $3 limit.  Columns: id, event, conversation, data
 -- :name sync_events sqlite
 SELECT e.id, e.event, e.conversation_id,
@@ -493,6 +494,9 @@ FROM chat_events e
 WHERE e.id > $2
   AND e.conversation_id IN (SELECT conversation_id FROM chat_members
                             WHERE user_id = $1)
+  AND (e.event <> 'AttachmentRejected'
+       OR CASE WHEN json_valid(e.payload)
+               THEN json_extract(e.payload, '$.user_id') END = $1)
 ORDER BY e.id
 LIMIT $3
 

@@ -134,7 +134,8 @@ RETURNING 1
 -- newest of the messages named that is not by the reader decides. Reading of what is
 -- written to them is messages.read_at, so steps 'read' are of the other messages, and
 -- there are such only where more than two are in a conversation. Staff who are no members
--- leave no steps.
+-- leave no steps. What lies below the last step is not searched: two people may have said
+-- a lot before a third came.
 -- $1 conversation, $2 who, $3 JSON list of ids or NULL, $4 newest id or NULL
 -- Columns: up to which message, how many are new by it
 -- :name receipt_read_due sqlite
@@ -150,6 +151,9 @@ FROM (SELECT m.id, coalesce((SELECT max(r.up_to) FROM chat_receipts r
         AND m.from_user_id <> $2 AND m.to_user_id <> $2
         AND ($3 IS NULL OR m.id IN (SELECT value FROM json_each($3)))
         AND ($4 IS NULL OR m.id <= $4)
+        AND m.id > coalesce((SELECT max(r.up_to) FROM chat_receipts r
+                             WHERE r.conversation_id = $1 AND r.user_id = $2
+                               AND r.kind IN ('read', 'joined')), 0)
         AND EXISTS (SELECT 1 FROM chat_conversation_members
                     WHERE conversation_id = $1)
       ORDER BY m.id DESC LIMIT 1) AS k
@@ -172,6 +176,9 @@ FROM (SELECT m.id, coalesce((SELECT max(r.up_to) FROM chat_receipts r
              OR m.id::text IN (SELECT value
                                FROM json_array_elements_text($3::json)))
         AND ($4::bigint IS NULL OR m.id <= $4)
+        AND m.id > coalesce((SELECT max(r.up_to) FROM chat_receipts r
+                             WHERE r.conversation_id = $1 AND r.user_id = $2
+                               AND r.kind IN ('read', 'joined')), 0)
         AND EXISTS (SELECT 1 FROM chat_conversation_members
                     WHERE conversation_id = $1)
       ORDER BY m.id DESC LIMIT 1) AS k

@@ -79,7 +79,7 @@ test('the directive table and conf/chat.conf say the same', () => {
 });
 
 test('every route is documented and tested', () => {
-  const routes = [...read('mod_chat/routes.c').matchAll(/\{\s*M_(GET|POST|DELETE|PUT|PATCH),\s*"([^"]+)"/g)];
+  const routes = [...read('mod_chat/routes.def').matchAll(/^ROUTE\(M_(GET|POST|DELETE|PUT|PATCH),\s*"([^"]+)"/gm)];
   assert.ok(routes.length > 10, 'the table was found');
   const doc = read('doc/rest.md');
   const tests = list('test/site', '.mjs').map(read).join('\n');

@@ -6,10 +6,11 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { contract } from '../site/lib/contract.mjs';
 
-const source = fs.readFileSync(new URL('../../mod_chat/routes.c', import.meta.url), 'utf8');
-const table = [...source.matchAll(/\{ M_([A-Z]+),\s*"([^"]+)"/g)].map(([, method, path]) => `${method} ${path}`);
+const source = fs.readFileSync(new URL('../../mod_chat/routes.def', import.meta.url), 'utf8');
+const table = [...source.matchAll(/^ROUTE\(M_([A-Z]+),\s*"([^"]+)"/gm)].map(([, method, path]) => `${method} ${path}`);
 const operations = Object.entries(contract.paths).flatMap(([path, item]) => Object.entries(item)
   .filter(([key]) => key !== 'parameters').map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, item, operation })));
 
@@ -26,7 +27,8 @@ test('every operation has a name of its own, a summary, a tag, and its answers',
     assert.ok(operation.tags?.every((t) => tags.includes(t)), name);
     assert.ok(Object.keys(operation.responses).some((s) => s.startsWith('2')), name);
     assert.ok(operation.responses[429], `${name}: ChatRequestRate is for all`);
-    assert.equal(operation.security === undefined, '401' in operation.responses, `${name}: 401 exactly where somebody must be known`);
+    assert.ok(operation.security, `${name}: who may`);
+    assert.equal(operation.security.length > 0, '401' in operation.responses, `${name}: 401 exactly where somebody must be known`);
   }
 });
 
@@ -45,4 +47,25 @@ test('no part of the contract is unused', () => {
       assert.ok(kind === 'securitySchemes' || text.includes(`"#/components/${kind}/${name}"`), `${kind}/${name}`);
     }
   }
+});
+
+test('the events are those that rest.md describes, and those that schemas and mod_chat write', () => {
+  const events = Object.keys(contract['x-events']);
+  const doc = fs.readFileSync(new URL('../../doc/rest.md', import.meta.url), 'utf8');
+  const told = [...doc.matchAll(/^\| ((?:`[A-Z][A-Za-z]+`(?:, )?)+) \|/gm)].flatMap((m) => [...m[1].matchAll(/`(\w+)`/g)].map((x) => x[1]));
+  for (const name of told) {
+    assert.ok(events.includes(name), `x-events lacks ${name}`);
+  }
+  const written = ['sql/schema.sqlite.sql', 'sql/schema.pgsql.sql', 'mod_chat/route/typing.c'].map((f) => fs.readFileSync(new URL(`../../${f}`, import.meta.url), 'utf8')).join('\n');
+  for (const name of events) {
+    assert.ok(doc.includes(`\`${name}\``), `doc/rest.md lacks ${name}`);
+    assert.match(written, new RegExp(`['"]${name}['"]`), `nobody writes ${name}`);
+  }
+});
+
+test('the file is OpenAPI 3.1, by the schema of the OpenAPI Initiative', async () => {
+  const validator = new Validator();
+  const { valid, errors } = await validator.validate(structuredClone(contract));
+  assert.ok(valid, JSON.stringify(errors, null, 1));
+  assert.equal(validator.version, '3.1');
 });

@@ -3,7 +3,8 @@
 // Who uses the chat while its programs are killed, each in the way that its kind is
 // promised something:
 //
-//   Phone     POSTs with a client_id and repeats what got no 201, until it has one
+//   Phone     POSTs with a client_id and repeats what got no 201, until it has one, or
+//             is told that it never will
 //   Listener  a WebSocket that comes back; as a page (through httpd) it also asks
 //             GET /chat/sync for what it missed, as a plain client it never does
 //   Insister  the same with pusher-js
@@ -27,6 +28,7 @@ export class World {
   wrong = [];
   running = true; // new messages are said
   ending = false; // nobody comes back any more
+  hopeless = false; // an answer was no "later": what it was about never comes
   pace = 60; // ms between two messages of a phone, at most
   httpdKilled = -Infinity; // when httpd last closed connections that it need not, ms
   statuses = {}; // of all answers; `closed`: there was none
@@ -42,7 +44,7 @@ export class World {
   /**
    * A request. Whatever is neither an answer that the caller may get, nor a 503
    * with Retry-After, nor a connection closed by the death of its process, is wrong.
-   * @return {{status, json}} or null: try again
+   * @return {{status, json}} or null: try again; when world.hopeless, in vain
    */
   async ask(client, method, path, body) {
     let r, text;
@@ -74,6 +76,7 @@ export class World {
     }
     if (r.status !== 200 && r.status !== 201) {
       this.wrong.push(`${method} ${path}: ${r.status} ${text}`);
+      this.hopeless = true; // who asked again would ask for ever
       return null;
     }
     return { status: r.status, json: JSON.parse(text) };
@@ -107,6 +110,9 @@ export class Phone {
         }
         this.sent.push({ client_id, talk, id: message.id });
         return;
+      }
+      if (this.world.hopeless && !this.world.running) {
+        return; // verify() says it
       }
       await sleep(50 + this.random.below(200));
     }

@@ -135,8 +135,8 @@ export class Kill {
   async people() {
     const { world, site, random } = this;
     const { accounts, conversations } = site.people();
-    const doctor = conversations[0].doctor;
-    const talks = conversations.filter((c) => c.doctor === doctor).slice(0, 4);
+    const { doctor } = conversations[0];
+    const talks = site.openTalks(doctor).slice(0, 4);
     const patient = talks[0].patient;
     const phones = new Map();
     for (const id of [doctor, ...talks.map((t) => t.patient)]) {

@@ -82,6 +82,13 @@ test('a token does what its abilities say, 403 for the rest', async () => {
   }
   // Nothing was written with a token that may not.
   assert.equal(site.sql("SELECT count(*) FROM messages WHERE body IN ('by ability', 'again');").trim(), '4');
+  // Nor marked read, though opening a conversation does that.
+  const unread = `SELECT count(*) FROM messages WHERE request_id = ${conv} AND to_user_id = ${patient} AND read_at IS NULL;`;
+  site.sql(`UPDATE messages SET read_at = NULL WHERE id = (SELECT max(id) FROM messages WHERE request_id = ${conv} AND to_user_id = ${patient});`);
+  assert.equal((await reads.get(url)).status, 200);
+  assert.notEqual(site.sql(unread).trim(), '0');
+  assert.equal((await all.get(url)).status, 200);
+  assert.equal(site.sql(unread).trim(), '0');
   // Every token may end itself.
   assert.equal((await reads.post('/chat/logout', {})).status, 200);
   isError(await reads.get('/chat/me'), 401);

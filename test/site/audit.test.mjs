@@ -11,6 +11,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { root } from '../../dev/site.mjs';
 import { eventually, startSite } from './lib/site.mjs';
+import { form, png } from './lib/upload.mjs';
 
 const site = await startSite();
 const phone = await site.phone('patient@example.com');
@@ -61,6 +62,42 @@ test('point 26: who, what, which object, when, from where and the result', async
   await entry({ action: 'channel.joined', user_id: id, object: `private-conversation.${conv.id}`, status: 200 });
   await patient.post('/chat/logout', {});
   await entry({ action: 'logout', user_id: id });
+});
+
+test('point 26: what a caller would rather have been shown hides nothing', async () => {
+  const { body, type } = form([{ name: 'files[]', file: 'xray.png', type: 'image/png', bytes: png() }]);
+  const { json: { message } } = await phone.post(`/chat/conversation/${conv.id}/message`, body, { type });
+  const file = message.attachments[0].id;
+  for (const [action, path_, object] of [['messages.read', `/chat/conversation/${conv.id}/messages`, ''],
+    ['message.read', `/chat/conversation/${conv.id}/message/${message.id}`, message.id],
+    ['messages.search', '/chat/search?q=secret', ''], ['file.read', `/chat/attachment/${file}`, file]]) {
+    const before = last();
+    const r = await fetch(site.url + path_, { headers: { Connection: 'close', Accept: 'text/html', Authorization: `Bearer ${phone.token}` } });
+    assert.equal(r.status, 200, path_);
+    await r.arrayBuffer();
+    await entry({ action, object, user_id: conv.patient, status: 200 }, before);
+  }
+  // A page holds nothing of it, nor does the way to one.
+  let before = last();
+  const browser = await site.browser('patient@example.com');
+  before = (await entry({ action: 'login' }, before)).seq;
+  assert.equal((await browser.get('/chat', { accept: 'text/html' })).status, 200);
+  assert.equal((await fetch(`${site.url}/chat`, { headers: { Connection: 'close', Accept: 'text/html' }, redirect: 'manual' })).status, 302);
+  await browser.get('/chat/sync');
+  await entry({ action: 'messages.sync' }, before);
+  assert.deepEqual(entries().filter((e) => e.seq > before).map((e) => e.action), ['messages.sync']);
+});
+
+test('point 26: a file has its conversation, and a signed link its user', async () => {
+  const file = (await phone.get(`/chat/conversation/${conv.id}/attachments`)).json.data[0].id;
+  const link = new URL((await phone.post(`/chat/attachment/${file}/link`, {})).json.url);
+  const before = last();
+  assert.equal((await fetch(site.url + link.pathname + link.search, { headers: { Connection: 'close' } })).status, 200);
+  await entry({ action: 'file.read', via: 'link', user_id: conv.patient, object: file, conversation_id: conv.id, status: 200 }, before);
+  const doctor = await site.phone('doctor@example.com');
+  const plan = (await doctor.post(`/chat/conversation/${conv.id}/plan`, { title: 'Rest' })).json.plan.id;
+  assert.equal((await doctor.get(`/chat/plan/${plan}`)).status, 200);
+  await entry({ action: 'plan.read', object: plan, conversation_id: conv.id }, before);
 });
 
 test('point 26: what was refused, with its status, and log-ins that failed', async () => {
@@ -162,7 +199,7 @@ test('chatctl audit list: by user, conversation, action and time', () => {
   assert.deepEqual(list(), entries());
   const mine = list('--user', String(conv.patient), '--conversation', String(conv.id), '--action', 'message');
   assert.ok(mine.length > 30);
-  assert.ok(mine.every((e) => e.user_id === String(conv.patient) && e.conversation_id === String(conv.id) && e.action === 'message.sent'));
+  assert.ok(mine.every((e) => e.user_id === String(conv.patient) && e.conversation_id === String(conv.id) && e.action.startsWith('message.')));
   assert.equal(list('--limit', '3').length, 3);
   assert.equal(list('--since', '2999-01-01').length, 0);
   assert.equal(list('--until', '2999-01-01T00:00:00Z').length, entries().length);
@@ -233,8 +270,8 @@ test('chatctl audit purge leaves an entry that says so, and the chain goes on', 
 });
 
 test('every route has an action or says that it has none', () => {
-  const source = fs.readFileSync(path.join(root, 'mod_chat', 'routes.c'), 'utf8');
-  const rows = [...source.matchAll(/^ {4}\{ M_\w+, +"([^"]+)", +\w+, +\w+, \w+, ("[a-z._]+"|NULL) \},$/gm)];
+  const source = fs.readFileSync(path.join(root, 'mod_chat', 'routes.def'), 'utf8');
+  const rows = [...source.matchAll(/^ROUTE\(M_\w+, +"([^"]+)", +\w+, +(?:"[a-z:]+"|NULL), +\w+, \w+, ("[a-z._]+"|NULL)\)$/gm)];
   assert.ok(rows.length >= 15);
-  assert.equal(rows.length, [...source.matchAll(/^ {4}\{ M_/gm)].length);
+  assert.equal(rows.length, [...source.matchAll(/^ROUTE/gm)].length);
 });

@@ -9,6 +9,7 @@ import { cleanup } from './lib/cleanup.mjs';
 import { Client } from './lib/client.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
 import { eventually, startSite } from './lib/site.mjs';
+import { form, png } from './lib/upload.mjs';
 
 const site = await startSite({ extraConf: 'ChatBreakGlass 3s' });
 const conv = site.people().conversations[0];
@@ -83,4 +84,22 @@ test('point 27: a reason opens one conversation for its time, its people hear of
   // Its end needs nobody.
   await eventually(async () => (await admin.get(`${url}/messages`)).status === 403, 'closed again', 10000);
   await eventually(() => site.sql("SELECT count(*) FROM chat_audit WHERE action = 'messages.read' AND status = '403';").trim() !== '0', 'the refusal');
+});
+
+test('point 27: files follow the same rule: staff have them while the conversation is open to them', async () => {
+  const { body, type } = form([{ name: 'files[]', file: 'xray.png', type: 'image/png', bytes: png() }]);
+  const sent = await patient.post(`${url}/message`, body, { type });
+  assert.equal(sent.status, 201, sent.text);
+  const file = `/chat/attachment/${sent.json.message.attachments[0].id}`;
+  const status = async (who, path, method = 'GET') => (await fetch(site.url + path,
+    { method, headers: { Connection: 'close', ...(who && { Authorization: `Bearer ${who.token}` }) } })).status;
+  assert.equal(await status(patient, file), 200);
+  assert.equal(await status(admin, file), 404, 'an id alone opens nothing');
+  assert.equal((await admin.post(`${file}/link`, {})).status, 404);
+  assert.equal((await open(admin, REASON)).status, 201);
+  assert.equal(await status(admin, file), 200);
+  const link = new URL((await admin.post(`${file}/link`, {})).json.url);
+  assert.equal(await status(null, link.pathname + link.search), 200);
+  await eventually(async () => await status(admin, file) === 404, 'closed again', 10000);
+  assert.equal(await status(null, link.pathname + link.search), 404, 'and so is the link');
 });

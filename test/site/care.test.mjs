@@ -77,6 +77,8 @@ test('point 30: export of one person as JSON and files, without secrets', async 
   const id = '00'.repeat(15) + 'e1';
   const message = await send(patient, 'for my export', { client_id: 'x1' });
   attach(conv.patient, message, id);
+  const plan = async (title, status) => (await doctor.post(`/chat/conversation/${conv.id}/plan`, { title, status })).json.plan.id;
+  const [draft, offered] = [await plan('only thought of', 'draft'), await plan('offered', 'submitted')];
   const many = 1203; // more than two pages
   site.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${many})
     INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
@@ -96,6 +98,7 @@ test('point 30: export of one person as JSON and files, without secrets', async 
   assert.equal(messages.length, Number(mine), 'all of theirs and nothing of strangers');
   assert.ok(lines('conversations').some((c) => c.id === conv.id));
   assert.ok(lines('plans').every((p) => lines('conversations').some((c) => c.id === p.conversation_id)));
+  assert.ok(lines('plans').some((p) => p.id === offered) && !lines('plans').some((p) => p.id === draft), 'a draft is its doctor\'s alone');
   assert.ok(lines('tokens').some((t) => t.name === 'test'));
   await eventually(() => site.sql(`SELECT count(*) FROM chat_audit WHERE user_id = '${conv.patient}';`).trim() !== '0', 'audit entries');
   assert.deepEqual(lines('files').map((f) => f.id), [id]);

@@ -6,10 +6,14 @@
 // object.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
 import { test } from 'node:test';
 import { Client } from './lib/client.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
 import { engine, eventually, startSite } from './lib/site.mjs';
+import { sleep } from '../../dev/site.mjs';
 
 const site = await startSite({ extraConf: 'ChatSendRate off' });
 const { conversations } = site.people();
@@ -255,6 +259,27 @@ test('an answer shows what it answers, also when that changes or goes', async ()
   assert.deepEqual((await everywhere(answer.id)).reply_to, { id: first.id, content: '', user: null, deleted: true });
 });
 
+if (!site.dbFile) {
+  test('who quotes a message while it is deleted leaves its words nowhere', async () => {
+    const start = await now();
+    const { id } = await send(patient, 'canary-quoted');
+    const psql = spawn('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', site.db], { stdio: ['pipe', 'inherit', 'inherit'] });
+    const done = once(psql, 'exit');
+    psql.stdin.write(`BEGIN; INSERT INTO messages (from_user_id, to_user_id, request_id, body, reply_to_id)
+      VALUES (${conv.doctor}, ${conv.patient}, ${conv.id}, 'an answer under way', ${id});\n`);
+    const waiting = () => Number(site.sql('SELECT count(*) FROM pg_locks WHERE NOT granted;').trim());
+    await eventually(() => site.sql(`SELECT count(*) FROM pg_stat_activity
+      WHERE state = 'idle in transaction' AND query LIKE '%an answer under way%';`).trim() === '1', 'the answer');
+    const deleted = remove(patient, id);
+    await eventually(() => waiting() > 0, 'the deletion waits for it');
+    psql.stdin.end('COMMIT;\n');
+    assert.deepEqual(await done, [0, null]);
+    assert.equal((await deleted).status, 200);
+    assert.ok((await heard(start)).some((e) => e.message?.reply_to?.id === id));
+    assert.doesNotMatch((await doctor.get(`/chat/sync?limit=500&since=${encodeURIComponent(start)}`)).text, /canary-quoted/);
+  });
+}
+
 test('only a living message of the same consultation can be answered', async () => {
   const gone = await send(patient, 'gone');
   await remove(patient, gone.id);
@@ -327,6 +352,32 @@ test('a reaction is one emoji, and there are twenty at most', async () => {
   isError(await react(doctor, id, '🦷'), 422, 'emoji');
   assert.equal((await react(doctor, id, String.fromCodePoint(0x1f600))).status, 200, 'one that is there has room');
   assert.equal((await everywhere(id)).reactions.length, 20);
+});
+
+test('a reaction that a deletion overtakes is told so, not that there are too many', async () => {
+  const { id } = await send(patient, 'soon gone');
+  const [program, args, begin] = site.dbFile
+    ? ['sqlite3', ['-batch', site.dbFile], 'BEGIN IMMEDIATE;']
+    : ['psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', site.db], 'BEGIN; LOCK chat_message_reactions IN EXCLUSIVE MODE;'];
+  const other = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  other.stdin.write(`${begin}\nUPDATE messages SET deleted_at = CURRENT_TIMESTAMP WHERE id = ${id};\nSELECT 'held';\n`);
+  await once(other.stdout, 'data');
+  const reacted = react(doctor, id, '👍');
+  await sleep(300); // by then it waits; if it does not yet, it finds the mark, with the same answer
+  other.stdin.end('COMMIT;\n');
+  await once(other, 'exit');
+  isError(await reacted, 410);
+});
+test('a long history costs what it is long', async () => {
+  const { id } = await send(patient, 'first');
+  site.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+    INSERT INTO chat_message_edits (message_id, body) SELECT ${id}, '${'\u0639'.repeat(2000)}' FROM n;`);
+  const children = () => fs.readFileSync(`/proc/${site.httpd.pid}/task/${site.httpd.pid}/children`, 'utf8').trim().split(' ')
+    .map((pid) => Number(fs.readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmHWM:\s+(\d+)/)?.[1] ?? 0));
+  const before = Math.max(...children());
+  const r = await patient.get(at(id, '/history'));
+  assert.equal(r.json.history.length, 500);
+  assert.ok(Math.max(...children()) - before < 100000, 'kilobytes; the answer has 2000');
 });
 
 test('many who react at once all count', async () => {

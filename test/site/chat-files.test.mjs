@@ -342,11 +342,12 @@ test('when httpd ends chat-files ends, also when httpd is killed', async () => {
 
 test('a command as the scanner', async () => {
   const script = path.join(dir, 'scan.sh');
-  fs.writeFileSync(script, '#!/bin/sh\ngrep -q SLEEP "$1" && sleep 60\ngrep -q ODD "$1" && exit 2\ngrep -q BAD "$1" && { echo Bad.Word; exit 1; }\nexit 0\n', { mode: 0o755 });
+  fs.writeFileSync(script, `#!/bin/sh\nls -l /proc/$$/fd > "${dir}/descriptors"\ngrep -q SLEEP "$1" && sleep 60\ngrep -q ODD "$1" && exit 2\ngrep -q BAD "$1" && { echo Bad.Word; exit 1; }\nexit 0\n`, { mode: 0o755 });
   const other = await startSite({ extraConf: `ChatScan command:${script}\nChatScanRetries 0\nChatScanTimeout 500ms` });
   const who = await other.phone();
   const say = async (words) => who.post(`/chat/conversation/${conv.id}/attachment`, words, { type: 'text/plain', headers: { 'X-File-Name': 'a.txt' } });
   assert.equal((await say('fine')).status, 201);
+  assert.doesNotMatch(fs.readFileSync(path.join(dir, 'descriptors'), 'utf8'), /socket:/, 'what chat-files hears httpd by is its own');
   assert.match((await say('BAD words')).json.errors.file[0], /infected/);
   assert.match((await say('ODD words')).json.errors.file[0], /could not be checked/);
   assert.match((await say('SLEEP words')).json.errors.file[0], /could not be checked/);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// chatctl's commands that work on a chat while it runs: user, token, tail, trigger.
+// chatctl's commands that work on a chat while it runs: user, token, tail, trigger, routes.
 // What they change is seen by REST and on sockets, as its people would.
 
 import assert from 'node:assert/strict';
@@ -11,6 +11,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { cleanup } from './lib/cleanup.mjs';
 import { Client } from './lib/client.mjs';
+import { operations } from './lib/contract.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
 import { eventually, startSite, testDatabase } from './lib/site.mjs';
 import { Door } from './lib/upgrade.mjs';
@@ -46,13 +47,15 @@ const login = (email, password) => new Client(site.url).post('/chat/token', { em
 
 test('every command has help, which the manual repeats, and refuses nonsense', () => {
   const manual = fs.readFileSync(path.join(root, 'ctl/chatctl.1'), 'utf8');
-  for (const command of ['user', 'token', 'keys', 'tail', 'trigger']) {
+  for (const command of ['user', 'token', 'keys', 'tail', 'trigger', 'routes']) {
     const help = does([command, '--help']).join('\n');
     for (const [, option] of help.matchAll(/^ {2}--([a-z-]+)/gm)) {
       assert.ok(manual.includes(`.It Fl -${option}`), `ctl/chatctl.1 lacks --${option}`);
     }
     fails([command, '--nonsense'], /there is no option '--nonsense'/, 2);
-    fails([command, '--config'], /--config wants a value/, 2);
+    if (command !== 'routes') {
+      fails([command, '--config'], /--config wants a value/, 2);
+    }
   }
   fails(['user', 'list'], /say --database TARGET or --config FILE/, 2);
   fails(['user', ...db], /say what to do/, 2);
@@ -69,6 +72,21 @@ test('every command has help, which the manual repeats, and refuses nonsense', (
   fails(['trigger', '--event', 'x', '--config', config], /say which channels/, 2);
   fails(['trigger', 'a', '--event', 'x', '--data', '{', '--config', config], /no JSON/, 2);
   fails(['trigger', 'a', '--event', 'x', '--app', 'none', '--config', config], /has no app none/);
+});
+
+test('the routes are those of the contract, with the abilities it names', () => {
+  const routes = json(['routes']);
+  assert.deepEqual(routes.map((r) => `${r.method} ${r.path}`).sort(), operations.map((o) => `${o.method} ${o.template}`).sort());
+  for (const { method, path: at, who, ability, audited } of routes) {
+    const { security } = operations.find((o) => o.method === method && o.template === at);
+    assert.equal(ability, security.find((s) => s.bearer)?.bearer[0] ?? null, `${method} ${at}`);
+    assert.match(who, /^(anybody|user|member|staff)$/);
+    assert.ok(audited === null || /^[a-z.]+$/.test(audited));
+  }
+  const lines = does(['routes']);
+  assert.equal(lines.length, routes.length);
+  assert.ok(lines.some((l) => /^POST +\/chat\/conversation\/\{id\}\/message +member +chat:write +message\.sent$/.test(l)), lines.join('\n'));
+  fails(['routes', 'x'], /'x' is one argument too many/, 2);
 });
 
 test('the list names everybody, and a role alone when it is asked for', () => {
@@ -122,6 +140,15 @@ test('the suspended are out until they are let in again; logout ends log-ins onl
   assert.equal(again.status, 201);
   does(['user', 'logout', 'patient@example.com', ...db]);
   assert.equal((await new Client(site.url, { token: again.json.token }).get('/chat/me')).status, 401);
+});
+
+test('what people call themselves does nothing to an operator\'s terminal', async () => {
+  const name = 'phone\u001b[2J\u009b\u202e\n999 admin@example.com';
+  const made = await new Client(site.url).post('/chat/token', { email: 'fatima@example.com', password: 'password', device_name: name });
+  assert.equal(made.status, 201, made.text);
+  const lines = does(['token', 'list', '--user', 'fatima@example.com', ...db]);
+  assert.equal(lines.filter((l) => l.includes('phone?[2J???999 admin@example.com')).length, 1, lines.join('\n'));
+  assert.ok(json(['token', 'list', '--user', 'fatima@example.com', ...db]).some((t) => t.name === name), 'programs get it whole');
 });
 
 test('a token is made, listed, used and revoked', async () => {

@@ -328,7 +328,7 @@ broken('fewer workers than sockets, where each holds one', async () => {
 });
 
 broken('mod_chat is not loaded, and its directives stand in an <IfModule>', async () => {
-  const v = variant({ main: (s) => s.replace(' chat:info', '').replace(/^LoadModule chat_module.*$/m, '').replace(/^Include (.*)$/m, '<IfModule chat_module>\nInclude $1\n</IfModule>') });
+  const v = variant({ main: (s) => s.replace(' chat:info', '').replace(/^ChatAudit.*$/gm, '').replace(/^LoadModule chat_module.*$/m, '').replace(/^Include (.*)$/m, '<IfModule chat_module>\nInclude $1\n</IfModule>') });
   found(await doctor('--httpd-conf', v.own, ...plain), 'chat-module', v.own, /a2enmod chat/);
 });
 
@@ -673,6 +673,136 @@ broken('the clock is 20 minutes off', async () => {
   const r = await doctor(...plain);
   doctor.env = {};
   found(r, 'clock', `the clock of http://127.0.0.1:${own}`, /NTP/, /1(199|200|201) s behind/);
+});
+
+// --- what lies beside the database -----------------------------------------------------
+
+/** Who runs httpd's children. */
+const workers = site.user ?? { uid: process.getuid(), gid: process.getgid() };
+const filesDir = site.path('files');
+const spoolDir = site.path('audit');
+/** The running chat-files. */
+const filesPid = () => fs.readdirSync('/proc').find((pid) => {
+  try {
+    const [program, , dir] = read(`/proc/${pid}/cmdline`).split('\0');
+    return program.endsWith('/chat-files') && dir === filesDir;
+  } catch {
+    return false; // no process, or over
+  }
+});
+
+broken('the directory of files is gone, is another\'s, is open to all', async () => {
+  const moved = `${filesDir}.away`;
+  fs.renameSync(filesDir, moved);
+  const gone = await doctor(...plain);
+  fs.renameSync(moved, filesDir);
+  found(gone, 'files', /chat\.conf:\d+$/, /install -d -m 700 -o /, /no directory/);
+  fs.chmodSync(filesDir, 0o755);
+  const open = await doctor(...plain);
+  fs.chmodSync(filesDir, 0o700);
+  await warned(open, 'files', filesDir, /chmod 700/);
+  if (site.user) { // only root can give it away
+    fs.chownSync(filesDir, 0, 0);
+    const other = await doctor(...plain);
+    fs.chownSync(filesDir, workers.uid, workers.gid);
+    found(other, 'files', filesDir, /^chown /, /may not/);
+  }
+});
+
+broken('the disk of files is full', async () => {
+  const small = site.path('small');
+  fs.mkdirSync(small);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=1m,mode=700,uid=${workers.uid},gid=${workers.gid}`, 'none', small], { stdio: 'pipe' });
+  } catch {
+    return; // no mounting here
+  }
+  try {
+    fs.writeFileSync(`${small}/much`, Buffer.alloc(1000 * 1024));
+    const v = variant({ main: (t) => t.replace(`Define CHAT_FILES "${filesDir}"`, `Define CHAT_FILES "${small}"`) });
+    const r = await doctor('--httpd-conf', v.own, ...plain);
+    const f = r.warned.find((c) => c.check === 'files');
+    assert.equal(f?.where, small, told(r.warned));
+    assert.match(f.remedy, /make room/);
+  } finally {
+    execFileSync('umount', [small]);
+  }
+});
+
+broken('chat-files stands still, and is not there', async () => {
+  const pid = Number(await eventually(filesPid, 'chat-files'));
+  process.kill(pid, 'SIGSTOP');
+  await eventually(() => read(`/proc/${pid}/stat`).split(') ')[1][0] === 'T', 'it stands still');
+  const r = await doctor(...plain);
+  process.kill(pid, 'SIGCONT');
+  found(r, 'files-worker', `process ${pid}`, new RegExp(`kill -CONT ${pid}`), /SIGSTOP/);
+  const v = variant({ main: (t) => t.replace(`Define CHAT_FILES "${filesDir}"`, `Define CHAT_FILES "${spoolDir}"`) });
+  found(await doctor('--httpd-conf', v.own, ...plain), 'files-worker', `${v.included}:${line(v.included, 'ChatFiles "')}`, /error log/, /no chat-files runs/);
+});
+
+broken('clamd is not there, says something else, is well, and is closed to httpd', async () => {
+  const at = site.path('run', 'clamd.test');
+  const scan = variant({ chat: (t) => t.replace('#ChatScan off', `ChatScan clamd:${at}`) });
+  const ask = () => doctor('--httpd-conf', scan.own, ...plain);
+  const where = () => `${scan.included}:${line(scan.included, 'ChatScan clamd')}`;
+  found(await ask(), 'scan', where(), /systemctl start clamav-daemon/, /is not there/);
+  let word = 'PANG\0';
+  const clamd = net.createServer((c) => c.on('error', () => {}).once('data', () => c.end(word)));
+  await new Promise((resolve) => clamd.listen(at, resolve));
+  fs.chmodSync(at, 0o666);
+  found(await ask(), 'scan', where(), /correct ChatScan/, /does not answer/);
+  word = 'PONG\0';
+  assert.ok((await ask()).ok.some((c) => c.check === 'scan'));
+  fs.chmodSync(at, 0o600);
+  if (site.user) {
+    found(await ask(), 'scan', at, /usermod -a -G clamav/, /may not/);
+  }
+  clamd.close();
+});
+
+broken('entries of the audit log are not taken, and its directory is open', async () => {
+  // Of another host that has stopped: here everything is taken at once.
+  const elsewhere = site.path('elsewhere');
+  const late = path.join(elsewhere, 'host.1.spool');
+  fs.mkdirSync(elsewhere, { mode: 0o700 });
+  fs.writeFileSync(late, 'an entry\n');
+  fs.chownSync(elsewhere, workers.uid, workers.gid);
+  const then = new Date(Date.now() - 600000);
+  fs.utimesSync(late, then, then);
+  const v = variant({ main: (t) => t.replace(`ChatAuditSpool "${spoolDir}"`, `ChatAuditSpool "${elsewhere}"`) });
+  found(await doctor('--httpd-conf', v.own, ...plain), 'audit-spool', elsewhere, /error log/, /9 bytes .* for 6\d\d s/);
+  fs.chmodSync(spoolDir, 0o777);
+  const open = await doctor(...plain);
+  fs.chmodSync(spoolDir, 0o700);
+  await warned(open, 'audit-spool', spoolDir, /chmod 700/);
+});
+
+broken('the programs have different keys, one may not read them, and a key is lost', async () => {
+  const file = site.path('conf', 'keys');
+  fs.writeFileSync(file, `a ${Buffer.alloc(32, 7).toString('base64')}\n`, { mode: 0o640 });
+  fs.chownSync(file, process.getuid(), workers.gid);
+  const v = variant({ chat: (t) => t.replace('#ChatKeys off', `ChatKeys file:${file}`) });
+  const ask = (keys) => withPushConf((c) => { c.database.keys = keys; }, () => doctor('--httpd-conf', v.own, ...plain));
+  found(await ask('file:/elsewhere'), 'keys', `${pushConf}: database.keys`, /database.keys: "file:/, /cannot read what the other seals/);
+  const good = await ask(`file:${file}`);
+  assert.ok(good.ok.some((c) => c.check === 'keys'), told([...good.failed, ...good.warned]));
+  site.sql(`INSERT INTO chat_keys (conversation_id, wrapped, created_at) VALUES (1, 'gone:AAAA', ${site.time()});`);
+  const lost = await ask(`file:${file}`);
+  site.sql('DELETE FROM chat_keys;');
+  found(lost, 'keys', `${v.included}:${line(v.included, 'ChatKeys file')}`, /chatctl keys check/, /1 of 1 keys/);
+  fs.writeFileSync(file, 'no key\n');
+  found(await ask(`file:${file}`), 'httpd-syntax', `${v.included}:${line(v.included, 'ChatKeys file')}`, /correct the line/, /32 bytes/);
+});
+
+broken('what is over stays', async () => {
+  site.sql("INSERT INTO chat_retention (status, days) VALUES ('completed', 5000);");
+  const well = await doctor(...plain);
+  assert.ok(well.ok.some((c) => c.check === 'purge'), told(well.warned));
+  const [id, was] = site.sql("SELECT id, updated_at FROM treatment_requests WHERE status = 'completed' AND id IN (SELECT request_id FROM messages) LIMIT 1;").trim().split('|');
+  site.sql(`UPDATE treatment_requests SET updated_at = '2001-01-01 00:00:00.000' WHERE id = ${id};`);
+  const r = await doctor(...plain);
+  site.sql(`UPDATE treatment_requests SET updated_at = '${was}' WHERE id = ${id}; DELETE FROM chat_retention;`);
+  await warned(r, 'purge', 'chat_retention', /chat-purge\.timer|cron/);
 });
 
 // --- who may not look, and the last break ---------------------------------------------

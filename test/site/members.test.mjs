@@ -4,13 +4,18 @@
 // hears nothing more on any socket, whoever changed the row; the others stay.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { cleanup } from './lib/cleanup.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
 import { eventually, startSite, testDatabase } from './lib/site.mjs';
 import { Door, event, greeted, say, subscribe } from './lib/upgrade.mjs';
 
-const site = await startSite({ db: await testDatabase() });
+const site = await startSite({
+  db: await testDatabase(),
+  appConf: { encryptionMasterKeyBase64: randomBytes(32).toString('base64') },
+  extraConf: 'ChatChannel ward.{id}.board member',
+});
 const { accounts, conversations } = site.people();
 const idOf = (email) => accounts.find((a) => a.email === email).user_id;
 const patient = idOf('patient@example.com');
@@ -113,6 +118,50 @@ test('a member who is removed hears nothing more, the others stay', async () => 
   assert.equal((await event(named)).event, 'pusher:pong', 'nothing came in between');
   assert.ok(!there.heard.includes('after') && !there.heard.includes('later'));
   assert.equal((await guestPhone.get(`/chat/conversation/${conv}/messages`)).status, 404);
+});
+
+// By a built-in rule they are known to chat-push; by one of the site it has to guess.
+test('a removal empties every channel that is a conversation\'s by a rule', async () => {
+  const built = ['conversation', 'consultation'].flatMap((what) => ['private-', 'presence-', 'private-encrypted-'].map((prefix) => `${prefix}${what}.${conv}`));
+  for (const names of [built, [`private-ward.${conv}.board`], [`presence-ward.${conv}.board`]]) {
+    join();
+    const there = await listener(guestPhone, {}, names);
+    const stays = await listener(doctorPhone, {}, names);
+    leave();
+    await eventually(() => names.every((name) => there.refused.some(([n, status]) => n === name && status === 403)), `refusals of ${names}`);
+    const left = () => names.filter((name) => name.startsWith('presence-') && stays.pusher.channel(name).members.get(String(guest)));
+    await eventually(() => left().length === 0, `no such member any more: ${left()}`);
+    assert.equal(stays.pusher.connection.socket_id, stays.socket, 'who stays is not disturbed');
+    there.pusher.disconnect();
+    stays.pusher.disconnect();
+  }
+});
+
+test('who was removed does not come back into any of them by an old signature', async () => {
+  for (const name of [`private-consultation.${conv}`, `private-encrypted-conversation.${conv}`, `private-ward.${conv}.board`]) {
+    join();
+    const { peer } = await new Door(site.o.pushPort).ask({});
+    cleanup(() => peer.socket.destroy());
+    const { auth } = (await guestPhone.post('/broadcasting/auth', { socket_id: await greeted(peer), channel_name: name })).json;
+    leave();
+    await relayed();
+    peer.send(say('pusher:subscribe', { channel: name, auth }));
+    let f;
+    while ((f = await peer.frame()).opcode !== 8) {
+      assert.ok(!/subscription_succeeded/.test(f.payload.toString()), name);
+    }
+    assert.equal(f.payload.readUInt16BE(0), 4200, name);
+  }
+});
+
+test('a channel that only looks like the conversation\'s stays', async () => {
+  join();
+  const names = [`private-user.${guest}`, 'private-notifications.doctors'];
+  const there = await listener(guestPhone, {}, names);
+  leave();
+  await relayed();
+  assert.equal((await guestPhone.post(`/chat/conversation/${conv}/message`, { content: 'x' })).status, 404);
+  assert.deepEqual([there.refused, there.pusher.connection.socket_id], [[], there.socket]);
 });
 
 test('an old signature opens nothing, also long after the removal', async () => {

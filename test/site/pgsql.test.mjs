@@ -30,7 +30,7 @@ const quiet = await startSite({
     s.o.pushConf = { database: { url: s.db, wake, state, pollMs: 3600000 } };
   },
 });
-const talks = site.people().conversations.filter((c) => c.doctor === 2).slice(0, 4);
+const talks = site.openTalks(2).slice(0, 4);
 const doctor = await site.phone('doctor@example.com');
 const sessions = [];
 
@@ -148,12 +148,12 @@ test('a large transaction that commits behind others arrives whole, and in order
     INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
     SELECT ${talks[0].patient}, ${talks[0].doctor}, ${talks[0].id}, 'large ' || i, 'text', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
     FROM generate_series(1, 6000) i;\n`);
-  await eventually(() => site.lastEvent() >= before + 6000, 'its ids');
+  await eventually(() => site.lastEvent() >= before + 6000, 'its ids', 60000);
   site.sql(row(talks[1], 'beside 1'));
   await eventually(() => seen.length === 1, 'who came first');
   large.stdin.end(`COMMIT;${row(talks[0], 'behind')}`);
   await large.gone;
-  await eventually(() => seen.length === 6002, 'all of it', 30000);
+  await eventually(() => seen.length === 6002, 'all of it', 60000);
   const texts = seen.map((e) => e.message.content);
   assert.deepEqual(texts, ['beside 1', ...Array.from({ length: 6000 }, (_, i) => `large ${i + 1}`), 'behind']);
   inOrder(seen);
@@ -175,7 +175,7 @@ test('beside a transaction that does not end, more holes than can be remembered 
       INSERT INTO chat_events (event, conversation_id, channels, payload)
       VALUES ('Flood', ${talks[1].id}, '["private-user.2"]', json_build_object('i', i));
     END LOOP; END $$;`);
-  await eventually(() => seen.length === 4200, 'all that is there', 30000);
+  await eventually(() => seen.length === 4200, 'all that is there', 60000);
   assert.deepEqual(seen.map((e) => e.i), Array.from({ length: 4200 }, (_, i) => i + 1));
   // What `late` has drawn is one hole with the first of them or two: the oldest gave way.
   const told = () => [...site.log().matchAll(/too many holes .*?: (\d+) ids/g)].reduce((sum, m) => sum + Number(m[1]), 0);
@@ -239,7 +239,7 @@ test('messages that are stored together keep their own text, answer and sender',
 });
 
 test('a conversation that somebody holds keeps nobody else waiting', async () => {
-  const [held, free] = site.people().conversations.filter((c) => c.doctor === 2);
+  const [held, free] = site.openTalks(2);
   await doctor.get('/chat/me');
   const holder = session();
   holder.stdin.write(`BEGIN; UPDATE treatment_requests SET title = title WHERE id = ${held.id};\n`);

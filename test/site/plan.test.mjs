@@ -319,9 +319,14 @@ test('a card is neither edited nor deleted', async () => {
 test('nothing is offered in a consultation that is closed', async () => {
   clear();
   const was = site.sql(`SELECT status FROM treatment_requests WHERE id = ${conv.id};`).trim();
+  const draft = await make();
+  const open = await submitted();
   site.sql(`UPDATE treatment_requests SET status = 'completed' WHERE id = ${conv.id};`);
   try {
     isError(await doctor.post(`/chat/conversation/${conv.id}/plan`, offer), 403);
+    isError(await act(doctor, draft, 'submit'), 403);
+    assert.equal(await statusOf(draft), 'draft');
+    assert.equal((await act(doctor, open, 'submit')).status, 200, 'it was so before');
   } finally {
     site.sql(`UPDATE treatment_requests SET status = '${was}' WHERE id = ${conv.id};`);
   }

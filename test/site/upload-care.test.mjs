@@ -98,16 +98,37 @@ test('a message whose file turns out to be infected is never sent; its sender he
   assert.equal(r.status, 202, r.text);
   const id = site.sql("SELECT id FROM chat_attachments WHERE state = 'pending';").trim();
   const rejected = events('AttachmentRejected');
+  const { cursor } = (await phone.get('/chat/sync')).json;
   fs.rmSync(wait);
   await until('the event', () => events('AttachmentRejected') > rejected);
   const row = site.sql("SELECT channels, payload FROM chat_events WHERE event = 'AttachmentRejected' ORDER BY id DESC LIMIT 1;");
   assert.ok(row.includes(`private-user.${conv.patient}`) && !row.includes('private-conversation') && row.includes(id), row);
+  const synced = async (who) => (await who.get(`/chat/sync?since=${encodeURIComponent(cursor)}`)).json.events.map((e) => e.event);
+  assert.deepEqual(await synced(phone), ['AttachmentRejected']);
+  assert.deepEqual(await synced(doctor), [], 'and nobody else, by sync neither');
   await until('the held message', () => site.sql('SELECT count(*) FROM chat_held_messages;').trim() === '0');
   assert.ok(!(await history()).some((m) => m.content === 'never'));
   const own = await phone.get(`/chat/attachment/${id}`);
   assert.equal(own.status, 410, own.text);
   assert.equal(own.json.attachment.state, 'infected');
   assert.equal((await doctor.get(`/chat/attachment/${id}`)).status, 404);
+});
+
+test('a message that the database refuses keeps nobody else waiting', async () => {
+  site.sql(site.dbFile
+    ? "CREATE TRIGGER refused BEFORE INSERT ON messages WHEN NEW.body = 'refused' BEGIN SELECT RAISE(ABORT, 'no such words'); END;"
+    : "ALTER TABLE messages ADD CONSTRAINT refused CHECK (body <> 'refused') NOT VALID;");
+  fs.writeFileSync(wait, '');
+  for (const words of ['refused', 'behind it']) {
+    const r = await send([{ name: 'content', value: words }, { name: 'files[]', file: 'a.pdf', bytes: pdf(4000) }]);
+    assert.equal(r.status, 202, r.text);
+  }
+  site.expectLog(/a message with files is dropped, the database refuses it/);
+  fs.rmSync(wait);
+  await until('the held messages', () => site.sql('SELECT count(*) FROM chat_held_messages;').trim() === '0');
+  const said = (await history()).map((m) => m.content);
+  assert.ok(said.includes('behind it') && !said.includes('refused'));
+  site.sql(site.dbFile ? 'DROP TRIGGER refused;' : 'ALTER TABLE messages DROP CONSTRAINT refused;');
 });
 
 test('who is removed meanwhile does not send', async () => {

@@ -112,6 +112,9 @@ async function talk(url, text) {
   await eventually(() => seen.length, 'the message');
   assert.deepEqual(seen[0].message, sent.json.message);
   pusher.disconnect();
+  const file = await fetch(`${url}/chat/conversation/${conversation.id}/attachment`, { method: 'POST',
+    headers: { Authorization: `Bearer ${patient.token}`, 'Content-Type': 'text/plain', 'X-File-Name': `${encodeURIComponent(text)}.txt` }, body: `of ${text}` });
+  assert.equal(file.status, 201, await file.text());
   return { doctor, patient };
 }
 

@@ -16,20 +16,6 @@
 
 #define GOOD "$argon2id$v=19$m=65536,t=4,p=1$c29tZXNhbHQ$O9uS3bY7vQ1mD5kX8cT2wQ"
 
-static void a_route_asks_for_what_its_method_does(void **state)
-{
-    (void)state;
-    assert_string_equal(chat_ability_needed(1, "/chat"), "chat:read");
-    assert_string_equal(chat_ability_needed(0, "/chat/conversation/7/message"),
-                        "chat:write");
-    assert_string_equal(chat_ability_needed(0, "/pusher/auth"), "chat:read");
-    assert_string_equal(chat_ability_needed(1, "/chat/tokens"), "chat:account");
-    assert_string_equal(chat_ability_needed(0, "/chat/tokens/7"),
-                        "chat:account");
-    assert_string_equal(chat_ability_needed(0, "/chat/tokensx"), "chat:write");
-    assert_null(chat_ability_needed(0, "/chat/logout"));
-}
-
 static void an_ability_stands_in_the_list_as_a_whole(void **state)
 {
     (void)state;
@@ -167,7 +153,6 @@ static void what_no_calendar_has_is_no_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_route_asks_for_what_its_method_does),
         cmocka_unit_test(an_ability_stands_in_the_list_as_a_whole),
         cmocka_unit_test(names_of_abilities),
         cmocka_unit_test(a_hash_says_what_it_costs),

@@ -20,7 +20,7 @@ async function change(page, old, next, again = next) {
   await dialog(page).locator('input[name=current]').fill(old);
   await dialog(page).locator('input[name=next]').fill(next);
   await dialog(page).locator('input[name=again]').fill(again);
-  await dialog(page).locator('button.main').click();
+  await dialog(page).locator('form.password .solid').click();
 }
 const said = (page, text) => dialog(page).locator('.password-said', { hasText: text }).waitFor();
 
@@ -72,8 +72,8 @@ test('out of everything, this device too; in Arabic from right to left', async (
   await a.page.locator('footer.account button[title="الحساب والأجهزة"]').click();
   await dialog(a.page).locator('.device').first().waitFor();
   assert.equal(await a.page.evaluate(() => getComputedStyle(document.querySelector('dialog')).direction), 'rtl');
-  a.page.on('dialog', (d) => d.accept());
-  await dialog(a.page).locator('button.danger').click();
+  await dialog(a.page).locator('button.grave').click();
+  await a.page.locator('.ask-dialog [data-ask=yes]').click();
   await a.page.waitForURL((u) => u.pathname.endsWith('/chat/login'));
   assert.equal((await phone.get('/chat/me')).status, 401);
   await a.context.close();

@@ -63,6 +63,19 @@ test('Shift+Enter breaks the line and markup stays text', async () => {
   assert.equal(await b.page.locator('.log img').count(), 0);
 });
 
+test('marks piled on a letter do not cover what others wrote', async () => {
+  await write(b.page, 'Stay readable');
+  await bubble(a.page, 'Stay readable').waitFor();
+  await write(a.page, `z${'\u0301'.repeat(1500)}`);
+  const piled = a.page.locator('.log .message[data-state]').last();
+  await eventually(async () => (await piled.getAttribute('data-state')) === 'read', 'the read tick');
+  const pixels = () => bubble(a.page, 'Stay readable').screenshot({ animations: 'disabled' });
+  const covered = await pixels();
+  await piled.locator('.text').evaluate((text) => { text.style.visibility = 'hidden'; });
+  assert.ok(covered.equals(await pixels()), 'the message above looks the same without them');
+  await piled.locator('.text').evaluate((text) => { text.style.visibility = ''; });
+});
+
 test('typing shows on the other side and goes away', async () => {
   await composer(b.page).pressSequentially('I am wri');
   await a.page.locator('.typing', { hasText: 'typing' }).waitFor({ timeout: 5000 });

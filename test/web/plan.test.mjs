@@ -166,6 +166,26 @@ test('a plan without a card in view can be decided all the same', async () => {
   await eventually(async () => await bar.count() === 0, 'the bar goes');
 });
 
+test('however many wait, the thread keeps its room, on a phone too', async () => {
+  clear();
+  site.sql(Array.from({ length: 30 }, (_, i) => `INSERT INTO treatment_plans (treatment_request_id, doctor_id, title, status)
+    VALUES (${conv.id}, ${conv.doctor}, 'Draft ${i}', 'draft');`).join('\n'));
+  const { page } = doctor;
+  await page.reload();
+  await page.locator('.plan-bar').nth(29).waitFor();
+  for (const size of [{ width: 1280, height: 800 }, { width: 390, height: 780 }]) {
+    await page.setViewportSize(size);
+    const { height } = await page.locator('.log').boundingBox();
+    assert.ok(height > size.height / 3, `${height} of ${size.height}`);
+    await page.locator('.plan-bar').nth(29).getByText('Offer to patient').scrollIntoViewIfNeeded();
+    assert.ok(await page.locator('textarea[name=message]').isVisible());
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+  clear();
+  await page.reload();
+  await page.locator('.log').waitFor();
+});
+
 test('one whose time is over shows it, and offers nothing', async () => {
   clear();
   await offer('Old');

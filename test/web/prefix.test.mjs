@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
 import { eventually, startSite } from '../site/lib/site.mjs';
+import { pdf, png } from '../site/lib/upload.mjs';
 import { freePorts, hostFile } from '../site/lib/vhosts.mjs';
 import { person, startBrowser } from './lib/browser.mjs';
 
@@ -16,12 +17,42 @@ const site = await startSite({
   port,
   pushPort,
   metricsPort,
-  hostConf: (s) => hostFile('prefix', s, [door]),
+  hostConf: (s) => `Define CHAT_FILES "${s.path('files')}"
+Define CHAT_FILES_PROGRAM "${s.path('bin', 'chat-files')}"
+${hostFile('prefix', s, [door])}`,
   before: (s) => fs.mkdirSync(s.path('www')),
 });
 const host = `http://127.0.0.1:${door}`;
 const browser = await startBrowser();
 const conv = site.people().conversations[0];
+
+/** Files, what is found and one's own account have addresses below the path, too. */
+async function partsBelow(writer, { page: reader, context }) {
+  await writer.locator('input[name=files]').setInputFiles([
+    { name: 'below.png', mimeType: 'image/png', buffer: png(200, 100) },
+    { name: 'below.pdf', mimeType: 'application/pdf', buffer: pdf() }]);
+  await writer.locator('.file-chip[data-state=done]').nth(1).waitFor();
+  await writer.locator('.composer .send').click();
+  const message = reader.locator('.log .message', { has: reader.locator('.picture') }).last();
+  await eventually(() => message.locator('.picture img').evaluate((i) => i.complete && i.naturalWidth > 0), 'the thumbnail');
+  const href = await message.locator('.file-card').getAttribute('href');
+  assert.match(href, /^\/clinic\/chat\//);
+  assert.equal((await context.request.get(`${host}${href}`)).status(), 200);
+  await message.locator('.picture').click();
+  await eventually(() => reader.locator('dialog.viewer img').evaluate((i) => i.naturalWidth === 200), 'the picture');
+  await reader.keyboard.press('Escape');
+  await reader.locator('.sidebar input[type=search]').fill('below a path');
+  await reader.locator('.entry.found').first().click();
+  await reader.locator('.message.found', { hasText: 'below a path' }).waitFor();
+  assert.equal(new URL(reader.url()).pathname, `/clinic/chat/conversation/${conv.id}`);
+  await reader.locator('.sidebar input[type=search]').fill('');
+  await reader.locator('footer.account button').first().click();
+  await reader.locator('.account-dialog .device').first().waitFor();
+  await reader.keyboard.press('Escape');
+  await reader.locator('.people-button').click();
+  await reader.locator('.people li').nth(1).waitFor();
+  await reader.keyboard.press('Escape');
+}
 
 test('the whole chat below a path, in a browser', async () => {
   const a = await person(browser, `${host}/clinic`, 'patient@example.com');
@@ -46,8 +77,9 @@ test('the whole chat below a path, in a browser', async () => {
       .getAttribute('data-state')) === 'read', 'the read tick');
     await b.page.reload();
     await b.page.locator('.log .message', { hasText: 'below a path' }).waitFor();
+    await partsBelow(a.page, b);
     assert.ok(sockets.length >= 2);
-    assert.deepEqual([...asked, ...sockets].filter((url) => !url.startsWith('data:') && !/^(http|ws):\/\/[^/]*\/clinic\//.test(url)), []);
+    assert.deepEqual([...asked, ...sockets].filter((url) => !/^(data|blob):/.test(url) && !/^(http|ws):\/\/[^/]*\/clinic\//.test(url)), []);
     assert.deepEqual([...a.page.complaints, ...b.page.complaints], []);
     // The browser sends the cookie with the WebSocket, so that no signature is needed.
     const { port: at } = new URL(host);

@@ -53,7 +53,18 @@ test('a message far back opens with what stands around it, and the end is one st
   insert('Just now');
   await page.locator('.jump').click();
   await page.locator('.log .message', { hasText: 'Just now' }).waitFor();
-  assert.equal(await page.locator('.jump').count(), 0);
+  await page.locator('.jump').waitFor({ state: 'detached' });
+});
+
+test('what stands around it has its menu and takes a reaction', async () => {
+  await found.nth(1).click();
+  await shown('was lost').waitFor();
+  await page.locator('.log .message', { hasText: 'behind' }).waitFor({ state: 'detached' });
+  await shown('was lost').locator('.bubble').hover();
+  await shown('was lost').locator('.message-menu').click();
+  await page.locator('dialog.deeds[open] .emoji').first().click();
+  await shown('was lost').locator('.reaction[aria-pressed=true]').waitFor();
+  await page.locator('dialog.deeds[open]').waitFor({ state: 'detached' });
 });
 
 test('reading on from there leads to the end without a gap', async () => {

@@ -159,7 +159,7 @@ test('kinds, types, sizes and boxes', () => {
   assert.equal(typeOf([{ kind: 'image' }, { kind: 'file' }]), 'file');
   assert.equal(typeOf([{ kind: 'voice' }]), 'voice');
   assert.equal(typeOf([{ kind: 'voice' }, { kind: 'voice' }]), 'file');
-  assert.equal(sizeText(999, 'en'), '999 byte');
+  assert.equal(sizeText(999, 'en'), '999 bytes');
   assert.equal(sizeText(1400000, 'en'), '1.4 MB');
   assert.equal(sizeText(10485760, 'en'), '10 MB');
   assert.equal(endingOf('a.b.pdf'), 'PDF');

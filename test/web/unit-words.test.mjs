@@ -13,7 +13,7 @@ import { pickLanguage, statusText, t, useLanguage }
 import { daysOf } from '../../htdocs/js/layout.js';
 import { GRACE, linkState } from '../../htdocs/js/link.js';
 import { keyIn, pathOf } from '../../htdocs/js/route.js';
-import { characters, colourOf, COLOURS, initials, newId, oneLine }
+import { characters, colourOf, COLOURS, initials, newId, oneLine, plain }
   from '../../htdocs/js/text.js';
 import { dayLabel, listTime } from '../../htdocs/js/time.js';
 import { Typing } from '../../htdocs/js/typing.js';
@@ -27,6 +27,14 @@ test('initials leave out titles, in both scripts', () => {
   assert.equal(initials('د. سارة الحسن'), 'س\u200cح');
   assert.equal(initials(''), '?');
   assert.equal(initials(null), '?');
+});
+
+test('a name does not turn the words around it', () => {
+  assert.equal(plain('\u202eDr. \u2069\u2066د. عمر\u202c'), 'Dr. د. عمر');
+  assert.equal(plain(null), '');
+  useLanguage('en');
+  assert.equal(t('thread.typing', { name: '\u202eEve\u2067' }),
+    t('thread.typing', { name: 'Eve' }));
 });
 
 test('a person has the same colour as number and as text', () => {

@@ -28,7 +28,7 @@ function device(account, kind, item, now) {
         ? html`<bdi>${item.address}</bdi> · ` : nothing}${when(item, now)}</span>
     </div>
     ${item.current ? html`<span class="device-here">${t('account.here')}</span>`
-      : html`<button type="button" class="quiet" aria-label=${t('account.end.of', { name: nameOf(kind, item) })}
+      : html`<button type="button" class="outline small" aria-label=${t('account.end.of', { name: nameOf(kind, item) })}
         @click=${() => account.end(kind, item.id)}>${t('account.end')}</button>`}
   </li>`;
 }
@@ -36,13 +36,13 @@ function device(account, kind, item, now) {
 function devices(account, now) {
   const { sessions, tokens } = account;
   if (sessions === null) {
-    return account.failed ? nothing : html`<p class="soft">${t('account.loading')}</p>`;
+    return account.failed ? nothing : html`<p class="faint">${t('account.loading')}</p>`;
   }
   const all = [...sessions.map((s) => ['sessions', s]), ...tokens.map((k) => ['tokens', k])];
   return html`<ul class="devices">${all.map(([kind, item]) => device(account, kind, item, now))}</ul>
     <div class="account-more">
-      <button type="button" class="quiet" @click=${() => account.endOthers()}>${t('account.others')}</button>
-      <button type="button" class="quiet danger" @click=${() => account.endAll()}>${t('account.everywhere')}</button>
+      <button type="button" class="outline small" @click=${() => account.endOthers()}>${t('account.others')}</button>
+      <button type="button" class="outline small grave" @click=${() => account.endAll()}>${t('account.everywhere')}</button>
     </div>`;
 }
 
@@ -63,7 +63,7 @@ function password(account) {
     ${field('again', t('password.again'), 'new-password')}
     <p class="password-said" role="status" ?data-wrong=${error !== null}>${error
       ?? (done ? t('password.done') : t('password.hint'))}</p>
-    <button type="submit" class="main" ?disabled=${busy}>${t('password.change')}</button>
+    <button type="submit" class="solid" ?disabled=${busy}>${t('password.change')}</button>
   </form>`;
 }
 

@@ -71,6 +71,7 @@ function other({ urls }, a) {
       data-attachment=${a.id} aria-label=${t('voice.message')}></audio>`;
   }
   return html`<a class="file-card" href=${urls.file(a)} download=${a.name}
+    title=${a.name}
     data-attachment=${a.id}>${sign(a)}<span class="file-words"><span
     class="file-name" dir="auto">${a.name}</span><span class="file-state"
     >${sizeText(a.size, locale())}</span></span></a>`;

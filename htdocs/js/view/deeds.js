@@ -15,7 +15,7 @@ import * as icons from './icons.js';
 
 export const QUICK = ['👍', '❤️', '🙏', '😊', '😮', '😢'];
 const EMOJI_LENGTH = 32; // UTF-16 units one may type; the server decides
-const QUOTED = 140; // characters of a message that an answer shows
+const QUOTED = 140; // characters of a message that the server quotes
 const HELD = 450; // ms a finger rests to open the menu
 const MOVED = 10; // px a finger may move meanwhile
 
@@ -149,9 +149,9 @@ function question({ deeds }, { key }, message) {
   return html`<p class="deeds-title">${t('deed.delete.sure')}</p>
     <p class="quote-words" dir="auto">${oneLine(message.content)}</p>
     <div class="deeds-answer">
-      <button type="button" class="plain" autofocus
+      <button type="button" class="outline" autofocus
         @click=${() => deeds.hide()}>${t('deed.cancel')}</button>
-      <button type="button" class="danger" data-deed="delete-now"
+      <button type="button" class="solid grave" data-deed="delete-now"
         @click=${() => deeds.remove(key, message.id)}>${t('deed.delete')}</button>
     </div>`;
 }
@@ -236,6 +236,12 @@ export function held({ deeds, state }, message) {
   };
 }
 
+/** What was cut by the server says so. */
+function cut(text) {
+  const line = oneLine(text);
+  return [...text].length === QUOTED && !line.endsWith('…') ? `${line}…` : line;
+}
+
 /** The message that is answered, as a way to it. */
 export function quote({ actions }, to) {
   if (!to) {
@@ -245,7 +251,7 @@ export function quote({ actions }, to) {
     title=${t('deed.original')} @click=${() => actions.showMessage(to.id)}>
     ${to.user ? html`<b dir="auto">${to.user.name}</b>` : nothing}
     <span class="quote-words" dir="auto">${to.deleted
-      ? html`<i>${t('message.deleted')}</i>` : oneLine(to.content, QUOTED - 1)}</span>
+      ? html`<i>${t('message.deleted')}</i>` : cut(to.content)}</span>
   </button>`;
 }
 

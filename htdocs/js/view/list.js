@@ -11,7 +11,7 @@ import {
 } from '../store.js';
 import { progressOf } from '../people.js';
 import { typeOf } from '../files.js';
-import { oneLine } from '../text.js';
+import { oneLine, plain } from '../text.js';
 import { full, listTime } from '../time.js';
 import { pathOf } from '../route.js';
 import { avatar } from './avatar.js';
@@ -97,7 +97,7 @@ function entry(ctx, conversation, titled) {
       @click=${open}>
       ${avatar(...faces(state, conversation))}
       <span class="entry-name" dir="auto">${name}${titled
-        ? html`<span class="entry-title"> · ${conversation.title}</span>`
+        ? html`<span class="entry-title"> · ${plain(conversation.title)}</span>`
         : nothing}</span>
       <time class="entry-time" datetime=${conversation.updated_at ?? ''}
         title=${conversation.updated_at

@@ -16,7 +16,7 @@ export function lockedPane({ actions }, key) {
     <textarea id="locked-reason" name="reason" rows="3" maxlength="500" dir="auto"
       aria-describedby="locked-trouble"></textarea>
     <p class="locked-trouble" id="locked-trouble" role="alert"></p>
-    <button type="submit" class="primary">${t('locked.open')}</button>
+    <button type="submit" class="solid">${t('locked.open')}</button>
   </form>`;
 }
 

@@ -127,7 +127,10 @@ export function planBars({ state, plans }, conversation) {
     && !thread.messages.some((m) => m.plan && sameId(m.plan.id, plan.id)));
   const drafts = all.filter((plan) => plan.status === 'draft'
     && sameId(plan.doctor_id, state.me.id));
-  return html`${waiting.map((plan) => html`<aside class="plan-bar must"
+  if (waiting.length + hidden.length + drafts.length === 0) {
+    return nothing;
+  }
+  return html`<div class="plan-bars">${waiting.map((plan) => html`<aside class="plan-bar must"
       data-plan=${plan.id} role="status"><span class="bar-words">${
       t('plan.must')} <bdi>${plan.title}</bdi></span>
       <button type="button" class="plain" ?disabled=${plans.busy.has(plan.id)}
@@ -148,7 +151,7 @@ export function planBars({ state, plans }, conversation) {
         @click=${() => plans.step('submit', plan)}>${t('plan.submit')}</button>
       <button type="button" class="plain" ?disabled=${plans.busy.has(plan.id)}
         @click=${() => plans.step('cancel', plan)}>${t('plan.drop')}</button>
-    </aside>`)}`;
+    </aside>`)}</div>`;
 }
 
 // --- dialogs -------------------------------------------------------------------
@@ -158,7 +161,7 @@ export function planDialog({ plans }) {
   if (!dialog) {
     return nothing;
   }
-  return html`<dialog class="plan-dialog" aria-labelledby="plan-dialog-title"
+  return html`<dialog class="sheet plan-dialog" aria-labelledby="plan-dialog-title"
     @cancel=${(event) => {
       event.preventDefault();
       plans.close();

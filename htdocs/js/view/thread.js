@@ -65,12 +65,12 @@ function header(ctx, conversation) {
       ${avatar(...faces(state, conversation))}
       <div class="thread-who">
         <h2 dir="auto" tabindex="-1">${nameOf(state, conversation)}</h2>
-        <p class="faint">${about(ctx, conversation)}</p>
+        <p class="faint">${conversation.status ? html`<span class="chip"
+          data-status=${conversation.status}
+          >${statusText(conversation.status)}</span>` : nothing}<span
+          class="thread-about">${about(ctx, conversation)}</span></p>
       </div>
       ${newPlanButton(ctx, conversation)}
-      ${conversation.status ? html`<span class="chip"
-        data-status=${conversation.status}
-        >${statusText(conversation.status)}</span>` : nothing}
       ${findButton(ctx)}
       ${peopleButton(ctx, conversation)}`
       : nothing}
@@ -99,7 +99,8 @@ function log(ctx, key, conversation, thread) {
   return html`<div class="log-frame">
     <div class="log" role="log" tabindex="0" data-key=${key}
       aria-label=${t('thread.log', { name })}
-      aria-busy=${!thread.loaded || thread.olderLoading ? 'true' : 'false'}>
+      aria-busy=${!thread.loaded || thread.olderLoading ? 'true' : 'false'}
+      @keydown=${toComposer}>
       <div class="log-inner">
         ${beginning(thread, days, actions)}
         ${repeat(days, (day) => day.id, (day) => oneDay(ctx, day))}
@@ -107,6 +108,14 @@ function log(ctx, key, conversation, thread) {
     </div>
     ${jump(ctx, thread)}
   </div>`;
+}
+
+/** Out of many messages with their buttons to where one writes, by Escape. */
+function toComposer(event) {
+  if (event.key === 'Escape') {
+    event.currentTarget.closest('.thread').querySelector('.composer textarea')
+      ?.focus();
+  }
 }
 
 function oneDay(ctx, day) {

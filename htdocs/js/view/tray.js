@@ -94,7 +94,7 @@ export function bringers({ files, voice, actions }, key) {
           actions.addFiles(key, event.currentTarget.files);
           event.currentTarget.value = ''; // the same file may come again
         }}></label>
-    ${canRecord() ? html`<button type="button" class="round"
+    ${canRecord() ? html`<button type="button" class="round speak"
       title=${t('voice.start')} @click=${() => actions.startVoice(key)}
       >${icons.voice()}<span class="sr-only">${t('voice.start')}</span>
       </button>` : nothing}`;

@@ -14,7 +14,7 @@ const Ajv = createRequire(import.meta.url)('ajv/dist/2020');
 
 export const contract = parse(fs.readFileSync(path.join(root, 'doc/openapi.yaml'), 'utf8'));
 const ajv = new Ajv({ strict: true, strictRequired: false, allowUnionTypes: true, allErrors: false });
-ajv.addVocabulary(['components', 'openapi', 'info', 'paths', 'servers', 'tags', 'security']);
+ajv.addVocabulary(['components', 'x-events', 'openapi', 'info', 'paths', 'servers', 'tags', 'security']);
 ajv.addSchema(contract, 'chat');
 
 const pointer = (...parts) => parts.map((p) => p.replace(/~/g, '~0').replace(/\//g, '~1')).join('/');
@@ -42,7 +42,47 @@ function validator(at) {
   return validators.get(at);
 }
 
+/** Whether a value is what a part of the contract says: its address without "#/". */
+export function fits(at, value) {
+  return validator(at)(value);
+}
+
+/** The fields of a body's schema: {name: where its schema stands}, and which must be there. */
+export function fieldsOf(node, at) {
+  const [schema, where] = resolved(node, at);
+  const parts = (schema.allOf ?? []).map((part, i) => fieldsOf(part, `${where}/allOf/${i}`));
+  return {
+    required: [...schema.required ?? [], ...parts.flatMap((p) => p.required)],
+    fields: Object.assign({}, ...parts.map((p) => p.fields), Object.fromEntries(
+      Object.keys(schema.properties ?? {}).map((name) => [name, `${where}/properties/${pointer(name)}`]))),
+  };
+}
+
+/** Every operation of the contract, its parameters and the fields of its JSON body. */
+export const operations = Object.entries(contract.paths).flatMap(([template, item]) => Object.entries(item)
+  .filter(([key]) => key !== 'parameters').map(([key, operation]) => {
+    const at = pointer('paths', template, key);
+    const parameters = [[item.parameters, pointer('paths', template)], [operation.parameters, at]].flatMap(([list, where]) =>
+      (list ?? []).map((p, i) => resolved(p, `${where}/parameters/${i}`)).map(([p, here]) => ({ ...p, at: `${here}/schema` })));
+    const body = operation.requestBody?.content['application/json'];
+    return { ...operation, id: operation.operationId, method: key.toUpperCase(), template, parameters,
+      body: body ? fieldsOf(body.schema, `${at}/requestBody/content/${pointer('application/json')}/schema`) : null };
+  }));
+
 const errorAt = 'components/schemas/Error';
+
+/**
+ * Whether an event is one of the contract's, with the data it says; throws what is wrong.
+ * @param {boolean} known  it has to be one of them; else others are somebody's own
+ */
+export function checkEvent(name, data, known = false) {
+  if (!(name in contract['x-events'])) {
+    assert.ok(!known, `the contract has no event ${name}: ${JSON.stringify(data).slice(0, 300)}`);
+    return;
+  }
+  const valid = validator(`x-events/${name}/data`);
+  assert.ok(valid(data), `${name}: not what doc/openapi.yaml says: ${ajv.errorsText(valid.errors)}: ${JSON.stringify(data).slice(0, 500)}`);
+}
 
 /**
  * Whether the contract has this answer; throws what is wrong with it.
@@ -91,5 +131,10 @@ export function check(method, url, { status, headers, text, json }, prefix = '')
   assert.ok(media || (known.length === 0 && text === ''), `${where}: ${type} is not announced, but ${known}`);
   if (media === 'application/json') {
     judge(`${at}/content/${pointer('application/json')}/schema`);
+    if (operation.operationId === 'sync') {
+      for (const { event, data } of json.events ?? []) {
+        checkEvent(event, data, true);
+      }
+    }
   }
 }

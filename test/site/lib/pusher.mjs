@@ -3,8 +3,15 @@
 // The unmodified clients from npm, pointed at a site: pusher-js and laravel-echo
 // through httpd or straight at chat-push, and the `pusher` server SDK.
 
+import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { cleanup } from './cleanup.mjs';
+import { checkEvent } from './contract.mjs';
+
+// The WebSocket in pusher-js waits 30 s for an answer to its close, also where the
+// other end has closed before it: a process that is through need not.
+const { setTimeout: timer } = globalThis;
+globalThis.setTimeout = (fn, ms, ...rest) => (ms === 30000 ? timer(fn, ms, ...rest).unref() : timer(fn, ms, ...rest));
 
 const require = createRequire(import.meta.url);
 export const Pusher = require('pusher-js');
@@ -49,10 +56,26 @@ export function subscribed(pusher, name) {
   });
 }
 
-/** Every event of a name on a channel, as an array that grows. */
+/** What was pushed and is not what doc/openapi.yaml says. */
+const wrong = [];
+let judging = false;
+
+/** Every event of a name on a channel, as an array that grows. They are held against the
+ *  contract; what is wrong with one is said when the file ends. */
 export function collect(channel, event) {
   const seen = [];
-  channel.bind(event, (data) => seen.push(data));
+  if (!judging) {
+    judging = true;
+    cleanup(() => assert.deepEqual(wrong, []));
+  }
+  channel.bind(event, (data) => {
+    seen.push(data);
+    try {
+      checkEvent(event, data);
+    } catch (e) {
+      wrong.push(e.message);
+    }
+  });
   return seen;
 }
 

@@ -92,6 +92,11 @@ class TestSite extends Site {
     return samplePeople(this);
   }
 
+  /** The conversations of a doctor in which something can be written. */
+  openTalks(doctor) {
+    return this.people().conversations.filter((c) => c.doctor === doctor && !['completed', 'cancelled'].includes(c.status));
+  }
+
   /** A browser that logged in: session cookie and CSRF token. */
   async browser(email = 'patient@example.com', password = 'password') {
     const client = new Client(this.url);

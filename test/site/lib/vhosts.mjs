@@ -25,6 +25,8 @@ export function hostFile(name, site, ports, other = null) {
     ['@PREFIX@/share/mod_chat/conf', path.join(root, 'conf')],
     ['sqlite:/var/lib/mod_chat/chat.db', site.db],
     ['/etc/mod_chat/chat-push.json', site.path('conf', 'chat-push.json')],
+    ['/var/lib/mod_chat/files', site.path('files')],
+    ['/var/lib/mod_chat/audit', site.path('audit')],
     ['CHAT_PUSH_PORT 6001', `CHAT_PUSH_PORT ${site.o.pushPort}`],
     ['127.0.0.1:6001', `127.0.0.1:${site.o.pushPort}`],
     ['/etc/letsencrypt/live/chat.example.org/fullchain.pem', site.path('conf', 'tls.crt')],
@@ -33,6 +35,8 @@ export function hostFile(name, site, ports, other = null) {
     ...(other ? [
       ['sqlite:/var/lib/mod_chat/second.db', other.db],
       ['/etc/mod_chat/second.json', other.path('conf', 'chat-push.json')],
+      ['/var/lib/mod_chat/second-files', other.path('files')],
+      ['/var/lib/mod_chat/second-audit', other.path('audit')],
       ['CHAT_PUSH_PORT 6002', `CHAT_PUSH_PORT ${other.o.pushPort}`],
     ] : []),
   ]) {
@@ -40,7 +44,7 @@ export function hostFile(name, site, ports, other = null) {
   }
   let n = 0;
   text = text.replace(/^<VirtualHost \*:\d+>/gm, () => `<VirtualHost 127.0.0.1:${ports[n++]}>`);
-  return `${ports.slice(0, n).map((p) => `Listen 127.0.0.1:${p}`).join('\n')}\n${text}`;
+  return `Define CHAT_FILES_PROGRAM "${site.path('bin', 'chat-files')}"\n${ports.slice(0, n).map((p) => `Listen 127.0.0.1:${p}`).join('\n')}\n${text}`;
 }
 
 /** An authority of the test's own, and a certificate of chat.example.org. @return the authority's PEM */

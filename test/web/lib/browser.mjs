@@ -3,8 +3,10 @@
 // Debian's Chromium, driven by playwright-core, with everything off that would
 // look for the outside world.
 
+import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 import { cleanup } from '../../site/lib/cleanup.mjs';
+import { check } from '../../site/lib/contract.mjs';
 
 export function chromiumOptions() {
   return {
@@ -14,10 +16,46 @@ export function chromiumOptions() {
   };
 }
 
-/** One browser for a test file; each person gets a context of their own. */
+/** Hold the JSON that a page was answered against doc/openapi.yaml. */
+async function judge(response, wrong) {
+  const { pathname, search } = new URL(response.url());
+  const [, prefix] = pathname.match(/^(.*?)\/(?:chat|broadcasting|pusher)(?:\/|$)/) ?? [];
+  if (prefix === undefined || !/^application\/json/.test(response.headers()['content-type'] ?? '')) {
+    return;
+  }
+  let text;
+  try {
+    text = await response.text();
+  } catch {
+    return; // the page went away before all of it came
+  }
+  try {
+    check(response.request().method(), pathname + search, { status: response.status(), headers: new Headers(response.headers()), text, json: JSON.parse(text) }, prefix);
+  } catch (e) {
+    wrong.push(e.message);
+  }
+}
+
+/** One browser for a test file; each person gets a context of their own. What their pages
+ *  are answered is held against the contract; what is wrong is said when the file ends. */
 export async function startBrowser() {
   const browser = await chromium.launch(chromiumOptions());
-  cleanup(() => browser.close());
+  const wrong = [];
+  const looking = new Set();
+  const newContext = browser.newContext.bind(browser);
+  browser.newContext = async (options) => {
+    const context = await newContext(options);
+    context.on('response', (response) => {
+      const look = judge(response, wrong).finally(() => looking.delete(look));
+      looking.add(look);
+    });
+    return context;
+  };
+  cleanup(async () => {
+    await browser.close();
+    await Promise.all(looking);
+    assert.deepEqual(wrong, []);
+  });
   return browser;
 }
 
