@@ -182,6 +182,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->origins != NULL) {
         conf->origins = over->origins;
     }
+    if (over->frames != NULL) {
+        conf->frames = over->frames;
+    }
     if (over->audit != CHAT_AUDIT_UNSET) {
         conf->audit = over->audit;
     }
@@ -762,6 +765,35 @@ static const char *add_origin(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+/* none, self or an origin; in the form the policy wants. */
+static const char *add_frame_ancestor(cmd_parms *cmd, void *dir,
+                                      const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+    const char *source = strcasecmp(arg, "none") == 0 ? "'none'"
+                         : strcasecmp(arg, "self") == 0
+                             ? "'self'"
+                             : chat_origin_canonical(arg, cmd->pool);
+
+    (void)dir;
+    if (source == NULL) {
+        return apr_pstrcat(cmd->pool, "ChatFrameAncestors: ", arg,
+                           " is neither none, self nor of the form "
+                           "https://host[:port]",
+                           NULL);
+    }
+    if (conf->frames == NULL) {
+        conf->frames = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    }
+    APR_ARRAY_PUSH(conf->frames, const char *) = source;
+    if (conf->frames->nelts > 1 &&
+        (strcmp(source, "'none'") == 0 ||
+         strcmp(APR_ARRAY_IDX(conf->frames, 0, const char *), "'none'") == 0)) {
+        return "ChatFrameAncestors: none stands alone";
+    }
+    return NULL;
+}
+
 static const char *add_staff_role(cmd_parms *cmd, void *dir, const char *arg)
 {
     chat_server_t *conf = conf_of(cmd);
@@ -1126,6 +1158,9 @@ const command_rec chat_commands[] = {
     AP_INIT_ITERATE("ChatOrigin", add_origin, NULL, RSRC_CONF,
         "Other origins whose pages may send requests with a user's cookie. "
         "scheme://host[:port]; the site's own only."),
+    AP_INIT_ITERATE("ChatFrameAncestors", add_frame_ancestor, NULL, RSRC_CONF,
+        "Whose pages may show the chat in a frame. none, self, or origins as "
+        "https://host[:port]; none."),
     AP_INIT_ITERATE("ChatStaffRoles", add_staff_role, NULL, RSRC_CONF,
         "Roles that may read and write every conversation. Names; admin."),
     AP_INIT_TAKE1("ChatAudit", set_audit, NULL, RSRC_CONF,

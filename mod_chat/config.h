@@ -81,6 +81,8 @@ typedef struct chat_server_t {
     apr_off_t max_body; /* bytes of a request body */
     chat_scan_conf_t scan; /* how chat-files looks at files */
     apr_array_header_t *origins;     /* const char *, canonical */
+    apr_array_header_t *frames; /* const char *, sources of the policy's
+                                   frame-ancestors; NULL: not said */
     apr_array_header_t *staff_roles; /* const char * */
     apr_interval_time_t break_glass; /* µs staff may see what they opened; 0:
                                         they see all without */

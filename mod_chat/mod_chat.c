@@ -24,6 +24,7 @@
 #include <mod_status.h>
 #include <mpm_common.h>
 
+#include "access_log.h"
 #include "appkeys.h"
 #include "audit.h"
 #include "auth.h"
@@ -402,7 +403,12 @@ static int handler(request_rec *r)
  * whose WebSocket it is. */
 static int handler_upgrade(request_rec *r)
 {
-    int answer = chat_upgrade_is(r) ? chat_upgrade_handle(r) : DECLINED;
+    int answer = chat_upgrade_pace(r);
+
+    if (answer != OK) {
+        return answer;
+    }
+    answer = chat_upgrade_is(r) ? chat_upgrade_handle(r) : DECLINED;
 
     if (answer == DECLINED &&
         (r->proxyreq == PROXYREQ_REVERSE ||
@@ -425,6 +431,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_monitor(chat_files_workers_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_read_request(chat_owner_unvouch, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_log_transaction(chat_access_log_redact, NULL, NULL,
+                            APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(translate_name, before, behind, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(translate_upgrade, NULL, NULL, APR_HOOK_LAST);

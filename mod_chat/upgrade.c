@@ -33,6 +33,7 @@
 #include "chat_module.h"
 #include "companion.h"
 #include "config.h"
+#include "limiter.h"
 #include "owner.h"
 #include "outcome.h"
 #include "reply.h"
@@ -127,6 +128,24 @@ static int has_companion(const request_rec *r)
 int chat_upgrade_is(const request_rec *r)
 {
     return chat_dir_of(r)->handoff != CHAT_HANDOFF_OFF && has_companion(r);
+}
+
+int chat_upgrade_pace(request_rec *r)
+{
+    const chat_server_t *conf = chat_server_of(r->server);
+    apr_uint32_t wait;
+
+    if (conf->request.interval == 0 || key_of(r) == NULL) {
+        return OK;
+    }
+    wait = chat_limiter_take(conf, CHAT_LIMIT_REQUEST, chat_limiter_address(r),
+                             r->pool);
+    if (wait == 0) {
+        return OK;
+    }
+    apr_table_setn(r->err_headers_out, "Retry-After",
+                   apr_psprintf(r->pool, "%u", (wait + 999) / 1000));
+    return HTTP_TOO_MANY_REQUESTS;
 }
 
 /* --- fit -------------------------------------------------------------------

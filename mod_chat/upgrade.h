@@ -20,6 +20,13 @@
 /** Whether a request is a WebSocket's beginning that is ours to hand over. */
 int chat_upgrade_is(const request_rec *r);
 
+/**
+ * Count a WebSocket's beginning, ours or mod_proxy's to serve, among the requests
+ * of its address (ChatRequestRate).
+ * @return OK, also for what is no WebSocket; 429 with Retry-After
+ */
+int chat_upgrade_pace(request_rec *r);
+
 /** Hand it over. @return what an Apache handler returns; DECLINED: somebody
  * else shall serve it */
 int chat_upgrade_handle(request_rec *r);

@@ -46,6 +46,7 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_patient_changed ON patients;
     DROP TRIGGER IF EXISTS chat_doctor_changed ON doctors;
     DROP TRIGGER IF EXISTS chat_users_moved ON users;
+    DROP TRIGGER IF EXISTS chat_users_role ON users;
     DROP TRIGGER IF EXISTS chat_users_ended ON users;
     DROP TRIGGER IF EXISTS chat_users_password ON users;
     IF to_regclass('sessions') IS NOT NULL THEN

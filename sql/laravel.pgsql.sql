@@ -2025,11 +2025,13 @@ WHEN ((OLD.token, OLD.tokenable_type, OLD.tokenable_id, OLD.expires_at)
 EXECUTE FUNCTION chat_tokens_moved();
 
 -- All log-ins of a user, who may or may not use them from now on. Which changes of
--- a row of people may mean that is said behind the mark.
+-- a row of people may mean that is said behind the mark. With an argument: another role,
+-- which may hear other channels; sockets end, and the log-ins stay good for new ones.
 CREATE OR REPLACE FUNCTION chat_users_moved() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
     may boolean := false;
+    stays boolean;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         SELECT u.active INTO may FROM chat_users u WHERE u.id = NEW.id;
@@ -2037,29 +2039,33 @@ BEGIN
     IF TG_OP = 'DELETE' THEN
         DELETE FROM chat_last_seen WHERE user_id = OLD.id;
     END IF;
-    PERFORM chat_session_write(mine.session,
-                               CASE WHEN may THEN mine.until ELSE 0 END)
-    FROM (SELECT 's' || left(token_hash, 32) AS session,
-                 CASE WHEN isfinite(expires_at)
-                      THEN floor(extract(epoch FROM expires_at))::bigint
-                 END AS until
-          FROM chat_sessions WHERE user_id = OLD.id
-          UNION ALL
-          SELECT 't' || left(token, 32),
-                 CASE WHEN isfinite(expires_at)
-                      THEN floor(extract(epoch FROM expires_at))::bigint END
-          FROM personal_access_tokens
-          WHERE tokenable_type = 'App\Models\User' AND tokenable_id = OLD.id
-          UNION ALL
-          SELECT 'u' || OLD.id, NULL) AS mine;
-    IF EXISTS (SELECT FROM pg_trigger WHERE tgname = 'chat_laravel_ended'
-               AND tgrelid = to_regclass('sessions')) THEN
-        EXECUTE 'SELECT chat_session_write(
-                     ''l'' || left(encode(sha256(convert_to(id, ''UTF8'')),
-                                        ''hex''), 32), $2)
-                 FROM sessions WHERE user_id = $1'
-        USING OLD.id, CASE WHEN may THEN NULL ELSE 0::bigint END;
-    END IF;
+    FOREACH stays IN ARRAY CASE WHEN may AND TG_NARGS > 0
+                                THEN ARRAY[false, true] ELSE ARRAY[may] END
+    LOOP
+        PERFORM chat_session_write(mine.session,
+                                   CASE WHEN stays THEN mine.until ELSE 0 END)
+        FROM (SELECT 's' || left(token_hash, 32) AS session,
+                     CASE WHEN isfinite(expires_at)
+                          THEN floor(extract(epoch FROM expires_at))::bigint
+                     END AS until
+              FROM chat_sessions WHERE user_id = OLD.id
+              UNION ALL
+              SELECT 't' || left(token, 32),
+                     CASE WHEN isfinite(expires_at)
+                          THEN floor(extract(epoch FROM expires_at))::bigint END
+              FROM personal_access_tokens
+              WHERE tokenable_type = 'App\Models\User' AND tokenable_id = OLD.id
+              UNION ALL
+              SELECT 'u' || OLD.id, NULL) AS mine;
+        IF EXISTS (SELECT FROM pg_trigger WHERE tgname = 'chat_laravel_ended'
+                   AND tgrelid = to_regclass('sessions')) THEN
+            EXECUTE 'SELECT chat_session_write(
+                         ''l'' || left(encode(sha256(convert_to(id, ''UTF8'')),
+                                            ''hex''), 32), $2)
+                     FROM sessions WHERE user_id = $1'
+            USING OLD.id, CASE WHEN stays THEN NULL ELSE 0::bigint END;
+        END IF;
+    END LOOP;
     RETURN NULL;
 END $$;
 
@@ -2475,6 +2481,12 @@ BEGIN
             (SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', c),
                                ' OR ' ORDER BY c)
              FROM unnest(cols) AS c));
+    END IF;
+    DROP TRIGGER IF EXISTS chat_users_role ON users;
+    IF chat_has('users', 'role') THEN
+        CREATE TRIGGER chat_users_role AFTER UPDATE OF role ON users
+        FOR EACH ROW WHEN (OLD.role IS DISTINCT FROM NEW.role)
+        EXECUTE FUNCTION chat_users_moved('role');
     END IF;
 END $$;
 

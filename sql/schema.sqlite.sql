@@ -1228,6 +1228,31 @@ BEGIN
           SELECT 'u' || NEW.id, NULL);
 END;
 
+-- Another role may hear other channels: sockets end, and the log-ins stay good for new
+-- ones.
+DROP TRIGGER IF EXISTS chat_users_role;
+CREATE TRIGGER chat_users_role AFTER UPDATE OF role ON users
+WHEN OLD.role IS NOT NEW.role
+ AND NEW.deleted_at IS NULL AND NEW.status <> 'suspended'
+BEGIN
+    INSERT INTO chat_events (event, conversation_id, channels, payload)
+    SELECT 'chat:session', 0, '[]',
+           json_object('session', session, 'until',
+                       CASE WHEN stays THEN CAST(strftime('%s', ends) AS INTEGER)
+                            ELSE 0 END)
+    FROM (SELECT 's' || substr(token_hash, 1, 32) AS session,
+                 expires_at AS ends
+          FROM chat_sessions WHERE user_id = NEW.id
+          UNION ALL
+          SELECT 't' || substr(token, 1, 32), expires_at
+          FROM personal_access_tokens
+          WHERE tokenable_type = 'App\Models\User' AND tokenable_id = NEW.id
+          UNION ALL
+          SELECT 'u' || NEW.id, NULL),
+         (SELECT 0 AS stays UNION ALL SELECT 1)
+    ORDER BY stays;
+END;
+
 DROP TRIGGER IF EXISTS chat_users_ended;
 CREATE TRIGGER chat_users_ended AFTER DELETE ON users
 BEGIN

@@ -299,7 +299,7 @@ static int send_file(chat_request_t *q, const char *path, const char *type)
         return answer;
     }
     if (!chat_audit_answer(q, HTTP_OK)) {
-        apr_file_close(file);
+        apr_brigade_destroy(bb);
         return HTTP_SERVICE_UNAVAILABLE;
     }
     if (sealed == NULL) {

@@ -44,10 +44,20 @@ static apr_status_t read_file(const char **text, apr_size_t *len,
     return *text != NULL ? APR_SUCCESS : rv;
 }
 
+/* Who may show our pages in a frame, as the policy says it. */
+static const char *frame_ancestors(const chat_request_t *q)
+{
+    const apr_array_header_t *list = q->conf->frames;
+
+    return list == NULL ? "'none'"
+                        : apr_array_pstrcat(q->r->pool, list, ' ');
+}
+
 /* Older Safaris do not count a WebSocket to the own host as 'self', so the host
  * is named as well, when the Host header holds one. */
-static const char *content_policy(request_rec *r)
+static const char *content_policy(const chat_request_t *q)
 {
+    request_rec *r = q->r;
     const char *host = apr_table_get(r->headers_in, "Host");
     const char *sockets = "";
 
@@ -59,19 +69,26 @@ static const char *content_policy(request_rec *r)
         "default-src 'self'; script-src 'self'; style-src 'self'; "
         "img-src 'self' data: blob:; connect-src 'self'",
         sockets,
-        "; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; "
-        "object-src 'none'",
-        NULL);
+        "; frame-ancestors ", frame_ancestors(q),
+        "; base-uri 'none'; form-action 'self'; object-src 'none'", NULL);
 }
 
-static void page_headers(request_rec *r)
+static void page_headers(const chat_request_t *q)
 {
+    request_rec *r = q->r;
+    const char *frames = frame_ancestors(q);
     apr_table_t *out = r->err_headers_out;
 
-    apr_table_setn(out, "Content-Security-Policy", content_policy(r));
+    apr_table_setn(out, "Content-Security-Policy", content_policy(q));
     apr_table_setn(out, "Cache-Control", "no-store");
     apr_table_setn(out, "X-Content-Type-Options", "nosniff");
-    apr_table_setn(out, "X-Frame-Options", "DENY");
+    /* For browsers that do not know frame-ancestors; it cannot name a page. */
+    if (strcmp(frames, "'none'") == 0) {
+        apr_table_setn(out, "X-Frame-Options", "DENY");
+    }
+    else if (strcmp(frames, "'self'") == 0) {
+        apr_table_setn(out, "X-Frame-Options", "SAMEORIGIN");
+    }
     /* Not no-referrer: browsers would then send `Origin: null` with our own
      * forms, which the Origin check refuses. */
     apr_table_setn(out, "Referrer-Policy", "same-origin");
@@ -97,7 +114,7 @@ int chat_page_send(chat_request_t *q, int status, const char *file,
     }
     text = chat_template_fill(&len, text, len, slots, n, r->pool);
     q->page = 1;
-    page_headers(r);
+    page_headers(q);
     chat_reply_status(r, status);
     ap_set_content_type(r, "text/html; charset=utf-8");
     ap_set_content_length(r, (apr_off_t)len);

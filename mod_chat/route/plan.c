@@ -36,6 +36,7 @@ APLOG_USE_MODULE(chat);
 /* A plan and what the caller is to it. */
 typedef struct {
     const char *id;
+    const char *conversation; /* its id */
     const char *json; /* opened */
     const char *status; /* as clients see it */
     const char *marked; /* as the row has it: "submitted" though it expired */

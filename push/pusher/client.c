@@ -580,6 +580,10 @@ static int within_rate(push_conn_t *c, push_client_t *me)
                              push_loop_seconds(push_conn_loop(c)));
 }
 
+/* So many client events above the rate may be refused, and each one within it takes
+ * back one: who goes on and on is sent away. Fits push_client_t's `over`. */
+#define PATIENCE 200
+
 /* Why an event may not be sent; NULL when it may. `sub` is set to the sender's
  * subscription. */
 static const char *event_refusal(push_conn_t *c, push_client_t *me,
@@ -619,6 +623,7 @@ static const char *event_refusal(push_conn_t *c, push_client_t *me,
     }
     *code = PUSHER_CLIENT_EVENT;
     if (!within_rate(c, me)) {
+        me->over++;
         return "The rate limit for sending client events exceeded the quota";
     }
     return NULL;
@@ -642,8 +647,12 @@ static void client_event(push_conn_t *c, push_client_t *me,
             pusher_error(code,
                          m->channel.type == SCAN_STRING ? &m->channel : NULL,
                          why));
+        if (me->over >= PATIENCE) {
+            push_conn_close(c, PUSHER_CLIENT_EVENT, why);
+        }
         return;
     }
+    me->over -= me->over > 0;
     canonical = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), name.name,
                                name.len);
     if (name.alias) {

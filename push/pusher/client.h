@@ -40,6 +40,7 @@ typedef struct {
     apr_byte_t protocol;   /* version asked for */
     apr_byte_t authorized; /* signed in, or in a channel that asks for it */
     apr_byte_t placed;     /* counted against max_connections */
+    apr_byte_t over; /* client events above the rate, less those within it */
 } push_client_t;
 
 /**
