@@ -103,6 +103,16 @@ static const char *method_name(int method)
     }
 }
 
+/* httpd makes /chat/tokens/ of /chat/tokens/. and of an id that is empty: who meant to
+ * remove one thing does not remove all. */
+static int lost_its_id(const chat_request_t *q)
+{
+    apr_size_t len = strlen(q->path);
+
+    return q->r->method_number == M_DELETE && len > 0 &&
+           q->path[len - 1] == '/';
+}
+
 /* The row for a request.
  * @param allow  the methods the path has, "" when there is no such path */
 static const route_t *find(chat_request_t *q, const char **allow)
@@ -113,7 +123,8 @@ static const route_t *find(chat_request_t *q, const char **allow)
     for (size_t i = 0; i < NROUTES; i++) {
         const route_t *route = &routes[i];
 
-        if (!chat_path_match(route->path, q->path, id, item)) {
+        if (!chat_path_match(route->path, q->path, id, item) ||
+            lost_its_id(q)) {
             continue;
         }
         if (route->method == q->r->method_number) {

@@ -165,6 +165,10 @@ test('tokens are listed and taken back by their owner alone', async () => {
   assert.equal((await other.get('/chat/me')).status, 200);
 
   const three = await token();
+  await token();
+  for (const path of ['/chat/tokens/', '/chat/tokens/.', '/chat/tokens/%2e']) {
+    isError(await del(one, path), 404); // an id that got lost is not all of them
+  }
   assert.ok((await del(one, '/chat/tokens')).json.ended >= 1);
   isError(await three.get('/chat/me'), 401);
   assert.equal((await one.get('/chat/me')).status, 200);
