@@ -185,7 +185,7 @@ test('killed in the middle, chat-files comes back and the upload is answered', a
   const answer = post(pdf(5000), 'middle.pdf', 'application/pdf');
   await sleep(300); // the scanner has it by now, or not: both must do
   process.kill(was, 'SIGKILL');
-  await eventually(() => workers().length === 1 && worker() !== was, 'another chat-files');
+  await eventually(() => ((now) => now.length === 1 && now[0] !== was)(workers()), 'another chat-files');
   clamd.goOn();
   const r = await answer;
   assert.ok([201, 202].includes(r.status), r.text);
