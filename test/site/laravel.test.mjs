@@ -564,14 +564,14 @@ for (const key of ['uuid', 'bigint']) {
     chatctl('hold', 'add', '--conversation', String(talk(3)), '--why', 'an order');
     assert.equal(spawnSync(site.path('bin', 'chatctl'), ['erase', '--user', String(user(1)), '--database', db]).status, 1);
     chatctl('hold', 'release', '--conversation', String(talk(3)));
-    chatctl('erase', '--user', 'P1@example.com');
+    chatctl('erase', '--user', 'P1@example.com', '--files', site.path('files'));
     assert.equal(sql(db, `SELECT count(*) FROM messages WHERE from_user_id = '${user(1)}' AND (body <> '' OR deleted_at IS NULL);`), '0');
     assert.match(sql(db, `SELECT name || ' ' || email FROM users WHERE id = '${user(1)}';`), /^Erased person erased-[\w-]+@erased\.invalid$/);
     assert.equal((await phones[1].get('/chat')).status, 401);
     chatctl('purge', 'set', '*', '1');
     write(2, 3, 'old words', 2);
     sql(db, `UPDATE treatment_requests SET updated_at = '2020-01-01';`);
-    assert.ok(JSON.parse(chatctl('purge', 'run', '--json')).messages > 0);
+    assert.ok(JSON.parse(chatctl('purge', 'run', '--files', site.path('files'), '--json')).messages > 0);
     assert.equal(sql(db, `SELECT count(*) FROM messages m JOIN treatment_requests r ON r.id = m.request_id
       WHERE r.deleted_at IS NULL AND (m.body <> '' OR m.deleted_at IS NULL);`), '0');
     chatctl('audit', 'verify');
