@@ -152,14 +152,17 @@ static void a_loop_that_does_not_turn_is_named(void **state)
     (void)state;
     begin(1, 200);
     assert_false(push_canary_well(canary, why));
-    assert_string_equal(why, "loop 1 did not open a WebSocket");
+    assert_memory_equal(why, "loop 1 d", 8); /* which of two, the machine decides */
+    /* On a slow machine the first rounds end before the loop's silence is told. */
     do {
         usleep(10000);
         push_canary_figures(canary, &figures);
-    } while (figures.rounds < 3);
-    assert_int_equal(figures.failures, figures.rounds);
-    assert_false(push_canary_well(canary, why));
+        assert_false(push_canary_well(canary, why));
+    } while (figures.rounds < 3 ||
+             (strcmp(why, "loop 1 does not turn") != 0 && figures.rounds < 300));
     assert_string_equal(why, "loop 1 does not turn");
+    push_canary_figures(canary, &figures);
+    assert_int_equal(figures.failures, figures.rounds);
     finish(1);
 }
 
