@@ -20,6 +20,13 @@ static const char *whoever(apr_pool_t *p)
                         sudo != NULL ? sudo : "");
 }
 
+/* Before the database is closed. */
+static apr_status_t give_back(void *conn)
+{
+    chat_db_release(conn);
+    return APR_SUCCESS;
+}
+
 int ctl_session_open(ctl_session_t *s, const ctl_target_t *given, int writes,
                      const char *command, apr_pool_t *p)
 {
@@ -41,7 +48,11 @@ int ctl_session_open(ctl_session_t *s, const ctl_target_t *given, int writes,
     s->engine = chat_db_engine(s->db);
     rv = writes ? chat_db_acquire_to_write(&s->conn, s->db)
                 : chat_db_acquire(&s->conn, s->db);
-    return rv == APR_SUCCESS ? CTL_OK : ctl_db_fail(s->engine, NULL, rv);
+    if (rv != APR_SUCCESS) {
+        return ctl_db_fail(s->engine, NULL, rv);
+    }
+    apr_pool_pre_cleanup_register(p, s->conn, give_back);
+    return CTL_OK;
 }
 
 apr_status_t ctl_session_run(chat_db_result_t **res, ctl_session_t *s,

@@ -242,6 +242,12 @@ static int privilege_drop(process_t *m)
                : fail(why);
 }
 
+static apr_status_t departed_end(void *data)
+{
+    push_departed_destroy(data);
+    return APR_SUCCESS;
+}
+
 /* A table of departures for each loop, before news of any can come. */
 static int departed_create(process_t *m)
 {
@@ -254,6 +260,8 @@ static int departed_create(process_t *m)
         if (push_departed_init(&push_server.departed[i]) != APR_SUCCESS) {
             return fail("no random bytes");
         }
+        apr_pool_cleanup_register(m->pool, &push_server.departed[i],
+                                  departed_end, apr_pool_cleanup_null);
     }
     return 1;
 }
