@@ -370,7 +370,7 @@ test('a directory within DocumentRoot is refused, and one that others can enter'
   const other = site.path('conf', 'wrong.conf');
   const check = (dir) => {
     fs.writeFileSync(other, conf.replace(/Define CHAT_FILES ".*"/, `Define CHAT_FILES "${dir}"`));
-    const r = spawnSync(process.env.CHAT_HTTPD || '/usr/sbin/apache2', ['-t', '-f', other], { encoding: 'utf8', cwd: site.dir });
+    const r = spawnSync(process.env.CHAT_HTTPD || '/usr/sbin/apache2', ['-t', '-f', other], { encoding: 'utf8', cwd: site.dir, env: { ...process.env, ...site.httpdEnv() } });
     return r.stderr + r.stdout;
   };
   assert.match(check(path.join(site.path('htdocs'), 'files')), /ChatFiles .* lies below .*, which httpd serves/);
@@ -381,6 +381,6 @@ test('a directory within DocumentRoot is refused, and one that others can enter'
   delete push.handoff;
   fs.writeFileSync(site.path('conf', 'other-push.json'), JSON.stringify(push));
   fs.writeFileSync(other, `${conf}\n<VirtualHost 127.0.0.1:1>\nChatDatabase sqlite:/tmp/other.db\nChatPushConfig "${site.path('conf', 'other-push.json')}"\n</VirtualHost>\n`);
-  const two = spawnSync(process.env.CHAT_HTTPD || '/usr/sbin/apache2', ['-t', '-f', other], { encoding: 'utf8', cwd: site.dir });
+  const two = spawnSync(process.env.CHAT_HTTPD || '/usr/sbin/apache2', ['-t', '-f', other], { encoding: 'utf8', cwd: site.dir, env: { ...process.env, ...site.httpdEnv() } });
   assert.match(two.stderr, /ChatFiles .* is shared by hosts that differ in ChatDatabase/);
 });
