@@ -141,7 +141,11 @@ static int is_answered(const doctor_t *d, const char *path)
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), there;
     char byte;
 
-    if (fd < 0 || strlen(path) >= sizeof(to.sun_path)) {
+    if (fd < 0) {
+        return 0;
+    }
+    if (strlen(path) >= sizeof(to.sun_path)) {
+        close(fd);
         return 0;
     }
     strcpy(to.sun_path, path);
