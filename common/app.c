@@ -64,6 +64,7 @@ static const app_setting_t settings[] = {
                                         KIND_LIMIT,  AT(max_backend_events) },
     { { "maxClientEventsPerSecond", "MaxClientEventsPerSecond", "max_client_events_per_sec" },
                                         KIND_LIMIT,  AT(max_client_events) },
+    { { "maxSubscribesPerMinute", NULL, NULL },   KIND_LIMIT, AT(max_subscribes) },
     { { "maxReadRequestsPerSecond", "MaxReadRequestsPerSecond", "max_read_req_per_sec" },
                                         KIND_LIMIT,  AT(max_read_requests) },
     { { "maxChannelNameLength", "MaxChannelNameLength", "max_channel_name_length" },
@@ -113,6 +114,7 @@ static const chat_app_t documented = {
     .max_per_address = -1,
     .max_backend_events = -1,
     .max_client_events = 10,
+    .max_subscribes = 2000, /* twice max_channels: who comes back asks for all */
     .max_read_requests = -1,
     .max_channel_name = CHAT_CHANNEL_NAME_MAX,
     .max_event_name = 200,
