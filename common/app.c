@@ -60,6 +60,7 @@ static const app_setting_t settings[] = {
                                         KIND_LIMIT,  AT(max_connections) },
     { { "maxConnectionsPerUser", NULL, NULL },    KIND_LIMIT, AT(max_per_user) },
     { { "maxConnectionsPerAddress", NULL, NULL }, KIND_LIMIT, AT(max_per_address) },
+    { { "maxConnectsPerAddressPerMinute", NULL, NULL }, KIND_LIMIT, AT(max_connects) },
     { { "maxBackendEventsPerSecond", "MaxBackendEventsPerSecond", "max_backend_events_per_sec" },
                                         KIND_LIMIT,  AT(max_backend_events) },
     { { "maxClientEventsPerSecond", "MaxClientEventsPerSecond", "max_client_events_per_sec" },
@@ -112,6 +113,7 @@ static const chat_app_t documented = {
     .max_connections = -1,
     .max_per_user = -1,
     .max_per_address = -1,
+    .max_connects = -1,
     .max_backend_events = -1,
     .max_client_events = 10,
     .max_subscribes = 2000, /* twice max_channels: who comes back asks for all */

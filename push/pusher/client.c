@@ -310,21 +310,24 @@ int push_client_authorize(push_conn_t *c, push_client_t *me)
     return 1;
 }
 
+/* The client's own address, from its socket or a proxy that we trust. A proxy on a
+ * Unix socket that names nobody leaves us without one to count for. @return 0: none */
+static int address_of(push_ip_t *ip, push_conn_t *c, const http_head_t *head)
+{
+    push_conn_ip(c, ip);
+    push_forwarded(ip, head, &push_server.conf->trusted);
+    return push_ip_known(ip);
+}
+
 /* Take one of the places that the client's address may have; its own count is
- * given back with the app's. A proxy on a Unix socket that names nobody leaves
- * us without an address to count for. */
+ * given back with the app's. */
 static int address_enter(push_conn_t *c, push_client_t *me, push_app_t *app,
                          const http_head_t *head)
 {
     apr_int64_t max = app->conf->max_per_address;
     push_ip_t ip;
 
-    if (max < 0) {
-        return 1;
-    }
-    push_conn_ip(c, &ip);
-    push_forwarded(&ip, head, &push_server.conf->trusted);
-    if (!push_ip_known(&ip)) {
+    if (max < 0 || !address_of(&ip, c, head)) {
         return 1;
     }
     me->seat = push_quota_take(&push_server.quota, app, PUSH_QUOTA_ADDRESS,
@@ -365,6 +368,36 @@ static int origin_settle(push_conn_t *c, const http_head_t *head,
     return 0;
 }
 
+/* Likewise: an address that begins too many connections. 429 and not a close code: the
+ * libraries come back after it, more slowly each time. @return 0: answered */
+static int knock_settle(push_conn_t *c, const http_head_t *head, push_app_t *app)
+{
+    static const char why[] = "The address connects too often";
+    static const char body[] =
+        "{\"error\":\"The address connects too often\",\"code\":429}";
+    apr_int64_t max = app != NULL ? app->conf->max_connects : -1;
+    apr_uint32_t wait;
+    push_ip_t ip;
+
+    if (max < 0 || !address_of(&ip, c, head)) {
+        return 1;
+    }
+    wait = push_knocks_take(&push_server.knocks, app->number,
+                            (const char *)ip.at, push_ip_client(&ip), max,
+                            push_loop_seconds(push_conn_loop(c)));
+    if (wait == 0) {
+        return 1;
+    }
+    push_count(
+        &push_app_traffic(app, push_loop_index(push_conn_loop(c)))->knocks, 1);
+    push_trace_request(c, app, 429, why);
+    push_conn_reply(c, head, 429, "application/json",
+                    apr_psprintf(push_loop_scratch(push_conn_loop(c)),
+                                 "Retry-After: %u\r\n", wait),
+                    body, sizeof(body) - 1);
+    return 0;
+}
+
 void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
 {
     push_client_t *me = push_conn_client(c);
@@ -376,7 +409,7 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
     const char *why = NULL;
     int code;
 
-    if (!origin_settle(c, head, app) ||
+    if (!origin_settle(c, head, app) || !knock_settle(c, head, app) ||
         !push_conn_upgrade(c, head, app != NULL && app->conf->deflate)) {
         return;
     }

@@ -19,7 +19,7 @@ const modules = process.env.CHAT_HTTPD_MODULES || '/usr/lib/apache2/modules';
 const own = 'https://clinic.example';
 const [secured, proxied] = [await freePort(), await freePort()];
 const site = await startSite({
-  appConf: { allowedOrigins: [own, '*.clinic.example'], maxSubscribesPerMinute: 150 },
+  appConf: { maxConnectsPerAddressPerMinute: 200, allowedOrigins: [own, '*.clinic.example'], maxSubscribesPerMinute: 150 },
   before(s) {
     fs.mkdirSync(s.path('conf'), { recursive: true });
     execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
@@ -87,6 +87,26 @@ test('who was refused is counted and logged, and was no connection', async () =>
   peer.socket.destroy();
   assert.deepEqual([await metric('origins_refused_total'), await metric('new_connections_total')], [before[0] + 1, before[1]]);
   assert.match(site.log(), /request refused.*status=403 why="?Origin not allowed/);
+});
+
+test('an address may connect so often a minute: 429 before the upgrade, at chat-push\'s door too', async () => {
+  const door = doors['straight to chat-push'];
+  const ask = (address) => door.ask({ 'X-Forwarded-For': address });
+  let last;
+  let n = 0;
+  // One more for each third of a second that this machine takes.
+  for (; n < 2000 && last?.status !== 429; n++) {
+    last = await ask('203.0.113.7');
+    last.peer.socket.destroy();
+  }
+  assert.equal(last.status, 429);
+  assert.ok(n > 200, `${n}`);
+  assert.match(last.head, /^retry-after: \d+\r$/im);
+  const metrics = await (await fetch(site.metrics)).text();
+  assert.ok(Number(metrics.match(/^soketi_connects_refused_total\{[^}]*\} (\d+)/m)[1]) >= 1);
+  const other = await ask('203.0.113.8');
+  assert.equal(other.status, 101, 'another address');
+  other.peer.socket.destroy();
 });
 
 test('a socket may subscribe so often a minute; beyond it 4301, and who never stops is closed', async () => {
