@@ -15,6 +15,7 @@ import path from 'node:path';
 import { Site, SiteError, closedFolder, freePort, root, runUser, tmpName } from '../../../dev/site.mjs';
 import { Cluster, SETTINGS } from './cluster.mjs';
 import { Peer, phpModule } from './peer.mjs';
+import { beforeSite, copyBefore } from './before.mjs';
 import { table } from './report.mjs';
 import { conversationParts } from './part.reading.mjs';
 import { rate } from './part.rate.mjs';
@@ -66,7 +67,8 @@ class Ours extends Site {
 }
 
 /** Connections are kept as the stand-in's are, and nobody is told to slow down. */
-const CONF = `ChatSendRate off\nKeepAliveTimeout 120\nMaxKeepAliveRequests 0\nChatAudit ${process.env.AUDIT || 'On'}\n`;
+const KEPT = 'ChatSendRate off\nKeepAliveTimeout 120\nMaxKeepAliveRequests 0\n';
+const CONF = `${KEPT}ChatAudit ${process.env.AUDIT || 'On'}\n`;
 
 async function makeSite(dir, more) {
   fs.rmSync(dir, { recursive: true, force: true });
@@ -114,7 +116,8 @@ async function main() {
     throw new SiteError('wrk is not installed: ./configure --install-bench-deps, or package wrk');
   }
   const wanted = (...names) => names.some((n) => options.parts.includes(n));
-  const bench = { options, build, dir: chooseDir(), rows: [], notes: [], detail: {}, makeSite };
+  const before = process.env.BEFORE && path.resolve(process.env.BEFORE);
+  const bench = { options, build, before, peerName: before ? 'before' : 'PHP', dir: chooseDir(), rows: [], notes: [], detail: {}, makeSite };
   const ending = [];
   const part = async (name, fn) => {
     if (wanted(name)) {
@@ -138,13 +141,19 @@ async function main() {
       const seed = cluster.seed(options.sizes);
       bench.schema = makeOurs(cluster, seed);
       bench.oursPicks = writePicks(cluster, 'chat_ours', path.join(bench.dir, 'ours.picks'));
-      if (!phpModule(build)) {
+      if (before) {
+        copyBefore(cluster, seed, before);
+        bench.peer = await beforeSite(before, path.join(bench.dir, 'before'), cluster.url('chat_peer'), KEPT);
+      }
+      else if (!phpModule(build)) {
         bench.notes.push('PHP is not measured: its httpd module is not here (./configure --install-bench-deps)');
       }
       else if (wanted('page', 'get', 'post')) {
         cluster.copy(seed, 'chat_peer', (db) => cluster.file(db, 'index.peer.sql'));
-        bench.peerPicks = writePicks(cluster, 'chat_peer', path.join(bench.dir, 'peer.picks'));
         bench.peer = new Peer({ dir: path.join(bench.dir, 'peer'), build, dsn: cluster.dsn('chat_peer') });
+      }
+      if (bench.peer) {
+        bench.peerPicks = writePicks(cluster, 'chat_peer', path.join(bench.dir, 'peer.picks'));
         ending.push(() => bench.peer.stop());
         await bench.peer.start();
       }
@@ -178,7 +187,7 @@ async function main() {
   console.log(`\n${machine}; commit ${commit}, ${new Date().toISOString().slice(0, 10)}`);
   console.log(`${options.sizes.messages.toLocaleString('en')} messages, ${options.rounds} rounds of ${options.secs} s` +
     `${bench.schema ? `, ours on ${bench.schema === 'laravel' ? "the application's schema, adapted" : 'the stand-alone schema'}` : ''}\n`);
-  console.log(table(bench.rows));
+  console.log(table(bench.rows, before ? 'before' : 'PHP stand-in'));
   console.log(bench.notes.map((n) => `\n- ${n}`).join(''));
   if (process.env.RESULTS) {
     fs.writeFileSync(process.env.RESULTS, JSON.stringify({
