@@ -67,6 +67,16 @@ test('what Expect wants and nobody does', async () => {
   isShape(await ask('POST /chat/login HTTP/1.1', 'Expect: miracles\r\nContent-Length: 2\r\n', '{}'), 417, 'Expect');
 });
 
+test('who asks first whether to send a body is told so, or why not', async () => {
+  const head = `${bearer}Content-Type: application/json\r\nExpect: 100-continue\r\n`;
+  const body = '{"content":"asked first"}';
+  const yes = await raw(site.o.port, `POST ${at}/message HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${head}Content-Length: ${body.length}\r\n\r\n`, body);
+  assert.match(yes.text, /^HTTP\/1\.1 100 Continue\r\n[^]*HTTP\/1\.1 201 /);
+  // No body is asked for that will not be taken.
+  isShape(await ask(`POST ${at}/message HTTP/1.1`, `${head}Content-Length: 39000\r\nContent-Encoding: gzip\r\n`), 415, 'compressed');
+  isShape(await ask(`POST ${at}/message HTTP/1.1`, `${head}Content-Length: 90000\r\n`), 413, 'too large');
+});
+
 test('methods that a URL has not, and that nobody has', async () => {
   for (const method of ['DELETE', 'PUT', 'OPTIONS', 'TRACE']) {
     const r = await ask(`${method} /chat/me HTTP/1.1`, bearer);
