@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What people see of words that others chose: web addresses, names of files and devices
+// that turn the direction of text, what was refused, what was found.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cleanup } from '../site/lib/cleanup.mjs';
+import { eventually, startSite } from '../site/lib/site.mjs';
+import { person, startBrowser } from './lib/browser.mjs';
+
+const site = await startSite({ extraConf: 'ChatSendRate off' });
+const browser = await startBrowser();
+const [conv] = site.people().conversations;
+const { page, context } = await person(browser, site.url, 'patient@example.com');
+cleanup(() => context.close());
+
+const composer = page.locator('textarea[name=message]');
+await page.locator(`.entry[data-conversation="${conv.id}"]`).click();
+await composer.waitFor();
+
+test('a web address can be followed, and its page learns nothing of ours', async () => {
+  await composer.fill('Here: https://dentist.example/a?b=1&c=2. <b>https://me@evil.example</b> javascript://x/%0a1');
+  await composer.press('Enter');
+  const bubble = page.locator('.message', { hasText: 'dentist.example' }).last();
+  const links = bubble.locator('.text a');
+  await links.first().waitFor();
+  assert.deepEqual(await links.evaluateAll((all) => all.map((a) => [a.getAttribute('href'), a.target, a.rel])),
+    [['https://dentist.example/a?b=1&c=2', '_blank', 'noopener noreferrer nofollow']]);
+  assert.equal(await bubble.locator('.text').textContent(), 'Here: https://dentist.example/a?b=1&c=2. <b>https://me@evil.example</b> javascript://x/%0a1');
+});
+
+test('a refused file says so in red, an Arabic name begins where the others do', async () => {
+  await page.locator('input[type=file]').setInputFiles([
+    { name: 'bad.exe', mimeType: 'application/octet-stream', buffer: Buffer.from('MZ not for us') },
+    { name: 'تقرير.txt', mimeType: 'text/plain', buffer: Buffer.from('مرحبا') }]);
+  const [bad, good] = [page.locator('.file-chip[data-state=refused]'), page.locator('.file-chip[data-state=done]')];
+  await bad.waitFor();
+  await good.waitFor();
+  const colour = (chip) => chip.locator('.file-state').evaluate((e) => getComputedStyle(e).color);
+  assert.notEqual(await colour(bad), await colour(good));
+  const begins = (chip, what) => chip.locator(what).evaluate((e) => {
+    const range = document.createRange();
+    range.selectNodeContents(e);
+    return Math.round(range.getBoundingClientRect().left);
+  });
+  assert.equal(await begins(good, '.file-name'), await begins(good, '.file-state'));
+  for (const chip of [bad, good]) {
+    await chip.getByRole('button', { name: /^Remove/ }).click();
+  }
+});
+
+test('a picture is as wide as the card of the file beside it', async () => {
+  const picture = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(900, 600);
+    canvas.getContext('2d').fillRect(0, 0, 900, 600);
+    return [...new Uint8Array(await (await canvas.convertToBlob({ type: 'image/png' })).arrayBuffer())];
+  });
+  await page.locator('input[type=file]').setInputFiles([
+    { name: 'x-ray.png', mimeType: 'image/png', buffer: Buffer.from(picture) },
+    { name: 'report.txt', mimeType: 'text/plain', buffer: Buffer.from('all well') }]);
+  await eventually(async () => (await page.locator('.file-chip[data-state=done]').count()) === 2, 'both uploaded');
+  await composer.press('Enter');
+  const message = page.locator('.message:has(.picture):has(.file-card)').last();
+  await message.waitFor();
+  const width = (what) => message.locator(what).evaluate((e) => Math.round(e.getBoundingClientRect().width));
+  await eventually(async () => (await width('.picture')) === (await width('.file-card')), 'as wide as each other');
+});
+
+test('where messages were found nobody reads that no person was', async () => {
+  const box = page.getByRole('searchbox');
+  await box.fill('dentist.example');
+  await page.locator('.entry.found').first().waitFor();
+  assert.equal(await page.getByText('Nobody by that name.').count(), 0);
+  await box.fill('qqqzzz');
+  await page.getByText('No message has these words.').waitFor();
+  await page.getByText('Nobody by that name.').waitFor();
+  await box.fill('');
+});
+
+test("a device's name cannot turn the direction of what is read", async () => {
+  const { token } = await (await fetch(`${site.url}/chat/token`, { method: 'POST', headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ email: 'patient@example.com', password: 'password', device_name: 'Mona\u202e phone' }) })).json();
+  assert.ok(token);
+  await page.getByRole('button', { name: 'Account and devices' }).click();
+  await page.locator('.device-name', { hasText: 'phone' }).waitFor();
+  assert.equal(await page.locator('.device-name', { hasText: 'phone' }).textContent(), 'Mona phone');
+});
