@@ -107,11 +107,18 @@ async function main() {
   const build = process.env.CHAT_BUILD || path.join(root, 'build');
   const { nominal, dir } = chooseDir(build);
   const runJson = path.join(nominal, 'run.json');
+  const port = portOf('PORT', 8080);
   const site = new Site({
     dir,
     build,
     db,
-    port: portOf('PORT', 8080),
+    port,
+    // So that pages that open their socket on PUSH_PORT, as those of the existing
+    // application do, may join private.user.7 there with the site's cookie.
+    appConf: {
+      authEndpoint: `http://127.0.0.1:${port}/broadcasting/auth`,
+      allowedOrigins: [`http://127.0.0.1:${port}`, `http://localhost:${port}`, '*'],
+    },
     pushPort: portOf('PUSH_PORT', 6001),
     metricsPort: portOf('METRICS_PORT', 9601),
     hold: true,
