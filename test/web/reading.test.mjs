@@ -67,6 +67,36 @@ test('a picture is as wide as the card of the file beside it', async () => {
   await eventually(async () => (await width('.picture')) === (await width('.file-card')), 'as wide as each other');
 });
 
+test('a picture that is tiny or narrow can be pressed, and the time beside it read', async () => {
+  const drawn = (width, height) => page.evaluate(async ([w, h]) => {
+    const canvas = new OffscreenCanvas(w, h);
+    canvas.getContext('2d').fillRect(0, 0, w, h);
+    return [...new Uint8Array(await (await canvas.convertToBlob({ type: 'image/png' })).arrayBuffer())];
+  }, [width, height]);
+  for (const [name, width, height] of [['dot.png', 2, 2], ['strip.png', 40, 1600]]) {
+    await page.locator('input[type=file]').setInputFiles([{ name, mimeType: 'image/png', buffer: Buffer.from(await drawn(width, height)) }]);
+    await page.locator('.file-chip[data-state=done]').waitFor();
+    await composer.press('Enter');
+    const message = page.locator('.message', { has: page.getByRole('button', { name: `Show ${name}` }) }).last();
+    await message.waitFor();
+    await eventually(async () => (await message.getAttribute('data-state')) === 'sent', 'sent');
+    const box = await message.locator('.picture').boundingBox();
+    assert.ok(box.width >= 44 && box.height >= 44, JSON.stringify(box));
+    const meta = await message.locator('.meta').boundingBox();
+    assert.ok(meta.height < 30, `the time is one line: ${JSON.stringify(meta)}`);
+  }
+});
+
+test("a conversation that is not one's own is said to be none, on a page of the chat", async () => {
+  const other = site.people().conversations.find((c) => c.patient !== conv.patient);
+  const second = await context.newPage();
+  const answer = await second.goto(`${site.url}/chat/conversation/${other.id}`);
+  assert.equal(answer.status(), 404);
+  await second.getByText('This conversation does not exist, or it is not yours.').waitFor();
+  assert.equal(await second.locator('.entry').count(), await page.locator('.entry').count(), 'the list is there');
+  await second.close();
+});
+
 test('where messages were found nobody reads that no person was', async () => {
   const box = page.getByRole('searchbox');
   await box.fill('dentist.example');
