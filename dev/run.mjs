@@ -11,7 +11,7 @@
 // down until the next SIGUSR1. What a person can put right is said in one
 // sentence, with exit status 1.
 
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { watchParent } from './parent.mjs';
@@ -118,6 +118,7 @@ async function main() {
     appConf: {
       authEndpoint: `http://127.0.0.1:${port}/broadcasting/auth`,
       allowedOrigins: [`http://127.0.0.1:${port}`, `http://localhost:${port}`, '*'],
+      encryptionMasterKeyBase64: randomBytes(32).toString('base64'), // private-encrypted-
     },
     pushPort: portOf('PUSH_PORT', 6001),
     metricsPort: portOf('METRICS_PORT', 9601),

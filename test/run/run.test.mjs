@@ -121,6 +121,10 @@ test('a run says ready, serves, revives chat-push, is held by SIGUSR1 and ends w
     assert.equal(await joined(run, channel, null), 'pusher:subscription_error', channel);
   }
 
+  const encrypted = await fetch(`${run.url}/broadcasting/auth`, { method: 'POST', headers: { Authorization: `Bearer ${run.accounts[0].token}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ socket_id: '1.1', channel_name: `private-encrypted-conversation.${run.conversations[0].id}` }) });
+  assert.deepEqual([encrypted.status, Object.keys(await encrypted.json()).sort()], [200, ['auth', 'shared_secret']]);
+
   process.kill(run.pids.chat_push, 'SIGKILL');
   const next = await eventually(() => {
     const now = read();
