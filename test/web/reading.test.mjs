@@ -116,3 +116,33 @@ test("a device's name cannot turn the direction of what is read", async () => {
   await page.locator('.device-name', { hasText: 'phone' }).waitFor();
   assert.equal(await page.locator('.device-name', { hasText: 'phone' }).textContent(), 'Mona phone');
 });
+
+test('in an Arabic page Latin words keep their order, and the search box its places', async () => {
+  const people = await (await fetch(`${site.url}/chat/token`, { method: 'POST', headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ email: 'doctor@example.com', password: 'password' }) })).json();
+  const asked = async (path, token, body) => (await (await fetch(site.url + path, { method: 'POST',
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` }, body: JSON.stringify(body) })).json()).plan;
+  const plan = await asked(`/chat/conversation/${conv.id}/plan`, people.token, { title: 'Filling', price_cents: 1250, status: 'submitted' });
+  const mine = await (await fetch(`${site.url}/chat/token`, { method: 'POST', headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ email: 'patient@example.com', password: 'password' }) })).json();
+  await asked(`/chat/plan/${plan.id}/reject`, mine.token, { reason: 'no <b>' });
+
+  const arab = await person(browser, site.url, 'patient@example.com', { locale: 'ar' });
+  cleanup(() => arab.context.close());
+  await arab.page.goto(`${site.url}/chat/conversation/${conv.id}?lang=ar`);
+  const reason = arab.page.locator('blockquote bdi', { hasText: 'no <b>' });
+  await reason.waitFor();
+  assert.equal(await arab.page.evaluate(() => document.documentElement.dir), 'rtl');
+  /* left edge of a letter of an element's text */
+  const at = (locator, letter) => locator.evaluate((e, n) => {
+    const range = document.createRange();
+    range.setStart(e.lastChild, n);
+    range.setEnd(e.lastChild, n + 1);
+    return range.getBoundingClientRect().left;
+  }, letter);
+  assert.ok(await at(reason, 0) < await at(reason, 5), 'n stands left of >');
+  const box = arab.page.getByRole('searchbox');
+  await box.fill('tooth');
+  assert.equal(await box.evaluate((e) => getComputedStyle(e).direction), 'rtl', 'what clears it is at the left, the drawing at the right');
+  assert.deepEqual(await box.evaluate((e) => [getComputedStyle(e).paddingRight, getComputedStyle(e).unicodeBidi]), ['40px', 'plaintext']);
+});

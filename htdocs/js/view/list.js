@@ -38,7 +38,7 @@ function searchBox({ filter, actions }) {
     <span class="sr-only">${t('list.search')}</span>
     ${icons.search()}
     <input type="search" .value=${filter} placeholder=${t('list.search')}
-      autocomplete="off" spellcheck="false" maxlength="200" dir="auto"
+      autocomplete="off" spellcheck="false" maxlength="200"
       @keydown=${intoList}
       @input=${(event) => actions.filter(event.target.value)}>
   </label>`;
