@@ -97,6 +97,19 @@ test("a conversation that is not one's own is said to be none, on a page of the 
   await second.close();
 });
 
+test("an Arabic message stands beside its sign in the list, not at the line's other end", async () => {
+  await composer.fill('مرحبا');
+  await composer.press('Enter');
+  const words = page.locator(`.entry[data-conversation="${conv.id}"] .entry-words`);
+  await eventually(async () => (await words.textContent()) === 'مرحبا', 'in the list');
+  const [text, box] = await words.evaluate((e) => {
+    const range = document.createRange();
+    range.selectNodeContents(e);
+    return [range.getBoundingClientRect().left, e.getBoundingClientRect().left];
+  });
+  assert.ok(Math.abs(text - box) < 2, `${text} ${box}`);
+});
+
 test('where messages were found nobody reads that no person was', async () => {
   const box = page.getByRole('searchbox');
   await box.fill('dentist.example');
