@@ -30,6 +30,15 @@ test('a web address can be followed, and its page learns nothing of ours', async
   assert.equal(await bubble.locator('.text').textContent(), 'Here: https://dentist.example/a?b=1&c=2. <b>https://me@evil.example</b> javascript://x/%0a1');
 });
 
+test("a message's buttons say which message is theirs", async () => {
+  const bubble = page.locator('.message', { hasText: 'dentist.example' }).last();
+  await eventually(async () => (await bubble.getAttribute('data-state')) !== 'sending' && (await bubble.locator('button.tick').count()) === 1, 'sent');
+  for (const button of ['.message-menu', 'button.tick']) {
+    const described = await bubble.locator(button).evaluate((e) => document.getElementById(e.getAttribute('aria-describedby'))?.textContent);
+    assert.match(described ?? '', /^Here: https:\/\/dentist\.example/, button);
+  }
+});
+
 test('a refused file says so in red, an Arabic name begins where the others do', async () => {
   await page.locator('input[type=file]').setInputFiles([
     { name: 'bad.exe', mimeType: 'application/octet-stream', buffer: Buffer.from('MZ not for us') },

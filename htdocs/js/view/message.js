@@ -11,7 +11,7 @@ import { colourOf, pieces } from '../text.js';
 import { clock, full } from '../time.js';
 import { attachments } from './attachments.js';
 import {
-  editedMark, held, menuButton, quote, reactionChips,
+  editedMark, held, menuButton, quote, reactionChips, wordsId,
 } from './deeds.js';
 import * as icons from './icons.js';
 import { receiptList } from './people.js';
@@ -38,7 +38,8 @@ export function messageRow(ctx, row) {
       ${quote(ctx, message ? message.reply_to : entry.replyTo)}
       ${attachments(ctx, message ?? entry)}
       <div class="words" dir="auto">
-      <span class="text">${linked(message ?? entry)}</span>
+      <span class="text" id=${message ? wordsId(message) : nothing}
+        >${linked(message ?? entry)}</span>
       <span class="meta">${editedMark(ctx, message)}<time datetime=${at}
         title=${full(at, locale())}
         >${clock(at, locale())}</time>${mine && !message?.deleted_at
@@ -113,7 +114,8 @@ function tick(ctx, message, entry) {
   const words = t(`message.${state}`);
   const drawn = html`${DRAWINGS[state]()}<span class="sr-only">${words}</span>`;
   return message ? html`<button type="button" class="tick" data-tick=${state}
-    title=${words} @click=${() => ctx.actions.receipts(message)}
+    title=${words} aria-describedby=${wordsId(message)}
+    @click=${() => ctx.actions.receipts(message)}
     >${drawn}</button>` : html`<span class="tick" data-tick=${state}
     title=${words}>${drawn}</span>`;
 }
