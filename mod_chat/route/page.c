@@ -176,14 +176,14 @@ static const char *page_config(chat_request_t *q, const char *csrf)
         NULL);
 }
 
-int chat_page_app(chat_request_t *q)
+int chat_page_app(chat_request_t *q, int status)
 {
     const char *csrf = q->user->csrf != NULL ? q->user->csrf : "";
     chat_slot_t slots[] = { { "CSRF", csrf },
                             { "CONFIG", page_config(q, csrf) },
                             { "PREFIX", q->conf->prefix } };
 
-    return chat_page_send(q, HTTP_OK, "index.html", slots, 3);
+    return chat_page_send(q, status, "index.html", slots, 3);
 }
 
 int chat_page_login(chat_request_t *q, int status, const char *error,

@@ -200,6 +200,9 @@ test('chatctl audit list: by user, conversation, action and time', () => {
   const mine = list('--user', String(conv.patient), '--conversation', String(conv.id), '--action', 'message');
   assert.ok(mine.length > 30);
   assert.ok(mine.every((e) => e.user_id === String(conv.patient) && e.conversation_id === String(conv.id) && e.action.startsWith('message.')));
+  assert.deepEqual(list('--user', 'Patient@example.com', '--conversation', String(conv.id), '--action', 'message'), mine);
+  const nobody = chatctl('audit', 'list', '--user', 'nobody@example.com');
+  assert.deepEqual([nobody.status, nobody.stdout, nobody.stderr], [1, '', "chatctl: nobody has the e-mail address 'nobody@example.com'\n"]);
   assert.equal(list('--limit', '3').length, 3);
   assert.equal(list('--since', '2999-01-01').length, 0);
   assert.equal(list('--until', '2999-01-01T00:00:00Z').length, entries().length);
