@@ -207,8 +207,8 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->user_by != UNSET) {
         conf->user_by = over->user_by;
     }
-    if (over->laravel_key != NULL) {
-        conf->laravel_key = over->laravel_key;
+    if (over->laravel_keys != NULL) {
+        conf->laravel_keys = over->laravel_keys;
     }
     if (over->laravel_cookie != NULL) {
         conf->laravel_cookie = over->laravel_cookie;
@@ -326,7 +326,7 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     if (conf->user_from != NULL && *conf->user_from == '\0') {
         conf->user_from = NULL;
     }
-    if (conf->laravel_key != NULL && strncmp(conf->database, "sqlite:", 7) == 0) {
+    if (conf->laravel_keys != NULL && strncmp(conf->database, "sqlite:", 7) == 0) {
         return "ChatLaravelKey needs the application's database, on PostgreSQL";
     }
     if (conf->laravel_cookie == NULL) {
@@ -988,32 +988,54 @@ static const char *set_user_by(cmd_parms *cmd, void *dir, const char *arg)
     return "ChatUserBy: any, email, name, id or table";
 }
 
-/* The key itself, or file: and where it stands. */
-static const char *set_laravel_key(cmd_parms *cmd, void *dir, const char *arg)
+/* A key to those the host has already. */
+static const char *laravel_key_add(cmd_parms *cmd, const char *text)
 {
-    unsigned char *key = apr_palloc(cmd->pool, CHAT_LARAVEL_KEY);
-    char line[128] = "";
-    apr_file_t *file;
+    chat_server_t *conf = conf_of(cmd);
 
-    (void)dir;
-    if (strncmp(arg, "file:", 5) == 0) {
-        const char *path = ap_server_root_relative(cmd->temp_pool, arg + 5);
-
-        if (path == NULL || apr_file_open(&file, path, APR_FOPEN_READ, 0,
-                                          cmd->temp_pool) != APR_SUCCESS) {
-            return apr_pstrcat(cmd->pool, "ChatLaravelKey: cannot read ",
-                               arg + 5, NULL);
-        }
-        apr_file_gets(line, sizeof(line), file);
-        apr_file_close(file);
-        arg = line;
+    if (conf->laravel_keys == NULL) {
+        conf->laravel_keys = apr_pcalloc(cmd->pool,
+                                         sizeof(*conf->laravel_keys));
     }
-    if (!chat_laravel_key(key, arg, cmd->temp_pool)) {
+    if (conf->laravel_keys->n == CHAT_LARAVEL_KEYS) {
+        return "ChatLaravelKey: at most 8 keys";
+    }
+    if (!chat_laravel_key(conf->laravel_keys->key[conf->laravel_keys->n], text,
+                          cmd->temp_pool)) {
         return "ChatLaravelKey: the application's APP_KEY, base64: and 32 "
                "bytes, or file: and a file with it";
     }
-    conf_of(cmd)->laravel_key = key;
+    conf->laravel_keys->n++;
     return NULL;
+}
+
+/* The key itself, or file: and where it stands, on a line of its own. */
+static const char *add_laravel_key(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *path, *wrong = NULL;
+    char line[128];
+    apr_file_t *file;
+    int n = 0;
+
+    (void)dir;
+    if (strncmp(arg, "file:", 5) != 0) {
+        return laravel_key_add(cmd, arg);
+    }
+    path = ap_server_root_relative(cmd->temp_pool, arg + 5);
+    if (path == NULL || apr_file_open(&file, path, APR_FOPEN_READ, 0,
+                                      cmd->temp_pool) != APR_SUCCESS) {
+        return apr_pstrcat(cmd->pool, "ChatLaravelKey: cannot read ", arg + 5,
+                           NULL);
+    }
+    while (wrong == NULL &&
+           apr_file_gets(line, sizeof(line), file) == APR_SUCCESS) {
+        if (line[strspn(line, " \t\r\n")] != '\0') {
+            wrong = laravel_key_add(cmd, line);
+            n++;
+        }
+    }
+    apr_file_close(file);
+    return n == 0 ? laravel_key_add(cmd, "") : wrong;
 }
 
 static const char *set_laravel_cookie(cmd_parms *cmd, void *dir,
@@ -1170,10 +1192,11 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE1("ChatAuditSpool", set_audit_spool, NULL, RSRC_CONF,
         "The directory where entries of the audit log wait for the database; "
         "httpd's children write it. An absolute path; no default."),
-    AP_INIT_TAKE1("ChatLaravelKey", set_laravel_key, NULL, RSRC_CONF,
+    AP_INIT_ITERATE("ChatLaravelKey", add_laravel_key, NULL, RSRC_CONF,
         "The APP_KEY of a Laravel application in whose database the chat is: "
-        "who is logged in there is logged in here. base64: and the key, or "
-        "file: and a file; no such cookies are looked at."),
+        "who is logged in there is logged in here; behind it those it had "
+        "before. base64: and the key, or file: and a file with one a line; no "
+        "such cookies are looked at."),
     AP_INIT_TAKE1("ChatLaravelCookie", set_laravel_cookie, NULL, RSRC_CONF,
         "The name of its session cookie. A name; laravel_session."),
     AP_INIT_TAKE1("ChatLaravelLifetime", set_laravel_lifetime, NULL, RSRC_CONF,

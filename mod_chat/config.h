@@ -18,6 +18,7 @@
 #include "bucket.h"
 #include "db.h"
 #include "files_conf.h"
+#include "laravel.h"
 #include "scan_conf.h"
 
 /* How accesses are written down (audit.h). */
@@ -93,8 +94,8 @@ typedef struct chat_server_t {
     const char *user_from; /* the environment variable that names the user whom
                               Apache authenticated; NULL: r->user; "": not said */
     int user_by;           /* chat_user_by_t, or -1: not said */
-    const unsigned char *laravel_key; /* CHAT_LARAVEL_KEY bytes; NULL: no cookies
-                                         of a Laravel application are looked at */
+    chat_laravel_keys_t *laravel_keys; /* NULL: no cookies of a Laravel
+                                          application are looked at */
     const char *laravel_cookie; /* their name; NULL: not said */
     apr_interval_time_t laravel_lifetime; /* µs; 0: not said */
     apr_array_header_t *idle; /* chat_idle_t; NULL: nobody is logged off */

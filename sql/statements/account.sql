@@ -204,6 +204,11 @@ UPDATE sessions SET last_activity = floor(extract(epoch FROM now()))::int
 WHERE id = (SELECT id FROM sessions WHERE id = $1
             FOR NO KEY UPDATE SKIP LOCKED)
 
+-- What a session holds, for the token in it (csrf.c).  $1 the session's id, $2 bytes
+-- that are looked at at most
+-- :name laravel_payload pgsql
+SELECT payload FROM sessions WHERE id = $1 AND octet_length(payload) <= $2
+
 -- $1 the session's id
 -- :name laravel_end pgsql
 DELETE FROM sessions WHERE id = $1
