@@ -93,6 +93,7 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     chat_files_conf_init(&conf->files);
     conf->user_from = "";
     conf->user_by = UNSET;
+    conf->logins.rehash = UNSET;
     return conf;
 }
 
@@ -207,6 +208,7 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->user_by != UNSET) {
         conf->user_by = over->user_by;
     }
+    chat_logins_merge(&conf->logins, &over->logins);
     if (over->laravel_keys != NULL) {
         conf->laravel_keys = over->laravel_keys;
     }
@@ -358,15 +360,37 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     if (conf->closed_list == NULL) {
         conf->closed_list = "|completed|cancelled|";
     }
+    chat_logins_defaults(&conf->logins, p);
     return chat_scan_conf_check(&conf->scan, conf->files.dir != NULL, p);
+}
+
+/* What hosts of one database say of log-ins is kept there, once for all. */
+static const char *logins_clash(server_rec *first, server_rec *s, apr_pool_t *p)
+{
+    const chat_server_t *conf = chat_server_of(s);
+
+    for (; conf->used && first != s; first = first->next) {
+        const chat_server_t *other = chat_server_of(first);
+
+        if (other->used && strcmp(other->database, conf->database) == 0 &&
+            !chat_logins_same(&other->logins, &conf->logins)) {
+            return apr_psprintf(p,
+                                "two hosts with Chat On (%s, %s) and one "
+                                "ChatDatabase differ in ChatTokenType or "
+                                "ChatForeignRehash",
+                                other->where, conf->where);
+        }
+    }
+    return NULL;
 }
 
 const char *chat_server_clash(server_rec *first, server_rec *s, apr_pool_t *p)
 {
     const chat_server_t *conf = chat_server_of(s);
+    const char *why = logins_clash(first, s, p);
 
-    if (!conf->used || conf->push->handoff == NULL) {
-        return NULL;
+    if (why != NULL || !conf->used || conf->push->handoff == NULL) {
+        return why;
     }
     for (; first != s; first = first->next) {
         const chat_server_t *other = chat_server_of(first);
@@ -1202,6 +1226,14 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE1("ChatLaravelLifetime", set_laravel_lifetime, NULL, RSRC_CONF,
         "How long its sessions last without a request. Seconds, or with min or "
         "h; 120min."),
+    AP_INIT_ITERATE("ChatTokenType", chat_logins_add_type, NULL, RSRC_CONF,
+        "What tokenable_type says of a person's token, as the application's "
+        "morph map has it; new tokens get the first. Names; what Laravel says "
+        "without a map."),
+    AP_INIT_FLAG("ChatForeignRehash", chat_logins_set_rehash, NULL, RSRC_CONF,
+        "Whether a password's hash that another program replaces by one of "
+        "another kind or cost is the same password hashed anew, as at a log-in "
+        "of Laravel's: then log-ins stay. On or Off; Off."),
     AP_INIT_ITERATE("ChatIdle", add_idle, NULL, RSRC_CONF,
         "Who is logged off after doing nothing for how long. Roles and times, "
         "as doctor=15min patient=4h; nobody is."),

@@ -19,6 +19,7 @@
 #include "db.h"
 #include "files_conf.h"
 #include "laravel.h"
+#include "logins.h"
 #include "scan_conf.h"
 
 /* How accesses are written down (audit.h). */
@@ -98,6 +99,7 @@ typedef struct chat_server_t {
                                           application are looked at */
     const char *laravel_cookie; /* their name; NULL: not said */
     apr_interval_time_t laravel_lifetime; /* µs; 0: not said */
+    chat_logins_conf_t logins; /* what others' tokens and passwords mean */
     apr_array_header_t *idle; /* chat_idle_t; NULL: nobody is logged off */
     apr_array_header_t *channels; /* chat_channel_rule_t; NULL: built-in ones */
     apr_interval_time_t edit_window;   /* µs in which a text may be changed */
@@ -110,6 +112,7 @@ typedef struct chat_server_t {
     chat_db_t *db;
     struct chat_keys_t *keys;     /* by ring; NULL without */
     struct chat_memory_t *memory; /* auth.c: whose tokens were seen lately */
+    struct chat_logins_t *logins_settled; /* whether the database knows logins */
     struct chat_marks_t *marks;   /* sync.c: how far its log is settled */
     struct chat_trigger_t *trigger;
     struct chat_wakeup_t *wakeup;

@@ -232,6 +232,19 @@ test('sockets end with the session, with its user, and with the password', async
   site.sql(`UPDATE users SET status = 'active' WHERE id = ${patient};`);
 });
 
+test('another password, by the application, closes sockets and leaves its sessions to it', async () => {
+  const id = session(patient);
+  const peer = await socket(cookie(id));
+  const before = site.sql(`SELECT password FROM users WHERE id = ${patient};`).trim();
+  site.sql(`UPDATE users SET password = '$2y$13$${'x'.repeat(53)}' WHERE id = ${patient};`);
+  assert.equal(await closed(peer), 4009);
+  const again = await socket(cookie(id));
+  site.sql(`UPDATE users SET password = password WHERE id = ${patient};`);
+  await alive(again);
+  again.socket.destroy();
+  site.sql(`UPDATE users SET password = '${before}' WHERE id = ${patient};`);
+});
+
 test('a key that is none is refused at start, and SQLite has no such application', () => {
   const conf = fs.readFileSync(site.path('conf', 'httpd.conf'), 'utf8');
   for (const [line, says] of [['ChatLaravelKey base64:short', /the application's APP_KEY/], ['ChatLaravelKey secret', /the application's APP_KEY/],
