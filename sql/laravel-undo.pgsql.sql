@@ -15,6 +15,19 @@
 BEGIN;
 SET LOCAL client_min_messages = warning; -- not what IF EXISTS passes over
 
+-- A database of a later release keeps what that has made.
+DO $$
+DECLARE
+    found integer;
+BEGIN
+    IF to_regclass('chat_schema') IS NOT NULL THEN
+        SELECT max(version) INTO found FROM chat_schema;
+        IF found > 4 THEN
+            RAISE EXCEPTION 'the database is at schema version %, and this script knows 4: take that of its release', found;
+        END IF;
+    END IF;
+END $$;
+
 DO $$
 DECLARE
     ours record;
