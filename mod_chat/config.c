@@ -208,6 +208,9 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->user_by != UNSET) {
         conf->user_by = over->user_by;
     }
+    if (over->logout_url != NULL) {
+        conf->logout_url = over->logout_url;
+    }
     chat_logins_merge(&conf->logins, &over->logins);
     if (over->laravel_keys != NULL) {
         conf->laravel_keys = over->laravel_keys;
@@ -1012,6 +1015,28 @@ static const char *set_user_by(cmd_parms *cmd, void *dir, const char *arg)
     return "ChatUserBy: any, email, name, id or table";
 }
 
+/* A path of this site, or an address; it comes to stand in a header and in JSON
+ * that a page holds. */
+static const char *set_logout_url(cmd_parms *cmd, void *dir, const char *arg)
+{
+    int path = arg[0] == '/' && arg[1] != '/' && arg[1] != '\\';
+
+    (void)dir;
+    if ((!path && strncmp(arg, "https://", 8) != 0 &&
+         strncmp(arg, "http://", 7) != 0) ||
+        strlen(arg) > 1000) {
+        return "ChatLogoutURL: a path that begins with one /, or http:// or "
+               "https:// and the rest";
+    }
+    for (const char *c = arg; *c != '\0'; c++) {
+        if (*c <= ' ' || *c >= 0x7f || strchr("\"<>\\", *c) != NULL) {
+            return "ChatLogoutURL: ASCII without spaces, quotes and < >";
+        }
+    }
+    conf_of(cmd)->logout_url = arg;
+    return NULL;
+}
+
 /* A key to those the host has already. */
 static const char *laravel_key_add(cmd_parms *cmd, const char *text)
 {
@@ -1216,6 +1241,9 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE1("ChatAuditSpool", set_audit_spool, NULL, RSRC_CONF,
         "The directory where entries of the audit log wait for the database; "
         "httpd's children write it. An absolute path; no default."),
+    AP_INIT_TAKE1("ChatLogoutURL", set_logout_url, NULL, RSRC_CONF,
+        "Where the page sends a user whom Apache has authenticated and who signs "
+        "out. A path or an address; no such page, and no button."),
     AP_INIT_ITERATE("ChatLaravelKey", add_laravel_key, NULL, RSRC_CONF,
         "The APP_KEY of a Laravel application in whose database the chat is: "
         "who is logged in there is logged in here; behind it those it had "

@@ -94,6 +94,7 @@ typedef struct chat_server_t {
     chat_hashing_t password; /* cost, memory, at_once of 0: not said */
     const char *user_from; /* the environment variable that names the user whom
                               Apache authenticated; NULL: r->user; "": not said */
+    const char *logout_url; /* where such a user goes to log out; NULL: nowhere */
     int user_by;           /* chat_user_by_t, or -1: not said */
     chat_laravel_keys_t *laravel_keys; /* NULL: no cookies of a Laravel
                                           application are looked at */
