@@ -294,6 +294,7 @@ static int answer_request(chat_request_t *q)
     if (!settle_query(q, &answer) || !settle_pace(q, &answer)) {
         return answer;
     }
+    chat_logins_settle(q->conf, r);
     if (route->at_once != NULL) {
         answer = route->at_once(q);
         if (answer != DECLINED) {

@@ -218,8 +218,9 @@ function account({ state, link, actions }) {
     <button type="button" class="round" title=${t('account.title')}
       @click=${actions.account}>${icons.person()}<span class="sr-only"
       >${t('account.title')}</span></button>
-    <button type="button" class="round" title=${t('account.logout')}
-      @click=${actions.logout}>${icons.leave()}<span class="sr-only"
-      >${t('account.logout')}</span></button>
+    ${actions.logout ? html`<button type="button" class="round"
+      title=${t('account.logout')} @click=${actions.logout}
+      >${icons.leave()}<span class="sr-only">${t('account.logout')}</span></button>`
+    : nothing}
   </footer>`;
 }
