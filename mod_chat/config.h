@@ -80,6 +80,9 @@ typedef struct chat_server_t {
     chat_rate_t send;                     /* messages, per account */
     chat_rate_t request; /* requests, per address */
     chat_rate_t login;  /* failed log-ins, per account and per address */
+    chat_rate_t search; /* searches, per account */
+    int uploads_account; /* bodies with files at once, per account; 0: no limit */
+    int uploads_address; /* bodies at once, per address; 0: no limit */
     apr_off_t max_body; /* bytes of a request body */
     chat_scan_conf_t scan; /* how chat-files looks at files */
     apr_array_header_t *origins;     /* const char *, canonical */

@@ -18,7 +18,7 @@
 #include "auth.h"
 #include "chat_module.h"
 #include "content.h"
-#include "limiter.h"
+#include "pace.h"
 #include "message.h"
 #include "plan.h"
 #include "reply.h"
@@ -134,14 +134,8 @@ static int reply_conflict(chat_request_t *q, const found_t *found,
 /* Whether the caller does this too often; plans count as messages do. */
 static int too_often(chat_request_t *q, int *answer)
 {
-    apr_uint32_t wait = chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id,
-                                          q->r->pool);
-
-    chat_limiter_say(q->r, q->conf, CHAT_LIMIT_SEND, q->user->id);
-    if (wait > 0) {
-        *answer = chat_reply_limited(q, wait, "too many messages, slow down");
-    }
-    return wait > 0;
+    return !chat_pace(q, CHAT_LIMIT_SEND, "too many messages, slow down",
+                      answer);
 }
 
 /* --- reading ----------------------------------------------------------------
@@ -372,6 +366,9 @@ int chat_plan_edit(chat_request_t *q)
     if (!found.doctor) {
         return chat_reply_error(q, HTTP_FORBIDDEN,
                                 "only the plan's doctor changes it");
+    }
+    if (too_often(q, &answer)) {
+        return answer;
     }
     if (strcmp(found.marked, "draft") != 0) {
         return reply_conflict(q, &found, "only a draft can be changed");
