@@ -80,8 +80,24 @@ typedef struct {
 
 /* --- files ----------------------------------------------------------------------- */
 
+/* Of which conversation a row is, as text; "" when it does not say. */
+static const char *conversation_of(const char *row, apr_pool_t *p)
+{
+    json_t *root = json_loads(row, 0, NULL);
+    const json_t *id = json_object_get(root, "conversation_id");
+    const char *text = json_is_string(id) ? apr_pstrdup(p, json_string_value(id))
+                       : json_is_integer(id)
+                           ? apr_psprintf(p, "%" APR_INT64_T_FMT,
+                                          (apr_int64_t)json_integer_value(id))
+                           : "";
+
+    json_decref(root);
+    return text;
+}
+
 /* One that is not there (refused by the scanner, say) is counted. */
-static int file_copy(ctl_session_t *s, export_t *o, const char *id)
+static int file_copy(ctl_session_t *s, export_t *o, const char *id,
+                     const char *row)
 {
     const char *from, *to;
     apr_status_t rv;
@@ -93,7 +109,8 @@ static int file_copy(ctl_session_t *s, export_t *o, const char *id)
     }
     from = ctl_removal_path(o->files, id, "", s->rows);
     to = apr_psprintf(s->rows, "%s/files/%s", o->out, id);
-    rv = ctl_opening_copy(&o->opening, from, to, s->rows);
+    rv = ctl_opening_copy(&o->opening, from, to, conversation_of(row, s->rows),
+                          id, s->rows);
     if (APR_STATUS_IS_ENOENT(rv)) {
         o->missing++;
         return CTL_OK;
@@ -123,7 +140,7 @@ static int row_write(ctl_session_t *s, export_t *o, int kind,
     }
     o->count++;
     return !to_stdout && strcmp(kinds[kind].name, "files") == 0
-               ? file_copy(s, o, key)
+               ? file_copy(s, o, key, json)
                : CTL_OK;
 }
 

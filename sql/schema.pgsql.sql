@@ -688,6 +688,12 @@ END $$;
 -- SQL functions of one expression, which PostgreSQL writes into the statement
 -- that calls them.
 
+-- Whether `chatctl keys reseal` is at it: the same texts under another key, which is
+-- no change that anybody is told of. It says so for its own transaction.
+CREATE OR REPLACE FUNCTION chat_resealing() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT current_setting('mod_chat.resealing', true) IS NOT DISTINCT FROM 'on' $$;
+
 -- A time in RFC 3339.
 CREATE OR REPLACE FUNCTION chat_time(t timestamp) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -712,7 +718,7 @@ AS $$
     SELECT json_build_object(
                'id', m.reply_to_id,
                'content', CASE WHEN x.deleted_at IS NULL
-                               THEN coalesce(CASE WHEN x.body LIKE 'sealed:1:%'
+                               THEN coalesce(CASE WHEN x.body LIKE 'sealed:2:%'
                                                   THEN x.body
                                                   ELSE left(x.body, 140) END,
                                              '')
@@ -941,8 +947,9 @@ END $$;
 DROP TRIGGER IF EXISTS messages_changing ON messages;
 CREATE TRIGGER messages_changing
 BEFORE UPDATE OF body, deleted_at ON messages
-FOR EACH ROW WHEN (OLD.body IS DISTINCT FROM NEW.body
-                   OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
+FOR EACH ROW WHEN ((OLD.body IS DISTINCT FROM NEW.body
+                    OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
+                   AND NOT chat_resealing())
 EXECUTE FUNCTION messages_changing();
 
 -- Rows of messages are locked before conversations by everybody. A row that is
@@ -990,8 +997,9 @@ END $$;
 DROP TRIGGER IF EXISTS messages_changed ON messages;
 CREATE TRIGGER messages_changed
 AFTER UPDATE OF body, deleted_at ON messages
-FOR EACH ROW WHEN (OLD.body IS DISTINCT FROM NEW.body
-                   OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
+FOR EACH ROW WHEN ((OLD.body IS DISTINCT FROM NEW.body
+                    OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
+                   AND NOT chat_resealing())
 EXECUTE FUNCTION messages_changed();
 
 DROP TRIGGER IF EXISTS messages_gone ON messages;
@@ -1371,11 +1379,13 @@ BEGIN
             VALUES (CASE WHEN by_patient THEN talk.patient_id ELSE doctor END,
                     CASE WHEN by_patient THEN doctor ELSE talk.patient_id END,
                     talk.id,
-                    CASE what WHEN 'submitted' THEN 'Treatment plan offered: '
-                              WHEN 'accepted' THEN 'Treatment plan accepted: '
-                              WHEN 'rejected' THEN 'Treatment plan declined: '
-                              WHEN 'cancelled' THEN 'Treatment plan withdrawn: '
-                              ELSE 'Treatment plan expired: ' END || NEW.title,
+                    CASE what WHEN 'submitted' THEN 'Treatment plan offered'
+                              WHEN 'accepted' THEN 'Treatment plan accepted'
+                              WHEN 'rejected' THEN 'Treatment plan declined'
+                              WHEN 'cancelled' THEN 'Treatment plan withdrawn'
+                              ELSE 'Treatment plan expired' END
+                    || CASE WHEN NEW.title LIKE 'sealed:2:%' THEN ''
+                            ELSE ': ' || NEW.title END,
                     'plan', 1, NEW.id::text, what,
                     clock_timestamp() AT TIME ZONE 'UTC',
                     clock_timestamp() AT TIME ZONE 'UTC');
@@ -1772,7 +1782,7 @@ BEGIN
     SET payload = jsonb_set(payload::jsonb, '{message,reply_to}',
                             (payload::jsonb #> '{message,reply_to}')
                             || jsonb_build_object(
-                                'content', CASE WHEN content LIKE 'sealed:1:%'
+                                'content', CASE WHEN content LIKE 'sealed:2:%'
                                                 THEN content
                                                 ELSE left(content, 140) END,
                                 'deleted', gone))::json
@@ -1785,7 +1795,7 @@ END $$;
 
 DROP TRIGGER IF EXISTS chat_messages_scrubbed ON messages;
 CREATE TRIGGER chat_messages_scrubbed AFTER UPDATE OF deleted_at, body ON messages
-FOR EACH ROW WHEN (OLD.request_id IS NOT NULL
+FOR EACH ROW WHEN (OLD.request_id IS NOT NULL AND NOT chat_resealing()
                    AND (OLD.body IS DISTINCT FROM NEW.body
                         OR (NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL)))
 EXECUTE FUNCTION chat_events_scrub();
