@@ -47,11 +47,11 @@ static const char help[] =
     "arguments.\n";
 
 /* The kinds: name, statement, that of the first page where it is another, whether
- * it is asked for each conversation, whether the chat's own tables are needed. */
+ * it is asked for each conversation, whether there must be plans. */
 /* clang-format off */
 static const struct {
     const char *name, *label, *first;
-    int each, own;
+    int each, plans;
 } kinds[] = {
     { "profile",       "export_profile",       NULL, 0, 0 },
     { "conversations", "export_conversations", NULL, 0, 0 },
@@ -266,17 +266,35 @@ static int person_find(ctl_session_t *s, export_t *o)
     return CTL_OK;
 }
 
+/* An adapted database may have no plans, or others than we know. */
+static int plans_there(int *there, ctl_session_t *s)
+{
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    *there = 1;
+    if (s->engine == CHAT_DB_SQLITE) {
+        return CTL_OK;
+    }
+    rv = chat_db_run(&res, s->conn, "care_has_plans", NULL, 0, s->p);
+    if (rv != APR_SUCCESS) {
+        return ctl_session_failed(s, rv);
+    }
+    *there = chat_db_get_int(res, 0, 0, 0) != 0;
+    return CTL_OK;
+}
+
 /* That it is done is written down before anything leaves. */
 static int export(ctl_session_t *s, export_t *o)
 {
     chat_db_result_t *conversations;
     chat_db_value_t user;
     json_t *counts = json_object();
-    int adapted, status = person_find(s, o);
+    int plans = 0, status = person_find(s, o);
     apr_status_t rv;
 
     if (status == CTL_OK) {
-        status = ctl_adapted(&adapted, s->db, s->p);
+        status = plans_there(&plans, s);
     }
     if (status == CTL_OK) {
         status = directory_make(o, s->p);
@@ -297,8 +315,8 @@ static int export(ctl_session_t *s, export_t *o)
         return ctl_session_failed(s, rv);
     }
     for (int i = 0; status == CTL_OK && i < NKINDS; i++) {
-        if (kinds[i].own && adapted) {
-            continue; /* the application's, which exports its own */
+        if (kinds[i].plans && !plans) {
+            continue; /* the application has none that we know */
         }
         status = kind_write(s, o, i, conversations);
         json_object_set_new(counts, kinds[i].name, json_integer(o->count));

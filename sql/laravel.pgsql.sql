@@ -2323,6 +2323,109 @@ CREATE TRIGGER chat_messages_scrubbed_gone AFTER DELETE ON messages
 FOR EACH ROW WHEN (OLD.request_id IS NOT NULL)
 EXECUTE FUNCTION chat_events_scrub();
 
+-- --- erasing -------------------------------------------------------------------------
+-- What chatctl erase and purge take besides messages and files: the words of plans, the
+-- sentences of their cards, the conversation's title and description, and all that in
+-- the log of events. Who, when and what became of it stays. `who`: that person's words
+-- only (of a conversation its patient's); NULL: everybody's. How many plans had any.
+CREATE OR REPLACE FUNCTION chat_words_erase(
+    talk chat_conversations.id%TYPE, who text)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    patient text := (SELECT patient_id::text FROM chat_conversations
+                     WHERE id = talk);
+    changes text;
+    words text;
+    n bigint := 0;
+    more bigint;
+BEGIN
+    SELECT string_agg(format('%I = %s', attname,
+                             CASE attname WHEN 'client_digest' THEN 'NULL'
+                                          ELSE '''''' END), ', '),
+           string_agg(format('p.%I <> ''''', attname), ' OR ')
+               FILTER (WHERE attname <> 'client_digest')
+    INTO changes, words
+    FROM pg_attribute
+    WHERE attrelid = to_regclass('treatment_plans') AND attnum > 0
+      AND NOT attisdropped
+      AND attname IN ('title', 'description', 'client_digest');
+    IF words IS NOT NULL AND to_regproc('chat_plan_doctor') IS NOT NULL THEN
+        EXECUTE format(
+            'UPDATE treatment_plans p SET %s
+             WHERE p.treatment_request_id = $1
+               AND ($2 IS NULL OR chat_plan_doctor(p)::text = $2) AND (%s)',
+            changes, words) USING talk, who;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        UPDATE treatment_plans p SET reason = NULL
+        WHERE p.treatment_request_id = talk AND p.reason IS NOT NULL
+          AND (who IS NULL
+               OR CASE WHEN chat_plan_mark(p) = 'rejected' THEN patient
+                       ELSE chat_plan_doctor(p)::text END = who);
+        GET DIAGNOSTICS more = ROW_COUNT;
+        n := greatest(n, more);
+        -- Not an edit: nothing is to remember what it said.
+        PERFORM set_config('mod_chat.resealing', 'on', true);
+        UPDATE messages m SET body = split_part(m.body, ': ', 1)
+        FROM treatment_plans p
+        WHERE m.request_id = talk AND m.plan_id = p.id::text
+          AND p.treatment_request_id = talk AND p.title = ''
+          AND m.body LIKE '%: %';
+        PERFORM set_config('mod_chat.resealing', 'off', true);
+        UPDATE chat_events e
+        SET payload = jsonb_set(e.payload::jsonb, '{plan}',
+                                (e.payload::jsonb -> 'plan') || x.words)::json
+        FROM (SELECT p.id, jsonb_build_object(
+                         'title', j.plan -> 'title',
+                         'description', j.plan -> 'description',
+                         'reason', j.plan -> 'reason') AS words
+              FROM treatment_plans p
+              CROSS JOIN LATERAL (SELECT chat_plan_json(p)::jsonb AS plan) AS j
+              WHERE p.treatment_request_id = talk) AS x
+        WHERE e.conversation_id = talk
+          AND e.payload #>> '{plan,id}' = x.id::text;
+        UPDATE chat_events e
+        SET payload = jsonb_set(jsonb_set(e.payload::jsonb, '{message,plan}',
+                                          (e.payload::jsonb #> '{message,plan}')
+                                          || x.words),
+                                '{message,content}', to_jsonb(m.body))::json
+        FROM (SELECT p.id, jsonb_build_object(
+                         'title', j.plan -> 'title',
+                         'description', j.plan -> 'description',
+                         'reason', j.plan -> 'reason') AS words
+              FROM treatment_plans p
+              CROSS JOIN LATERAL (SELECT chat_plan_json(p)::jsonb AS plan) AS j
+              WHERE p.treatment_request_id = talk) AS x
+        JOIN messages m ON m.request_id = talk AND m.plan_id = x.id::text
+        WHERE e.conversation_id = talk
+          AND e.payload #>> '{message,id}' = m.id::text
+          AND e.payload #>> '{message,plan,id}' = x.id::text;
+        UPDATE chat_events e
+        SET payload = jsonb_set(e.payload::jsonb, '{message,reply_to,content}',
+                                to_jsonb(m.body))::json
+        FROM messages m
+        WHERE e.conversation_id = talk AND m.request_id = talk
+          AND m.plan_id IS NOT NULL
+          AND e.payload #>> '{message,reply_to,id}' = m.id::text;
+    END IF;
+    SELECT string_agg(format('%I = ''''', attname), ', '),
+           string_agg(format('%I <> ''''', attname), ' OR ')
+    INTO changes, words
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+    WHERE attrelid = to_regclass('treatment_requests') AND attnum > 0
+      AND NOT attisdropped AND t.typcategory = 'S'
+      AND attname IN ('title', 'description');
+    IF words IS NOT NULL AND (who IS NULL OR who = patient) THEN
+        EXECUTE format('UPDATE treatment_requests SET %s
+                        WHERE id = $1 AND (%s)', changes, words) USING talk;
+        UPDATE chat_events
+        SET payload = jsonb_set(payload::jsonb, '{consultation,title}',
+                                '""')::json
+        WHERE conversation_id = talk
+          AND payload #>> '{consultation,title}' <> '';
+    END IF;
+    RETURN n;
+END $$;
+
 -- --- break-glass -----------------------------------------------------------------------
 -- Staff who are no members of a conversation open it for a while and say why; its
 -- people are told, by an event and by a line in the thread. Why is for those who
