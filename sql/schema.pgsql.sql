@@ -1889,16 +1889,9 @@ BEGIN
           AND m.plan_id IS NOT NULL
           AND e.payload #>> '{message,reply_to,id}' = m.id::text;
     END IF;
-    SELECT string_agg(format('%I = ''''', attname), ', '),
-           string_agg(format('%I <> ''''', attname), ' OR ')
-    INTO changes, words
-    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-    WHERE attrelid = to_regclass('treatment_requests') AND attnum > 0
-      AND NOT attisdropped AND t.typcategory = 'S'
-      AND attname IN ('title', 'description');
-    IF words IS NOT NULL AND (who IS NULL OR who = patient) THEN
-        EXECUTE format('UPDATE treatment_requests SET %s
-                        WHERE id = $1 AND (%s)', changes, words) USING talk;
+    IF to_regproc('chat_subject_erase') IS NOT NULL
+       AND (who IS NULL OR who = patient) THEN
+        EXECUTE 'SELECT chat_subject_erase($1)' USING talk;
         UPDATE chat_events
         SET payload = jsonb_set(payload::jsonb, '{consultation,title}',
                                 '""')::json
@@ -2006,6 +1999,26 @@ CREATE TABLE IF NOT EXISTS chat_schema (
 INSERT INTO chat_schema (version) VALUES (4) ON CONFLICT DO NOTHING;
 
 -- <<< shared ------------------------------------------------------------------------
+
+-- What the patient has said a consultation is about (chat_words_erase).
+CREATE OR REPLACE FUNCTION chat_subject_erase(talk chat_conversations.id%TYPE)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    changes text;
+    words text;
+BEGIN
+    SELECT string_agg(format('%I = ''''', attname), ', '),
+           string_agg(format('%I <> ''''', attname), ' OR ')
+    INTO changes, words
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+    WHERE attrelid = 'treatment_requests'::regclass AND attnum > 0
+      AND NOT attisdropped AND t.typcategory = 'S'
+      AND attname IN ('title', 'description');
+    IF words IS NOT NULL THEN
+        EXECUTE format('UPDATE treatment_requests SET %s
+                        WHERE id = $1 AND (%s)', changes, words) USING talk;
+    END IF;
+END $$;
 
 DROP TRIGGER IF EXISTS treatment_requests_updated ON treatment_requests;
 CREATE TRIGGER treatment_requests_updated

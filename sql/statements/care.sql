@@ -67,7 +67,7 @@ WHERE coalesce(c.updated_at, c.created_at)
       < (now() AT TIME ZONE 'UTC') - make_interval(days => r.days)
   AND NOT EXISTS (SELECT FROM chat_legal_holds h
                   WHERE h.conversation_id = c.id::text AND h.released_at IS NULL)
-  AND (to_regclass('treatment_requests') IS NOT NULL AND c.title <> ''
+  AND (to_regproc('chat_subject_erase') IS NOT NULL AND c.title <> ''
        OR EXISTS (SELECT FROM messages m
                   WHERE m.request_id = c.id
                     AND (m.deleted_at IS NULL OR m.body <> '')))
