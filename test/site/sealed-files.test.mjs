@@ -303,7 +303,8 @@ test('another wrapping key, another data key: all is read; without keys nothing 
   site.expectLog(/keeping uploaded files|storing a message with files/);
   const before = fs.readdirSync(files, { recursive: true }).length;
   await send(secret(1000), 'not without.txt', 'text/plain', 500);
-  assert.equal(fs.readdirSync(files, { recursive: true }).length, before);
+  // What came is removed when the request has ended, which is after its answer.
+  await eventually(() => fs.readdirSync(files, { recursive: true }).length === before, 'nothing is left of it');
   conf('');
   await renewed();
   site.expectLog(/opening a sealed file: there is no ChatKeys/);
