@@ -205,6 +205,10 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->break_glass != UNSET) {
         conf->break_glass = over->break_glass;
     }
+    if (over->audit_ring_set) {
+        conf->audit_ring = over->audit_ring;
+        conf->audit_ring_set = 1;
+    }
     if (over->audit_spool != NULL) {
         conf->audit_spool = over->audit_spool;
     }
@@ -946,6 +950,28 @@ static const char *set_audit(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_audit_key(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+    const char *why = "", *id;
+    chat_keyring_t *ring;
+
+    (void)dir;
+    conf->audit_ring_set = 1;
+    conf->audit_ring = NULL;
+    if (strcasecmp(arg, "off") == 0) {
+        return NULL;
+    }
+    if (chat_keyring_open(&ring, arg, &why, cmd->pool) != APR_SUCCESS) {
+        return apr_pstrcat(cmd->pool, "ChatAuditKey: ", why, NULL);
+    }
+    if (chat_keyring_key(ring, 0, &id) == NULL) {
+        return "ChatAuditKey: file:/path, or off";
+    }
+    conf->audit_ring = ring;
+    return NULL;
+}
+
 static const char *set_audit_spool(cmd_parms *cmd, void *dir, const char *arg)
 {
     (void)dir;
@@ -1300,6 +1326,9 @@ const command_rec chat_commands[] = {
         "Whether log-ins, reads, writes and refused accesses are written into "
         "the audit log, and whether an answer waits until its entry is on the "
         "disk (Strict). Off, On or Strict; Off."),
+    AP_INIT_TAKE1("ChatAuditKey", set_audit_key, NULL, RSRC_CONF,
+        "What the audit log is sealed with, so that nobody without it writes it "
+        "anew. file:/path, or off; off."),
     AP_INIT_TAKE1("ChatAuditSpool", set_audit_spool, NULL, RSRC_CONF,
         "The directory where entries of the audit log wait for the database; "
         "httpd's children write it. An absolute path; no default."),

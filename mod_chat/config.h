@@ -93,6 +93,8 @@ typedef struct chat_server_t {
                                         they see all without */
     int audit;               /* chat_audit_switch_t */
     const char *audit_spool; /* directory of entries on their way */
+    const struct chat_keyring_t *audit_ring; /* ChatAuditKey; NULL: none */
+    int audit_ring_set;
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
     chat_hashing_t password; /* cost, memory, at_once of 0: not said */
     const char *user_from; /* the environment variable that names the user whom

@@ -295,13 +295,15 @@ static apr_status_t give_audit(server_rec *first, server_rec *s, apr_pool_t *p)
 
         if (other->audit_log != NULL && other->db == conf->db &&
             other->audit == conf->audit &&
+            other->audit_ring == conf->audit_ring &&
             strcmp(other->audit_spool, conf->audit_spool) == 0) {
             conf->audit_log = other->audit_log;
             return APR_SUCCESS;
         }
     }
     return chat_audit_start(&conf->audit_log, conf->audit_spool, conf->db,
-                            conf->audit == CHAT_AUDIT_STRICT, s, p);
+                            conf->audit == CHAT_AUDIT_STRICT, conf->audit_ring,
+                            s, p);
 }
 
 /* What a child needs to take files, if any host does. */
