@@ -977,7 +977,10 @@ END $$;
 -- this one had been delivered to them, or read. Steps are added and never changed, so for
 -- each message and person the time can be told. 'joined': what was said before they came,
 -- which is not unread to them. The one a message is written to has messages.read_at for
--- the reading; steps 'read' are those of the others.
+-- the reading; steps 'read' are those of the others. 'looked': up to here there was
+-- nothing of that kind. Kept are the last 50 steps of a kind and from before that the
+-- last one of each day, so of what is old the time may be told up to a day late; of
+-- 'joined' and 'looked' the last one.
 DO $$
 DECLARE
     kinds text[] := ARRAY(
@@ -991,7 +994,8 @@ BEGIN
              conversation_id %s NOT NULL,
              user_id %s NOT NULL,
              kind text NOT NULL
-                 CHECK (kind IN (''joined'', ''delivered'', ''read'')),
+                 CHECK (kind IN (''joined'', ''delivered'', ''read'',
+                                 ''looked'')),
              up_to %s NOT NULL,  -- a message
              at timestamp(3) NOT NULL DEFAULT (now() AT TIME ZONE ''UTC''),
              PRIMARY KEY (conversation_id, user_id, kind, up_to))',
@@ -1732,9 +1736,23 @@ DECLARE
     talk chat_conversations.id%TYPE;
     reader chat_users;
 BEGIN
-    IF NEW.kind = 'joined' THEN
+    -- A step that is not among the last 50 any more goes, when another follows it on
+    -- the same day. Each passes here once, so the table stays small without anybody
+    -- who looks for what is old.
+    IF NEW.kind NOT IN ('delivered', 'read') THEN
+        DELETE FROM chat_receipts
+        WHERE conversation_id = NEW.conversation_id AND user_id = NEW.user_id
+          AND kind = NEW.kind AND up_to < NEW.up_to;
         RETURN NULL;
     END IF;
+    DELETE FROM chat_receipts o
+    USING (SELECT array_agg(r.up_to) AS ids, count(DISTINCT r.at::date) AS days
+           FROM (SELECT x.up_to, x.at FROM chat_receipts x
+                 WHERE x.conversation_id = NEW.conversation_id
+                   AND x.user_id = NEW.user_id AND x.kind = NEW.kind
+                 ORDER BY x.up_to DESC LIMIT 2 OFFSET 49) AS r) AS two
+    WHERE o.conversation_id = NEW.conversation_id AND o.user_id = NEW.user_id
+      AND o.kind = NEW.kind AND o.up_to = two.ids[2] AND two.days = 1;
     SELECT id INTO talk FROM chat_conversations
     WHERE id = NEW.conversation_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
