@@ -1137,33 +1137,64 @@ CREATE UNIQUE INDEX IF NOT EXISTS chat_held_messages_client_id
     ON chat_held_messages (conversation_id, user_id, client_id)
     WHERE client_id IS NOT NULL;
 
+-- Of all files of a statement together, accounts before conversations and each by name:
+-- two statements never wait for each other in a circle, however many files they touch.
+CREATE OR REPLACE FUNCTION chat_files_count(moved json) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO chat_file_usage AS x (owner, bytes)
+    SELECT f.owner, sum(f.bytes)
+    FROM (SELECT 'u' || (m ->> 'u') AS owner, (m ->> 'n')::bigint AS bytes
+          FROM json_array_elements(moved) AS m
+          UNION ALL
+          SELECT 'c' || (m ->> 'c'), (m ->> 'n')::bigint
+          FROM json_array_elements(moved) AS m) AS f
+    GROUP BY f.owner
+    ORDER BY left(f.owner, 1) DESC, f.owner COLLATE "C"
+    ON CONFLICT (owner) DO UPDATE SET bytes = x.bytes + excluded.bytes;
+END $$;
+
 CREATE OR REPLACE FUNCTION chat_attachments_counted() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    a chat_attachments;
-    more bigint := 0;
+    moved json;
 BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        a := OLD;
-        more := more - coalesce(OLD.size, 0);
+    IF TG_OP = 'INSERT' THEN
+        SELECT json_agg(json_build_object('u', user_id, 'c', conversation_id,
+                                          'n', coalesce(size, 0)))
+        INTO moved FROM new_rows;
+    ELSIF TG_OP = 'DELETE' THEN
+        SELECT json_agg(json_build_object('u', user_id, 'c', conversation_id,
+                                          'n', -coalesce(size, 0)))
+        INTO moved FROM old_rows;
+    ELSE
+        SELECT json_agg(json_build_object('u', n.user_id, 'c', n.conversation_id,
+                                          'n', coalesce(n.size, 0)
+                                               - coalesce(o.size, 0)))
+        INTO moved
+        FROM new_rows n JOIN old_rows o ON o.id = n.id
+        WHERE n.size IS DISTINCT FROM o.size;
     END IF;
-    IF TG_OP <> 'DELETE' THEN
-        a := NEW;
-        more := more + coalesce(NEW.size, 0);
+    IF moved IS NOT NULL THEN
+        PERFORM chat_files_count(moved);
     END IF;
-    INSERT INTO chat_file_usage AS x (owner, bytes)
-    VALUES ('u' || a.user_id, more)
-    ON CONFLICT (owner) DO UPDATE SET bytes = x.bytes + excluded.bytes;
-    INSERT INTO chat_file_usage AS x (owner, bytes)
-    VALUES ('c' || a.conversation_id, more)
-    ON CONFLICT (owner) DO UPDATE SET bytes = x.bytes + excluded.bytes;
     RETURN NULL;
 END $$;
 
 DROP TRIGGER IF EXISTS chat_attachments_counted ON chat_attachments;
-CREATE TRIGGER chat_attachments_counted
-AFTER INSERT OR DELETE OR UPDATE OF size ON chat_attachments
-FOR EACH ROW EXECUTE FUNCTION chat_attachments_counted();
+CREATE TRIGGER chat_attachments_counted AFTER INSERT ON chat_attachments
+REFERENCING NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION chat_attachments_counted();
+
+DROP TRIGGER IF EXISTS chat_attachments_uncounted ON chat_attachments;
+CREATE TRIGGER chat_attachments_uncounted AFTER DELETE ON chat_attachments
+REFERENCING OLD TABLE AS old_rows
+FOR EACH STATEMENT EXECUTE FUNCTION chat_attachments_counted();
+
+DROP TRIGGER IF EXISTS chat_attachments_resized ON chat_attachments;
+CREATE TRIGGER chat_attachments_resized AFTER UPDATE ON chat_attachments
+REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION chat_attachments_counted();
 
 -- A file that is not to be had: its sender hears it, and nobody else.
 CREATE OR REPLACE FUNCTION chat_attachments_rejected() RETURNS trigger
@@ -1531,6 +1562,8 @@ DECLARE
     person chat_users;
 BEGIN
     IF TG_OP = 'DELETE' THEN x := OLD; ELSE x := NEW; END IF;
+    -- Held until the event is there: whoever deletes the message comes before or after.
+    SELECT * INTO m FROM messages WHERE id = x.message_id FOR NO KEY UPDATE;
     UPDATE messages SET detailed = 1
     WHERE id = x.message_id AND detailed IS NULL;
     SELECT * INTO m FROM messages

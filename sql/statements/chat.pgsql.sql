@@ -407,23 +407,31 @@ WHERE m.id = $2::bigint AND m.request_id = $1 AND m.deleted_at IS NULL
 ORDER BY e.id
 LIMIT 500
 
+-- The message's row is held from here on, so that a reaction is told before the
+-- message's end or not at all.
 -- :name reaction_add pgsql
+WITH held AS MATERIALIZED (
+    SELECT id FROM messages
+    WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
+    FOR NO KEY UPDATE
+)
 INSERT INTO chat_message_reactions (message_id, user_id, emoji)
 SELECT m.id, u.id, $4::text
-FROM messages m
+FROM held m
 JOIN chat_users u ON u.id = $3
-WHERE m.id = $2::bigint AND m.request_id = $1 AND m.deleted_at IS NULL
-  AND (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
+WHERE (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
        WHERE x.message_id = m.id AND x.emoji <> $4::text) < $5::bigint
 ON CONFLICT DO NOTHING
 RETURNING 1
 
 -- :name reaction_remove pgsql
+WITH held AS MATERIALIZED (
+    SELECT id FROM messages
+    WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
+    FOR NO KEY UPDATE
+)
 DELETE FROM chat_message_reactions
-WHERE message_id = (SELECT m.id FROM messages m
-                    WHERE m.id = $2::bigint AND m.request_id = $1
-                      AND m.deleted_at IS NULL)
-  AND user_id = $3 AND emoji = $4
+WHERE message_id = (SELECT id FROM held) AND user_id = $3 AND emoji = $4
 RETURNING 1
 
 -- :name reaction_there pgsql
