@@ -62,8 +62,8 @@ async function begun(text) {
     assert.equal(await ended, 0);
   };
 }
-/** Somebody waits for a lock. */
-const waiting = () => eventually(() => Number(site.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database();")) > 0,
+/** So many wait for a lock. */
+const waiting = (n = 1) => eventually(() => Number(site.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database();")) >= n,
   'somebody waits');
 
 // --- a reaction and the message's end ------------------------------------------------------
@@ -99,12 +99,13 @@ if (pgsql) {
 
   test('a reaction that came first is told first, another program\'s too', async () => {
     const { id } = await send('liked first');
+    assert.equal((await patient.request('PUT', url(`/message/${id}/reaction`), { body: { emoji: '🙏' } })).status, 200);
     const commit = await begun(`INSERT INTO chat_message_reactions (message_id, user_id, emoji) VALUES (${id}, ${conv.doctor}, '👍');`);
     const end = patient.request('DELETE', url(`/message/${id}`));
     await waiting();
     await commit();
     assert.equal((await end).status, 200);
-    assert.deepEqual(eventsOf(id), ['MessageSent', 'MessageReaction', 'MessageDeleted']);
+    assert.deepEqual(eventsOf(id), ['MessageSent', 'MessageReaction', 'MessageReaction', 'MessageDeleted']);
   });
 }
 
@@ -182,6 +183,26 @@ test('a message repeated while it waits for its files is answered as the first',
 });
 
 // --- files that come and go ---------------------------------------------------------------
+
+if (pgsql) {
+  test('an upload and the removal of several people\'s files do not wait for each other', async () => {
+    const other = site.openTalks(conv.doctor).find((c) => c.id !== conv.id);
+    const files = [];
+    for (const [who, id] of [[patient, conv.id], [doctor, other.id]]) {
+      const r = await who.post(url('/attachment', id), pdf(600), { type: 'application/pdf' });
+      files.push(r.json.attachment.id);
+    }
+    // All three want the conversation's row; the removal comes before the upload.
+    const commit = await begun(`UPDATE chat_file_usage SET bytes = bytes WHERE owner = 'c${conv.id}';`);
+    const removal = site.sqlBeside(`DELETE FROM chat_attachments WHERE id IN ('${files.join("', '")}');`);
+    await waiting(1);
+    const upload = doctor.post(url('/attachment'), pdf(600), { type: 'application/pdf' });
+    await waiting(2);
+    await commit();
+    await removal;
+    assert.ok([201, 202].includes((await upload).status));
+  });
+}
 
 test('uploading, sending and deleting at random never waits in a circle', async () => {
   const talks = site.openTalks(conv.doctor).slice(0, 4);
