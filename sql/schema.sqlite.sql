@@ -1414,9 +1414,13 @@ CREATE UNIQUE INDEX IF NOT EXISTS chat_legal_holds_open
 -- Nobody who catches up is told any more what a message said before it was edited
 -- or deleted: the log of events says then what the message says now, also where
 -- another one answers it.
+-- A mark, not a record: while there is a row, chatctl empties the log as a whole
+-- (care_scrub); it is gone when that transaction ends.
+CREATE TABLE IF NOT EXISTS chat_wipes (one INTEGER PRIMARY KEY CHECK (one = 1));
+
 DROP TRIGGER IF EXISTS chat_messages_scrubbed;
 CREATE TRIGGER chat_messages_scrubbed AFTER UPDATE OF deleted_at ON messages
-WHEN OLD.request_id IS NOT NULL
+WHEN OLD.request_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM chat_wipes)
  AND NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL
 BEGIN
     UPDATE chat_events
