@@ -787,7 +787,7 @@ class App {
     const open = state.conversations.get(state.selected);
     const words = [open && store.nameOf(state, open), t('app.name')]
       .filter(Boolean).join(' · ');
-    document.title = n > 0 ? `(${n}) ${words}` : words;
+    document.title = n > 0 ? `(${store.unreadText(n)}) ${words}` : words;
   }
 }
 

@@ -4,10 +4,13 @@
 // people, as each of them, with everything read; the list of conversations with as many
 // unread, in one and over fifty. On SQLite, PostgreSQL and an adapted Laravel database
 // (ON=sqlite,pgsql,laravel). Medians of 21 requests one after the other, in milliseconds.
+// At last `chatctl purge` of a conversation of PURGE messages, with all their events.
 
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { root } from '../../dev/site.mjs';
 import { Client } from '../site/lib/client.mjs';
 import { laravelTables } from '../site/lib/laravel.mjs';
@@ -15,6 +18,7 @@ import { startCluster } from '../site/lib/postgres.mjs';
 import { startSite } from '../site/lib/site.mjs';
 
 const big = Number(process.env.BIG || 100000);
+const purge = Number(process.env.PURGE || 10000);
 const engines = (process.env.ON || 'sqlite,pgsql,laravel').split(',');
 const people = { 1: 'patient', 2: 'doctor', 3: 'doctor', 4: 'doctor', 5: 'doctor' };
 const digest = (text) => createHash('sha256').update(text).digest('hex');
@@ -120,6 +124,17 @@ async function both(client, url) {
   return `${(performance.now() - at).toFixed(1)} then ${(await median(client, url)).toFixed(1)}`;
 }
 
+/** A conversation whose messages came with their events, and the program that empties it. */
+async function timedPurge(site) {
+  site.sql(messages(Boolean(site.dbFile), purge, 51, { read: true, from: 'CASE WHEN i % 2 = 0 THEN 1 ELSE 2 END' }));
+  site.sql(`INSERT INTO chat_retention (status, days) VALUES ('completed', 1);
+    UPDATE treatment_requests SET status = 'completed', updated_at = '2026-01-03' WHERE id = 51;`);
+  const as = site.dbFile && site.user ? { uid: site.user.uid, gid: site.user.gid } : {};
+  const at = performance.now();
+  await promisify(execFile)(site.path('bin', 'chatctl'), ['purge', 'run', '--database', site.db, '--files', site.path('files')], as);
+  return (performance.now() - at) / 1000;
+}
+
 for (const kind of engines) {
   const { site, phones, fill, first, analyze } = await make(kind);
   const say = (...words) => console.log(kind.padEnd(8), ...words);
@@ -148,5 +163,6 @@ for (const kind of engines) {
   for (const [n, who] of [[1, 'patient'], [2, 'doctor'], [4, 'member']]) {
     say(`open it with much unread, ${who}:`, await both(phones[n], '/chat/conversation/1'));
   }
+  say(`purge of ${purge} messages, seconds:`, (await timedPurge(site)).toFixed(1));
 }
 process.exit(0);
