@@ -71,7 +71,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chat-files $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
 
 
-.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-upload bench-handoff bench-search soak soak-pump kill restarts install deb deb-test clean distclean help
+.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-upload bench-handoff bench-search bench-big soak soak-pump kill restarts install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -336,6 +336,10 @@ $(B)/bench/sink $(B)/bench/writers:
 REST_SET = $(foreach v,PARTS ROUNDS BENCH_SECONDS MESSAGES USERS CONVERSATIONS RATE QUIET TRIES SCHEMA AUDIT BENCH_DIR RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-rest: all $(B)/bench/sink $(B)/bench/writers
 	$(REST_SET) $(NODE_RUN) test/bench/rest/run.mjs
+
+# Conversations of 100,000 messages opened, listed and emptied, on each engine.
+bench-big: all
+	$(NODE_RUN) test/bench/big.mjs
 
 # Searches among a million messages, on each engine.
 bench-search: all

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH 200 /* messages or files of one transaction */
+#define BATCH 200      /* messages or files of one transaction */
+#define BATCH_LOG 2000 /* events looked at by one statement */
 
 const char *ctl_removal_path(const char *files, const char *id,
                              const char *end, apr_pool_t *p)
@@ -112,19 +113,109 @@ static apr_status_t paths_empty(ctl_session_t *s, chat_db_value_t args[2])
     return rv;
 }
 
+/* What the log tells of these messages, part by part.
+ * @param at  behind which event; afterwards the last one there is */
+static apr_status_t log_empty(ctl_session_t *s, const chat_db_value_t args[2],
+                              apr_int64_t *at)
+{
+    apr_status_t rv;
+
+    for (;;) {
+        chat_db_value_t part[] = { args[0], chat_db_int(*at),
+                                   chat_db_int(BATCH_LOG) };
+        chat_db_value_t scrub[] = { args[0], args[1], chat_db_int(*at),
+                                    chat_db_int(0) };
+        chat_db_result_t *res;
+        apr_int64_t end;
+
+        rv = ctl_session_run(&res, s, "care_scrub_end", part, 3);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        end = chat_db_get_int(res, 0, 0, 0);
+        apr_pool_clear(s->rows);
+        if (end == 0) {
+            return APR_SUCCESS;
+        }
+        scrub[3] = chat_db_int(end);
+        rv = ctl_session_run(NULL, s, "care_scrub", scrub, 4);
+        if (rv == APR_SUCCESS) {
+            rv = ctl_session_run(NULL, s, "care_scrub_quotes", scrub, 4);
+        }
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        *at = end;
+    }
+}
+
+/* Some messages, in a transaction of their own.
+ * @param after  behind which id; afterwards the last one of these
+ * @param n      how many */
+static apr_status_t batch_empty(ctl_session_t *s, const chat_db_value_t args[3],
+                                apr_int64_t *after, int *n)
+{
+    chat_db_value_t all[] = { args[0], args[1], args[2], chat_db_int(*after) };
+    chat_db_result_t *res = NULL;
+    apr_status_t rv = chat_db_begin(s->conn);
+
+    *n = 0;
+    if (rv == APR_SUCCESS) {
+        rv = ctl_session_run(NULL, s, "care_quiet", NULL, 0);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = ctl_session_run(&res, s, "care_empty", all, 4);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = ctl_session_run(NULL, s, "care_loud", NULL, 0);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = chat_db_commit(s->conn);
+    }
+    else {
+        chat_db_rollback(s->conn);
+    }
+    for (int i = 0; rv == APR_SUCCESS && i < chat_db_rows(res); i++) {
+        apr_int64_t id = chat_db_get_int(res, i, 0, 0);
+
+        *after = id > *after ? id : *after;
+    }
+    *n = rv == APR_SUCCESS ? chat_db_rows(res) : 0;
+    apr_pool_clear(s->rows);
+    return rv;
+}
+
+/* All of them; a second time through finds what came by late. */
+static apr_status_t rows_empty(ctl_session_t *s, ctl_removal_t *c,
+                               const chat_db_value_t args[3])
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    for (int round = 0; round < 2; round++) {
+        apr_int64_t after = 0;
+        int n = BATCH;
+
+        while (rv == APR_SUCCESS && n == BATCH) {
+            rv = batch_empty(s, args, &after, &n);
+            c->messages += n;
+        }
+    }
+    return rv;
+}
+
+/* The log goes first, so that whoever breaks this off and does it again has not
+ * left anything there; and once more, for what was written meanwhile. */
 static int messages_empty(ctl_session_t *s, ctl_removal_t *c,
                           chat_db_value_t args[3])
 {
-    int n = BATCH;
-    apr_status_t rv = APR_SUCCESS;
+    apr_int64_t at = 0;
+    apr_status_t rv = log_empty(s, args, &at);
 
-    while (rv == APR_SUCCESS && n == BATCH) {
-        chat_db_result_t *res;
-
-        rv = ctl_session_run(&res, s, "care_empty", args, 3);
-        n = rv == APR_SUCCESS ? chat_db_rows(res) : 0;
-        c->messages += n;
-        apr_pool_clear(s->rows);
+    if (rv == APR_SUCCESS) {
+        rv = rows_empty(s, c, args);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = log_empty(s, args, &at);
     }
     if (rv == APR_SUCCESS && s->engine == CHAT_DB_PGSQL) {
         rv = paths_empty(s, args);

@@ -36,6 +36,8 @@ APLOG_USE_MODULE(chat);
 #define DIRS_A_MINUTE 16   /* of them looked through */
 #define BATCH 200          /* ids asked about at once */
 #define SOME 50            /* rows done in a tick */
+#define EXPIRE 500         /* rows removed by one statement */
+#define LOOKED_AT 2000     /* rows a minute, whether their message is there */
 
 typedef struct {
     server_rec *s;
@@ -47,6 +49,7 @@ typedef struct {
     int stop;         /* under lock */
     int held;         /* descriptor of the lock file, -1: somebody else has it */
     int dir;          /* the next of DIRS */
+    char looked[CHAT_CHECKUP_ID + 1]; /* the last id whose message was looked for */
     apr_time_t swept; /* when a minute's work was done last; 0: never */
     apr_time_t seal_at; /* not before: the keys could not be had */
 } care_t;
@@ -287,15 +290,78 @@ static apr_status_t sweep_dir(const care_t *c, int n)
 
 /* Rows first, then files: a file without a row is found again, a row without a
  * file would be shown. */
+static void remove_files(const care_t *c, const chat_db_result_t *gone)
+{
+    for (int i = 0; i < chat_db_rows(gone); i++) {
+        chat_store_remove(c->conf->files.dir, chat_db_get(gone, i, 0), c->pool);
+    }
+}
+
 static apr_status_t expire(const care_t *c)
 {
-    chat_db_value_t arg = chat_db_int(apr_time_sec(c->conf->files.expires));
+    chat_db_value_t args[] = {
+        chat_db_int(apr_time_sec(c->conf->files.expires)), chat_db_int(EXPIRE)
+    };
     chat_db_result_t *res;
-    apr_status_t rv = chat_db_query(&res, c->conf->db, "attachments_expire",
-                                    &arg, 1, c->pool);
+    apr_status_t rv;
+    int n = EXPIRE;
 
-    for (int i = 0; rv == APR_SUCCESS && i < chat_db_rows(res); i++) {
-        chat_store_remove(c->conf->files.dir, chat_db_get(res, i, 0), c->pool);
+    while (n == EXPIRE) {
+        rv = chat_db_query(&res, c->conf->db, "attachments_expire", args, 2,
+                           c->pool);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        remove_files(c, res);
+        n = chat_db_rows(res);
+    }
+    return APR_SUCCESS;
+}
+
+/* The ids among these rows whose message is no more, as a JSON list.
+ * @return NULL when there is none */
+static const char *lost_of(const care_t *c, const chat_db_result_t *res)
+{
+    apr_array_header_t *ids = apr_array_make(c->pool, 4, sizeof(const char *));
+
+    for (int i = 0; i < chat_db_rows(res); i++) {
+        if (chat_db_get_int(res, i, 1, 0) != 0) {
+            APR_ARRAY_PUSH(ids, const char *) =
+                apr_pstrcat(c->pool, "\"", chat_db_get(res, i, 0), "\"", NULL);
+        }
+    }
+    return ids->nelts == 0 ? NULL
+                           : apr_pstrcat(c->pool, "[",
+                                         apr_array_pstrcat(c->pool, ids, ','),
+                                         "]", NULL);
+}
+
+/* Files of messages that somebody removed for good. Nobody sees them any more;
+ * the rows are walked through round and round, some each minute. */
+static apr_status_t look_for_lost(care_t *c)
+{
+    chat_db_value_t args[] = { chat_db_text(c->looked), chat_db_int(LOOKED_AT) };
+    chat_db_result_t *res;
+    const char *lost;
+    apr_status_t rv = chat_db_query(&res, c->conf->db, "attachments_lost", args,
+                                    2, c->pool);
+    int n;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    n = chat_db_rows(res);
+    apr_cpystrn(c->looked, n == LOOKED_AT ? chat_db_get(res, n - 1, 0) : "",
+                sizeof(c->looked));
+    lost = lost_of(c, res);
+    if (lost == NULL) {
+        return APR_SUCCESS;
+    }
+    args[0] = chat_db_text(lost);
+    rv = chat_db_query(&res, c->conf->db, "attachments_lost_gone", args, 1,
+                       c->pool);
+    if (rv == APR_SUCCESS) {
+        remove_files(c, res);
     }
     return rv;
 }
@@ -308,6 +374,9 @@ static apr_status_t sweep(care_t *c)
     c->swept = apr_time_now();
     sweep_incoming(c);
     rv = expire(c);
+    if (rv == APR_SUCCESS) {
+        rv = look_for_lost(c);
+    }
     while (rv == APR_SUCCESS && n-- > 0) {
         rv = sweep_dir(c, c->dir);
         c->dir = (c->dir + 1) % DIRS;

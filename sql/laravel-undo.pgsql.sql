@@ -104,7 +104,7 @@ BEGIN
                           'chat_message_attachments_json',
                           'chat_message_plan_json', 'messages_changing',
                           'messages_changed', 'chat_reacted',
-                          'chat_attachments_counted',
+                          'chat_attachments_counted', 'chat_files_count',
                           'chat_attachments_rejected',
                           'chat_plan_json', 'chat_people_set',
                           'chat_plan_mark', 'chat_plan_word',

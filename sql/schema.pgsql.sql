@@ -472,7 +472,10 @@ END $$;
 -- this one had been delivered to them, or read. Steps are added and never changed, so for
 -- each message and person the time can be told. 'joined': what was said before they came,
 -- which is not unread to them. The one a message is written to has messages.read_at for
--- the reading; steps 'read' are those of the others.
+-- the reading; steps 'read' are those of the others. 'looked': up to here there was
+-- nothing of that kind. Kept are the last 50 steps of a kind and from before that the
+-- last one of each day, so of what is old the time may be told up to a day late; of
+-- 'joined' and 'looked' the last one.
 DO $$
 DECLARE
     kinds text[] := ARRAY(
@@ -486,7 +489,8 @@ BEGIN
              conversation_id %s NOT NULL,
              user_id %s NOT NULL,
              kind text NOT NULL
-                 CHECK (kind IN (''joined'', ''delivered'', ''read'')),
+                 CHECK (kind IN (''joined'', ''delivered'', ''read'',
+                                 ''looked'')),
              up_to %s NOT NULL,  -- a message
              at timestamp(3) NOT NULL DEFAULT (now() AT TIME ZONE ''UTC''),
              PRIMARY KEY (conversation_id, user_id, kind, up_to))',
@@ -628,33 +632,64 @@ CREATE UNIQUE INDEX IF NOT EXISTS chat_held_messages_client_id
     ON chat_held_messages (conversation_id, user_id, client_id)
     WHERE client_id IS NOT NULL;
 
+-- Of all files of a statement together, accounts before conversations and each by name:
+-- two statements never wait for each other in a circle, however many files they touch.
+CREATE OR REPLACE FUNCTION chat_files_count(moved json) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO chat_file_usage AS x (owner, bytes)
+    SELECT f.owner, sum(f.bytes)
+    FROM (SELECT 'u' || (m ->> 'u') AS owner, (m ->> 'n')::bigint AS bytes
+          FROM json_array_elements(moved) AS m
+          UNION ALL
+          SELECT 'c' || (m ->> 'c'), (m ->> 'n')::bigint
+          FROM json_array_elements(moved) AS m) AS f
+    GROUP BY f.owner
+    ORDER BY left(f.owner, 1) DESC, f.owner COLLATE "C"
+    ON CONFLICT (owner) DO UPDATE SET bytes = x.bytes + excluded.bytes;
+END $$;
+
 CREATE OR REPLACE FUNCTION chat_attachments_counted() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    a chat_attachments;
-    more bigint := 0;
+    moved json;
 BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        a := OLD;
-        more := more - coalesce(OLD.size, 0);
+    IF TG_OP = 'INSERT' THEN
+        SELECT json_agg(json_build_object('u', user_id, 'c', conversation_id,
+                                          'n', coalesce(size, 0)))
+        INTO moved FROM new_rows;
+    ELSIF TG_OP = 'DELETE' THEN
+        SELECT json_agg(json_build_object('u', user_id, 'c', conversation_id,
+                                          'n', -coalesce(size, 0)))
+        INTO moved FROM old_rows;
+    ELSE
+        SELECT json_agg(json_build_object('u', n.user_id, 'c', n.conversation_id,
+                                          'n', coalesce(n.size, 0)
+                                               - coalesce(o.size, 0)))
+        INTO moved
+        FROM new_rows n JOIN old_rows o ON o.id = n.id
+        WHERE n.size IS DISTINCT FROM o.size;
     END IF;
-    IF TG_OP <> 'DELETE' THEN
-        a := NEW;
-        more := more + coalesce(NEW.size, 0);
+    IF moved IS NOT NULL THEN
+        PERFORM chat_files_count(moved);
     END IF;
-    INSERT INTO chat_file_usage AS x (owner, bytes)
-    VALUES ('u' || a.user_id, more)
-    ON CONFLICT (owner) DO UPDATE SET bytes = x.bytes + excluded.bytes;
-    INSERT INTO chat_file_usage AS x (owner, bytes)
-    VALUES ('c' || a.conversation_id, more)
-    ON CONFLICT (owner) DO UPDATE SET bytes = x.bytes + excluded.bytes;
     RETURN NULL;
 END $$;
 
 DROP TRIGGER IF EXISTS chat_attachments_counted ON chat_attachments;
-CREATE TRIGGER chat_attachments_counted
-AFTER INSERT OR DELETE OR UPDATE OF size ON chat_attachments
-FOR EACH ROW EXECUTE FUNCTION chat_attachments_counted();
+CREATE TRIGGER chat_attachments_counted AFTER INSERT ON chat_attachments
+REFERENCING NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION chat_attachments_counted();
+
+DROP TRIGGER IF EXISTS chat_attachments_uncounted ON chat_attachments;
+CREATE TRIGGER chat_attachments_uncounted AFTER DELETE ON chat_attachments
+REFERENCING OLD TABLE AS old_rows
+FOR EACH STATEMENT EXECUTE FUNCTION chat_attachments_counted();
+
+DROP TRIGGER IF EXISTS chat_attachments_resized ON chat_attachments;
+CREATE TRIGGER chat_attachments_resized AFTER UPDATE ON chat_attachments
+REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION chat_attachments_counted();
 
 -- A file that is not to be had: its sender hears it, and nobody else.
 CREATE OR REPLACE FUNCTION chat_attachments_rejected() RETURNS trigger
@@ -1030,6 +1065,8 @@ DECLARE
     person chat_users;
 BEGIN
     IF TG_OP = 'DELETE' THEN x := OLD; ELSE x := NEW; END IF;
+    -- Held until the event is there: whoever deletes the message comes before or after.
+    SELECT * INTO m FROM messages WHERE id = x.message_id FOR NO KEY UPDATE;
     UPDATE messages SET detailed = 1
     WHERE id = x.message_id AND detailed IS NULL;
     SELECT * INTO m FROM messages
@@ -1235,9 +1272,23 @@ DECLARE
     talk chat_conversations.id%TYPE;
     reader chat_users;
 BEGIN
-    IF NEW.kind = 'joined' THEN
+    -- A step that is not among the last 50 any more goes, when another follows it on
+    -- the same day. Each passes here once, so the table stays small without anybody
+    -- who looks for what is old.
+    IF NEW.kind NOT IN ('delivered', 'read') THEN
+        DELETE FROM chat_receipts
+        WHERE conversation_id = NEW.conversation_id AND user_id = NEW.user_id
+          AND kind = NEW.kind AND up_to < NEW.up_to;
         RETURN NULL;
     END IF;
+    DELETE FROM chat_receipts o
+    USING (SELECT array_agg(r.up_to) AS ids, count(DISTINCT r.at::date) AS days
+           FROM (SELECT x.up_to, x.at FROM chat_receipts x
+                 WHERE x.conversation_id = NEW.conversation_id
+                   AND x.user_id = NEW.user_id AND x.kind = NEW.kind
+                 ORDER BY x.up_to DESC LIMIT 2 OFFSET 49) AS r) AS two
+    WHERE o.conversation_id = NEW.conversation_id AND o.user_id = NEW.user_id
+      AND o.kind = NEW.kind AND o.up_to = two.ids[2] AND two.days = 1;
     SELECT id INTO talk FROM chat_conversations
     WHERE id = NEW.conversation_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -1812,6 +1863,9 @@ DECLARE
     content text := '';
     over jsonb;
 BEGIN
+    IF current_setting('chat.wiping', true) = 'on' THEN
+        RETURN NULL; -- chatctl empties the log as a whole, see care_scrub
+    END IF;
     -- Behind whoever is quoting it in an answer at this moment: what they have written
     -- is there then.
     PERFORM FROM chat_conversations WHERE id = OLD.request_id

@@ -127,12 +127,16 @@ CREATE INDEX IF NOT EXISTS chat_conversation_members_user
 -- this one had been delivered to them, or read. Steps are added and never changed, so for
 -- each message and person the time can be told. 'joined': what was said before they came,
 -- which is not unread to them. The one a message is written to has messages.read_at for
--- the reading; steps 'read' are those of the others.
+-- the reading; steps 'read' are those of the others. 'looked': up to here there was
+-- nothing of that kind. Kept are the last 50 steps of a kind and from before that the
+-- last one of each day, so of what is old the time may be told up to a day late; of
+-- 'joined' and 'looked' the last one.
 CREATE TABLE IF NOT EXISTS chat_receipts (
     conversation_id INTEGER NOT NULL
         REFERENCES treatment_requests (id) ON DELETE CASCADE,
     user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    kind TEXT NOT NULL CHECK (kind IN ('joined', 'delivered', 'read')),
+    kind TEXT NOT NULL
+        CHECK (kind IN ('joined', 'delivered', 'read', 'looked')),
     up_to INTEGER NOT NULL,  -- a message's id
     at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
     PRIMARY KEY (conversation_id, user_id, kind, up_to)
@@ -973,7 +977,7 @@ END;
 
 DROP TRIGGER IF EXISTS chat_receipts_told;
 CREATE TRIGGER chat_receipts_told AFTER INSERT ON chat_receipts
-WHEN NEW.kind <> 'joined'
+WHEN NEW.kind IN ('delivered', 'read')
 BEGIN
     INSERT INTO chat_events (event, conversation_id, channels, payload)
     SELECT CASE NEW.kind WHEN 'read' THEN 'MessageRead' ELSE 'MessageDelivered' END,
@@ -992,6 +996,30 @@ BEGIN
     FROM treatment_requests r
     JOIN users u ON u.id = NEW.user_id
     WHERE r.id = NEW.conversation_id AND r.deleted_at IS NULL;
+END;
+
+-- A step that is not among the last 50 any more goes, when another follows it on the
+-- same day. Each passes here once, so the table stays small without anybody who looks
+-- for what is old.
+DROP TRIGGER IF EXISTS chat_receipts_thinned;
+CREATE TRIGGER chat_receipts_thinned AFTER INSERT ON chat_receipts
+BEGIN
+    DELETE FROM chat_receipts
+    WHERE conversation_id = NEW.conversation_id AND user_id = NEW.user_id
+      AND kind = NEW.kind AND NEW.kind IN ('joined', 'looked')
+      AND up_to < NEW.up_to;
+    DELETE FROM chat_receipts
+    WHERE conversation_id = NEW.conversation_id AND user_id = NEW.user_id
+      AND kind = NEW.kind
+      AND up_to = (SELECT r.up_to FROM chat_receipts r
+                   WHERE r.conversation_id = NEW.conversation_id
+                     AND r.user_id = NEW.user_id AND r.kind = NEW.kind
+                   ORDER BY r.up_to DESC LIMIT 1 OFFSET 50)
+      AND substr(at, 1, 10) = (SELECT substr(r.at, 1, 10) FROM chat_receipts r
+                               WHERE r.conversation_id = NEW.conversation_id
+                                 AND r.user_id = NEW.user_id
+                                 AND r.kind = NEW.kind
+                               ORDER BY r.up_to DESC LIMIT 1 OFFSET 49);
 END;
 
 -- --- triggers: consultations and plans -------------------------------------------------
@@ -1413,9 +1441,13 @@ CREATE UNIQUE INDEX IF NOT EXISTS chat_legal_holds_open
 -- Nobody who catches up is told any more what a message said before it was edited
 -- or deleted: the log of events says then what the message says now, also where
 -- another one answers it.
+-- A mark, not a record: while there is a row, chatctl empties the log as a whole
+-- (care_scrub); it is gone when that transaction ends.
+CREATE TABLE IF NOT EXISTS chat_wipes (one INTEGER PRIMARY KEY CHECK (one = 1));
+
 DROP TRIGGER IF EXISTS chat_messages_scrubbed;
 CREATE TRIGGER chat_messages_scrubbed AFTER UPDATE OF deleted_at ON messages
-WHEN OLD.request_id IS NOT NULL
+WHEN OLD.request_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM chat_wipes)
  AND NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL
 BEGIN
     UPDATE chat_events

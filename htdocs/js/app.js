@@ -788,7 +788,7 @@ class App {
     const open = state.conversations.get(state.selected);
     const words = [open && store.nameOf(state, open), t('app.name')]
       .filter(Boolean).join(' · ');
-    document.title = n > 0 ? `(${n}) ${words}` : words;
+    document.title = n > 0 ? `(${store.unreadText(n)}) ${words}` : words;
   }
 }
 

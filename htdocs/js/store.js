@@ -260,6 +260,14 @@ export function unreadOf(state, key) {
   return n;
 }
 
+/** The server counts to 1,000 and no further. */
+export const UNREAD_SHOWN = 999;
+
+/** @param number  how digits are written */
+export function unreadText(n, number = String) {
+  return n > UNREAD_SHOWN ? `${number(UNREAD_SHOWN)}+` : number(n);
+}
+
 export function unreadTotal(state) {
   let n = 0;
   for (const key of state.conversations.keys()) {

@@ -171,6 +171,8 @@ static int held_before(chat_request_t *q, const chat_draft_t *draft, int *answer
     return 1;
 }
 
+#define NOT_SENT_YET "must name files that were not sent yet"
+
 /* --- sending -------------------------------------------------------------------------------
  */
 
@@ -263,8 +265,55 @@ static int reject(chat_request_t *q, const apr_array_header_t *list,
                                   "sent.");
 }
 
+/* The row of a message that waits. Its files are locked first: of two messages
+ * that name one, the second sees the first.
+ * @return CHAT_DB_ECONSTRAINT when another message has one of the files, or this
+ *         one is held already */
+static apr_status_t hold_row(chat_db_conn_t *conn, chat_db_value_t values[7],
+                             int files, apr_pool_t *p)
+{
+    chat_db_value_t which[] = { values[6], values[1], values[0] };
+    chat_db_result_t *res;
+    apr_status_t rv = chat_db_run(NULL, conn, "attachments_lock", which, 1, p);
+
+    if (rv == APR_SUCCESS) {
+        rv = chat_db_run(&res, conn, "attachments_unsent", which, 3, p);
+    }
+    if (rv == APR_SUCCESS && chat_db_rows(res) != files) {
+        return CHAT_DB_ECONSTRAINT;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = chat_db_run(&res, conn, "held_insert", values, 7, p);
+    }
+    return rv == APR_SUCCESS && chat_db_rows(res) == 0 ? CHAT_DB_ECONSTRAINT
+                                                       : rv;
+}
+
+static apr_status_t hold_alone(chat_request_t *q, chat_db_value_t values[7],
+                               int files)
+{
+    chat_db_conn_t *conn;
+    apr_status_t rv = chat_db_acquire_to_write(&conn, q->conf->db);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = chat_db_begin(conn);
+    if (rv == APR_SUCCESS) {
+        rv = hold_row(conn, values, files, q->r->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = chat_db_commit(conn);
+    }
+    else {
+        chat_db_rollback(conn);
+    }
+    chat_db_release(conn);
+    return rv;
+}
+
 static int hold(chat_request_t *q, const chat_draft_t *draft,
-                const char *stored)
+                const char *stored, const apr_array_header_t *list)
 {
     chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
                                chat_auth_id(q->user->id),
@@ -275,11 +324,23 @@ static int hold(chat_request_t *q, const chat_draft_t *draft,
                                    ? chat_db_int(draft->reply_to)
                                    : chat_db_null(),
                                chat_db_text(draft->files) };
-    apr_status_t rv = chat_db_query(NULL, q->conf->db, "held_insert", args, 7,
-                                    q->r->pool);
+    apr_status_t rv = hold_alone(q, args, list->nelts);
+    int answer;
 
-    return rv == APR_SUCCESS ? reply_held(q, draft)
-                             : chat_reply_failed(q, rv, "holding a message");
+    if (rv == APR_SUCCESS) {
+        return reply_held(q, draft);
+    }
+    if (has_files(q)) {
+        chat_attachment_undo(q, list);
+    }
+    if (rv != CHAT_DB_ECONSTRAINT) {
+        return chat_reply_failed(q, rv, "holding a message");
+    }
+    if (draft->client_id != NULL && (held_before(q, draft, &answer) ||
+                                     chat_message_before(q, draft, &answer))) {
+        return answer;
+    }
+    return chat_reply_invalid(q, "attachments", NOT_SENT_YET);
 }
 
 /* The message's row, which takes its files: all of them or none. */
@@ -358,7 +419,7 @@ int chat_message_send_files(chat_request_t *q, const chat_draft_t *given)
     }
     state = check_all(q, list);
     if (strcmp(state, "pending") == 0) {
-        return hold(q, &draft, stored);
+        return hold(q, &draft, stored, list);
     }
     if (strcmp(state, "clean") != 0) {
         return reject(q, list, state);
@@ -370,8 +431,7 @@ int chat_message_send_files(chat_request_t *q, const chat_draft_t *given)
         }
         return rv == APR_SUCCESS ? chat_message_again(q, given)
                : rv == CHAT_DB_ECONSTRAINT
-                   ? chat_reply_invalid(q, "attachments",
-                                        "must name files that were not sent yet")
+                   ? chat_reply_invalid(q, "attachments", NOT_SENT_YET)
                    : chat_reply_failed(q, rv, "storing a message with files");
     }
     chat_wakeup_send(q->conf->wakeup);

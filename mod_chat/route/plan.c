@@ -312,12 +312,16 @@ static int reply_again(chat_request_t *q, const char *client_id,
     const char *first;
     found_t found;
     apr_status_t rv;
+    int answer;
 
     rv = chat_db_query(&res, q->conf->db, "plan_sent", args, 3, q->r->pool);
     if (rv != APR_SUCCESS) {
         return refuse(q, rv, "finding a plan made before");
     }
     if (client_id == NULL || chat_db_rows(res) == 0) {
+        if (chat_message_closed(q, &answer)) { /* a moment ago */
+            return answer;
+        }
         return chat_reply_error(q, HTTP_FORBIDDEN,
                                 "only the doctor of the conversation offers "
                                 "plans");
@@ -338,7 +342,7 @@ int chat_plan_create(chat_request_t *q)
 {
     const char *field, *why, *status, *client_id;
     char digest[CHAT_SHA256_HEX];
-    chat_db_value_t args[13];
+    chat_db_value_t args[14];
     chat_db_result_t *res;
     chat_plan_t plan;
     found_t found;
@@ -376,7 +380,8 @@ int chat_plan_create(chat_request_t *q)
     plan_values(args + 3, &plan);
     args[11] = chat_db_text(client_id);
     args[12] = chat_db_text(digest);
-    rv = chat_db_query(&res, q->conf->db, "plan_insert", args, 13, q->r->pool);
+    args[13] = chat_db_text(q->conf->closed_list);
+    rv = chat_db_query(&res, q->conf->db, "plan_insert", args, 14, q->r->pool);
     if (rv != APR_SUCCESS) {
         return refuse(q, rv, "storing a plan");
     }
@@ -535,9 +540,10 @@ static int take(chat_request_t *q, const step_t *step)
     }
     args[0] = chat_auth_id(found.id);
     args[1] = chat_auth_id(q->user->id);
-    args[2] = chat_db_text(reason);
+    args[2] = chat_db_text(step == &step_submit ? q->conf->closed_list : reason);
     rv = chat_db_query(&res, q->conf->db, step->label, args,
-                       step->reason ? 3 : 2, q->r->pool);
+                       step->reason || step == &step_submit ? 3 : 2,
+                       q->r->pool);
     also = rv == CHAT_DB_EUNIQUE;
     if (rv != APR_SUCCESS && !also) {
         return refuse(q, rv, step->doing);
@@ -551,6 +557,10 @@ static int take(chat_request_t *q, const step_t *step)
         return answer;
     }
     expire(q, &found);
+    if (step == &step_submit && strcmp(found.status, "draft") == 0 &&
+        chat_message_closed_in(q, found.conversation, &answer)) {
+        return answer; /* it was closed meanwhile */
+    }
     return reply_unchanged(q, &found, step, also);
 }
 

@@ -18,7 +18,7 @@
 #define IDS_MAX 500 /* message_ids in one request */
 
 /* Note a step of the caller's, if there is one to note.
- * @param due    the statement that knows
+ * @param due    the statement that knows; it may name another kind
  * @param up_to  the message, 0: there was none
  * @param n      how many are new by it */
 static apr_status_t step(const chat_request_t *q, const char *due,
@@ -37,7 +37,8 @@ static apr_status_t step(const chat_request_t *q, const char *due,
     if (rv != APR_SUCCESS || chat_db_rows(res) == 0) {
         return rv;
     }
-    args[2] = chat_db_text(kind);
+    args[2] = chat_db_text(chat_db_cols(res) > 2 ? chat_db_get(res, 0, 2)
+                                               : kind);
     args[3] = chat_db_int(chat_db_get_int(res, 0, 0, 0));
     *n = chat_db_get_int(res, 0, 1, 0);
     rv = chat_db_query(&res, q->conf->db, "receipt_add", args, 4, q->r->pool);

@@ -88,27 +88,102 @@ SELECT count(*) FROM messages
 WHERE request_id = $1 AND ($2::text IS NULL OR from_user_id::text = $2::text)
   AND (body <> '' OR deleted_at IS NULL OR file_ids IS NOT NULL)
 
--- $3 how many at most
+-- In a transaction with care_quiet before it and care_loud behind it: the log is emptied
+-- as a whole (care_scrub), not once for each message by the triggers.
+-- $3 how many at most, $4 the last id of the batch before
 -- :name care_empty sqlite
 UPDATE messages
 SET body = '', deleted_at = coalesce(deleted_at, strftime('%Y-%m-%d %H:%M:%f', 'now')),
     attachment_path = NULL, attachments_json = NULL, file_ids = NULL
 WHERE id IN (SELECT id FROM messages
-             WHERE request_id = $1 AND ($2 IS NULL OR from_user_id = $2)
+             WHERE request_id = $1 AND id > $4
+               AND ($2 IS NULL OR from_user_id = $2)
                AND (body <> '' OR deleted_at IS NULL OR file_ids IS NOT NULL)
-             LIMIT $3)
-RETURNING 1
+             ORDER BY id LIMIT $3)
+RETURNING id
 
 -- :name care_empty pgsql
 UPDATE messages
 SET body = '', deleted_at = coalesce(deleted_at, (now() AT TIME ZONE 'UTC')),
     file_ids = NULL
 WHERE id IN (SELECT id FROM messages
-             WHERE request_id = $1
+             WHERE request_id BETWEEN $1 AND $1 AND id > $4
                AND ($2::text IS NULL OR from_user_id::text = $2::text)
                AND (body <> '' OR deleted_at IS NULL OR file_ids IS NOT NULL)
-             LIMIT $3)
-RETURNING 1
+             ORDER BY request_id, id LIMIT $3)
+RETURNING id
+
+-- :name care_quiet sqlite
+INSERT INTO chat_wipes (one) VALUES (1)
+
+-- :name care_quiet pgsql
+SELECT set_config('chat.wiping', 'on', true)
+
+-- :name care_loud sqlite
+DELETE FROM chat_wipes
+
+-- :name care_loud pgsql
+SELECT set_config('chat.wiping', 'off', true)
+
+-- Where the next part of the log ends; NULL: there is no more of this conversation.
+-- $1 conversation, $2 behind which id, $3 how many
+-- :name care_scrub_end sqlite
+SELECT max(id) FROM (SELECT id FROM chat_events
+                     WHERE conversation_id = $1 AND id > $2
+                     ORDER BY id LIMIT $3)
+
+-- :name care_scrub_end pgsql
+SELECT max(id) FROM (SELECT id FROM chat_events
+                     WHERE conversation_id BETWEEN $1 AND $1 AND id > $2::bigint
+                     ORDER BY conversation_id, id LIMIT $3) AS part
+
+-- What such a part tells of messages, as chat_events_scrub does it for one.
+-- $1 conversation, $2 author or NULL, $3 behind which id, $4 up to which
+-- :name care_scrub sqlite
+UPDATE chat_events
+SET payload = json_set(payload, '$.message.content', '',
+                       '$.message.edited_at', NULL, '$.message.reply_to', NULL,
+                       '$.message.plan', NULL, '$.message.deleted_at',
+                       strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+                       '$.message.reactions', json('[]'),
+                       '$.message.attachments', json('[]'))
+WHERE conversation_id = $1 AND id > $3 AND id <= $4
+  AND event IN ('MessageSent', 'MessageEdited') AND json_valid(payload)
+  AND ($2 IS NULL OR json_extract(payload, '$.message.user_id') = $2)
+
+-- :name care_scrub pgsql
+UPDATE chat_events
+SET payload = jsonb_set(
+        payload::jsonb, '{message}',
+        (payload::jsonb -> 'message')
+        || jsonb_build_object(
+            'content', '', 'edited_at', NULL, 'reply_to', NULL, 'plan', NULL,
+            'deleted_at', chat_time(now()), 'reactions', '[]'::jsonb,
+            'attachments', '[]'::jsonb))::json
+WHERE conversation_id = $1 AND id > $3::bigint AND id <= $4::bigint
+  AND event IN ('MessageSent', 'MessageEdited')
+  AND ($2::text IS NULL OR payload #>> '{message,user_id}' = $2::text)
+
+-- And where others answer them.
+-- :name care_scrub_quotes sqlite
+UPDATE chat_events
+SET payload = json_set(payload, '$.message.reply_to.content', '',
+                       '$.message.reply_to.deleted', json('true'))
+WHERE conversation_id = $1 AND id > $3 AND id <= $4
+  AND event IN ('MessageSent', 'MessageEdited') AND json_valid(payload)
+  AND json_type(payload, '$.message.reply_to') = 'object'
+  AND ($2 IS NULL OR json_extract(payload, '$.message.reply_to.user.id') = $2)
+
+-- :name care_scrub_quotes pgsql
+UPDATE chat_events
+SET payload = jsonb_set(payload::jsonb, '{message,reply_to}',
+                        (payload::jsonb #> '{message,reply_to}')
+                        || '{"content": "", "deleted": true}'::jsonb)::json
+WHERE conversation_id = $1 AND id > $3::bigint AND id <= $4::bigint
+  AND event IN ('MessageSent', 'MessageEdited')
+  AND json_typeof(payload #> '{message,reply_to}') = 'object'
+  AND ($2::text IS NULL
+       OR payload #>> '{message,reply_to,user,id}' = $2::text)
 
 -- Another program's files are named in columns that only some applications have.
 -- :name care_has_paths pgsql

@@ -125,24 +125,37 @@ RETURNING id
 -- --- conversations (conversation.c) ----------------------------------------------
 
 -- OFFSET 0: the view's own look-ups run once for each row, not once for each use.
+-- BETWEEN and the order by both columns leave the planner the index of conversations
+-- alone: by the one of ids it would walk over everybody's messages where this
+-- conversation has few.
 -- :name conversation_list pgsql
 SELECT k.at, k.id, to_json(k.id), c.title, c.status,
        coalesce(c.updated_at, c.created_at),
-       (SELECT count(*) FROM messages x
-        WHERE x.to_user_id = $1 AND x.request_id = k.id
-          AND x.read_at IS NULL AND x.deleted_at IS NULL
-          AND x.from_user_id <> x.to_user_id)
+       least(1000, (SELECT count(*)
+              FROM (SELECT 1 FROM messages x
+                    WHERE x.to_user_id = $1 AND x.request_id = k.id
+                      AND x.read_at IS NULL AND x.deleted_at IS NULL
+                      AND x.from_user_id <> x.to_user_id
+                    LIMIT 1000) AS counted)
        -- what is for others, where more than two are in it
        + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
                            WHERE x.conversation_id = k.id)
-              THEN (SELECT count(*) FROM messages x
-                    WHERE x.request_id = k.id AND x.deleted_at IS NULL
-                      AND x.to_user_id <> $1 AND x.from_user_id <> $1
-                      AND x.id > coalesce((SELECT max(r.up_to) FROM chat_receipts r
-                                     WHERE r.conversation_id = k.id
-                                       AND r.user_id = $1
-                                       AND r.kind IN ('read', 'joined')), 0))
-              ELSE 0 END,
+              THEN (SELECT count(*)
+                    FROM (SELECT coalesce(max(r.up_to), 0) AS up_to
+                          FROM chat_receipts r
+                          WHERE r.conversation_id = k.id AND r.user_id = $1
+                            AND r.kind IN ('read', 'joined', 'looked')
+                          OFFSET 0) AS mark
+                    CROSS JOIN LATERAL (
+                        SELECT x.deleted_at, x.to_user_id, x.from_user_id
+                        FROM messages x
+                        WHERE x.request_id BETWEEN k.id AND k.id
+                          AND x.id > mark.up_to
+                        ORDER BY x.request_id DESC, x.id DESC
+                        LIMIT 2000) AS x
+                    WHERE x.deleted_at IS NULL AND x.to_user_id <> $1
+                      AND x.from_user_id <> $1)
+              ELSE 0 END),
        to_json(p.id), p.name, p.role, to_json(d.id), d.name, d.role,
        (p.id = $1)::int, (d.id = $1)::int,
        (SELECT string_agg(chat_person_json(u)::text, ',')
@@ -169,33 +182,43 @@ JOIN LATERAL (SELECT x.title, x.status, x.created_at, x.updated_at,
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN LATERAL (SELECT x.* FROM messages x
-                   WHERE x.request_id = k.id
+                   WHERE x.request_id BETWEEN k.id AND k.id
                      AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
-                   ORDER BY x.id DESC LIMIT 1) AS m ON true
+                   ORDER BY x.request_id DESC, x.id DESC LIMIT 1) AS m ON true
 LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
 
 -- :name conversation_list_all pgsql
 SELECT k.at, k.id, to_json(k.id), c.title, c.status,
        coalesce(c.updated_at, c.created_at),
-       (SELECT count(*) FROM messages x
-        WHERE x.to_user_id = $1 AND x.request_id = k.id
-          AND x.read_at IS NULL AND x.deleted_at IS NULL
-          AND x.from_user_id <> x.to_user_id)
+       least(1000, (SELECT count(*)
+              FROM (SELECT 1 FROM messages x
+                    WHERE x.to_user_id = $1 AND x.request_id = k.id
+                      AND x.read_at IS NULL AND x.deleted_at IS NULL
+                      AND x.from_user_id <> x.to_user_id
+                    LIMIT 1000) AS counted)
        -- what is for others, where more than two are in it
        + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
                            WHERE x.conversation_id = k.id)
-              THEN (SELECT count(*) FROM messages x
-                    WHERE x.request_id = k.id AND x.deleted_at IS NULL
-                      AND x.to_user_id <> $1 AND x.from_user_id <> $1
-                      AND x.id > coalesce((SELECT max(r.up_to) FROM chat_receipts r
-                                     WHERE r.conversation_id = k.id
-                                       AND r.user_id = $1
-                                       AND r.kind IN ('read', 'joined')), 0)
-                      AND EXISTS (SELECT 1 FROM chat_members me
-                                  WHERE me.conversation_id = k.id
-                                    AND me.user_id = $1))
-              ELSE 0 END,
+               AND EXISTS (SELECT 1 FROM chat_members me
+                           WHERE me.conversation_id = k.id
+                             AND me.user_id = $1)
+              THEN (SELECT count(*)
+                    FROM (SELECT coalesce(max(r.up_to), 0) AS up_to
+                          FROM chat_receipts r
+                          WHERE r.conversation_id = k.id AND r.user_id = $1
+                            AND r.kind IN ('read', 'joined', 'looked')
+                          OFFSET 0) AS mark
+                    CROSS JOIN LATERAL (
+                        SELECT x.deleted_at, x.to_user_id, x.from_user_id
+                        FROM messages x
+                        WHERE x.request_id BETWEEN k.id AND k.id
+                          AND x.id > mark.up_to
+                        ORDER BY x.request_id DESC, x.id DESC
+                        LIMIT 2000) AS x
+                    WHERE x.deleted_at IS NULL AND x.to_user_id <> $1
+                      AND x.from_user_id <> $1)
+              ELSE 0 END),
        to_json(p.id), p.name, p.role, to_json(d.id), d.name, d.role,
        (p.id = $1)::int, (d.id = $1)::int,
        (SELECT string_agg(chat_person_json(u)::text, ',')
@@ -220,9 +243,9 @@ JOIN LATERAL (SELECT x.title, x.status, x.created_at, x.updated_at,
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN LATERAL (SELECT x.* FROM messages x
-                   WHERE x.request_id = k.id
+                   WHERE x.request_id BETWEEN k.id AND k.id
                      AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
-                   ORDER BY x.id DESC LIMIT 1) AS m ON true
+                   ORDER BY x.request_id DESC, x.id DESC LIMIT 1) AS m ON true
 LEFT JOIN chat_users u ON u.id = m.from_user_id
 ORDER BY k.at DESC, k.id DESC
 
@@ -385,23 +408,31 @@ WHERE m.id = $2::bigint AND m.request_id = $1 AND m.deleted_at IS NULL
 ORDER BY e.id
 LIMIT 500
 
+-- The message's row is held from here on, so that a reaction is told before the
+-- message's end or not at all.
 -- :name reaction_add pgsql
+WITH held AS MATERIALIZED (
+    SELECT id FROM messages
+    WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
+    FOR NO KEY UPDATE
+)
 INSERT INTO chat_message_reactions (message_id, user_id, emoji)
 SELECT m.id, u.id, $4::text
-FROM messages m
+FROM held m
 JOIN chat_users u ON u.id = $3
-WHERE m.id = $2::bigint AND m.request_id = $1 AND m.deleted_at IS NULL
-  AND (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
+WHERE (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
        WHERE x.message_id = m.id AND x.emoji <> $4::text) < $5::bigint
 ON CONFLICT DO NOTHING
 RETURNING 1
 
 -- :name reaction_remove pgsql
+WITH held AS MATERIALIZED (
+    SELECT id FROM messages
+    WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
+    FOR NO KEY UPDATE
+)
 DELETE FROM chat_message_reactions
-WHERE message_id = (SELECT m.id FROM messages m
-                    WHERE m.id = $2::bigint AND m.request_id = $1
-                      AND m.deleted_at IS NULL)
-  AND user_id = $3 AND emoji = $4
+WHERE message_id = (SELECT id FROM held) AND user_id = $3 AND emoji = $4
 RETURNING 1
 
 -- :name reaction_there pgsql

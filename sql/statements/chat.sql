@@ -139,27 +139,36 @@ DELETE FROM personal_access_tokens WHERE token = $1
 -- before anything is looked up about them.
 -- $1 user, $2 and $3 updated_at and id of the last row seen (NULL: from the
 -- top), $4 limit.  Columns: where it stands in the list (updated_at), id; id as
--- JSON, title, status, updated_at, unread; patient and doctor, each id as JSON,
+-- JSON, title, status, updated_at, unread (counted to 1,000, and of what is written to
+-- others among the newest 2,000 messages only); patient and doctor, each id as JSON,
 -- name and role (they may be one); whether each is the caller; others as `{…},{…}`, NULL: none; the
 -- last message with the columns of message_page
 -- :name conversation_list sqlite
 SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(c.updated_at, c.created_at)),
-       (SELECT count(*) FROM messages x
-        WHERE x.to_user_id = $1 AND x.request_id = k.id
-          AND x.read_at IS NULL AND x.deleted_at IS NULL
-          AND x.from_user_id <> x.to_user_id)
+       min(1000, (SELECT count(*)
+              FROM (SELECT 1 FROM messages x
+                    WHERE x.to_user_id = $1 AND x.request_id = k.id
+                      AND x.read_at IS NULL AND x.deleted_at IS NULL
+                      AND x.from_user_id <> x.to_user_id
+                    LIMIT 1000))
        -- what is for others, where more than two are in it
        + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
                            WHERE x.conversation_id = k.id)
-              THEN (SELECT count(*) FROM messages x
-                    WHERE x.request_id = k.id AND x.deleted_at IS NULL
-                      AND x.to_user_id <> $1 AND x.from_user_id <> $1
-                      AND x.id > coalesce((SELECT max(r.up_to) FROM chat_receipts r
-                                     WHERE r.conversation_id = k.id
-                                       AND r.user_id = $1
-                                       AND r.kind IN ('read', 'joined')), 0))
-              ELSE 0 END,
+              THEN (SELECT count(*)
+                    FROM (SELECT x.deleted_at, x.to_user_id, x.from_user_id
+                          FROM messages x
+                          WHERE x.request_id = k.id
+                            AND x.id > coalesce(
+                                (SELECT max(r.up_to) FROM chat_receipts r
+                                 WHERE r.conversation_id = k.id
+                                   AND r.user_id = $1
+                                   AND r.kind IN ('read', 'joined', 'looked')),
+                                0)
+                          ORDER BY x.id DESC LIMIT 2000) AS x
+                    WHERE x.deleted_at IS NULL AND x.to_user_id <> $1
+                      AND x.from_user_id <> $1)
+              ELSE 0 END),
        json_quote(p.id), CAST(p.name AS TEXT), CAST(p.role AS TEXT),
        json_quote(d.id), CAST(d.name AS TEXT), CAST(d.role AS TEXT),
        p.id = $1, d.id = $1,
@@ -198,24 +207,32 @@ ORDER BY k.at DESC, k.id DESC
 -- :name conversation_list_all sqlite
 SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(c.updated_at, c.created_at)),
-       (SELECT count(*) FROM messages x
-        WHERE x.to_user_id = $1 AND x.request_id = k.id
-          AND x.read_at IS NULL AND x.deleted_at IS NULL
-          AND x.from_user_id <> x.to_user_id)
+       min(1000, (SELECT count(*)
+              FROM (SELECT 1 FROM messages x
+                    WHERE x.to_user_id = $1 AND x.request_id = k.id
+                      AND x.read_at IS NULL AND x.deleted_at IS NULL
+                      AND x.from_user_id <> x.to_user_id
+                    LIMIT 1000))
        -- what is for others, where more than two are in it
        + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
                            WHERE x.conversation_id = k.id)
-              THEN (SELECT count(*) FROM messages x
-                    WHERE x.request_id = k.id AND x.deleted_at IS NULL
-                      AND x.to_user_id <> $1 AND x.from_user_id <> $1
-                      AND x.id > coalesce((SELECT max(r.up_to) FROM chat_receipts r
-                                     WHERE r.conversation_id = k.id
-                                       AND r.user_id = $1
-                                       AND r.kind IN ('read', 'joined')), 0)
-                      AND EXISTS (SELECT 1 FROM chat_members me
-                                  WHERE me.conversation_id = k.id
-                                    AND me.user_id = $1))
-              ELSE 0 END,
+               AND EXISTS (SELECT 1 FROM chat_members me
+                           WHERE me.conversation_id = k.id
+                             AND me.user_id = $1)
+              THEN (SELECT count(*)
+                    FROM (SELECT x.deleted_at, x.to_user_id, x.from_user_id
+                          FROM messages x
+                          WHERE x.request_id = k.id
+                            AND x.id > coalesce(
+                                (SELECT max(r.up_to) FROM chat_receipts r
+                                 WHERE r.conversation_id = k.id
+                                   AND r.user_id = $1
+                                   AND r.kind IN ('read', 'joined', 'looked')),
+                                0)
+                          ORDER BY x.id DESC LIMIT 2000) AS x
+                    WHERE x.deleted_at IS NULL AND x.to_user_id <> $1
+                      AND x.from_user_id <> $1)
+              ELSE 0 END),
        json_quote(p.id), CAST(p.name AS TEXT), CAST(p.role AS TEXT),
        json_quote(d.id), CAST(d.name AS TEXT), CAST(d.role AS TEXT),
        p.id = $1, d.id = $1,

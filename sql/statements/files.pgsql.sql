@@ -34,6 +34,19 @@ WHERE a.id IN (SELECT value FROM json_array_elements_text($1::json)) AND a.user_
                   WHERE h.conversation_id = $3 AND h.user_id = $2
                     AND position(a.id IN h.file_ids) > 0)
 
+-- :name attachments_sent pgsql
+SELECT count(*) FROM chat_attachments a
+WHERE a.message_id = $1
+  AND NOT EXISTS (SELECT 1 FROM chat_held_messages h
+                  WHERE h.conversation_id = a.conversation_id
+                    AND h.user_id = a.user_id
+                    AND position(a.id IN h.file_ids) > 0)
+
+-- :name attachments_lock pgsql
+SELECT id FROM chat_attachments
+WHERE id IN (SELECT value FROM json_array_elements_text($1::json))
+ORDER BY id FOR NO KEY UPDATE
+
 -- :name attachments_hashes pgsql
 SELECT a.sent_sha256 FROM chat_attachments a
 WHERE a.id IN (SELECT value FROM json_array_elements_text($1::json))
@@ -92,13 +105,29 @@ SELECT id, conversation_id::text, thumb FROM chat_attachments
 WHERE key_id = 0 AND state <> 'pending' AND id > $1::text ORDER BY id LIMIT $2
 
 -- :name attachments_expire pgsql
+DELETE FROM chat_attachments
+WHERE message_id IS NULL
+  AND id IN (SELECT a.id FROM chat_attachments a
+             WHERE a.message_id IS NULL
+               AND a.created_at < (now() AT TIME ZONE 'UTC')
+                                  - $1::bigint * interval '1 second'
+               AND NOT EXISTS (SELECT 1 FROM chat_held_messages h
+                               WHERE position(a.id IN h.file_ids) > 0)
+             ORDER BY a.created_at LIMIT $2
+             FOR UPDATE SKIP LOCKED)
+RETURNING id
+
+-- :name attachments_lost pgsql
+SELECT a.id, (a.message_id IS NOT NULL
+              AND NOT EXISTS (SELECT FROM messages m
+                              WHERE m.id = a.message_id))::int
+FROM chat_attachments a WHERE a.id > $1::text ORDER BY a.id LIMIT $2
+
+-- :name attachments_lost_gone pgsql
 DELETE FROM chat_attachments a
-WHERE (a.message_id IS NULL
-       AND a.created_at < (now() AT TIME ZONE 'UTC') - $1::bigint * interval '1 second'
-       AND NOT EXISTS (SELECT 1 FROM chat_held_messages h
-                       WHERE position(a.id IN h.file_ids) > 0))
-   OR (a.message_id IS NOT NULL
-       AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = a.message_id))
+WHERE a.id IN (SELECT value FROM json_array_elements_text($1::json))
+  AND a.message_id IS NOT NULL
+  AND NOT EXISTS (SELECT FROM messages m WHERE m.id = a.message_id)
 RETURNING id
 
 -- :name attachments_known pgsql

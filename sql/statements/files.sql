@@ -56,9 +56,19 @@ WHERE a.id IN (SELECT value FROM json_each($1)) AND a.user_id = $2
                   WHERE h.conversation_id = $3 AND h.user_id = $2
                     AND instr(h.file_ids, a.id) > 0)
 
--- How many a message has got.  $1 message
--- :name attachments_sent
-SELECT count(*) FROM chat_attachments WHERE message_id = $1
+-- How many a message has got that no other one on its way names.  $1 message
+-- :name attachments_sent sqlite
+SELECT count(*) FROM chat_attachments a
+WHERE a.message_id = $1
+  AND NOT EXISTS (SELECT 1 FROM chat_held_messages h
+                  WHERE h.conversation_id = a.conversation_id
+                    AND h.user_id = a.user_id AND instr(h.file_ids, a.id) > 0)
+
+-- Files that a message waits for are locked in one order, before it is asked whether
+-- they may still be sent: of two messages that name one the second sees the first.
+-- $1 JSON list of ids.  On SQLite only one writes anyway
+-- :name attachments_lock sqlite
+SELECT id FROM chat_attachments WHERE id IN (SELECT value FROM json_each($1))
 
 -- What the bytes of a message's files were when they came, in their order.  $1 the
 -- list of their ids, as the message has it
@@ -150,17 +160,32 @@ WHERE key_id = 0 AND state <> 'pending' AND id > $1 ORDER BY id LIMIT $2
 -- :name attachment_sealed
 UPDATE chat_attachments SET key_id = $2 WHERE id = $1
 
--- Uploads that nobody sent in time, and files of messages or conversations that are
--- no more.  $1 seconds
+-- Uploads that nobody sent in time.  $1 seconds, $2 limit
 -- :name attachments_expire sqlite
 DELETE FROM chat_attachments
-WHERE (message_id IS NULL
-       AND created_at < strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || $1 || ' seconds')
-       AND NOT EXISTS (SELECT 1 FROM chat_held_messages h
-                       WHERE instr(h.file_ids, chat_attachments.id) > 0))
-   OR (message_id IS NOT NULL
-       AND NOT EXISTS (SELECT 1 FROM messages m
-                       WHERE m.id = chat_attachments.message_id))
+WHERE message_id IS NULL
+  AND id IN (SELECT a.id FROM chat_attachments a
+             WHERE a.message_id IS NULL
+               AND a.created_at < strftime('%Y-%m-%d %H:%M:%f', 'now',
+                                           '-' || $1 || ' seconds')
+               AND NOT EXISTS (SELECT 1 FROM chat_held_messages h
+                               WHERE instr(h.file_ids, a.id) > 0)
+             ORDER BY a.created_at LIMIT $2)
+RETURNING id
+
+-- Some files by their ids, and whether each is of a message that is no more: so many a
+-- minute, because only looking finds them.  $1 the last id seen, $2 limit
+-- :name attachments_lost sqlite
+SELECT a.id, a.message_id IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = a.message_id)
+FROM chat_attachments a WHERE a.id > $1 ORDER BY a.id LIMIT $2
+
+-- $1 JSON list of ids
+-- :name attachments_lost_gone sqlite
+DELETE FROM chat_attachments
+WHERE id IN (SELECT value FROM json_each($1)) AND message_id IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM messages m
+                  WHERE m.id = chat_attachments.message_id)
 RETURNING id
 
 -- Which of these have a row.  $1 JSON list of ids

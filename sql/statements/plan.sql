@@ -53,7 +53,9 @@ WHERE p.id = $1 AND p.deleted_at IS NULL
 -- By the conversation's doctor. No row, or NULL: somebody else, or the client_id has
 -- been used.  $1 conversation, $2 doctor, $3 draft or submitted, $4 title,
 -- $5 description, $6 price, $7 currency, $8 days, $9 valid days, $10 end, $11 1: must
--- be acknowledged, $12 client_id, $13 digest of all that.  The plan's id
+-- be acknowledged, $12 client_id, $13 digest of all that, $14 in which status a
+-- conversation is closed, as |completed|cancelled|: nothing is offered there, and who
+-- closes it does so before this or after it.  The plan's id
 -- :name plan_insert sqlite
 INSERT INTO treatment_plans (
     treatment_request_id, doctor_id, status, title, description, price_cents,
@@ -62,13 +64,19 @@ INSERT INTO treatment_plans (
 SELECT c.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
 FROM chat_conversations c
 WHERE c.id = $1 AND c.doctor_id = $2
+  AND (instr($14, '|' || c.status || '|') > 0) IS NOT TRUE
 ON CONFLICT DO NOTHING
 RETURNING id
 
 -- :name plan_insert pgsql
-WITH made AS MATERIALIZED (
+WITH talk AS MATERIALIZED (
+    SELECT id FROM chat_conversations
+    WHERE id = $1 AND (strpos($14, '|' || status || '|') > 0) IS NOT TRUE
+    FOR NO KEY UPDATE
+), made AS MATERIALIZED (
     SELECT chat_plan_insert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-                            $11::int = 1, $12, $13) AS id)
+                            $11::int = 1, $12, $13) AS id
+    FROM talk)
 SELECT id FROM made WHERE id IS NOT NULL
 
 -- What the client_id was used for.  $1 conversation, $2 doctor, $3 client_id.
@@ -100,23 +108,36 @@ SELECT id FROM done WHERE id IS NOT NULL
 -- --- changes of state ------------------------------------------------------------------
 -- $1 plan, $2 who.  A row when it was done, now and by this statement
 
+-- $3 as $14 of plan_insert
 -- :name plan_submit sqlite
 UPDATE treatment_plans
 SET status = 'submitted', updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
 WHERE id = $1 AND status = 'draft' AND deleted_at IS NULL AND doctor_id = $2
   AND (expires_at IS NULL OR julianday(expires_at) > julianday('now'))
   AND EXISTS (SELECT 1 FROM chat_conversations c
-              WHERE c.id = treatment_request_id AND c.doctor_id = $2)
+              WHERE c.id = treatment_request_id AND c.doctor_id = $2
+                AND (instr($3, '|' || c.status || '|') > 0) IS NOT TRUE)
 RETURNING id
 
+-- The plan's row is locked before the conversation's, as by all who decide.
 -- :name plan_submit pgsql
+WITH mine AS MATERIALIZED (
+    SELECT id, treatment_request_id FROM treatment_plans
+    WHERE id = $1 AND status = 'draft'
+    FOR NO KEY UPDATE
+), talk AS MATERIALIZED (
+    SELECT c.id FROM mine
+    JOIN chat_conversations c ON c.id = mine.treatment_request_id
+    WHERE c.doctor_id = $2
+      AND (strpos($3, '|' || c.status || '|') > 0) IS NOT TRUE
+    FOR NO KEY UPDATE OF c
+)
 UPDATE treatment_plans p
 SET status = 'submitted', updated_at = now() AT TIME ZONE 'UTC'
-WHERE p.id = $1 AND p.status = 'draft' AND chat_plan_mark(p) = 'draft'
+FROM talk
+WHERE p.id = $1 AND p.treatment_request_id = talk.id AND p.status = 'draft' AND chat_plan_mark(p) = 'draft'
   AND p.deleted_at IS NULL AND chat_plan_doctor(p) = $2
   AND (p.expires_at IS NULL OR p.expires_at > clock_timestamp() AT TIME ZONE 'UTC')
-  AND EXISTS (SELECT FROM chat_conversations c
-              WHERE c.id = p.treatment_request_id AND c.doctor_id = $2)
 RETURNING p.id
 
 -- :name plan_accept sqlite

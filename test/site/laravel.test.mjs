@@ -652,7 +652,7 @@ for (const key of ['uuid', 'bigint']) {
       WHERE d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass) AND c.relkind = 'r'
       GROUP BY c.relname ORDER BY 1;`);
     assert.deepEqual(held.split('\n'), [
-      'chat_attachments.size state',
+      'chat_attachments.state',
       'chat_conversation_members.conversation_id role user_id',
       'chat_sessions.expires_at token_hash user_id',
       'doctors.deleted_at id user_id',

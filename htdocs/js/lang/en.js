@@ -78,6 +78,7 @@ export default {
     one: 'One unread message',
     other: '{n} unread messages',
   },
+  'list.unread.many': 'More than {n} unread messages',
   'list.failed': 'The conversations could not be loaded.',
   'list.more': 'Show more',
   'list.loading': 'Loading conversations',

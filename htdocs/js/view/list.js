@@ -7,7 +7,7 @@ import { html, nothing } from '../../lib/lit-html.js';
 import { repeat } from '../../lib/directives/repeat.js';
 import { locale, number, otherLanguage, roleText, t } from '../i18n.js';
 import {
-  conversationsInOrder, isMine, nameOf, sameId, typingIn, unreadOf,
+  conversationsInOrder, isMine, nameOf, sameId, typingIn, UNREAD_SHOWN, unreadOf, unreadText,
 } from '../store.js';
 import { progressOf } from '../people.js';
 import { typeOf } from '../files.js';
@@ -114,9 +114,10 @@ function entry(ctx, conversation, titled) {
 }
 
 function badge(n) {
-  return html`<span class="badge"><span aria-hidden="true"
-    >${n > 99 ? `${number(99)}+` : number(n)}</span><span class="sr-only"
-    >${t('list.unread', { n })}</span></span>`;
+  return html`<span class="badge"><span aria-hidden="true" dir="ltr"
+    >${unreadText(n, number)}</span><span class="sr-only"
+    >${n > UNREAD_SHOWN ? t('list.unread.many', { n: number(UNREAD_SHOWN) })
+      : t('list.unread', { n })}</span></span>`;
 }
 
 /** Whose faces stand for a conversation: the other's, or for staff both. */

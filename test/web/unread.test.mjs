@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A number of unread messages that nobody counts any more: the list says 999+, with the
+// digits of the language, and the exact number below that.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cleanup } from '../site/lib/cleanup.mjs';
+import { eventually, startSite, testDatabase } from '../site/lib/site.mjs';
+import { person, startBrowser } from './lib/browser.mjs';
+
+const site = await startSite({ db: await testDatabase() });
+const browser = await startBrowser();
+const { accounts, conversations } = site.people();
+const patient = accounts.find((a) => a.email === 'patient@example.com').user_id;
+const [many, few] = conversations.filter((c) => c.patient === patient && c.doctor);
+const shots = process.env.CHAT_SHOTS; // a directory for pictures of what is tested
+const shot = (page, name) => shots && page.screenshot({ path: `${shots}/${name}.png` });
+
+/** So many unread ones from the doctor. */
+const rows = (n) => (site.dbFile
+  ? `WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < ${n}) SELECT i FROM g`
+  : `SELECT generate_series(1, ${n}) AS i`);
+const fill = (c, n) => site.sql(`UPDATE messages SET read_at = ${site.time()} WHERE to_user_id = ${patient} AND request_id = ${c.id};
+  INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+  SELECT ${c.doctor}, ${patient}, ${c.id}, 'Take it with water, and not before noon', 'text', ${site.time()}, ${site.time()} FROM (${rows(n)}) AS g;`);
+fill(many, 1100);
+fill(few, 3);
+const me = await person(browser, site.url, 'patient@example.com');
+cleanup(() => me.context.close());
+const { page } = me;
+const badge = (c) => page.locator(`.entry[data-conversation="${c.id}"] .badge`);
+
+test('a number beyond 999 is said to be that', async () => {
+  await badge(many).waitFor();
+  assert.match(await badge(many).textContent(), /^999\+\s*More than 999 unread messages$/);
+  assert.match(await badge(few).textContent(), /^3\s*3 unread messages$/);
+  assert.match(await page.title(), /^\(999\+\) /);
+  await shot(page, 'unread-wide');
+  await page.setViewportSize({ width: 390, height: 780 });
+  await shot(page, 'unread-phone');
+});
+
+test('in Arabic, in the dark, too', async () => {
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.getByRole('button', { name: 'العربية' }).or(page.getByText('العربية')).first().click();
+  await eventually(async () => await page.locator('html').getAttribute('dir') === 'rtl', 'the other language');
+  assert.match(await badge(many).textContent(), /أكثر من .* رسالة غير مقروءة/);
+  assert.match(await badge(many).locator('[aria-hidden]').textContent(), /^[٩9]{3}\+$/);
+  await shot(page, 'unread-ar-phone');
+});
