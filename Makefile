@@ -13,6 +13,7 @@
 #                   restarts under them; 3,000 by TLS
 #   make soak       everything at once, also restarts, SOAK_SECONDS (600)
 #   make soak-pump  WebSockets by TLS through httpd likewise, graceful restarts included
+#   make soak-routes  every URL again and again: no memory of httpd's children grows
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
 #   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each, FUZZ_TARGETS)
@@ -71,7 +72,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chat-files $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
 
 
-.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-upload bench-handoff bench-search soak soak-pump kill restarts install deb deb-test clean distclean help
+.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-upload bench-handoff bench-search soak soak-pump soak-routes kill restarts install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -283,6 +284,10 @@ soak: all
 # The same of the pump: TLS that ends in httpd, which is restarted gracefully.
 soak-pump: all
 	SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/pump.mjs
+
+# Every URL ROUTE_REQUESTS times and more; ONLY picks some.
+soak-routes: all
+	$(if $(ROUTE_REQUESTS),ROUTE_REQUESTS=$(ROUTE_REQUESTS) )ONLY='$(ONLY)' $(NODE_RUN) test/soak/routes.mjs
 
 # Everybody dies now and then.
 KILL_ROUNDS ?= 50
