@@ -2,8 +2,9 @@
 //
 // Kill rounds: people write, listen and catch up (load.mjs) while in each round a
 // program that serves them gets SIGKILL: one of httpd's children, chat-push, one of
-// PostgreSQL's processes, or all of PostgreSQL. Whoever supervises it starts it
-// again, as httpd, `make run` and PostgreSQL's own service do. Afterwards:
+// PostgreSQL's processes, or all of PostgreSQL; or httpd is restarted, gracefully or not.
+// Whoever supervises it starts it again, as httpd, `make run` and PostgreSQL's own service
+// do. Afterwards:
 //
 //   - every 201 is in the database, once for its client_id, with its one event;
 //   - every event reached everybody who belongs to the conversation: plain clients,
@@ -73,14 +74,8 @@ const victims = {
   'chat-push': (kill) => kill.push('SIGKILL'),
   'chat-push, in good order': (kill) => kill.push('SIGTERM'),
   'chat-push, in place': (kill) => kill.push('SIGUSR2'),
-  'httpd, gracefully': async ({ site, world }) => {
-    const resumed = () => fs.readFileSync(site.path('logs', 'error.log'), 'utf8').split('resuming normal operations').length;
-    const before = resumed();
-    world.httpdKilled = Date.now(); // idle connections are closed
-    site.httpd.kill('SIGUSR1');
-    await eventually(() => resumed() > before, 'the graceful restart', 60000);
-    world.httpdKilled = Date.now();
-  },
+  'httpd, gracefully': (kill) => kill.httpd('SIGUSR1'), // idle connections are closed
+  'httpd, at once': (kill) => kill.httpd('SIGHUP'),
   'settings again': async ({ site }) => {
     const before = site.logged('settings reloaded');
     site.push.kill('SIGHUP');
@@ -121,6 +116,17 @@ export class Kill {
     const before = site.logged('listening on');
     site.push.kill(signal);
     await eventually(() => site.logged('listening on') > before, 'the next chat-push', 60000);
+  }
+
+  /** Restart httpd, and see the next children serve. */
+  async httpd(signal) {
+    const { site, world } = this;
+    const resumed = () => fs.readFileSync(site.path('logs', 'error.log'), 'utf8').split('resuming normal operations').length;
+    const before = resumed();
+    world.httpdKilled = Date.now();
+    site.httpd.kill(signal);
+    await eventually(() => resumed() > before, 'the restart of httpd', 60000);
+    world.httpdKilled = Date.now();
   }
 
   /** chat-push again after it died, as `make run` does it. */
@@ -187,8 +193,8 @@ export class Kill {
 
   /** Each victim about as often as the others, in a drawn order. */
   deck(rounds) {
-    const names = this.names ? this.names : this.cluster ? ['httpd child', 'chat-push', 'PostgreSQL process', 'httpd child', 'chat-push', 'PostgreSQL']
-      : ['httpd child', 'chat-push', 'httpd child'];
+    const names = this.names ? this.names : this.cluster ? ['httpd child', 'chat-push', 'PostgreSQL process', 'httpd child', 'chat-push', 'PostgreSQL', 'httpd, at once', 'httpd, gracefully']
+      : ['httpd child', 'chat-push', 'httpd child', 'httpd, at once', 'httpd, gracefully'];
     const deck = [];
     while (deck.length < rounds) {
       deck.push(...this.random.shuffled(names));

@@ -5,7 +5,7 @@
 // delete, react, read, search, send files and decide about plans (deeds.mjs), among the
 // crowd of soak.mjs, which comes by both doors. For SOAK_SECONDS (600):
 //
-//   half of it    httpd is restarted gracefully, chat-push is killed, ended in good order
+//   half of it    httpd is restarted, mostly gracefully, chat-push is killed, ended in good order
 //                 or in place, or reads its settings again, one at a time at random
 //   the rest      the settings are read again, and nothing else happens; what grows
 //                 now is a leak of httpd's children or of chat-push
@@ -139,7 +139,7 @@ class Soak extends Kill {
   async rounds() {
     this.begun = Date.now();
     this.doors = new Doors(this.site);
-    await this.rage(SECONDS * 0.5, [...restarts, 'httpd, gracefully', 'httpd, gracefully', 'settings again']);
+    await this.rage(SECONDS * 0.5, [...restarts, 'httpd, gracefully', 'httpd, gracefully', 'httpd, at once', 'settings again']);
     this.disturbed = Infinity;
     await this.kill('chat-push, in good order');
     await this.kill('httpd, gracefully');
