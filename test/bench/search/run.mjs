@@ -9,8 +9,7 @@
 // conversations, another 200 of 5,000, a patient one. The same on every run.
 //
 //   MESSAGES (1000000) ENGINES (sqlite,pgsql) QUESTIONS (200 of each kind) BENCH_DIR
-//   (kept: the messages are made once) QUIET (a program that lets us be alone while it
-//   is measured)
+//   (kept: the messages are made once) RESULTS (a file for the figures)
 
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
