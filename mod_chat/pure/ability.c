@@ -16,11 +16,11 @@ static int is_named(const char *list, const char *name)
     while ((list = strchr(list, '"')) != NULL) {
         const char *text = ++list;
 
-        while (*list != '"') {
+        while (*list != '"' && *list != '\0') {
             list += *list == '\\' && list[1] != '\0' ? 2 : 1;
-            if (list[0] == '\0') {
-                return 0;
-            }
+        }
+        if (*list == '\0') {
+            return 0;
         }
         if ((size_t)(list - text) == len && strncmp(text, name, len) == 0) {
             return 1;
