@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Requests a second, and CPU for 1000 of them: PHP, ours, PHP, ours … What counts is
+// Requests a second, and CPU for 1000 of them: PHP (or an earlier tree of ours), ours,
+// PHP, ours … What counts is
 // the median of the paired ratios, because two runs beside each other see the same
 // machine and two that are minutes apart do not.
 
@@ -18,17 +19,24 @@ const TRIES = Number(process.env.TRIES || 3);
 
 /** Groups of processes whose CPU is told apart. */
 const oursGroups = (b) => ({ httpd: b.site.httpd.pid, push: b.site.push.pid, postgres: b.cluster.process.pid });
-const peerGroups = (b) => ({ httpd: b.peer.httpd.pid, sink: b.peer.sink.pid, postgres: b.cluster.process.pid });
+const peerGroups = (b) => ({
+  httpd: b.peer.httpd.pid, postgres: b.cluster.process.pid,
+  ...b.peer.sink ? { sink: b.peer.sink.pid } : { push: b.peer.push.pid },
+});
 
 const split = (run) => Object.entries(run.cpu).map(([k, v]) => `${k} ${v.toFixed(3)}`).join(', ');
+
+/** All CPU of a run, in that of the load generator, which does the same for both: by it
+ *  a machine that is slower in one run than in the other is no difference. */
+const whole = (r) => Object.values(r.cpu).reduce((a, b) => a + b, 0) / r.cpuWrk;
 
 /** @param what  get or post */
 export async function rate(b, what) {
   const { rounds, secs } = b.options;
   const ours = { url: b.site.url, file: b.oursPicks, groups: oursGroups(b) };
   const peer = b.peer && { url: b.peer.url, file: b.peerPicks, groups: peerGroups(b) };
-  const sides = { php: peer, ours };
-  const databases = { php: 'chat_peer', ours: 'chat_ours' };
+  const sides = { peer, ours };
+  const databases = { peer: 'chat_peer', ours: 'chat_ours' };
   const counted = {};
   for (const name of Object.keys(sides).filter((n) => sides[n])) {
     counted[name] = { answered: 0, cut: 0, rows: -count(b, databases[name], 'messages') };
@@ -52,7 +60,7 @@ export async function rate(b, what) {
       for (let left = TRIES; left > 0; left--) {
         await quiet();
         const got = one[name] = await run(name, secs);
-        console.error(`${what} ${round} ${name}: ${got.rps.toFixed(0)}/s, p50 ${got.p50.toFixed(1)} p99 ${got.p99.toFixed(1)} ` +
+        console.error(`${what} ${round} ${name === 'peer' ? b.peerName : name}: ${got.rps.toFixed(0)}/s, p50 ${got.p50.toFixed(1)} p99 ${got.p99.toFixed(1)} ` +
           `max ${got.max.toFixed(0)} ms, CPU-s/1000: ${split(got)}, wrk ${got.cpuWrk.toFixed(3)}; others ${got.foreign.toFixed(2)} cores`);
         if (got.foreign <= FOREIGN) {
           break;
@@ -67,18 +75,21 @@ export async function rate(b, what) {
   b.detail[what] = runs;
   b.detail[`${what}Repeated`] = repeated;
   const of = (name, get) => (peer || name === 'ours' ? median(runs.map((r) => get(r[name]))) : null);
-  const ratio = (get) => (peer ? median(runs.map((r) => get(r.ours) / get(r.php))) : null);
+  const ratio = (get) => (peer ? median(runs.map((r) => get(r.ours) / get(r.peer))) : null);
   const post = what === 'post';
   b.rows.push(row(`${post ? 'POST message' : 'GET page 1'}, requests/s, 16 connections`, {
-    php: of('php', (r) => r.rps), ours: of('ours', (r) => r.rps), ratio: ratio((r) => r.rps),
-    bar: { min: post ? 1.6 : 3.5 }, judge: 'ratio',
+    peer: of('peer', (r) => r.rps), ours: of('ours', (r) => r.rps), ratio: ratio((r) => r.rps),
+    bar: b.before ? null : { min: post ? 1.6 : 3.5 }, judge: 'ratio',
   }));
   b.rows.push(row(`app CPU per 1000 ${post ? 'POSTs' : 'GETs'} (httpd tree)`, {
-    php: of('php', (r) => r.cpu.httpd), ours: of('ours', (r) => r.cpu.httpd), ratio: ratio((r) => r.cpu.httpd),
-    unit: 's', bar: post ? { max: 1 / 3, text: '1/3' } : null, judge: 'ratio',
+    peer: of('peer', (r) => r.cpu.httpd), ours: of('ours', (r) => r.cpu.httpd), ratio: ratio((r) => r.cpu.httpd),
+    unit: 's', bar: post && !b.before ? { max: 1 / 3, text: '1/3' } : null, judge: 'ratio',
   }));
   b.rows.push(row(`PostgreSQL CPU per 1000 ${post ? 'POSTs' : 'GETs'}`, {
-    php: of('php', (r) => r.cpu.postgres), ours: of('ours', (r) => r.cpu.postgres), ratio: ratio((r) => r.cpu.postgres), unit: 's',
+    peer: of('peer', (r) => r.cpu.postgres), ours: of('ours', (r) => r.cpu.postgres), ratio: ratio((r) => r.cpu.postgres), unit: 's',
+  }));
+  b.rows.push(row(`all CPU per 1000 ${post ? 'POSTs' : 'GETs'}, of the load generator's own`, {
+    peer: of('peer', whole), ours: of('ours', whole), ratio: ratio(whole), bar: b.before ? { max: 1.1 } : null, judge: 'ratio',
   }));
   if (post) {
     await sleep(300); // what was under way when wrk ended
@@ -89,16 +100,16 @@ export async function rate(b, what) {
     }
     const o = { ...counted.ours, events: count(b, 'chat_ours', EVENTS) - events };
     b.rows.push(row('POST: answers 201, rows and events that do not agree', {
-      php: counted.php ? counted.php.wrong : null, ours: o.wrong + Math.abs(o.rows - o.events), bar: { max: 0 },
+      peer: counted.peer ? counted.peer.wrong : null, ours: o.wrong + Math.abs(o.rows - o.events), bar: { max: 0 },
     }));
-    if (counted.php?.wrong) {
-      throw new Error(`the PHP stand-in does not do its work: ${JSON.stringify(counted.php)}`);
+    if (counted.peer?.wrong) {
+      throw new Error(`${b.peerName} does not do its work: ${JSON.stringify(counted.peer)}`);
     }
     b.detail.counted = { ...counted, ours: o };
     b.notes.push(`POST: ${o.answered} answers 201, ${o.rows} rows, ${o.events} MessageSent events ` +
       `(up to ${o.cut} requests were under way when a run ended)`);
   }
-  const foreign = runs.flatMap((r) => [r.php, r.ours].filter(Boolean).map((x) => x.foreign));
+  const foreign = runs.flatMap((r) => [r.peer, r.ours].filter(Boolean).map((x) => x.foreign));
   b.notes.push(`${post ? 'POST' : 'GET'}: others used ${median(foreign).toFixed(2)} cores, at most ${Math.max(...foreign).toFixed(2)}; ` +
     `${repeated.length} runs were done again for that, ${foreign.filter((f) => f > FOREIGN).length} of ${foreign.length} kept in spite of it`);
 }

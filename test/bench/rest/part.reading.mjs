@@ -23,7 +23,7 @@ async function timed(b, url, token, paths, secs) {
   const file = path.join(b.dir, 'paths');
   fs.writeFileSync(file, paths.map((p) => `${p}\t${token}\n`).join(''));
   const groups = {
-    postgres: b.cluster.process.pid, httpd: b.site.httpd.pid, push: b.site.push.pid, ...b.peer && { php: b.peer.httpd.pid },
+    postgres: b.cluster.process.pid, httpd: b.site.httpd.pid, push: b.site.push.pid, ...b.peer && { peer: b.peer.httpd.pid },
   };
   return wrk({ url, mode: 'paths', file, secs, conns: 1, groups });
 }
@@ -51,8 +51,8 @@ async function page(b) {
     if (b.peer) {
       const peer = first(b, 'chat_peer');
       const at = `/chat/conversation/${peer.conversation}/messages?per_page=${PER_PAGE}&page=`;
-      one.phpFront = await timed(b, b.peer.url, peer.token, [`${at}1`], 2);
-      one.phpOffset = await timed(b, b.peer.url, peer.token, [`${at}${deep}`], 3);
+      one.peerFront = await timed(b, b.peer.url, peer.token, [`${at}1`], 2);
+      one.peerOffset = await timed(b, b.peer.url, peer.token, [`${at}${deep}`], 3);
     }
     console.error(`page ${round}: ${Object.entries(one).map(([k, r]) => `${k} ${r.p50.toFixed(2)}`).join(', ')} ms`);
     runs.push(one);
@@ -60,12 +60,12 @@ async function page(b) {
   b.detail.page = runs;
   const p50 = (name) => (runs[0][name] ? median(runs.map((r) => r[name].p50)) : null);
   const number = deep.toLocaleString('en');
-  b.rows.push(row(`page ${number} by keyset against page 1 (p50; PHP: by OFFSET)`, {
-    php: p50('phpOffset'), ours: p50('keyset'), unit: 'ms',
+  b.rows.push(row(`page ${number} by keyset against page 1 (p50; ${b.peerName}: by OFFSET)`, {
+    peer: p50('peerOffset'), ours: p50('keyset'), unit: 'ms',
     ratio: median(runs.map((r) => r.keyset.p50 / r.front.p50)), bar: { max: 2 }, judge: 'ratio',
   }));
-  b.rows.push(row('page 1 of the longest conversation (p50)', { php: p50('phpFront'), ours: p50('front'), unit: 'ms' }));
-  b.rows.push(row(`page=${deep} by OFFSET (p50)`, { php: p50('phpOffset'), ours: p50('offset'), unit: 'ms' }));
+  b.rows.push(row('page 1 of the longest conversation (p50)', { peer: p50('peerFront'), ours: p50('front'), unit: 'ms' }));
+  b.rows.push(row(`page=${deep} by OFFSET (p50)`, { peer: p50('peerOffset'), ours: p50('offset'), unit: 'ms' }));
   const far = ids[0];
   b.detail.plans = {
     ...b.detail.plans,
@@ -82,6 +82,10 @@ async function sidebar(b) {
     await quiet();
     runs.push(await timed(b, b.site.url, token, ['/chat'], Math.min(3, b.options.secs)));
     const r = runs.at(-1);
+    if (b.before) { // the stand-in has no such page
+      r.peer = await timed(b, b.peer.url, first(b, 'chat_peer').token, ['/chat'], Math.min(3, b.options.secs));
+      console.error(`sidebar ${round}: before p50 ${r.peer.p50.toFixed(2)} ms`);
+    }
     console.error(`sidebar ${round}: p50 ${r.p50.toFixed(2)} p99 ${r.p99.toFixed(2)} ms; others ${r.foreign.toFixed(2)} cores`);
   }
   const alone = explain(b.cluster, 'chat_ours', 'conversation_list', [doctor, null, null, 51], 11);
@@ -89,6 +93,7 @@ async function sidebar(b) {
   b.detail.plans = { ...b.detail.plans, conversation_list: alone };
   const talks = b.cluster.sql('chat_ours', `SELECT count(*) FROM bench_pick WHERE doctor_user = '${doctor}'`).trim();
   b.rows.push(row(`sidebar of a doctor with ${talks} conversations: GET /chat (p50)`, {
+    peer: b.before ? median(runs.map((r) => r.peer.p50)) : null, ratio: b.before ? median(runs.map((r) => r.p50 / r.peer.p50)) : null,
     ours: median(runs.map((r) => r.p50)), unit: 'ms', bar: { max: 3 },
   }));
   b.rows.push(row('the same: its statement alone', { ours: alone.ms, unit: 'ms', bar: { max: 3 } }));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one table. A row is a figure, what the PHP stand-in needs for it (where it can),
+// The one table. A row is a figure, what the peer needs for it (where it can),
 // what we need, and the bar that was set.
 
 const show = (v) => (v === null || v === undefined ? '–'
@@ -20,22 +20,23 @@ export const quantile = (list, q) => {
 };
 
 /** `bar`: { min } or { max }, of `ratio` when that is what is judged, else of ours. */
-export function row(figure, { php = null, ours, unit = '', ratio = null, bar = null, judge = 'ours' }) {
+export function row(figure, { peer = null, ours, unit = '', ratio = null, bar = null, judge = 'ours' }) {
   const value = judge === 'ratio' ? ratio : ours;
   const held = !bar ? null : value === null || value === undefined ? null
     : bar.min !== undefined ? value >= bar.min : value <= bar.max;
-  return { figure, php, ours, unit, ratio, bar, judge, held };
+  return { figure, peer, ours, unit, ratio, bar, judge, held };
 }
 
-export function table(rows) {
+/** @param peer  its name at the head of a column */
+export function table(rows, peer) {
   const cells = rows.map((r) => {
     const unit = (v) => (typeof v === 'number' && r.unit ? `${show(v)} ${r.unit}` : show(v));
     const bar = !r.bar ? '' : `${r.bar.min !== undefined ? '≥' : '≤'} ${r.bar.text ||
       show(r.bar.min ?? r.bar.max)}${r.judge === 'ratio' ? ' ×' : r.unit ? ` ${r.unit}` : ''}`;
-    return [r.figure, unit(r.php), unit(r.ours), r.ratio === null ? '' : `${show(r.ratio)} ×`, bar,
+    return [r.figure, unit(r.peer), unit(r.ours), r.ratio === null ? '' : `${show(r.ratio)} ×`, bar,
       r.held === null ? (r.bar ? 'not judged' : '') : r.held ? 'held' : '**missed**'];
   });
-  const head = ['figure', 'PHP stand-in', 'ours', 'ratio', 'bar', ''];
+  const head = ['figure', peer, 'ours', 'ratio', 'bar', ''];
   const line = (c) => `| ${c.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...cells.map(line)].join('\n');
 }

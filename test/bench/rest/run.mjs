@@ -12,9 +12,10 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Site, SiteError, closedFolder, freePort, root, runUser, tmpName } from '../../../dev/site.mjs';
+import { Site, SiteError, closedFolder, freePort, root, runUser, sleep, tmpName } from '../../../dev/site.mjs';
 import { Cluster, SETTINGS } from './cluster.mjs';
 import { Peer, phpModule } from './peer.mjs';
+import { beforeSite, copyBefore } from './before.mjs';
 import { table } from './report.mjs';
 import { conversationParts } from './part.reading.mjs';
 import { rate } from './part.rate.mjs';
@@ -66,7 +67,8 @@ class Ours extends Site {
 }
 
 /** Connections are kept as the stand-in's are, and nobody is told to slow down. */
-const CONF = `ChatSendRate off\nKeepAliveTimeout 120\nMaxKeepAliveRequests 0\nChatAudit ${process.env.AUDIT || 'On'}\n`;
+const KEPT = 'ChatSendRate off\nKeepAliveTimeout 120\nMaxKeepAliveRequests 0\n';
+const CONF = `${KEPT}ChatAudit ${process.env.AUDIT || 'On'}\n`;
 
 async function makeSite(dir, more) {
   fs.rmSync(dir, { recursive: true, force: true });
@@ -78,14 +80,12 @@ async function makeSite(dir, more) {
   return site;
 }
 
-/** The database of our side: the application's, adapted; or the stand-alone schema. */
-function makeOurs(cluster, seed) {
-  const adapt = process.env.ADAPT || path.join(root, 'sql/laravel.pgsql.sql');
-  const schema = process.env.SCHEMA || 'laravel';
+/** Fill chat_ours: the application's database, adapted; or the stand-alone schema. */
+function makeOurs(cluster, seed, schema) {
   if (schema === 'laravel') {
     cluster.copy(seed, 'chat_ours', (db) => {
       cluster.file(db, 'index.peer.sql');
-      cluster.sql(db, fs.readFileSync(adapt, 'utf8'));
+      cluster.sql(db, fs.readFileSync(process.env.ADAPT || path.join(root, 'sql/laravel.pgsql.sql'), 'utf8'));
     });
   }
   else {
@@ -95,6 +95,46 @@ function makeOurs(cluster, seed) {
       cluster.file(db, 'standalone.pgsql.sql');
     });
   }
+}
+
+/** What chat-push does once with a database that had messages before there was a chat,
+ *  filling the index of their words, is not what a request costs: it is waited for. */
+async function fillIndex(bench) {
+  const site = await makeSite(path.join(bench.dir, 'filling'), { db: bench.cluster.url('chat_ours'), extraConf: '' });
+  console.error('filling the index of the words, once');
+  await site.start();
+  try {
+    const left = () => bench.cluster.sql('chat_ours', 'SELECT low, fold FROM chat_search_state').trim().split('\t').map(Number);
+    for (let [low, fold] = left(); low > 0 || fold === 0; [low, fold] = left()) {
+      await sleep(500);
+    }
+  } finally {
+    await site.stop();
+  }
+}
+
+/** The database of our side. It is kept under the name of all that made it, and copied
+ *  from there the next time. @return which schema it has */
+async function oursDatabase(bench, seed) {
+  const { cluster } = bench;
+  const schema = process.env.SCHEMA || 'laravel';
+  const made = createHash('sha256').update(seed + schema);
+  for (const file of [process.env.ADAPT || 'sql/laravel.pgsql.sql', 'sql/schema.pgsql.sql', 'common/fold_table.c', 'common/words.c',
+    'test/bench/rest/index.peer.sql', 'test/bench/rest/standalone.pgsql.sql']) {
+    made.update(fs.readFileSync(path.resolve(root, file)));
+  }
+  const kept = `chat_kept_${schema}_${made.digest('hex').slice(0, 8)}`;
+  if (!cluster.has(kept)) {
+    makeOurs(cluster, seed, schema);
+    await fillIndex(bench);
+    const others = cluster.sql('postgres', `SELECT datname FROM pg_database WHERE datname ~ '^chat_kept_${schema}_'`);
+    for (const other of others.split('\n').filter(Boolean)) { // of earlier texts of these files
+      cluster.sql('postgres', `DROP DATABASE ${other}`);
+    }
+    cluster.sql('chat_ours', 'VACUUM ANALYZE');
+    cluster.sql('postgres', `ALTER DATABASE chat_ours RENAME TO ${kept}`);
+  }
+  cluster.copy(kept, 'chat_ours', () => {});
   return schema;
 }
 
@@ -114,7 +154,8 @@ async function main() {
     throw new SiteError('wrk is not installed: ./configure --install-bench-deps, or package wrk');
   }
   const wanted = (...names) => names.some((n) => options.parts.includes(n));
-  const bench = { options, build, dir: chooseDir(), rows: [], notes: [], detail: {}, makeSite };
+  const before = process.env.BEFORE && path.resolve(process.env.BEFORE);
+  const bench = { options, build, before, peerName: before ? 'before' : 'PHP', dir: chooseDir(), rows: [], notes: [], detail: {}, makeSite };
   const ending = [];
   const part = async (name, fn) => {
     if (wanted(name)) {
@@ -136,15 +177,21 @@ async function main() {
       await cluster.start();
       bench.server = cluster.sql('postgres', 'SHOW server_version').trim();
       const seed = cluster.seed(options.sizes);
-      bench.schema = makeOurs(cluster, seed);
+      bench.schema = await oursDatabase(bench, seed);
       bench.oursPicks = writePicks(cluster, 'chat_ours', path.join(bench.dir, 'ours.picks'));
-      if (!phpModule(build)) {
+      if (before) {
+        copyBefore(cluster, seed, before);
+        bench.peer = await beforeSite(before, path.join(bench.dir, 'before'), cluster.url('chat_peer'), KEPT);
+      }
+      else if (!phpModule(build)) {
         bench.notes.push('PHP is not measured: its httpd module is not here (./configure --install-bench-deps)');
       }
       else if (wanted('page', 'get', 'post')) {
         cluster.copy(seed, 'chat_peer', (db) => cluster.file(db, 'index.peer.sql'));
-        bench.peerPicks = writePicks(cluster, 'chat_peer', path.join(bench.dir, 'peer.picks'));
         bench.peer = new Peer({ dir: path.join(bench.dir, 'peer'), build, dsn: cluster.dsn('chat_peer') });
+      }
+      if (bench.peer) {
+        bench.peerPicks = writePicks(cluster, 'chat_peer', path.join(bench.dir, 'peer.picks'));
         ending.push(() => bench.peer.stop());
         await bench.peer.start();
       }
@@ -178,7 +225,7 @@ async function main() {
   console.log(`\n${machine}; commit ${commit}, ${new Date().toISOString().slice(0, 10)}`);
   console.log(`${options.sizes.messages.toLocaleString('en')} messages, ${options.rounds} rounds of ${options.secs} s` +
     `${bench.schema ? `, ours on ${bench.schema === 'laravel' ? "the application's schema, adapted" : 'the stand-alone schema'}` : ''}\n`);
-  console.log(table(bench.rows));
+  console.log(table(bench.rows, before ? 'before' : 'PHP stand-in'));
   console.log(bench.notes.map((n) => `\n- ${n}`).join(''));
   if (process.env.RESULTS) {
     fs.writeFileSync(process.env.RESULTS, JSON.stringify({
