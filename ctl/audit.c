@@ -29,7 +29,7 @@ static const char help[] =
     "  --config FILE            take database.url of chat-push's settings\n"
     "  --since-checkpoint FILE  verify: from the last checkpoint in a file on\n"
     "  --json                   verify: print one JSON object\n"
-    "  --user ID                list: of a user\n"
+    "  --user WHO               list: of a user, by e-mail address or id\n"
     "  --conversation ID        list: of a conversation\n"
     "  --action NAME            list: of an action, as message.sent, or message\n"
     "  --since TIME             list: from a time on, as 2026-11-29 or\n"
@@ -169,15 +169,43 @@ static void entry_print(const chat_db_result_t *res, int row)
     ctl_json_line(e);
 }
 
+/* An e-mail address is looked up. An id is taken as it is: the log remembers those
+ * who are gone. */
+static int user_find(ctl_session_t *s, const char **id, const char *who)
+{
+    chat_db_value_t arg = chat_db_text(who);
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    *id = who;
+    if (who == NULL || strchr(who, '@') == NULL) {
+        return CTL_OK;
+    }
+    rv = chat_db_run(&res, s->conn, "ctl_user", &arg, 1, s->p);
+    if (rv != APR_SUCCESS) {
+        return ctl_session_failed(s, rv);
+    }
+    if (chat_db_rows(res) == 0) {
+        return ctl_fail("nobody has the e-mail address '%s'", who);
+    }
+    *id = chat_db_get(res, 0, 0);
+    return CTL_OK;
+}
+
 static int list(ctl_session_t *s, const ctl_audit_t *a)
 {
+    const char *user;
+    int status = user_find(s, &user, a->user);
     apr_int64_t left = a->limit > 0 ? a->limit : APR_INT64_MAX, seq = 0;
     int n = PAGE;
 
+    if (status != CTL_OK) {
+        return status;
+    }
     while (n == PAGE && left > 0) {
         chat_db_value_t args[] = { chat_db_int(seq),
                                    chat_db_int(left < PAGE ? left : PAGE),
-                                   chat_db_text(a->user),
+                                   chat_db_text(user),
                                    chat_db_text(a->conversation),
                                    chat_db_text(a->action),
                                    chat_db_text(a->since),

@@ -43,8 +43,9 @@ static const char help[] =
     "  --database TARGET  sqlite:/path/file.db or postgresql://...\n"
     "  --config FILE      take database.url of chat-push's settings\n"
     "\n"
-    "Exit status: 0 done, 1 failed or something could not be opened, 2 wrong "
-    "arguments.\n";
+    "Exit status: 0 done, 1 failed, or something is left out or could not be "
+    "opened,\n"
+    "2 wrong arguments.\n";
 
 /* The kinds: name, statement, that of the first page where it is another, whether
  * it is asked for each conversation, whether the chat's own tables are needed. */
@@ -290,7 +291,16 @@ static int export(ctl_session_t *s, export_t *o)
         status = manifest_write(o, counts, s->p);
     }
     json_decref(counts);
-    return status == CTL_OK ? ctl_opening_end(&o->opening) : status;
+    if (status == CTL_OK) {
+        status = ctl_opening_end(&o->opening);
+    }
+    /* To stdout none is promised. */
+    return status == CTL_OK && o->files == NULL && o->missing > 0 &&
+                   strcmp(o->out, "-") != 0
+               ? ctl_fail("%" APR_INT64_T_FMT " file(s) are not in it: say "
+                          "with --files where they are (ChatFiles)",
+                          o->missing)
+               : status;
 }
 
 int ctl_export(int argc, const char *const *argv, apr_pool_t *p)

@@ -11,7 +11,7 @@
 // down until the next SIGUSR1. What a person can put right is said in one
 // sentence, with exit status 1.
 
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { watchParent } from './parent.mjs';
@@ -107,11 +107,19 @@ async function main() {
   const build = process.env.CHAT_BUILD || path.join(root, 'build');
   const { nominal, dir } = chooseDir(build);
   const runJson = path.join(nominal, 'run.json');
+  const port = portOf('PORT', 8080);
   const site = new Site({
     dir,
     build,
     db,
-    port: portOf('PORT', 8080),
+    port,
+    // So that pages that open their socket on PUSH_PORT, as those of the existing
+    // application do, may join private.user.7 there with the site's cookie.
+    appConf: {
+      authEndpoint: `http://127.0.0.1:${port}/broadcasting/auth`,
+      allowedOrigins: [`http://127.0.0.1:${port}`, `http://localhost:${port}`, '*'],
+      encryptionMasterKeyBase64: randomBytes(32).toString('base64'), // private-encrypted-
+    },
     pushPort: portOf('PUSH_PORT', 6001),
     metricsPort: portOf('METRICS_PORT', 9601),
     hold: true,

@@ -316,10 +316,10 @@ static const char *laravel_session(const chat_request_t *q)
     apr_pool_t *p = q->r->pool;
     char *id = apr_palloc(p, CHAT_LARAVEL_ID + 1);
 
-    return q->conf->laravel_key != NULL &&
+    return q->conf->laravel_keys != NULL &&
                    chat_laravel_session(
                        id, apr_table_get(q->r->headers_in, "Cookie"),
-                       q->conf->laravel_cookie, q->conf->laravel_key, p)
+                       q->conf->laravel_cookie, q->conf->laravel_keys, p)
                ? id
                : NULL;
 }

@@ -93,6 +93,7 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     chat_files_conf_init(&conf->files);
     conf->user_from = "";
     conf->user_by = UNSET;
+    conf->logins.rehash = UNSET;
     return conf;
 }
 
@@ -207,8 +208,12 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (over->user_by != UNSET) {
         conf->user_by = over->user_by;
     }
-    if (over->laravel_key != NULL) {
-        conf->laravel_key = over->laravel_key;
+    if (over->logout_url != NULL) {
+        conf->logout_url = over->logout_url;
+    }
+    chat_logins_merge(&conf->logins, &over->logins);
+    if (over->laravel_keys != NULL) {
+        conf->laravel_keys = over->laravel_keys;
     }
     if (over->laravel_cookie != NULL) {
         conf->laravel_cookie = over->laravel_cookie;
@@ -326,7 +331,7 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     if (conf->user_from != NULL && *conf->user_from == '\0') {
         conf->user_from = NULL;
     }
-    if (conf->laravel_key != NULL && strncmp(conf->database, "sqlite:", 7) == 0) {
+    if (conf->laravel_keys != NULL && strncmp(conf->database, "sqlite:", 7) == 0) {
         return "ChatLaravelKey needs the application's database, on PostgreSQL";
     }
     if (conf->laravel_cookie == NULL) {
@@ -358,15 +363,37 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     if (conf->closed_list == NULL) {
         conf->closed_list = "|completed|cancelled|";
     }
+    chat_logins_defaults(&conf->logins, p);
     return chat_scan_conf_check(&conf->scan, conf->files.dir != NULL, p);
+}
+
+/* What hosts of one database say of log-ins is kept there, once for all. */
+static const char *logins_clash(server_rec *first, server_rec *s, apr_pool_t *p)
+{
+    const chat_server_t *conf = chat_server_of(s);
+
+    for (; conf->used && first != s; first = first->next) {
+        const chat_server_t *other = chat_server_of(first);
+
+        if (other->used && strcmp(other->database, conf->database) == 0 &&
+            !chat_logins_same(&other->logins, &conf->logins)) {
+            return apr_psprintf(p,
+                                "two hosts with Chat On (%s, %s) and one "
+                                "ChatDatabase differ in ChatTokenType or "
+                                "ChatForeignRehash",
+                                other->where, conf->where);
+        }
+    }
+    return NULL;
 }
 
 const char *chat_server_clash(server_rec *first, server_rec *s, apr_pool_t *p)
 {
     const chat_server_t *conf = chat_server_of(s);
+    const char *why = logins_clash(first, s, p);
 
-    if (!conf->used || conf->push->handoff == NULL) {
-        return NULL;
+    if (why != NULL || !conf->used || conf->push->handoff == NULL) {
+        return why;
     }
     for (; first != s; first = first->next) {
         const chat_server_t *other = chat_server_of(first);
@@ -988,32 +1015,76 @@ static const char *set_user_by(cmd_parms *cmd, void *dir, const char *arg)
     return "ChatUserBy: any, email, name, id or table";
 }
 
-/* The key itself, or file: and where it stands. */
-static const char *set_laravel_key(cmd_parms *cmd, void *dir, const char *arg)
+/* A path of this site, or an address; it comes to stand in a header and in JSON
+ * that a page holds. */
+static const char *set_logout_url(cmd_parms *cmd, void *dir, const char *arg)
 {
-    unsigned char *key = apr_palloc(cmd->pool, CHAT_LARAVEL_KEY);
-    char line[128] = "";
-    apr_file_t *file;
+    int path = arg[0] == '/' && arg[1] != '/' && arg[1] != '\\';
 
     (void)dir;
-    if (strncmp(arg, "file:", 5) == 0) {
-        const char *path = ap_server_root_relative(cmd->temp_pool, arg + 5);
-
-        if (path == NULL || apr_file_open(&file, path, APR_FOPEN_READ, 0,
-                                          cmd->temp_pool) != APR_SUCCESS) {
-            return apr_pstrcat(cmd->pool, "ChatLaravelKey: cannot read ",
-                               arg + 5, NULL);
-        }
-        apr_file_gets(line, sizeof(line), file);
-        apr_file_close(file);
-        arg = line;
+    if ((!path && strncmp(arg, "https://", 8) != 0 &&
+         strncmp(arg, "http://", 7) != 0) ||
+        strlen(arg) > 1000) {
+        return "ChatLogoutURL: a path that begins with one /, or http:// or "
+               "https:// and the rest";
     }
-    if (!chat_laravel_key(key, arg, cmd->temp_pool)) {
+    for (const char *c = arg; *c != '\0'; c++) {
+        if (*c <= ' ' || *c >= 0x7f || strchr("\"<>\\", *c) != NULL) {
+            return "ChatLogoutURL: ASCII without spaces, quotes and < >";
+        }
+    }
+    conf_of(cmd)->logout_url = arg;
+    return NULL;
+}
+
+/* A key to those the host has already. */
+static const char *laravel_key_add(cmd_parms *cmd, const char *text)
+{
+    chat_server_t *conf = conf_of(cmd);
+
+    if (conf->laravel_keys == NULL) {
+        conf->laravel_keys = apr_pcalloc(cmd->pool,
+                                         sizeof(*conf->laravel_keys));
+    }
+    if (conf->laravel_keys->n == CHAT_LARAVEL_KEYS) {
+        return "ChatLaravelKey: at most 8 keys";
+    }
+    if (!chat_laravel_key(conf->laravel_keys->key[conf->laravel_keys->n], text,
+                          cmd->temp_pool)) {
         return "ChatLaravelKey: the application's APP_KEY, base64: and 32 "
                "bytes, or file: and a file with it";
     }
-    conf_of(cmd)->laravel_key = key;
+    conf->laravel_keys->n++;
     return NULL;
+}
+
+/* The key itself, or file: and where it stands, on a line of its own. */
+static const char *add_laravel_key(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *path, *wrong = NULL;
+    char line[128];
+    apr_file_t *file;
+    int n = 0;
+
+    (void)dir;
+    if (strncmp(arg, "file:", 5) != 0) {
+        return laravel_key_add(cmd, arg);
+    }
+    path = ap_server_root_relative(cmd->temp_pool, arg + 5);
+    if (path == NULL || apr_file_open(&file, path, APR_FOPEN_READ, 0,
+                                      cmd->temp_pool) != APR_SUCCESS) {
+        return apr_pstrcat(cmd->pool, "ChatLaravelKey: cannot read ", arg + 5,
+                           NULL);
+    }
+    while (wrong == NULL &&
+           apr_file_gets(line, sizeof(line), file) == APR_SUCCESS) {
+        if (line[strspn(line, " \t\r\n")] != '\0') {
+            wrong = laravel_key_add(cmd, line);
+            n++;
+        }
+    }
+    apr_file_close(file);
+    return n == 0 ? laravel_key_add(cmd, "") : wrong;
 }
 
 static const char *set_laravel_cookie(cmd_parms *cmd, void *dir,
@@ -1170,15 +1241,27 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE1("ChatAuditSpool", set_audit_spool, NULL, RSRC_CONF,
         "The directory where entries of the audit log wait for the database; "
         "httpd's children write it. An absolute path; no default."),
-    AP_INIT_TAKE1("ChatLaravelKey", set_laravel_key, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("ChatLogoutURL", set_logout_url, NULL, RSRC_CONF,
+        "Where the page sends a user whom Apache has authenticated and who signs "
+        "out. A path or an address; no such page, and no button."),
+    AP_INIT_ITERATE("ChatLaravelKey", add_laravel_key, NULL, RSRC_CONF,
         "The APP_KEY of a Laravel application in whose database the chat is: "
-        "who is logged in there is logged in here. base64: and the key, or "
-        "file: and a file; no such cookies are looked at."),
+        "who is logged in there is logged in here; behind it those it had "
+        "before. base64: and the key, or file: and a file with one a line; no "
+        "such cookies are looked at."),
     AP_INIT_TAKE1("ChatLaravelCookie", set_laravel_cookie, NULL, RSRC_CONF,
         "The name of its session cookie. A name; laravel_session."),
     AP_INIT_TAKE1("ChatLaravelLifetime", set_laravel_lifetime, NULL, RSRC_CONF,
         "How long its sessions last without a request. Seconds, or with min or "
         "h; 120min."),
+    AP_INIT_ITERATE("ChatTokenType", chat_logins_add_type, NULL, RSRC_CONF,
+        "What tokenable_type says of a person's token, as the application's "
+        "morph map has it; new tokens get the first. Names; what Laravel says "
+        "without a map."),
+    AP_INIT_FLAG("ChatForeignRehash", chat_logins_set_rehash, NULL, RSRC_CONF,
+        "Whether a password's hash that another program replaces by one of "
+        "another kind or cost is the same password hashed anew, as at a log-in "
+        "of Laravel's: then log-ins stay. On or Off; Off."),
     AP_INIT_ITERATE("ChatIdle", add_idle, NULL, RSRC_CONF,
         "Who is logged off after doing nothing for how long. Roles and times, "
         "as doctor=15min patient=4h; nobody is."),

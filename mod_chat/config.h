@@ -18,6 +18,8 @@
 #include "bucket.h"
 #include "db.h"
 #include "files_conf.h"
+#include "laravel.h"
+#include "logins.h"
 #include "scan_conf.h"
 
 /* How accesses are written down (audit.h). */
@@ -92,11 +94,13 @@ typedef struct chat_server_t {
     chat_hashing_t password; /* cost, memory, at_once of 0: not said */
     const char *user_from; /* the environment variable that names the user whom
                               Apache authenticated; NULL: r->user; "": not said */
+    const char *logout_url; /* where such a user goes to log out; NULL: nowhere */
     int user_by;           /* chat_user_by_t, or -1: not said */
-    const unsigned char *laravel_key; /* CHAT_LARAVEL_KEY bytes; NULL: no cookies
-                                         of a Laravel application are looked at */
+    chat_laravel_keys_t *laravel_keys; /* NULL: no cookies of a Laravel
+                                          application are looked at */
     const char *laravel_cookie; /* their name; NULL: not said */
     apr_interval_time_t laravel_lifetime; /* µs; 0: not said */
+    chat_logins_conf_t logins; /* what others' tokens and passwords mean */
     apr_array_header_t *idle; /* chat_idle_t; NULL: nobody is logged off */
     apr_array_header_t *channels; /* chat_channel_rule_t; NULL: built-in ones */
     apr_interval_time_t edit_window;   /* µs in which a text may be changed */
@@ -109,6 +113,7 @@ typedef struct chat_server_t {
     chat_db_t *db;
     struct chat_keys_t *keys;     /* by ring; NULL without */
     struct chat_memory_t *memory; /* auth.c: whose tokens were seen lately */
+    struct chat_logins_t *logins_settled; /* whether the database knows logins */
     struct chat_marks_t *marks;   /* sync.c: how far its log is settled */
     struct chat_trigger_t *trigger;
     struct chat_wakeup_t *wakeup;

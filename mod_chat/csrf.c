@@ -7,6 +7,8 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "auth.h"
+#include "laravel.h"
 #include "origin.h"
 #include "secret.h"
 #include "signature.h"
@@ -43,17 +45,60 @@ int chat_csrf_origin_ok(const chat_request_t *q)
            listed(q->conf->origins, origin);
 }
 
+static int same(const char *token, const char *right)
+{
+    return token != NULL && right != NULL &&
+           chat_secret_equal(token, strlen(token), right, strlen(right));
+}
+
+/* The token of the Laravel session that asks; NULL: it has none, or the database
+ * cannot say. */
+static const char *laravel_right(const chat_request_t *q)
+{
+    chat_db_value_t args[2] = { chat_db_null(),
+                                chat_db_int(CHAT_LARAVEL_PAYLOAD) };
+    apr_pool_t *p = q->r->pool;
+    chat_db_result_t *res;
+    chat_shown_t shown;
+    const char *payload;
+
+    if (!chat_auth_shown(&shown, q) || shown.laravel == NULL) {
+        return NULL;
+    }
+    args[0] = chat_db_text(shown.laravel);
+    if (chat_db_query(&res, q->conf->db, "laravel_payload", args, 2, p) !=
+            APR_SUCCESS ||
+        chat_db_rows(res) == 0) {
+        return NULL;
+    }
+    payload = chat_db_get(res, 0, 0);
+    return payload != NULL
+               ? chat_laravel_token(payload, q->conf->laravel_keys, p)
+               : NULL;
+}
+
+/* Whether the application's own pages sent this: they show its token, or, by
+ * axios, the cookie XSRF-TOKEN in a header. The row is read only for these. */
+static int laravel_token_ok(const chat_request_t *q, const char *token)
+{
+    if (token == NULL || *token == '\0') {
+        token = chat_laravel_xsrf(apr_table_get(q->r->headers_in,
+                                                "X-XSRF-TOKEN"),
+                                  q->conf->laravel_keys, q->r->pool);
+    }
+    return token != NULL && same(token, laravel_right(q));
+}
+
 int chat_csrf_token_ok(const chat_request_t *q)
 {
     const char *token = apr_table_get(q->r->headers_in, "X-CSRF-TOKEN");
-    const char *right = q->user->csrf;
 
     if (token == NULL &&
         chat_fields_text(&q->body, "_token", &token) != CHAT_JSON_OK) {
-        return 0;
+        token = NULL;
     }
-    return right != NULL &&
-           chat_secret_equal(token, strlen(token), right, strlen(right));
+    return same(token, q->user->csrf) ||
+           (q->user->via == CHAT_VIA_LARAVEL && laravel_token_ok(q, token));
 }
 
 int chat_csrf_push_asks(const chat_request_t *q)

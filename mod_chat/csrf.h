@@ -27,7 +27,11 @@ int chat_csrf_origin_ok(const chat_request_t *q);
  */
 int chat_csrf_push_asks(const chat_request_t *q);
 
-/** Whether header X-CSRF-TOKEN or field _token holds the user's token. */
+/**
+ * Whether header X-CSRF-TOKEN or field _token holds the user's token. Of a Laravel
+ * application's session its own token does as well, there or as the value of the
+ * cookie XSRF-TOKEN in the header X-XSRF-TOKEN.
+ */
 int chat_csrf_token_ok(const chat_request_t *q);
 
 /**

@@ -229,10 +229,12 @@ static apr_status_t give_database(chat_server_t *conf,
         conf->db = twin->db;
         conf->marks = twin->marks;
         conf->memory = twin->memory;
+        conf->logins_settled = twin->logins_settled;
         return give_keys(conf, twin, p);
     }
     conf->marks = chat_sync_marks(p);
     conf->memory = chat_auth_memory(p);
+    conf->logins_settled = chat_logins_create(p);
     rv = chat_db_open(&conf->db, &db, &why, p);
     return rv == APR_SUCCESS ? give_keys(conf, NULL, p) : rv;
 }

@@ -51,6 +51,7 @@ apr_status_t chat_owner_of(const chat_identity_t **out, request_rec *r)
                       "which does not count");
         return APR_SUCCESS;
     }
+    chat_logins_settle(q->conf, q->r);
     rv = chat_auth(q);
     if (rv != APR_SUCCESS) {
         return rv;

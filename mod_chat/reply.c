@@ -180,8 +180,13 @@ int chat_reply_failed(chat_request_t *q, apr_status_t rv, const char *doing)
 
 int chat_reply_redirect(chat_request_t *q, const char *to)
 {
+    return chat_reply_redirect_away(
+        q, apr_pstrcat(q->r->pool, q->conf->prefix, to, NULL));
+}
+
+int chat_reply_redirect_away(chat_request_t *q, const char *to)
+{
     common_headers(q->r);
-    apr_table_setn(q->r->headers_out, "Location",
-                   apr_pstrcat(q->r->pool, q->conf->prefix, to, NULL));
+    apr_table_setn(q->r->headers_out, "Location", to);
     return HTTP_MOVED_TEMPORARILY;
 }

@@ -62,4 +62,7 @@ int chat_reply_failed(chat_request_t *q, apr_status_t rv, const char *doing);
 /** 302 to a path of ours, without its prefix. */
 int chat_reply_redirect(chat_request_t *q, const char *to);
 
+/** 302 to an address or path as it stands; it lives as long as the request. */
+int chat_reply_redirect_away(chat_request_t *q, const char *to);
+
 #endif

@@ -294,6 +294,7 @@ static int answer_request(chat_request_t *q)
     if (!settle_query(q, &answer) || !settle_pace(q, &answer)) {
         return answer;
     }
+    chat_logins_settle(q->conf, r);
     if (route->at_once != NULL) {
         answer = route->at_once(q);
         if (answer != DECLINED) {
@@ -315,7 +316,7 @@ static int answer_request(chat_request_t *q)
     }
     if (route->need == MEMBER && q->locked) {
         if (q->html && route->handler == chat_conversation_show) {
-            return chat_page_app(q); /* it asks why */
+            return chat_page_app(q, HTTP_OK); /* it asks why */
         }
         return chat_reply_error(q, HTTP_FORBIDDEN,
                                 "say why you need this conversation, with POST "
@@ -323,6 +324,9 @@ static int answer_request(chat_request_t *q)
     }
     /* 404 and not 403: a stranger need not learn that the id exists. */
     if (route->need == MEMBER && q->conversation == NULL) {
+        if (q->html && route->handler == chat_conversation_show) {
+            return chat_page_app(q, HTTP_NOT_FOUND); /* it says so */
+        }
         return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
     }
     if (files && !settle_files(q, route, &answer)) {

@@ -267,8 +267,9 @@ static int on_begin(void *to, const chat_part_t *part)
         in->file = NULL;
         return 1;
     }
+    /* The last one is what clients of the existing application send. */
     if (strcmp(name, "files[]") != 0 && strcmp(name, "files") != 0 &&
-        strcmp(name, "file") != 0) {
+        strcmp(name, "file") != 0 && strcmp(name, "attachment") != 0) {
         return refuse(in, HTTP_UNPROCESSABLE_ENTITY, name,
                       "Files belong into the field files[].");
     }

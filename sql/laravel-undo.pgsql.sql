@@ -15,6 +15,19 @@
 BEGIN;
 SET LOCAL client_min_messages = warning; -- not what IF EXISTS passes over
 
+-- A database of a later release keeps what that has made.
+DO $$
+DECLARE
+    found integer;
+BEGIN
+    IF to_regclass('chat_schema') IS NOT NULL THEN
+        SELECT max(version) INTO found FROM chat_schema;
+        IF found > 4 THEN
+            RAISE EXCEPTION 'the database is at schema version %, and this script knows 4: take that of its release', found;
+        END IF;
+    END IF;
+END $$;
+
 DO $$
 DECLARE
     ours record;
@@ -73,7 +86,8 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_sessions_last_seen ON chat_sessions;
     DROP TABLE IF EXISTS chat_receipts, chat_last_seen;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
-                         chat_keys, chat_plan_settings, chat_logins;
+                         chat_keys, chat_plan_settings, chat_logins,
+                         chat_token_types, chat_login_settings;
     DROP TABLE IF EXISTS chat_message_edits, chat_message_reactions;
     DROP TABLE IF EXISTS chat_attachments, chat_file_usage, chat_held_messages;
 
@@ -108,6 +122,7 @@ BEGIN
                           'conversation_people_moved', 'conversation_gone',
                           'chat_receipts_told', 'chat_last_seen_keep',
                           'chat_hash_kind', 'chat_users_password',
+                          'chat_laravel_reopened',
                           'chat_password_set', 'chat_laravel_ended')
           AND pg_function_is_visible(oid)
         -- chat_message_json calls chat_time, but only its text knows

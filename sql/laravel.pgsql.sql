@@ -23,6 +23,19 @@
 BEGIN;
 SET LOCAL client_min_messages = warning; -- not what IF EXISTS passes over
 
+-- A database of a later release keeps what that has made.
+DO $$
+DECLARE
+    found integer;
+BEGIN
+    IF to_regclass('chat_schema') IS NOT NULL THEN
+        SELECT max(version) INTO found FROM chat_schema;
+        IF found > 4 THEN
+            RAISE EXCEPTION 'the database is at schema version %, and this script knows 4: take that of its release', found;
+        END IF;
+    END IF;
+END $$;
+
 -- --- what has to be there ------------------------------------------------------------
 
 -- Whether a table of the search_path has a column. Gone again before COMMIT.
@@ -1939,6 +1952,26 @@ BEGIN
     END IF;
 END $do$;
 
+-- --- log-ins: what the site has said -------------------------------------------------
+-- mod_chat keeps these two as its directives are, each time that it starts.
+
+-- What personal_access_tokens.tokenable_type says of people (ChatTokenType). New tokens
+-- get the first.
+CREATE TABLE IF NOT EXISTS chat_token_types (
+    name text PRIMARY KEY,
+    place integer NOT NULL
+);
+INSERT INTO chat_token_types (name, place)
+SELECT 'App\Models\User', 0 WHERE NOT EXISTS (SELECT FROM chat_token_types);
+
+-- One row. rehash: a password's hash of another kind is the same password
+-- (ChatForeignRehash).
+CREATE TABLE IF NOT EXISTS chat_login_settings (
+    one integer PRIMARY KEY CHECK (one = 1),
+    rehash boolean NOT NULL DEFAULT false
+);
+INSERT INTO chat_login_settings (one) VALUES (1) ON CONFLICT DO NOTHING;
+
 -- --- triggers: log-ins -----------------------------------------------------------------
 -- A log-in that ends, or is to end at another time, is told to chat-push, which has
 -- sockets that came by it. Such an event is for nobody else: it has no channel and
@@ -2054,7 +2087,7 @@ BEGIN
                      CASE WHEN isfinite(expires_at)
                           THEN floor(extract(epoch FROM expires_at))::bigint END
               FROM personal_access_tokens
-              WHERE tokenable_type = 'App\Models\User' AND tokenable_id = OLD.id
+              WHERE tokenable_type IN (SELECT name FROM chat_token_types) AND tokenable_id = OLD.id
               UNION ALL
               SELECT 'u' || OLD.id, NULL) AS mine;
         IF EXISTS (SELECT FROM pg_trigger WHERE tgname = 'chat_laravel_ended'
@@ -2101,8 +2134,9 @@ END $$;
 -- Another password ends a user's log-ins: all but one when it was mod_chat that changed
 -- it (chat_password_set, behind the mark), all when it was somebody else. A log-in of
 -- Laravel's may only hash the same password anew, because the site wants another
--- algorithm or cost: then these differ from those before, and nobody is logged out,
--- unless remember_token has changed too, as it does when a password is reset.
+-- algorithm or cost, and from outside that looks as a change does. Where the site says
+-- that it happens (ChatForeignRehash), nothing ends when these differ from those before
+-- and remember_token has not changed, as it does when a password is reset.
 
 -- Algorithm and cost of a hash.
 CREATE OR REPLACE FUNCTION chat_hash_kind(hash text) RETURNS text
@@ -2112,6 +2146,24 @@ LANGUAGE sql IMMUTABLE AS $$
                 ELSE left(hash, 7) END
 $$;
 
+-- The sockets of a person's Laravel sessions end. The sessions stay good for new ones:
+-- whether they end is the application's to say, and the one that asked for the other
+-- password is among them.
+CREATE OR REPLACE FUNCTION chat_laravel_reopened(who chat_users.id%TYPE)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_trigger WHERE tgname = 'chat_laravel_ended'
+               AND tgrelid = to_regclass('sessions')) THEN
+        EXECUTE 'SELECT chat_session_write(
+                     ''l'' || left(encode(sha256(convert_to(s.id, ''UTF8'')),
+                                        ''hex''), 32), until)
+                 FROM (SELECT id FROM sessions WHERE user_id = $1) s,
+                      (VALUES (1, 0::bigint), (2, NULL)) AS told (step, until)
+                 ORDER BY step'
+        USING who;
+    END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION chat_users_password() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -2119,12 +2171,15 @@ BEGIN
        OR (chat_hash_kind(OLD.password::text)
            IS DISTINCT FROM chat_hash_kind(NEW.password::text)
            AND to_jsonb(OLD) ->> 'remember_token'
-               IS NOT DISTINCT FROM to_jsonb(NEW) ->> 'remember_token') THEN
+               IS NOT DISTINCT FROM to_jsonb(NEW) ->> 'remember_token'
+           AND EXISTS (SELECT FROM chat_login_settings WHERE rehash)) THEN
         RETURN NULL;
     END IF;
     DELETE FROM chat_sessions WHERE user_id = NEW.id;
     DELETE FROM personal_access_tokens
-    WHERE tokenable_type = 'App\Models\User' AND tokenable_id = NEW.id;
+    WHERE tokenable_type IN (SELECT name FROM chat_token_types)
+      AND tokenable_id = NEW.id;
+    PERFORM chat_laravel_reopened(NEW.id);
     RETURN NULL;
 END $$;
 
@@ -2384,6 +2439,9 @@ DECLARE
     person chat_users.id%TYPE;
     seen timestamp;
 BEGIN
+    IF gone ->> 'tokenable_type' NOT IN (SELECT name FROM chat_token_types) THEN
+        RETURN NULL; -- a token of no person
+    END IF;
     person := coalesce(gone ->> 'user_id', gone ->> 'tokenable_id');
     seen := coalesce(gone ->> 'last_seen_at', gone ->> 'last_used_at');
     INSERT INTO chat_last_seen AS l (user_id, at)
@@ -2399,8 +2457,7 @@ FOR EACH ROW EXECUTE FUNCTION chat_last_seen_keep();
 
 DROP TRIGGER IF EXISTS chat_tokens_last_seen ON personal_access_tokens;
 CREATE TRIGGER chat_tokens_last_seen AFTER DELETE ON personal_access_tokens
-FOR EACH ROW WHEN (OLD.tokenable_type = 'App\Models\User')
-EXECUTE FUNCTION chat_last_seen_keep();
+FOR EACH ROW EXECUTE FUNCTION chat_last_seen_keep();
 
 -- --- version -------------------------------------------------------------------------
 
@@ -2513,7 +2570,7 @@ BEGIN
     IF done THEN
         DELETE FROM chat_sessions WHERE user_id = who AND token_hash <> keep;
         DELETE FROM personal_access_tokens
-        WHERE tokenable_type = 'App\Models\User' AND tokenable_id = who
+        WHERE tokenable_type IN (SELECT name FROM chat_token_types) AND tokenable_id = who
           AND token <> keep;
         IF to_regclass('sessions') IS NOT NULL THEN -- the application's
             EXECUTE 'DELETE FROM sessions WHERE user_id = $1

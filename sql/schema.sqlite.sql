@@ -326,6 +326,25 @@ CREATE TABLE IF NOT EXISTS chat_logins (
     user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE
 ) WITHOUT ROWID;
 
+-- What the site has said of log-ins: mod_chat keeps these two as its directives are, each time that it starts.
+
+-- What personal_access_tokens.tokenable_type says of people (ChatTokenType). New tokens
+-- get the first.
+CREATE TABLE IF NOT EXISTS chat_token_types (
+    name TEXT PRIMARY KEY,
+    place INTEGER NOT NULL
+);
+INSERT INTO chat_token_types (name, place)
+SELECT 'App\Models\User', 0 WHERE NOT EXISTS (SELECT 1 FROM chat_token_types);
+
+-- One row. rehash: a password's hash of another kind is the same password
+-- (ChatForeignRehash).
+CREATE TABLE IF NOT EXISTS chat_login_settings (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    rehash INTEGER NOT NULL DEFAULT 0
+);
+INSERT OR IGNORE INTO chat_login_settings (one) VALUES (1);
+
 -- An instruction: give a user another password and end all log-ins but the one whose
 -- digest is `keep`. Always empty; the trigger below carries it out.
 CREATE TABLE IF NOT EXISTS chat_password_changes (
@@ -1223,7 +1242,7 @@ BEGIN
           UNION ALL
           SELECT 't' || substr(token, 1, 32), expires_at
           FROM personal_access_tokens
-          WHERE tokenable_type = 'App\Models\User' AND tokenable_id = NEW.id
+          WHERE tokenable_type IN (SELECT name FROM chat_token_types) AND tokenable_id = NEW.id
           UNION ALL
           SELECT 'u' || NEW.id, NULL);
 END;
@@ -1246,7 +1265,7 @@ BEGIN
           UNION ALL
           SELECT 't' || substr(token, 1, 32), expires_at
           FROM personal_access_tokens
-          WHERE tokenable_type = 'App\Models\User' AND tokenable_id = NEW.id
+          WHERE tokenable_type IN (SELECT name FROM chat_token_types) AND tokenable_id = NEW.id
           UNION ALL
           SELECT 'u' || NEW.id, NULL),
          (SELECT 0 AS stays UNION ALL SELECT 1)
@@ -1263,7 +1282,7 @@ BEGIN
           FROM chat_sessions WHERE user_id = OLD.id
           UNION ALL
           SELECT 't' || substr(token, 1, 32) FROM personal_access_tokens
-          WHERE tokenable_type = 'App\Models\User' AND tokenable_id = OLD.id
+          WHERE tokenable_type IN (SELECT name FROM chat_token_types) AND tokenable_id = OLD.id
           UNION ALL
           SELECT 'u' || OLD.id);
 END;
@@ -1513,7 +1532,7 @@ END;
 DROP TRIGGER IF EXISTS chat_tokens_last_seen;
 CREATE TRIGGER chat_tokens_last_seen AFTER DELETE ON personal_access_tokens
 WHEN OLD.last_used_at IS NOT NULL
-  AND OLD.tokenable_type = 'App\Models\User'
+  AND OLD.tokenable_type IN (SELECT name FROM chat_token_types)
 BEGIN
     INSERT INTO chat_last_seen (user_id, at)
     SELECT u.id, OLD.last_used_at FROM users u WHERE u.id = OLD.tokenable_id
@@ -1533,19 +1552,21 @@ BEGIN
     WHERE user_id = NEW.user_id AND token_hash <> NEW.keep;
     DELETE FROM personal_access_tokens
     WHERE tokenable_id = NEW.user_id AND token <> NEW.keep
-      AND tokenable_type = 'App\Models\User';
+      AND tokenable_type IN (SELECT name FROM chat_token_types);
     DELETE FROM chat_password_changes WHERE user_id = NEW.user_id;
 END;
 
 -- Somebody else's ends all log-ins. A log-in of Laravel's may only hash the same
--- password anew, because the site wants another algorithm or cost: then these differ
--- from those before, and nobody is logged out, unless remember_token has changed too,
+-- password anew, because the site wants another algorithm or cost, and from outside that
+-- looks as a change does. Where the site says that it happens (ChatForeignRehash),
+-- nothing ends when these differ from those before and remember_token has not changed,
 -- as it does when a password is reset.
 DROP TRIGGER IF EXISTS chat_users_password;
 CREATE TRIGGER chat_users_password AFTER UPDATE OF password ON users
 WHEN OLD.password <> NEW.password
  AND NOT EXISTS (SELECT 1 FROM chat_password_changes WHERE user_id = NEW.id)
- AND (OLD.remember_token IS NOT NEW.remember_token
+ AND (NOT EXISTS (SELECT 1 FROM chat_login_settings WHERE rehash)
+      OR OLD.remember_token IS NOT NEW.remember_token
       OR CASE WHEN OLD.password LIKE '$argon2%'
               THEN substr(OLD.password, 1, instr(OLD.password, ',p=') + 4)
               ELSE substr(OLD.password, 1, 7) END
@@ -1555,7 +1576,7 @@ WHEN OLD.password <> NEW.password
 BEGIN
     DELETE FROM chat_sessions WHERE user_id = NEW.id;
     DELETE FROM personal_access_tokens
-    WHERE tokenable_id = NEW.id AND tokenable_type = 'App\Models\User';
+    WHERE tokenable_id = NEW.id AND tokenable_type IN (SELECT name FROM chat_token_types);
 END;
 
 -- --- version -------------------------------------------------------------------------

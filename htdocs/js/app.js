@@ -290,7 +290,7 @@ class App {
       hurry: () => this.hurry(),
       breakGlass: (key, reason) => this.breakGlass(key, reason),
       account: () => this.account.open(),
-      logout: () => this.logout(),
+      logout: this.config.logout === null ? null : () => this.logout(),
     };
   }
 
@@ -432,14 +432,15 @@ class App {
       }
     }
     this.keep.clear();
-    this.goToLogin();
+    this.goToLogin(this.config.logout);
   }
 
-  goToLogin() {
+  /** @param to  where a log-in of Apache's ends, null: as without it */
+  goToLogin(to = null) {
     if (!this.leaving) {
       this.leaving = true;
       this.live.stop();
-      location.assign(`${this.config.prefix}/chat/login`);
+      location.assign(to ?? `${this.config.prefix}/chat/login`);
     }
   }
 

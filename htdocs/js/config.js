@@ -9,6 +9,7 @@ function meta(name) {
 }
 
 /** {key, cluster, prefix, wsPath, user: {id, name, email, role}, csrf_token,
+ *  logout: where one goes who signs out, null: one cannot,
  *  rules: {closed: [status], edit, delete (seconds), staff},
  *  files: {max (bytes), most (of a message)} or null: none are taken} */
 export function readConfig() {

@@ -62,7 +62,9 @@ export function priceText(plan, locale) {
   const amount = plan.price_cents / 100;
   try {
     return new Intl.NumberFormat(locale,
-      { style: 'currency', currency: plan.currency }).format(amount);
+      { style: 'currency', currency: plan.currency }).format(amount)
+      .replace(/\p{Script=Latin}+\p{Sc}/gu, '\u2066$&\u2069'); // among Arabic it
+    // would turn into $US
   } catch {
     // another program's idea of a currency
     return `${new Intl.NumberFormat(locale).format(amount)} ${

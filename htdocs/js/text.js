@@ -61,6 +61,52 @@ export function plain(name) {
   return String(name ?? '').replace(/[\u202a-\u202e\u2066-\u2069]/gu, '');
 }
 
+/* What ends an address, or has no place in one: spaces, brackets and quotes that
+ * stand around it, characters nobody sees or that turn the direction of others. */
+const ADDRESS = new RegExp('https?://[^\\s<>"\u00ab\u00bb\u201c-\u201f'
+  + '\\p{Cc}\\p{Cf}]+', 'giu');
+const AFTER = /[.,;:!?'*_~\u060c\u061b\u061f\u3002]+$/u;
+
+/** A text in pieces: `{ text }`, and `{ text, href }` for web addresses in it. One that
+ *  hides where it leads behind a name (https://clinic.example@evil.example) is text. */
+export function pieces(text) {
+  const all = [];
+  let at = 0;
+  for (const match of text.matchAll(ADDRESS)) {
+    const address = ended(match[0]);
+    if (leads(address)) {
+      if (match.index > at) {
+        all.push({ text: text.slice(at, match.index) });
+      }
+      all.push({ text: address, href: address });
+      at = match.index + address.length;
+    }
+  }
+  if (at < text.length) {
+    all.push({ text: text.slice(at) });
+  }
+  return all;
+}
+
+/** Without what belongs to the sentence: its full stop, the bracket it stands in. */
+function ended(address) {
+  const bare = address.replace(AFTER, '');
+  const last = { ')': '(', ']': '[', '}': '{' }[bare.at(-1)];
+  if (last && bare.split(last).length < bare.split(bare.at(-1)).length) {
+    return ended(bare.slice(0, -1));
+  }
+  return bare;
+}
+
+function leads(address) {
+  try {
+    const { hostname, username, password } = new URL(address);
+    return hostname !== '' && username === '' && password === '';
+  } catch {
+    return false;
+  }
+}
+
 /** A message as one line of the conversation list. */
 export function oneLine(text, limit = 140) {
   const line = String(text ?? '').slice(0, limit * 4).replace(/\s+/gu, ' ')

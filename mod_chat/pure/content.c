@@ -63,6 +63,63 @@ static size_t space_last(const char *s, size_t len)
     return 0;
 }
 
+/* What is there and cannot be seen, besides spaces: joiners, marks that turn
+ * the direction, selectors of variants, fillers. Each row is a range of
+ * characters of three bytes that differ in the last one. */
+static const struct {
+    char lead[3];
+    unsigned char from, to;
+} hidden[] = {
+    { "\xe2\x80", 0x8c, 0x8f }, /* U+200C to U+200F */
+    { "\xe2\x80", 0xaa, 0xae }, /* U+202A to U+202E */
+    { "\xe2\x81", 0xa0, 0xaf }, /* U+2060 to U+206F */
+    { "\xe1\xa0", 0x8b, 0x8e }, /* U+180B to U+180E */
+    { "\xe1\x85", 0x9f, 0xa0 }, /* U+115F, U+1160 */
+    { "\xe2\xa0", 0x80, 0x80 }, /* U+2800 */
+    { "\xe3\x85", 0xa4, 0xa4 }, /* U+3164 */
+    { "\xef\xb8", 0x80, 0x8f }, /* U+FE00 to U+FE0F */
+};
+
+/* Bytes of such a character at the beginning, 0 when it is none. */
+static size_t hidden_first(const char *s, size_t len)
+{
+    if (len >= 2 && (memcmp(s, "\xc2\xad", 2) == 0 ||  /* soft hyphen */
+                     memcmp(s, "\xcd\x8f", 2) == 0)) { /* grapheme joiner */
+        return 2;
+    }
+    for (size_t i = 0; len >= 3 && i < sizeof(hidden) / sizeof(hidden[0]);
+         i++) {
+        unsigned char last = (unsigned char)s[2];
+
+        if (memcmp(s, hidden[i].lead, 2) == 0 && last >= hidden[i].from &&
+            last <= hidden[i].to) {
+            return 3;
+        }
+    }
+    return 0;
+}
+
+/* Whether nobody would see anything. Most texts are decided by their first
+ * byte. */
+static int is_blank(const char *s, size_t len)
+{
+    size_t n;
+
+    while (len > 0) {
+        if ((unsigned char)*s > ' ' && (unsigned char)*s < 0x7f) {
+            return 0;
+        }
+        n = space_first(s, len);
+        n = n > 0 ? n : hidden_first(s, len);
+        if (n == 0) {
+            return 0;
+        }
+        s += n;
+        len -= n;
+    }
+    return 1;
+}
+
 chat_content_result_t chat_content_clean(const char **out, const char *s,
                                          apr_pool_t *p)
 {
@@ -75,7 +132,7 @@ chat_content_result_t chat_content_clean(const char **out, const char *s,
     while ((n = space_last(s, len)) > 0) {
         len -= n;
     }
-    if (len == 0) {
+    if (is_blank(s, len)) {
         return CHAT_CONTENT_EMPTY;
     }
     if (chat_utf8_count(s, len) > CHAT_CONTENT_MAX) {

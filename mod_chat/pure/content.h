@@ -12,13 +12,14 @@
 
 typedef enum {
     CHAT_CONTENT_OK,
-    CHAT_CONTENT_EMPTY, /* nothing but white space */
+    CHAT_CONTENT_EMPTY, /* nothing that could be seen */
     CHAT_CONTENT_LONG   /* more than CHAT_CONTENT_MAX characters */
 } chat_content_result_t;
 
 /**
  * A message's text without the white space around it; Unicode's spaces count,
- * direction marks do not (they mean something in Arabic and Hebrew).
+ * direction marks do not (they mean something in Arabic and Hebrew). A text of
+ * nothing else is empty, though.
  * @param out  set on CHAT_CONTENT_OK; from p
  * @param s    valid UTF-8
  */

@@ -172,7 +172,7 @@ int chat_conversation_list(chat_request_t *q)
     apr_status_t rv;
 
     if (q->html) {
-        return chat_page_app(q);
+        return chat_page_app(q, HTTP_OK);
     }
     if (before != NULL && !place_parse(&updated, &id, before, q->r->pool)) {
         return chat_reply_invalid(q, "before",
@@ -205,7 +205,7 @@ int chat_conversation_show(chat_request_t *q)
     apr_status_t rv;
 
     if (q->html) {
-        return chat_page_app(q);
+        return chat_page_app(q, HTTP_OK);
     }
     if (!chat_paging_parse(&paging, &q->query, &field, &why)) {
         return chat_reply_invalid(q, field, why);

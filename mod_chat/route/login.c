@@ -398,6 +398,10 @@ int chat_logout(chat_request_t *q)
         return chat_reply_failed(q, rv, "logging out");
     }
     chat_wakeup_send(q->conf->wakeup); /* sockets of the log-in end with it */
+    if (q->html && q->user->via == CHAT_VIA_APACHE &&
+        q->conf->logout_url != NULL) {
+        return chat_reply_redirect_away(q, q->conf->logout_url);
+    }
     return q->html ? chat_reply_redirect(q, LOGIN)
                    : chat_reply(q, HTTP_OK, "{\"status\":\"logged_out\"}");
 }

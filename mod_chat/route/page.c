@@ -159,6 +159,19 @@ static const char *page_files(const chat_request_t *q)
                               files->max, files->most);
 }
 
+/* Where the page's button to sign out leads in the end; "null": there is no such
+ * button, because whom Apache knows it would know again at once. */
+static const char *page_logout(const chat_request_t *q)
+{
+    const char *url = q->conf->logout_url;
+
+    if (q->user->via != CHAT_VIA_APACHE) {
+        return apr_pstrcat(q->r->pool, "\"", q->conf->prefix, "/chat/login\"",
+                           NULL);
+    }
+    return url != NULL ? chat_json_quote(url, strlen(url), q->r->pool) : "null";
+}
+
 /* What the page's script starts with: the public key, the way to the socket,
  * and who is looking. */
 static const char *page_config(chat_request_t *q, const char *csrf)
@@ -172,18 +185,18 @@ static const char *page_config(chat_request_t *q, const char *csrf)
         prefix, "\",\"wsPath\":\"", prefix,
         "\",\"cluster\":\"mt1\",\"user\":", q->user->me_json,
         ",\"csrf_token\":", chat_json_quote(csrf, strlen(csrf), p),
-        ",\"rules\":", page_rules(q), ",\"files\":", page_files(q), "}",
+        ",\"logout\":", page_logout(q), ",\"rules\":", page_rules(q), ",\"files\":", page_files(q), "}",
         NULL);
 }
 
-int chat_page_app(chat_request_t *q)
+int chat_page_app(chat_request_t *q, int status)
 {
     const char *csrf = q->user->csrf != NULL ? q->user->csrf : "";
     chat_slot_t slots[] = { { "CSRF", csrf },
                             { "CONFIG", page_config(q, csrf) },
                             { "PREFIX", q->conf->prefix } };
 
-    return chat_page_send(q, HTTP_OK, "index.html", slots, 3);
+    return chat_page_send(q, status, "index.html", slots, 3);
 }
 
 int chat_page_login(chat_request_t *q, int status, const char *error,

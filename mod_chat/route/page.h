@@ -22,8 +22,9 @@
 int chat_page_send(chat_request_t *q, int status, const char *file,
                    const chat_slot_t *slots, int n);
 
-/** The chat itself, for the user who is logged in. */
-int chat_page_app(chat_request_t *q);
+/** The chat itself, for the user who is logged in.
+ * @param status  404 when the conversation of the URL is not theirs: the page says it */
+int chat_page_app(chat_request_t *q, int status);
 
 /** The form to log in. @param error  a sentence, or "" */
 int chat_page_login(chat_request_t *q, int status, const char *error,

@@ -58,6 +58,48 @@ FROM chat_users u
 LEFT JOIN chat_conversations c ON c.id = $2
 WHERE u.active AND u.id = $1
 
+-- --- what the site says of log-ins (logins.c) -------------------------------------------
+-- $1 names of types, a JSON list, the first for new tokens; $2 1: a hash of another
+-- kind is the same password
+
+-- One row when the database says so already.
+-- :name login_settings_are sqlite
+SELECT 1 FROM chat_login_settings
+WHERE rehash = $2
+  AND json($1) = (SELECT json_group_array(name)
+                  FROM (SELECT name FROM chat_token_types ORDER BY place))
+
+-- :name login_settings_are pgsql
+SELECT 1 FROM chat_login_settings
+WHERE rehash = ($2::int = 1)
+  AND $1::jsonb = (SELECT jsonb_agg(name ORDER BY place) FROM chat_token_types)
+
+-- :name token_types_add sqlite
+INSERT INTO chat_token_types (name, place)
+SELECT value, key FROM json_each($1) WHERE true
+ON CONFLICT (name) DO UPDATE SET place = excluded.place
+
+-- :name token_types_add pgsql
+INSERT INTO chat_token_types (name, place)
+SELECT name, place FROM json_array_elements_text($1::json)
+                        WITH ORDINALITY AS said (name, place)
+ON CONFLICT (name) DO UPDATE SET place = excluded.place
+
+-- :name token_types_keep sqlite
+DELETE FROM chat_token_types
+WHERE name NOT IN (SELECT value FROM json_each($1))
+
+-- :name token_types_keep pgsql
+DELETE FROM chat_token_types
+WHERE name NOT IN (SELECT json_array_elements_text($1::json))
+
+-- $1 1 or 0
+-- :name login_settings_set sqlite
+UPDATE chat_login_settings SET rehash = $1
+
+-- :name login_settings_set pgsql
+UPDATE chat_login_settings SET rehash = ($1::int = 1)
+
 -- --- passwords ------------------------------------------------------------------------
 
 -- $1 user
@@ -131,7 +173,7 @@ SELECT json_object(
     'expires_at', strftime('%Y-%m-%dT%H:%M:%fZ', expires_at),
     'current', json(CASE WHEN token = $2 THEN 'true' ELSE 'false' END))
 FROM personal_access_tokens
-WHERE tokenable_id = $1 AND tokenable_type = 'App\Models\User'
+WHERE tokenable_id = $1 AND tokenable_type IN (SELECT name FROM chat_token_types)
 ORDER BY id DESC
 LIMIT 500
 
@@ -143,20 +185,20 @@ SELECT json_build_object(
     'expires_at', CASE WHEN isfinite(expires_at) THEN chat_time(expires_at) END,
     'current', token = $2)
 FROM personal_access_tokens
-WHERE tokenable_id = $1 AND tokenable_type = 'App\Models\User'
+WHERE tokenable_id = $1 AND tokenable_type IN (SELECT name FROM chat_token_types)
 ORDER BY id DESC
 LIMIT 500
 
 -- $1 user, $2 the token's id
 -- :name token_end
 DELETE FROM personal_access_tokens
-WHERE tokenable_id = $1 AND tokenable_type = 'App\Models\User' AND id = $2
+WHERE tokenable_id = $1 AND tokenable_type IN (SELECT name FROM chat_token_types) AND id = $2
 RETURNING 1
 
 -- $1 user, $2 digest of the one that stays, "" for none
 -- :name token_end_others
 DELETE FROM personal_access_tokens
-WHERE tokenable_id = $1 AND tokenable_type = 'App\Models\User' AND token <> $2
+WHERE tokenable_id = $1 AND tokenable_type IN (SELECT name FROM chat_token_types) AND token <> $2
 RETURNING 1
 
 -- Somebody has done something.  $1 digest, $2 seconds that a session lasts at most, $3
@@ -203,6 +245,11 @@ WHERE s.id = $1 AND u.active
 UPDATE sessions SET last_activity = floor(extract(epoch FROM now()))::int
 WHERE id = (SELECT id FROM sessions WHERE id = $1
             FOR NO KEY UPDATE SKIP LOCKED)
+
+-- What a session holds, for the token in it (csrf.c).  $1 the session's id, $2 bytes
+-- that are looked at at most
+-- :name laravel_payload pgsql
+SELECT payload FROM sessions WHERE id = $1 AND octet_length(payload) <= $2
 
 -- $1 the session's id
 -- :name laravel_end pgsql

@@ -206,11 +206,11 @@ DELETE FROM chat_message_reactions WHERE user_id = $1
 
 -- :name care_tokens sqlite
 DELETE FROM personal_access_tokens
-WHERE tokenable_type = 'App\Models\User' AND tokenable_id = $1
+WHERE tokenable_type IN (SELECT name FROM chat_token_types) AND tokenable_id = $1
 
 -- :name care_tokens pgsql
 DELETE FROM personal_access_tokens
-WHERE tokenable_type = 'App\Models\User' AND tokenable_id::text = $1::text
+WHERE tokenable_type IN (SELECT name FROM chat_token_types) AND tokenable_id::text = $1::text
 
 -- :name care_sessions
 DELETE FROM chat_sessions WHERE user_id = $1
@@ -346,7 +346,7 @@ SELECT id, json_object('id', id, 'name', name, 'abilities', abilities,
                        'last_used_at', strftime('%Y-%m-%dT%H:%M:%fZ', last_used_at),
                        'expires_at', strftime('%Y-%m-%dT%H:%M:%fZ', expires_at))
 FROM personal_access_tokens
-WHERE tokenable_type = 'App\Models\User' AND tokenable_id = $1
+WHERE tokenable_type IN (SELECT name FROM chat_token_types) AND tokenable_id = $1
   AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3
 
 -- :name export_tokens pgsql
@@ -355,7 +355,7 @@ SELECT id::text, json_build_object('id', id, 'name', name, 'abilities', abilitie
                                    'last_used_at', last_used_at,
                                    'expires_at', expires_at)
 FROM personal_access_tokens
-WHERE tokenable_type = 'App\Models\User' AND tokenable_id::text = $1::text
+WHERE tokenable_type IN (SELECT name FROM chat_token_types) AND tokenable_id::text = $1::text
   AND ($2::text IS NULL OR id::text COLLATE "C" > $2::text)
 ORDER BY id::text COLLATE "C" LIMIT $3
 

@@ -45,7 +45,7 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
 FROM personal_access_tokens t
 JOIN chat_users u ON u.id = t.tokenable_id
 LEFT JOIN chat_conversations c ON c.id = $2
-WHERE t.token = $1 AND u.active AND t.tokenable_type = 'App\Models\User'
+WHERE t.token = $1 AND u.active AND t.tokenable_type = ANY (ARRAY(SELECT name FROM chat_token_types))
   AND ($3::bigint = 0 OR t.id = $3)
   AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 
@@ -116,7 +116,8 @@ WHERE token_hash = $1 OR expires_at <= now() AT TIME ZONE 'UTC'
 INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
                                     abilities, expires_at, created_at,
                                     updated_at)
-VALUES ('App\Models\User', $1, $2, $3, $4,
+VALUES ((SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
+        $1, $2, $3, $4,
         to_timestamp($5::bigint) AT TIME ZONE 'UTC',
         now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')
 RETURNING id
@@ -434,7 +435,7 @@ WITH me AS (
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
     WHERE t.token = $1 AND u.active
-      AND t.tokenable_type = 'App\Models\User'
+      AND t.tokenable_type = ANY (ARRAY(SELECT name FROM chat_token_types))
       AND (t.abilities IS NULL OR strpos(t.abilities, '"*"') > 0
            OR strpos(t.abilities, '"chat:write"') > 0)
       AND ($3::bigint = 0 OR t.id = $3)
@@ -493,7 +494,7 @@ WITH kind AS (
     JOIN personal_access_tokens t ON t.token = a.digest
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = a.talk AND c.id::text = a.path
-    WHERE u.active AND t.tokenable_type = 'App\Models\User'
+    WHERE u.active AND t.tokenable_type = ANY (ARRAY(SELECT name FROM chat_token_types))
       AND (t.abilities IS NULL OR strpos(t.abilities, '"*"') > 0
            OR strpos(t.abilities, '"chat:write"') > 0)
       AND (a.token_id = 0 OR t.id = a.token_id)
@@ -547,7 +548,7 @@ WITH me AS MATERIALIZED (
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
     WHERE t.token = $1 AND u.active
-      AND t.tokenable_type = 'App\Models\User'
+      AND t.tokenable_type = ANY (ARRAY(SELECT name FROM chat_token_types))
       AND (t.abilities IS NULL OR strpos(t.abilities, '"*"') > 0
            OR strpos(t.abilities, '"chat:read"') > 0)
       AND ($3::bigint = 0 OR t.id = $3)

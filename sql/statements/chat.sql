@@ -51,7 +51,7 @@ SELECT u.id, u.name, u.email, u.role,
 FROM personal_access_tokens t
 JOIN chat_users u ON u.id = t.tokenable_id
 LEFT JOIN chat_conversations c ON c.id = $2
-WHERE t.token = $1 AND u.active AND t.tokenable_type = 'App\Models\User'
+WHERE t.token = $1 AND u.active AND t.tokenable_type IN (SELECT name FROM chat_token_types)
   AND ($3 = 0 OR t.id = $3)
   AND (t.expires_at IS NULL
        OR t.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
@@ -125,7 +125,8 @@ WHERE token_hash = $1
 -- :name token_insert sqlite
 INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
                                     abilities, expires_at)
-VALUES ('App\Models\User', $1, $2, $3, $4, datetime($5, 'unixepoch'))
+VALUES ((SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
+        $1, $2, $3, $4, datetime($5, 'unixepoch'))
 RETURNING id
 
 -- $1 digest

@@ -104,10 +104,14 @@ DELETE FROM chat_sessions WHERE CAST(user_id AS TEXT) = $1
 DELETE FROM chat_sessions WHERE user_id::text = $1
 
 -- :name ctl_tokens_end sqlite
-DELETE FROM personal_access_tokens WHERE CAST(tokenable_id AS TEXT) = $1
+DELETE FROM personal_access_tokens
+WHERE CAST(tokenable_id AS TEXT) = $1
+  AND tokenable_type IN (SELECT name FROM chat_token_types)
 
 -- :name ctl_tokens_end pgsql
-DELETE FROM personal_access_tokens WHERE tokenable_id::text = $1
+DELETE FROM personal_access_tokens
+WHERE tokenable_id::text = $1
+  AND tokenable_type IN (SELECT name FROM chat_token_types)
 
 -- --- tokens (token.c) --------------------------------------------------------------
 
@@ -121,6 +125,7 @@ SELECT t.id, json_quote(t.tokenable_id), u.email, t.name, t.abilities,
 FROM personal_access_tokens t
 LEFT JOIN chat_users u ON u.id = t.tokenable_id
 WHERE ($1 IS NULL OR CAST(t.tokenable_id AS TEXT) = $1) AND t.id > $2
+  AND t.tokenable_type IN (SELECT name FROM chat_token_types)
 ORDER BY t.id
 LIMIT 200
 
@@ -131,6 +136,7 @@ SELECT t.id, to_json(t.tokenable_id), u.email, t.name, t.abilities,
 FROM personal_access_tokens t
 LEFT JOIN chat_users u ON u.id = t.tokenable_id
 WHERE ($1::text IS NULL OR t.tokenable_id::text = $1) AND t.id > $2::bigint
+  AND t.tokenable_type IN (SELECT name FROM chat_token_types)
 ORDER BY t.id
 LIMIT 200
 
@@ -139,7 +145,8 @@ LIMIT 200
 -- :name ctl_token_add sqlite
 INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
                                     abilities, expires_at)
-SELECT 'App\Models\User', u.id, $2, $3, $4,
+SELECT (SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
+       u.id, $2, $3, $4,
        CASE WHEN $5 > 0
             THEN strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || $5 || ' seconds')
        END
@@ -150,7 +157,8 @@ RETURNING id
 INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
                                     abilities, expires_at, created_at,
                                     updated_at)
-SELECT 'App\Models\User', u.id, $2, $3, $4,
+SELECT (SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
+       u.id, $2, $3, $4,
        CASE WHEN $5::bigint > 0
             THEN now() AT TIME ZONE 'UTC' + $5 * interval '1 second' END,
        now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
@@ -159,7 +167,9 @@ RETURNING id
 
 -- $1 its id
 -- :name ctl_token_end
-DELETE FROM personal_access_tokens WHERE id = $1 RETURNING 1
+DELETE FROM personal_access_tokens
+WHERE id = $1 AND tokenable_type IN (SELECT name FROM chat_token_types)
+RETURNING 1
 
 -- --- events as they pass (tail.c) ----------------------------------------------------
 

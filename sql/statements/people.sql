@@ -28,7 +28,7 @@ SELECT json_object(
                    WHERE s.user_id = u.id
                    UNION ALL
                    SELECT t.last_used_at FROM personal_access_tokens t
-                   WHERE t.tokenable_type = 'App\Models\User'
+                   WHERE t.tokenable_type IN (SELECT name FROM chat_token_types)
                      AND t.tokenable_id = u.id
                    UNION ALL
                    SELECT l.at FROM chat_last_seen l
@@ -60,7 +60,7 @@ SELECT json_build_object(
                    WHERE s.user_id = u.id
                    UNION ALL
                    SELECT t.last_used_at FROM personal_access_tokens t
-                   WHERE t.tokenable_type = 'App\Models\User'
+                   WHERE t.tokenable_type IN (SELECT name FROM chat_token_types)
                      AND t.tokenable_id = u.id
                    UNION ALL
                    SELECT l.at FROM chat_last_seen l

@@ -9,6 +9,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import WebSocket from 'ws';
 import { freePort, root, sleep } from '../../dev/site.mjs';
 import { eventually, testDir } from '../site/lib/site.mjs';
 
@@ -54,6 +55,26 @@ const alive = (pid) => {
   }
 };
 
+/** The answer to a subscription on chat-push's own port, as a page gets it that sends the
+ *  site's cookie, or as somebody without one does. */
+async function joined(run, channel, cookie) {
+  const socket = new WebSocket(`ws://127.0.0.1:${run.push.port}/app/${run.push.key}?protocol=7`, {
+    headers: { Origin: run.url, ...(cookie ? { Cookie: cookie } : {}) } });
+  const answer = await new Promise((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('message', (data) => {
+      const { event } = JSON.parse(data);
+      if (event === 'pusher:connection_established') {
+        socket.send(JSON.stringify({ event: 'pusher:subscribe', data: { channel } }));
+      } else {
+        resolve(event);
+      }
+    });
+  });
+  socket.close();
+  return answer;
+}
+
 function refused(port) {
   return new Promise((resolve) => {
     const s = net.connect(port, '127.0.0.1');
@@ -88,6 +109,21 @@ test('a run says ready, serves, revives chat-push, is held by SIGUSR1 and ends w
   assert.ok(run.conversations.some((c) => c.patient !== patients[0].user_id));
   assert.equal((await fetch(`${run.url}/server-status?auto`)).status, 200);
   assert.equal((await fetch(run.metrics)).status, 200);
+
+  // The client snippet of the existing application opens its socket on PUSH_PORT and
+  // joins names without a signature.
+  const login = await fetch(`${run.url}/chat/login`, { method: 'POST', headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ email: 'patient@example.com', password: 'password' }) });
+  const cookie = login.headers.getSetCookie()[0].split(';')[0];
+  for (const [channel, mine] of [[`private.user.${patients[0].user_id}`, true], [`private.conversation.${run.conversations[0].id}`, true],
+    [`private.user.${doctors[0].user_id}`, false]]) {
+    assert.equal(await joined(run, channel, cookie), mine ? 'pusher_internal:subscription_succeeded' : 'pusher:subscription_error', channel);
+    assert.equal(await joined(run, channel, null), 'pusher:subscription_error', channel);
+  }
+
+  const encrypted = await fetch(`${run.url}/broadcasting/auth`, { method: 'POST', headers: { Authorization: `Bearer ${run.accounts[0].token}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ socket_id: '1.1', channel_name: `private-encrypted-conversation.${run.conversations[0].id}` }) });
+  assert.deepEqual([encrypted.status, Object.keys(await encrypted.json()).sort()], [200, ['auth', 'shared_secret']]);
 
   process.kill(run.pids.chat_push, 'SIGKILL');
   const next = await eventually(() => {

@@ -126,7 +126,7 @@ ${host('oidc', 'ChatUserFrom env:OIDC_CLAIM_email\nChatUserBy email', 'AuthType 
 ${host('early', 'ChatUserFrom env:OIDC_CLAIM_email\nChatUserBy email', 'StandInFile conf/who\nStandInEarly On')}
 ${host('byName', 'ChatUserBy name', basic)}
 ${host('byId', 'ChatUserBy id', basic)}
-${host('byTable', 'ChatUserBy table', basic)}`,
+${host('byTable', 'ChatUserBy table\nChatLogoutURL https://sso.example/out?a=b&c=d', basic)}`,
 });
 site.expectLog(/auth_basic:error\] .*AH0161[78]|authn_.*AH01[67]|AH0161|user .* not found|authnz_ldap|AH01807/);
 const { accounts, conversations } = site.people();
@@ -267,6 +267,27 @@ test('Apache\'s user comes before a token and a cookie', async () => {
   // and with it come its rules: a bearer token beside it is no reason to believe a POST
   const post = await new Client(url('oidc')).post(`/chat/conversation/${conv}/message`, { content: 'x' }, { headers: { Authorization: `Bearer ${phone.token}` } });
   assert.equal(post.status, 419);
+});
+
+test('who signs out is sent where the site says, by a page of ours only', async () => {
+  const [client, headers] = [new Client(url('byTable')), as('mona.h')];
+  const page = await client.get('/chat', { headers, accept: 'text/html' });
+  assert.match(page.text, /&quot;logout&quot;:&quot;https:\/\/sso\.example\/out\?a=b\\u0026c=d&quot;/);
+  const _token = (await client.get('/chat/me', { headers })).json.csrf_token;
+  const r = await client.form('/chat/logout', { _token }, { headers, accept: 'text/html' });
+  assert.deepEqual([r.status, r.headers.get('location')], [302, 'https://sso.example/out?a=b&c=d']);
+  assert.equal((await client.form('/chat/logout', {}, { headers, accept: 'text/html' })).status, 419);
+  const none = new Client(url('byId'));
+  assert.match((await none.get('/chat', { headers: as('1'), accept: 'text/html' })).text, /&quot;logout&quot;:null/);
+});
+
+test('an address to sign out that is none is refused at start', () => {
+  const conf = fs.readFileSync(site.path('conf', 'httpd.conf'), 'utf8');
+  for (const to of ['//evil.example', '/\\evil.example', 'javascript:alert(1)', 'out', '"/a b"', '"/a<b"', `/${'a'.repeat(1000)}`, '/\xff']) {
+    fs.writeFileSync(site.path('conf', 'bad.conf'), `${conf}\nChatLogoutURL ${to}\n`);
+    const r = spawnSync(process.env.CHAT_HTTPD || '/usr/sbin/apache2', ['-t', '-f', site.path('conf', 'bad.conf')], { encoding: 'utf8', env: { ...process.env, ...site.httpdEnv() } });
+    assert.match(r.stderr, /ChatLogoutURL: /, to);
+  }
 });
 
 test('directives that would believe a client are refused', () => {

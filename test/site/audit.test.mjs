@@ -35,6 +35,19 @@ const chatctl = (...args) => spawnSync(site.path('bin', 'chatctl'), [...args, '-
   { encoding: 'utf8', ...(site.dbFile && site.user && { uid: site.user.uid, gid: site.user.gid }) });
 const verify = (...more) => chatctl('audit', 'verify', ...more);
 
+test('what another program wrote is what no entry tells of: the query of doc/security.md', async () => {
+  const [, query] = fs.readFileSync(path.join(root, 'doc/security.md'), 'utf8').match(/```sql\n(-- Messages that came[^`]*)```/);
+  const found = () => site.sql(query).trim().split('\n').filter(Boolean).map((line) => line.split('|')[0]);
+  const before = found();
+  const ours = await phone.post(`/chat/conversation/${conv.id}/message`, { content: 'by mod_chat' });
+  await entry({ action: 'message.sent', object: ours.json.message.id });
+  site.sql(`INSERT INTO messages (from_user_id, to_user_id, request_id, body) VALUES (${conv.patient}, ${conv.doctor}, ${conv.id}, 'by another');`);
+  const id = site.sql("SELECT id FROM messages WHERE body = 'by another';").trim();
+  assert.deepEqual(found().filter((one) => !before.includes(one)), [id]);
+  site.sql(`UPDATE messages SET body = 'said otherwise' WHERE id = ${ours.json.message.id};`);
+  assert.match(site.sql(`SELECT body, coalesce(CAST(edited_by AS text), 'nobody') FROM chat_message_edits WHERE message_id = ${ours.json.message.id};`), /by mod_chat\|nobody/);
+});
+
 test('point 26: who, what, which object, when, from where and the result', async () => {
   const patient = await site.phone('patient@example.com');
   const { user_id: id } = site.people().accounts.find((a) => a.email === 'patient@example.com');
@@ -200,6 +213,9 @@ test('chatctl audit list: by user, conversation, action and time', () => {
   const mine = list('--user', String(conv.patient), '--conversation', String(conv.id), '--action', 'message');
   assert.ok(mine.length > 30);
   assert.ok(mine.every((e) => e.user_id === String(conv.patient) && e.conversation_id === String(conv.id) && e.action.startsWith('message.')));
+  assert.deepEqual(list('--user', 'Patient@example.com', '--conversation', String(conv.id), '--action', 'message'), mine);
+  const nobody = chatctl('audit', 'list', '--user', 'nobody@example.com');
+  assert.deepEqual([nobody.status, nobody.stdout, nobody.stderr], [1, '', "chatctl: nobody has the e-mail address 'nobody@example.com'\n"]);
   assert.equal(list('--limit', '3').length, 3);
   assert.equal(list('--since', '2999-01-01').length, 0);
   assert.equal(list('--until', '2999-01-01T00:00:00Z').length, entries().length);

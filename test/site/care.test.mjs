@@ -119,6 +119,9 @@ test('point 30: export of one person as JSON and files, without secrets', async 
   assert.equal(chatctl('export', '--user', 'patient@example.com', '--out', out).status, 1);
   assert.equal(chatctl('export', '--user', 'nobody@example.com', '--out', `${out}2`).status, 1);
   assert.equal(chatctl('export', '--out', `${out}2`).status, 2);
+  const bare = chatctl('export', '--user', 'patient@example.com', '--out', `${out}3`);
+  assert.equal(bare.status, 1, 'an export without the files is not whole');
+  assert.match(bare.stderr, /^chatctl: 1 file\(s\) are not in it: say with --files where they are/);
   assert.match(done('audit', 'list', '--action', 'export'), new RegExp(`"object":"user ${conv.patient}"`));
 });
 

@@ -107,7 +107,7 @@ const pushConf = site.path('conf', 'chat-push.json');
 /** Run the doctor. @return { status, checks, failed, out } */
 function doctor(...args) {
   const given = [
-    'doctor', '--json', '--timeout', '10', '--cafile', site.path('conf', 'root.crt'), '--httpd', httpd,
+    'doctor', '--json', '--timeout', process.env.CHAT_SANITIZE ? '30' : '10', '--cafile', site.path('conf', 'root.crt'), '--httpd', httpd,
     ...(args.includes('--httpd-conf') ? [] : ['--httpd-conf', conf]), ...args,
   ];
   return new Promise((resolve, reject) => {

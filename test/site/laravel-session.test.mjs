@@ -9,18 +9,18 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { test } from 'node:test';
 import { Client } from './lib/client.mjs';
-import { laravelCookie } from './lib/laravel-cookie.mjs';
+import { laravelBox, laravelCookie, laravelXsrf, phpSession, phpText } from './lib/laravel-cookie.mjs';
 import { startCluster } from './lib/postgres.mjs';
 import { startSite } from './lib/site.mjs';
 import { Door, alive, event, subscribe } from './lib/upgrade.mjs';
 
-const key = randomBytes(32);
+const [key, oldKey] = [randomBytes(32), randomBytes(32)];
 const db = (await startCluster()).create();
 const site = await startSite({
   db,
   before(s) {
     fs.mkdirSync(s.path('conf'), { recursive: true });
-    fs.writeFileSync(s.path('conf', 'app.key'), `base64:${key.toString('base64')}\n`, { mode: 0o600 });
+    fs.writeFileSync(s.path('conf', 'app.key'), `${[key, oldKey].map((k) => `base64:${k.toString('base64')}`).join('\n')}\n`, { mode: 0o600 });
     execFileSync('psql', ['-X', '-q', db], { input: `CREATE TABLE sessions (id varchar(255) PRIMARY KEY, user_id bigint,
       ip_address varchar(45), user_agent text, payload text NOT NULL, last_activity integer NOT NULL);` });
   },
@@ -34,9 +34,9 @@ const foreign = conversations.find((c) => c.patient !== patient).id;
 const now = () => Math.floor(Date.now() / 1000);
 
 /** A row as the application writes it. @return the session's id */
-function session(user, lastActivity = now()) {
+function session(user, lastActivity = now(), data = '') {
   const id = randomBytes(20).toString('hex');
-  site.sql(`INSERT INTO sessions VALUES ('${id}', ${user ?? 'NULL'}, '10.0.0.1', 'x', '', ${lastActivity});`);
+  site.sql(`INSERT INTO sessions VALUES ('${id}', ${user ?? 'NULL'}, '10.0.0.1', 'x', '${Buffer.from(data).toString('base64')}', ${lastActivity});`);
   return id;
 }
 const cookie = (id, options) => ({ Cookie: `other=1; ${options?.name ?? 'laravel_session'}=${laravelCookie(id, key, options)}; x=y` });
@@ -72,6 +72,91 @@ for (const gcm of [false, true]) {
     assert.equal((await post({ 'X-CSRF-TOKEN': r.json.csrf_token, Origin: site.url })).status, 201);
   });
 }
+
+const token = 'dGhpcyBpcyBhIHRva2Vu0123456789ABCDEFGHIJ';
+const stored = {
+  'PHP\'s': phpSession(token),
+  'JSON': JSON.stringify({ _flash: { old: [], new: ['_token'] }, _token: token }),
+  'encrypted': laravelBox(phpText(phpSession(token)), key),
+  'encrypted by GCM': laravelBox(phpText(phpSession(token)), key, { gcm: true }),
+  'encrypted JSON': laravelBox(phpText(JSON.stringify({ _token: token })), key),
+  'encrypted before the key changed': laravelBox(phpText(phpSession(token)), oldKey),
+};
+/** POST with the application's session. @return the status */
+const send = async (id, headers, body) =>
+  (await new Client(site.url).post(`/chat/conversation/${conv}/message`, { content: 'x', ...body }, { headers: { ...cookie(id), Origin: site.url, ...headers } })).status;
+
+for (const [how, data] of Object.entries(stored)) {
+  test(`the application's own token is one here: data that is ${how}`, async () => {
+    const id = session(patient, now(), data);
+    assert.equal(await send(id, {}), 419);
+    assert.equal(await send(id, { 'X-CSRF-TOKEN': token }), 201);
+    assert.equal(await send(id, {}, { _token: token }), 201);
+    assert.equal(await send(id, { 'X-XSRF-TOKEN': laravelXsrf(token, key) }), 201);
+    assert.equal(await send(id, { 'X-XSRF-TOKEN': laravelXsrf(token, key, { gcm: true }) }), 201);
+    assert.equal(await send(id, { 'X-XSRF-TOKEN': laravelXsrf(token, oldKey) }), 201);
+    assert.equal(await send(id, { 'X-CSRF-TOKEN': `${token}a` }), 419);
+    assert.equal(await send(id, { 'X-CSRF-TOKEN': '' }), 419);
+    assert.equal(await send(id, { 'X-CSRF-TOKEN': token, Origin: 'https://evil.example' }), 419);
+    assert.equal(await send(id, { 'X-XSRF-TOKEN': laravelXsrf(token, key), Origin: 'https://evil.example' }), 419);
+  });
+}
+
+test('a wrong X-XSRF-TOKEN is refused', async () => {
+  const id = session(patient, now(), phpSession(token));
+  for (const [what, header] of Object.entries({
+    'the token itself': token,
+    'nothing': '',
+    'no box': '%00',
+    'another key': laravelXsrf(token, randomBytes(32)),
+    'another cookie': laravelXsrf(token, key, { name: 'laravel_session' }),
+    'no prefix': laravelBox(token, key),
+    'another session\'s token': laravelXsrf('another', key),
+    'an empty token': laravelXsrf('', key),
+    'a changed mac': laravelXsrf(token, key, { change: (o) => ({ ...o, mac: '0'.repeat(64) }) }),
+    'a short tag': laravelXsrf(token, key, { gcm: true, change: (o) => ({ ...o, tag: o.tag.slice(0, 4) }) }),
+    'too long': 'A'.repeat(5000),
+  })) {
+    assert.equal(await send(id, { 'X-XSRF-TOKEN': header }), 419, what);
+  }
+  assert.equal(await send(id, { 'X-XSRF-TOKEN': laravelXsrf(token, key) }), 201);
+});
+
+test('a session whose data holds no token takes ours alone', async () => {
+  for (const [what, data] of Object.entries({
+    'no data': '',
+    'no array': 'i:1;',
+    'cut off': phpSession(token).slice(0, -1),
+    'no text': 'a:1:{s:6:"_token";i:0;}',
+    'an empty one': 'a:1:{s:6:"_token";s:0:"";}',
+    'one within': `a:1:{i:0;a:1:{s:6:"_token";${phpText(token)}}}`,
+    'a NUL': `a:1:{s:6:"_token";${phpText(`${token}\0`)}}`,
+    'JSON of another type': '{"_token": 1}',
+    'a list': '["_token"]',
+    'another key': laravelBox(phpText(phpSession(token)), randomBytes(32)),
+    'too large': `a:2:{i:0;${phpText('x'.repeat(200000))}s:6:"_token";${phpText(token)}}`,
+  })) {
+    const id = session(patient, now(), data);
+    for (const shown of [token, '', '0', '1']) {
+      assert.equal(await send(id, { 'X-CSRF-TOKEN': shown }), 419, what);
+    }
+    assert.equal(await send(id, { 'X-XSRF-TOKEN': laravelXsrf('', key) }), 419, what);
+    const ours = (await me(cookie(id))).json.csrf_token;
+    assert.equal(await send(id, { 'X-CSRF-TOKEN': ours }), 201, what);
+  }
+});
+
+test('a cookie made before the key changed is one still', async () => {
+  const id = session(patient);
+  assert.equal((await me({ Cookie: `laravel_session=${laravelCookie(id, oldKey)}` })).status, 200);
+});
+
+test('the application\'s token is none of mod_chat\'s own sessions', async () => {
+  const client = new Client(site.url);
+  await client.login('patient@example.com', 'password');
+  const r = await client.post(`/chat/conversation/${conv}/message`, { content: 'x' }, { headers: { 'X-XSRF-TOKEN': laravelXsrf(client.csrf ?? token, key), 'X-CSRF-TOKEN': '' } });
+  assert.equal(r.status, 419);
+});
 
 test('what is not the application\'s cookie is nobody\'s', async () => {
   const id = session(patient);
@@ -145,6 +230,19 @@ test('sockets end with the session, with its user, and with the password', async
   assert.equal(await closed(peer), 4009);
   assert.equal((await me(cookie(last))).status, 401);
   site.sql(`UPDATE users SET status = 'active' WHERE id = ${patient};`);
+});
+
+test('another password, by the application, closes sockets and leaves its sessions to it', async () => {
+  const id = session(patient);
+  const peer = await socket(cookie(id));
+  const before = site.sql(`SELECT password FROM users WHERE id = ${patient};`).trim();
+  site.sql(`UPDATE users SET password = '$2y$13$${'x'.repeat(53)}' WHERE id = ${patient};`);
+  assert.equal(await closed(peer), 4009);
+  const again = await socket(cookie(id));
+  site.sql(`UPDATE users SET password = password WHERE id = ${patient};`);
+  await alive(again);
+  again.socket.destroy();
+  site.sql(`UPDATE users SET password = '${before}' WHERE id = ${patient};`);
 });
 
 test('a key that is none is refused at start, and SQLite has no such application', () => {

@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { laravelTables } from './lib/laravel.mjs';
 import { startCluster } from './lib/postgres.mjs';
 import { build } from './lib/site.mjs';
+import { root } from '../../dev/site.mjs';
 
 const cluster = await startCluster();
 const sql = (db, text) => execFileSync('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', db], { input: text, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] }).trim();
@@ -78,6 +79,20 @@ for (const key of ['uuid', 'bigint']) {
     assert.match(lost.stderr, /cannot adapt this database: it lacks the column messages\.read_at/);
   });
 }
+
+test('scripts leave a database of a later release as it is', () => {
+  const db = application('uuid');
+  done(migrate(db));
+  const [, version] = done(migrate(db))[0].match(/version (\d+)/);
+  sql(db, `INSERT INTO chat_schema (version) VALUES (${Number(version) + 1});`);
+  const before = dump(db);
+  for (const script of ['laravel.pgsql.sql', 'schema.pgsql.sql', 'laravel-undo.pgsql.sql']) {
+    const r = spawnSync('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', path.join(root, 'sql', script), db], { encoding: 'utf8' });
+    assert.equal(r.status, 3, script);
+    assert.match(r.stderr, /at schema version \d+, and this script knows \d+/, script);
+    assert.equal(dump(db), before, script);
+  }
+});
 
 test('an application without plans is told that they raise no events', () => {
   const db = application('uuid', { plans: false, tokens: false });

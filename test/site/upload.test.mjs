@@ -55,6 +55,13 @@ const onDisk = () => fs.readdirSync(fileDir).filter((d) => /^[0-9a-f]{2}$/.test(
   .flatMap((d) => fs.readdirSync(path.join(fileDir, d))).filter((n) => /^[0-9a-f]{32}$/.test(n));
 const incoming = () => fs.readdirSync(path.join(fileDir, 'incoming'));
 
+test('what clients of the existing application send, message and attachment, is taken', async () => {
+  const r = await send(phone, [{ name: 'message', value: 'As before' }, { name: 'type', value: 'image' }, { name: 'attachment', file: 'xray.png', type: 'image/png', bytes: png() }]);
+  assert.equal(r.status, 201, r.text);
+  assert.deepEqual([r.json.message.content, r.json.message.attachments.map((a) => a.name)], ['As before', ['xray.png']]);
+  isError(await send(phone, [{ name: 'attachments', file: 'xray.png', type: 'image/png', bytes: png() }]), 422, 'attachments');
+});
+
 test('a message brings files, with text and without', async () => {
   const picture = png();
   const r = await send(phone, [{ name: 'content', value: ' See here ' }, { name: 'files[]', file: 'xray.png', type: 'image/png', bytes: picture }]);

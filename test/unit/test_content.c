@@ -79,6 +79,32 @@ static void nothing_but_white_space_is_empty(void **state)
         CHAT_CONTENT_EMPTY);
 }
 
+static void what_nobody_can_see_is_empty_and_beside_words_it_stays(void **state)
+{
+    static const char *const blank[] = {
+        "\xe2\x80\xae\xe2\x80\xad", "\xe2\x80\x8d", " \xe2\x80\x8f \xc2\xad",
+        "\xe2\xa0\x80\xe3\x85\xa4", "\xef\xb8\x8f", "\xe2\x81\xa6\xe2\x81\xa9",
+        "\xcd\x8f\xe1\x85\xa0",
+    };
+    static const char *const seen[] = {
+        "\xe2\x80\xae.",
+        "1\xef\xb8\x8f\xe2\x83\xa3",
+        "\xe2\x9d\xa4\xef\xb8\x8f",
+        "\xe2\x80\x8f\xd9\x85",
+        "\xe2\x80\xa2",
+    };
+    const char *out;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(blank) / sizeof(blank[0]); i++) {
+        assert_int_equal(chat_content_clean(&out, blank[i], pool),
+                         CHAT_CONTENT_EMPTY);
+    }
+    for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
+        assert_string_equal(clean(seen[i]), seen[i]);
+    }
+}
+
 static void characters_are_counted_and_after_trimming(void **state)
 {
     char *text = apr_palloc(pool, 2 + 4 * (CHAT_CONTENT_MAX + 1) + 1);
@@ -124,6 +150,8 @@ int main(void)
         cmocka_unit_test(direction_marks_are_not_white_space),
         cmocka_unit_test(the_end_of_another_character_is_not_a_space),
         cmocka_unit_test(nothing_but_white_space_is_empty),
+        cmocka_unit_test(
+            what_nobody_can_see_is_empty_and_beside_words_it_stays),
         cmocka_unit_test(characters_are_counted_and_after_trimming),
         cmocka_unit_test(a_client_id_is_64_plain_characters_at_most),
     };

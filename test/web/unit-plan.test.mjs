@@ -53,6 +53,7 @@ test('prices and days, in both scripts', () => {
     [12000, 9950, 9950, 9950, 0, null, null, null, null, null, null]);
   assert.deepEqual(['1', '٣٠', '3650', '3651', '0', '1.5', ''].map(daysIn), [1, 30, 3650, null, null, null, null]);
   assert.equal(priceText(plan('draft'), 'en-US'), '€1,234.50');
+  assert.equal(priceText(plan('draft', { currency: 'USD' }), 'ar').replace(/[\u200e\u200f]/gu, ''), '1,234.50\u00a0\u2066US$\u2069', 'not $US');
   assert.equal(priceText(plan('draft', { price_cents: null }), 'en-US'), null);
   assert.equal(priceText(plan('draft', { currency: 'gold' }), 'en-US'), '1,234.5 gold');
 });

@@ -13,12 +13,28 @@ import { pickLanguage, statusText, t, useLanguage }
 import { daysOf } from '../../htdocs/js/layout.js';
 import { GRACE, linkState } from '../../htdocs/js/link.js';
 import { keyIn, pathOf } from '../../htdocs/js/route.js';
-import { characters, colourOf, COLOURS, initials, newId, oneLine, plain }
+import { characters, colourOf, COLOURS, initials, newId, oneLine, pieces, plain }
   from '../../htdocs/js/text.js';
 import { dayLabel, listTime } from '../../htdocs/js/time.js';
 import { Typing } from '../../htdocs/js/typing.js';
 
 // --- text ---------------------------------------------------------------------
+
+test('web addresses are found in a text, without what belongs to the sentence', () => {
+  const links = (text) => pieces(text).filter((p) => p.href).map((p) => p.href);
+  const whole = 'See https://a.example/x?b=c&d=e#f, (http://b.example/y_(z)), "https://c.example". ثم https://d.example/س؟\nEnd';
+  assert.equal(pieces(whole).map((p) => p.text).join(''), whole, 'no character is lost');
+  assert.deepEqual(links(whole), ['https://a.example/x?b=c&d=e#f', 'http://b.example/y_(z)', 'https://c.example', 'https://d.example/س']);
+  assert.deepEqual(pieces('no address'), [{ text: 'no address' }]);
+});
+
+test('what is no web address, or hides where it leads, stays text', () => {
+  for (const text of ['javascript://x.example/%0aalert(1)', 'ftp://x.example', 'https://', 'https://clinic.example@evil.example/',
+    'https://clinic.example:pass@evil.example', 'data://x', 'a.example']) {
+    assert.deepEqual(pieces(text).filter((p) => p.href), [], text);
+  }
+  assert.deepEqual(pieces('https://a.example/\u202egpj.exe').filter((p) => p.href).map((p) => p.href), ['https://a.example/']);
+});
 
 test('initials leave out titles, in both scripts', () => {
   assert.equal(initials('Dr. Lena Hoffmann'), 'LH');

@@ -4,13 +4,13 @@
 
 import { html, nothing } from '../../lib/lit-html.js';
 import { locale, t } from '../i18n.js';
-import { deviceName } from '../text.js';
+import { deviceName, plain } from '../text.js';
 import { full, listTime } from '../time.js';
 import * as icons from './icons.js';
 
 /** "Firefox, Linux" of a session, the given name of a token. */
 function nameOf(kind, item) {
-  const known = kind === 'tokens' ? item.name : deviceName(item.user_agent);
+  const known = kind === 'tokens' ? plain(item.name) : deviceName(item.user_agent);
   return known || t('account.unknown');
 }
 

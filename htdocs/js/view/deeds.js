@@ -190,6 +190,12 @@ function arrows(event) {
 
 // --- at a message -----------------------------------------------------------------
 
+/** The element with a message's words: buttons that are at every message say by it
+ *  whose they are. */
+export function wordsId({ id }) {
+  return `words-${id}`;
+}
+
 /** The button that opens the menu, when it would hold anything. */
 export function menuButton({ deeds, state }, message) {
   const may = deeds.choices(state.selected, message);
@@ -197,7 +203,7 @@ export function menuButton({ deeds, state }, message) {
     return nothing;
   }
   return html`<button type="button" class="message-menu" aria-haspopup="dialog"
-    title=${t('deed.menu')}
+    title=${t('deed.menu')} aria-describedby=${wordsId(message)}
     @click=${(event) => deeds.show('menu', state.selected, message.id,
     event.currentTarget)}>${icons.more()}<span class="sr-only"
     >${t('deed.menu')}</span></button>`;

@@ -36,7 +36,7 @@ export function findBar({ find, actions }) {
       <span class="sr-only">${t('find.open')}</span>
       ${icons.search()}
       <input type="search" .value=${find.text} placeholder=${t('find.open')}
-        autocomplete="off" spellcheck="false" maxlength="200" dir="auto"
+        autocomplete="off" spellcheck="false" maxlength="200"
         @input=${(event) => actions.findType(event.target.value)}
         @keydown=${keys}>
     </label>

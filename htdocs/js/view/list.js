@@ -38,7 +38,7 @@ function searchBox({ filter, actions }) {
     <span class="sr-only">${t('list.search')}</span>
     ${icons.search()}
     <input type="search" .value=${filter} placeholder=${t('list.search')}
-      autocomplete="off" spellcheck="false" maxlength="200" dir="auto"
+      autocomplete="off" spellcheck="false" maxlength="200"
       @keydown=${intoList}
       @input=${(event) => actions.filter(event.target.value)}>
   </label>`;
@@ -60,7 +60,7 @@ function list(ctx) {
 }
 
 /** Why there is nothing to show. */
-function nobody({ state, filter, actions }) {
+function nobody({ state, filter, search, actions }) {
   if (state.listFailed && !state.ready) {
     return html`<div class="hollow"><p>${t('list.failed')}</p>
       <button type="button" class="plain" @click=${actions.hurry}
@@ -71,6 +71,9 @@ function nobody({ state, filter, actions }) {
       <span class="sr-only">${t('list.loading')}</span>
       ${[1, 2, 3, 4, 5].map(() => html`<div class="bone"><i></i><b></b></div>`)}
     </div>`;
+  }
+  if (filter && search.found.length > 0) {
+    return nothing; // what was found says more
   }
   return filter ? html`<div class="hollow"><p>${t('list.nomatch')}</p></div>`
     : html`<div class="hollow"><p>${t('list.empty')}</p>
@@ -215,8 +218,9 @@ function account({ state, link, actions }) {
     <button type="button" class="round" title=${t('account.title')}
       @click=${actions.account}>${icons.person()}<span class="sr-only"
       >${t('account.title')}</span></button>
-    <button type="button" class="round" title=${t('account.logout')}
-      @click=${actions.logout}>${icons.leave()}<span class="sr-only"
-      >${t('account.logout')}</span></button>
+    ${actions.logout ? html`<button type="button" class="round"
+      title=${t('account.logout')} @click=${actions.logout}
+      >${icons.leave()}<span class="sr-only">${t('account.logout')}</span></button>`
+    : nothing}
   </footer>`;
 }

@@ -7,11 +7,11 @@ import { html, nothing } from '../../lib/lit-html.js';
 import { has, locale, t } from '../i18n.js';
 import { isMember } from '../store.js';
 import { progressOf } from '../people.js';
-import { colourOf } from '../text.js';
+import { colourOf, pieces } from '../text.js';
 import { clock, full } from '../time.js';
 import { attachments } from './attachments.js';
 import {
-  editedMark, held, menuButton, quote, reactionChips,
+  editedMark, held, menuButton, quote, reactionChips, wordsId,
 } from './deeds.js';
 import * as icons from './icons.js';
 import { receiptList } from './people.js';
@@ -38,7 +38,8 @@ export function messageRow(ctx, row) {
       ${quote(ctx, message ? message.reply_to : entry.replyTo)}
       ${attachments(ctx, message ?? entry)}
       <div class="words" dir="auto">
-      <span class="text">${textOf(message ?? entry)}</span>
+      <span class="text" id=${message ? wordsId(message) : nothing}
+        >${linked(message ?? entry)}</span>
       <span class="meta">${editedMark(ctx, message)}<time datetime=${at}
         title=${full(at, locale())}
         >${clock(at, locale())}</time>${mine && !message?.deleted_at
@@ -62,6 +63,15 @@ function systemLine(row, message) {
     : textOf(message)}</span>
     <time datetime=${at} title=${full(at, locale())}>${clock(at, locale())}</time>
   </p>`;
+}
+
+/** Its words, with their web addresses to be followed. Where they lead learns nothing
+ *  of this page, and cannot reach it. */
+function linked(message) {
+  const text = textOf(message);
+  return text.includes('://') ? pieces(text).map((piece) => (piece.href
+    ? html`<a href=${piece.href} target="_blank" rel="noopener noreferrer nofollow"
+      dir="ltr">${piece.text}</a>` : piece.text)) : text;
 }
 
 /** Kinds this page does not know come from newer servers and other programs. */
@@ -104,7 +114,8 @@ function tick(ctx, message, entry) {
   const words = t(`message.${state}`);
   const drawn = html`${DRAWINGS[state]()}<span class="sr-only">${words}</span>`;
   return message ? html`<button type="button" class="tick" data-tick=${state}
-    title=${words} @click=${() => ctx.actions.receipts(message)}
+    title=${words} aria-describedby=${wordsId(message)}
+    @click=${() => ctx.actions.receipts(message)}
     >${drawn}</button>` : html`<span class="tick" data-tick=${state}
     title=${words}>${drawn}</span>`;
 }

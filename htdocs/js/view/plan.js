@@ -62,8 +62,8 @@ function card(ctx, plan, message) {
     ${plan.description ? html`<p class="plan-text" dir="auto"
       >${plan.description}</p>` : nothing}
     ${facts(plan)}
-    ${plan.reason ? html`<blockquote dir="auto"><span class="sr-only"
-      >${t('plan.reason')}: </span>${plan.reason}</blockquote>` : nothing}
+    ${plan.reason ? html`<blockquote><span class="sr-only">${t('plan.reason')}:
+      </span><bdi>${plan.reason}</bdi></blockquote>` : nothing}
     ${choices(ctx, plan)}
     <footer><time datetime=${at} title=${full(at, locale())}
       >${clock(at, locale())}</time></footer>
