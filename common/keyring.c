@@ -385,3 +385,16 @@ int chat_keyring_current(const chat_keyring_t *ring, const char *wrapped)
 
     return ring->command != NULL || known(ring, wrapped, len) == 0;
 }
+
+const unsigned char *chat_keyring_key(const chat_keyring_t *ring, int i,
+                                      const char **id)
+{
+    const one_t *one;
+
+    if (ring->command != NULL || i < 0 || i >= ring->keys->nelts) {
+        return NULL;
+    }
+    one = &APR_ARRAY_IDX(ring->keys, i, one_t);
+    *id = one->id;
+    return one->bytes;
+}

@@ -48,6 +48,13 @@ int chat_keyring_unwrap(const chat_keyring_t *ring,
                         unsigned char key[CHAT_SEAL_KEY], const char *wrapped,
                         const char *about, const char **why, apr_pool_t *p);
 
+/** The bytes of a file's key, for what is signed rather than wrapped.
+ * @param i   0 is the first line's
+ * @param id  its id, set when there is one
+ * @return NULL behind the last one, and of a program's ring */
+const unsigned char *chat_keyring_key(const chat_keyring_t *ring, int i,
+                                      const char **id);
+
 /** Whether a wrapped key is one that the ring would wrap as it is now; always
  * for a program's. */
 int chat_keyring_current(const chat_keyring_t *ring, const char *wrapped);

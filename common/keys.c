@@ -14,12 +14,14 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-#define ID_MAX 64 /* of a conversation */
+#define ID_MAX (CHAT_SEAL_ID - 1) /* of a conversation */
+#define ELSEWHERE                                                              \
+    "a sealed text was changed, belongs elsewhere, or is another key's"
 
 /* A key, by its own id. */
 typedef struct {
     char key_id[CHAT_SEAL_KEY_ID]; /* "": free */
-    unsigned char bytes[CHAT_SEAL_KEY];
+    chat_seal_key_t key;
 } known_t;
 
 /* Which key is a conversation's newest. */
@@ -70,7 +72,7 @@ apr_status_t chat_keys_create(chat_keys_t **keys, const chat_keyring_t *ring,
 
 /* --- what is remembered --- */
 
-static int recall(unsigned char *key, chat_keys_t *keys, const char *key_id)
+static int recall(chat_seal_key_t *key, chat_keys_t *keys, const char *key_id)
 {
     known_t *one = &keys->known[place(key_id)];
     int found;
@@ -78,20 +80,20 @@ static int recall(unsigned char *key, chat_keys_t *keys, const char *key_id)
     pthread_mutex_lock(&keys->lock);
     found = strcmp(one->key_id, key_id) == 0;
     if (found) {
-        memcpy(key, one->bytes, CHAT_SEAL_KEY);
+        *key = one->key;
     }
     pthread_mutex_unlock(&keys->lock);
     return found;
 }
 
 static void remember(chat_keys_t *keys, const char *key_id,
-                     const unsigned char *key)
+                     const chat_seal_key_t *key)
 {
     known_t *one = &keys->known[place(key_id)];
 
     pthread_mutex_lock(&keys->lock);
     apr_cpystrn(one->key_id, key_id, sizeof(one->key_id));
-    memcpy(one->bytes, key, CHAT_SEAL_KEY);
+    one->key = *key;
     pthread_mutex_unlock(&keys->lock);
 }
 
@@ -136,8 +138,8 @@ static apr_status_t away(const char **why, apr_status_t rv)
     return rv;
 }
 
-apr_status_t chat_keys_find(unsigned char key[CHAT_SEAL_KEY], chat_keys_t *keys,
-                            const char *key_id, const char **why, apr_pool_t *p)
+apr_status_t chat_keys_get(chat_seal_key_t *key, chat_keys_t *keys,
+                           const char *key_id, const char **why, apr_pool_t *p)
 {
     chat_db_value_t value = chat_db_int(apr_atoi64(key_id));
     chat_db_result_t *res;
@@ -150,16 +152,31 @@ apr_status_t chat_keys_find(unsigned char key[CHAT_SEAL_KEY], chat_keys_t *keys,
     if (rv != APR_SUCCESS) {
         return away(why, rv);
     }
-    if (chat_db_rows(res) == 0) {
+    if (chat_db_rows(res) == 0 || strlen(chat_db_get(res, 0, 1)) > ID_MAX) {
         *why = apr_psprintf(p, "there is no data key %s", key_id);
         return APR_NOTFOUND;
     }
-    if (!chat_keyring_unwrap(keys->ring, key, chat_db_get(res, 0, 0),
-                             about(chat_db_get(res, 0, 1), p), why, p)) {
+    apr_cpystrn(key->conversation, chat_db_get(res, 0, 1),
+                sizeof(key->conversation));
+    if (!chat_keyring_unwrap(keys->ring, key->bytes, chat_db_get(res, 0, 0),
+                             about(key->conversation, p), why, p)) {
         return APR_EGENERAL;
     }
     remember(keys, key_id, key);
     return APR_SUCCESS;
+}
+
+apr_status_t chat_keys_find(unsigned char key[CHAT_SEAL_KEY], chat_keys_t *keys,
+                            const char *key_id, const char **why, apr_pool_t *p)
+{
+    chat_seal_key_t whole;
+    apr_status_t rv = chat_keys_get(&whole, keys, key_id, why, p);
+
+    if (rv == APR_SUCCESS) {
+        memcpy(key, whole.bytes, CHAT_SEAL_KEY);
+        OPENSSL_cleanse(&whole, sizeof(whole));
+    }
+    return rv;
 }
 
 /* A new key for a conversation. */
@@ -168,6 +185,7 @@ static apr_status_t make(unsigned char *key, char *key_id, chat_keys_t *keys,
                          const char **why, apr_pool_t *p)
 {
     chat_db_value_t args[] = { conversation, chat_db_null() };
+    chat_seal_key_t whole;
     chat_db_result_t *res;
     const char *wrapped;
     apr_status_t rv;
@@ -186,7 +204,10 @@ static apr_status_t make(unsigned char *key, char *key_id, chat_keys_t *keys,
         return away(why, rv);
     }
     apr_cpystrn(key_id, chat_db_get(res, 0, 0), CHAT_SEAL_KEY_ID);
-    remember(keys, key_id, key);
+    memcpy(whole.bytes, key, CHAT_SEAL_KEY);
+    apr_cpystrn(whole.conversation, id, sizeof(whole.conversation));
+    remember(keys, key_id, &whole);
+    OPENSSL_cleanse(&whole, sizeof(whole));
     return APR_SUCCESS;
 }
 
@@ -225,18 +246,19 @@ apr_status_t chat_keys_newest(unsigned char key[CHAT_SEAL_KEY],
 /* --- texts --- */
 
 apr_status_t chat_keys_seal(const char **sealed, chat_keys_t *keys,
-                            chat_db_value_t conversation, const char *id,
-                            const char *text, const char **why, apr_pool_t *p)
+                            chat_db_value_t conversation,
+                            const chat_seal_about_t *what, const char *text,
+                            const char **why, apr_pool_t *p)
 {
     unsigned char key[CHAT_SEAL_KEY];
     char key_id[CHAT_SEAL_KEY_ID];
-    apr_status_t rv = chat_keys_newest(key, key_id, keys, conversation, id, why,
-                                       p);
+    apr_status_t rv = chat_keys_newest(key, key_id, keys, conversation,
+                                       what->conversation, why, p);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *sealed = chat_seal_text(key, key_id, text, strlen(text), p);
+    *sealed = chat_seal_text(key, key_id, what, text, strlen(text), p);
     OPENSSL_cleanse(key, sizeof(key));
     if (*sealed == NULL) {
         *why = "OpenSSL has no AES-256-GCM, or the system no randomness";
@@ -246,24 +268,27 @@ apr_status_t chat_keys_seal(const char **sealed, chat_keys_t *keys,
 }
 
 const char *chat_keys_open(chat_keys_t *keys, const char *text,
-                           const char **why, apr_pool_t *p)
+                           const chat_seal_about_t *where, const char **why,
+                           apr_pool_t *p)
 {
-    unsigned char key[CHAT_SEAL_KEY];
+    const char *plain = NULL;
     chat_sealed_t sealed;
-    const char *plain;
+    chat_seal_key_t key;
     apr_size_t len;
 
     *why = NULL;
     if (!chat_sealed_parse(&sealed, text, strlen(text))) {
         return text;
     }
-    if (chat_keys_find(key, keys, sealed.key_id, why, p) != APR_SUCCESS) {
+    if (chat_keys_get(&key, keys, sealed.key_id, why, p) != APR_SUCCESS) {
         return "";
     }
-    plain = chat_seal_open(&len, key, &sealed, p);
-    OPENSSL_cleanse(key, sizeof(key));
+    if (chat_sealed_fits(&sealed, key.conversation, where)) {
+        plain = chat_seal_open(&len, &key, &sealed, p);
+    }
+    OPENSSL_cleanse(&key, sizeof(key));
     if (plain == NULL) {
-        *why = "a sealed text was changed, or is another key's";
+        *why = ELSEWHERE;
         return "";
     }
     return plain;
@@ -273,29 +298,28 @@ const char *chat_keys_open(chat_keys_t *keys, const char *text,
 typedef struct {
     chat_keys_t *keys;
     const char *why;
-    unsigned char key[CHAT_SEAL_KEY];
+    chat_seal_key_t key;
     apr_pool_t *p;
 } finding_t;
 
-static const unsigned char *find(void *baton, const char *key_id)
+static const chat_seal_key_t *find(void *baton, const char *key_id)
 {
     finding_t *f = baton;
 
-    return chat_keys_find(f->key, f->keys, key_id, &f->why, f->p) == APR_SUCCESS
-               ? f->key
+    return chat_keys_get(&f->key, f->keys, key_id, &f->why, f->p) == APR_SUCCESS
+               ? &f->key
                : NULL;
 }
 
 const char *chat_keys_open_json(chat_keys_t *keys, const char *json,
-                                const char **why, apr_pool_t *p)
+                                const char *conversation, const char **why,
+                                apr_pool_t *p)
 {
     finding_t f = { .keys = keys, .p = p };
     int failed = 0;
 
-    json = chat_seal_open_json(json, find, &f, &failed, p);
-    OPENSSL_cleanse(f.key, sizeof(f.key));
-    *why = failed == 0     ? NULL
-           : f.why != NULL ? f.why
-                           : "a sealed text was changed, or is another key's";
+    json = chat_seal_open_json(json, conversation, find, &f, &failed, p);
+    OPENSSL_cleanse(&f.key, sizeof(f.key));
+    *why = failed == 0 ? NULL : f.why != NULL ? f.why : ELSEWHERE;
     return json;
 }

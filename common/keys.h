@@ -14,6 +14,7 @@
 
 #include "db.h"
 #include "keyring.h"
+#include "seal_json.h"
 
 #define CHAT_KEYS_MAX 4096
 #define CHAT_KEYS_NEWEST                                                       \
@@ -39,32 +40,45 @@ apr_status_t chat_keys_newest(unsigned char key[CHAT_SEAL_KEY],
                               chat_db_value_t conversation, const char *id,
                               const char **why, apr_pool_t *p);
 
-/** A key by its id. @return APR_NOTFOUND when there is none of that id */
+/** A key by its id, and whose it is.
+ * @return APR_NOTFOUND when there is none of that id */
+apr_status_t chat_keys_get(chat_seal_key_t *key, chat_keys_t *keys,
+                           const char *key_id, const char **why, apr_pool_t *p);
+
+/** The bytes of it alone. */
 apr_status_t chat_keys_find(unsigned char key[CHAT_SEAL_KEY], chat_keys_t *keys,
                             const char *key_id, const char **why,
                             apr_pool_t *p);
 
 /**
- * Seal a text of a conversation with its newest key.
+ * Seal a text with its conversation's newest key.
+ * @param conversation  about->conversation as a value of the database
+ * @param about   every field is set
  * @param sealed  from p
  */
 apr_status_t chat_keys_seal(const char **sealed, chat_keys_t *keys,
-                            chat_db_value_t conversation, const char *id,
-                            const char *text, const char **why, apr_pool_t *p);
+                            chat_db_value_t conversation,
+                            const chat_seal_about_t *about, const char *text,
+                            const char **why, apr_pool_t *p);
 
 /**
  * A text out of a row: opened when it is a sealed one, else as it is.
- * @return from p; "" when it cannot be opened, and why says so; why is NULL
- *         otherwise
+ * @param where  what the row says it should be; NULL in a field: it does not say
+ * @return from p; "" when it cannot be opened or belongs elsewhere, and why
+ *         says so; why is NULL otherwise
  */
 const char *chat_keys_open(chat_keys_t *keys, const char *text,
-                           const char **why, apr_pool_t *p);
+                           const chat_seal_about_t *where, const char **why,
+                           apr_pool_t *p);
 
 /**
  * Open all sealed strings of a JSON text (chat_seal_open_json).
+ * @param conversation  whose they are where the JSON does not say; NULL: nobody
+ *             knows
  * @param why  of the last one that could not be opened; NULL: all were
  */
 const char *chat_keys_open_json(chat_keys_t *keys, const char *json,
-                                const char **why, apr_pool_t *p);
+                                const char *conversation, const char **why,
+                                apr_pool_t *p);
 
 #endif

@@ -7,25 +7,24 @@
 #include "seal.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <apr_encode.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <apr_tables.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "json.h"
-#include "utf8.h"
+#include "secret.h"
 
 #define NONCE 12
 #define MARK_LEN (sizeof(CHAT_SEAL_MARK) - 1)
 #define DIGITS_MAX 19
 
 /* The head of a file: "CHATSEAL", a version, then at these places. */
-#define HEAD_MAGIC "CHATSEAL1"
+#define HEAD_MAGIC "CHATSEAL2"
 #define HEAD_MAGIC_LEN 9
 #define HEAD_KEY 16   /* the key's id, NUL behind it to the end of its room */
 #define HEAD_SIZE 40  /* 64 bits, big endian */
@@ -162,9 +161,48 @@ static apr_size_t digits(const char *text, apr_size_t len)
     return n <= DIGITS_MAX ? n : 0;
 }
 
+static int is_id(char c) { return is_base64url(c); }
+
+/* The characters of an id at text. @return how many; -1: more than max */
+static int id_len(const char *text, apr_size_t len, int max)
+{
+    int n = 0;
+
+    while ((apr_size_t)n < len && is_id(text[n])) {
+        n++;
+    }
+    return n <= max ? n : -1;
+}
+
+/* "KIND.AUTHOR.NAME:" @return how many characters; 0: it is none */
+static apr_size_t parse_claims(chat_sealed_t *out, const char *text,
+                               apr_size_t len)
+{
+    const char *at = text, *end = text + len;
+    int n;
+
+    if (len < 2 || strchr("mftdrs", at[0]) == NULL || at[1] != '.') {
+        return 0;
+    }
+    out->kind = (chat_seal_kind_t)at[0];
+    at += 2;
+    n = id_len(at, (apr_size_t)(end - at), CHAT_SEAL_ID - 1);
+    if (n < 0 || at + n == end || at[n] != '.') {
+        return 0;
+    }
+    apr_cpystrn(out->author, at, (apr_size_t)n + 1);
+    at += n + 1;
+    n = id_len(at, (apr_size_t)(end - at), CHAT_SEAL_NAME - 1);
+    if (n < 0 || at + n == end || at[n] != ':') {
+        return 0;
+    }
+    apr_cpystrn(out->name, at, (apr_size_t)n + 1);
+    return (apr_size_t)(at + n + 1 - text);
+}
+
 int chat_sealed_parse(chat_sealed_t *out, const char *text, apr_size_t len)
 {
-    apr_size_t n;
+    apr_size_t n, claims;
 
     if (len < MARK_LEN || memcmp(text, CHAT_SEAL_MARK, MARK_LEN) != 0) {
         return 0;
@@ -177,8 +215,14 @@ int chat_sealed_parse(chat_sealed_t *out, const char *text, apr_size_t len)
     }
     memcpy(out->key_id, text, n);
     out->key_id[n] = '\0';
-    out->base64 = text + n + 1;
-    out->len = len - n - 1;
+    claims = parse_claims(out, text + n + 1, len - n - 1);
+    if (claims == 0) {
+        return 0;
+    }
+    out->about = text;
+    out->about_len = n + 1 + claims;
+    out->base64 = text + out->about_len;
+    out->len = len - out->about_len;
     for (apr_size_t i = 0; i < out->len; i++) {
         if (!is_base64url(out->base64[i])) {
             return 0;
@@ -187,18 +231,64 @@ int chat_sealed_parse(chat_sealed_t *out, const char *text, apr_size_t len)
     return out->len > 0;
 }
 
-char *chat_seal_text(const unsigned char key[CHAT_SEAL_KEY], const char *key_id,
-                     const char *text, apr_size_t len, apr_pool_t *p)
+void chat_seal_name(char name[CHAT_SEAL_NAME], const char *text, apr_size_t len)
 {
-    return enclose(apr_pstrcat(p, CHAT_SEAL_MARK, key_id, ":", NULL), key,
-                   key_id, text, len, p);
+    unsigned char digest[CHAT_SHA256];
+
+    name[0] = '\0';
+    if (text != NULL && len > 0) {
+        chat_sha256(digest, text, len);
+        apr_encode_base64_binary(name, digest, (CHAT_SEAL_NAME - 1) * 3 / 4,
+                                 APR_ENCODE_BASE64URL | APR_ENCODE_NOPADDING,
+                                 NULL);
+    }
 }
 
-char *chat_seal_open(apr_size_t *len, const unsigned char key[CHAT_SEAL_KEY],
+int chat_sealed_fits(const chat_sealed_t *sealed, const char *conversation,
+                     const chat_seal_about_t *where)
+{
+    return sealed->kind == where->kind &&
+           (where->conversation == NULL ||
+            strcmp(where->conversation, conversation) == 0) &&
+           (where->author == NULL ||
+            strcmp(where->author, sealed->author) == 0) &&
+           (where->name == NULL || strcmp(where->name, sealed->name) == 0);
+}
+
+static int about_good(const chat_seal_about_t *about)
+{
+    apr_size_t author = strlen(about->author), name = strlen(about->name);
+
+    return id_len(about->author, author, CHAT_SEAL_ID - 1) == (int)author &&
+           id_len(about->name, name, CHAT_SEAL_NAME - 1) == (int)name &&
+           strlen(about->conversation) < CHAT_SEAL_ID;
+}
+
+char *chat_seal_text(const unsigned char key[CHAT_SEAL_KEY], const char *key_id,
+                     const chat_seal_about_t *about, const char *text,
+                     apr_size_t len, apr_pool_t *p)
+{
+    const char *claims;
+
+    if (!about_good(about)) {
+        return NULL;
+    }
+    claims = apr_psprintf(p, "%s:%c.%s.%s:", key_id, (char)about->kind,
+                          about->author, about->name);
+    return enclose(apr_pstrcat(p, CHAT_SEAL_MARK, claims, NULL), key,
+                   apr_pstrcat(p, claims, about->conversation, NULL), text, len,
+                   p);
+}
+
+char *chat_seal_open(apr_size_t *len, const chat_seal_key_t *key,
                      const chat_sealed_t *sealed, apr_pool_t *p)
 {
-    return (char *)disclose(len, key, sealed->key_id, sealed->base64,
-                            sealed->len, p);
+    const char *about = apr_pstrcat(
+        p, apr_pstrmemdup(p, sealed->about, sealed->about_len),
+        key->conversation, NULL);
+
+    return (char *)disclose(len, key->bytes, about, sealed->base64, sealed->len,
+                            p);
 }
 
 char *chat_seal_wrap(const unsigned char with[CHAT_SEAL_KEY], const char *about,
@@ -228,83 +318,6 @@ int chat_seal_unwrap(unsigned char key[CHAT_SEAL_KEY],
     return 1;
 }
 
-/* --- texts in JSON --- */
-
-/* Within a JSON text a quote that follows a colon, or blanks behind one, begins
- * a value: inside a string it would stand behind a backslash. */
-#define TEXT_MARK "\"" CHAT_SEAL_MARK
-
-/* The next value that may be sealed, at its quote; NULL: there is none.
- * @param json  where the text begins */
-static const char *next_value(const char *at, const char *json)
-{
-    while ((at = strstr(at, TEXT_MARK)) != NULL) {
-        const char *before = at;
-
-        while (before > json && apr_isspace(before[-1])) {
-            before--;
-        }
-        if (before > json && before[-1] == ':') {
-            return at;
-        }
-        at++;
-    }
-    return NULL;
-}
-
-/* The value that begins at `text`, as JSON with its quotes, from p. */
-static const char *opened(const char *text, apr_size_t len,
-                          chat_seal_find_t find, void *baton, int *failed,
-                          apr_pool_t *p)
-{
-    const unsigned char *key;
-    chat_sealed_t sealed;
-    apr_size_t n = 0;
-    char *plain;
-
-    if (!chat_sealed_parse(&sealed, text, len)) {
-        return NULL; /* somebody wrote what looks like one: it stays */
-    }
-    key = find(baton, sealed.key_id);
-    plain = key != NULL ? chat_seal_open(&n, key, &sealed, p) : NULL;
-    if (plain == NULL || !chat_utf8_valid(plain, n)) {
-        *failed += 1;
-        return "\"\"";
-    }
-    return chat_json_quote(plain, n, p);
-}
-
-const char *chat_seal_open_json(const char *json, chat_seal_find_t find,
-                                void *baton, int *failed, apr_pool_t *p)
-{
-    const char *at = next_value(json, json), *from = json;
-    apr_array_header_t *parts;
-    int ignored = 0;
-
-    if (at == NULL) {
-        return json;
-    }
-    parts = apr_array_make(p, 16, sizeof(const char *));
-    for (; at != NULL; at = next_value(at, json)) {
-        const char *text = at + 1;
-        apr_size_t len = strcspn(text, "\"\\");
-        const char *plain = text[len] == '"'
-                                ? opened(text, len, find, baton,
-                                         failed != NULL ? failed : &ignored, p)
-                                : NULL;
-
-        at = text + len;
-        if (plain != NULL) {
-            APR_ARRAY_PUSH(parts, const char *) = apr_pstrmemdup(
-                p, from, (apr_size_t)(text - 1 - from));
-            APR_ARRAY_PUSH(parts, const char *) = plain;
-            from = at + 1;
-        }
-    }
-    APR_ARRAY_PUSH(parts, const char *) = from;
-    return apr_array_pstrcat(p, parts, '\0');
-}
-
 /* --- files --- */
 
 static void put64(unsigned char *to, apr_int64_t n)
@@ -325,15 +338,25 @@ static apr_int64_t get64(const unsigned char *from)
     return n > APR_INT64_MAX ? -1 : (apr_int64_t)n;
 }
 
+int chat_seal_file_name(char file[CHAT_SEAL_FILE], const char *conversation,
+                        const char *id, const char *suffix)
+{
+    int n = snprintf(file, CHAT_SEAL_FILE, "%s/%s%s", conversation, id, suffix);
+
+    return n > 0 && n < CHAT_SEAL_FILE;
+}
+
 int chat_seal_head_make(chat_seal_head_t *head, const char *key_id,
-                        apr_int64_t size)
+                        const char *file, apr_int64_t size)
 {
     apr_size_t n = strlen(key_id);
 
-    if (n == 0 || digits(key_id, n) != n || size < 0 || size > FILE_MAX) {
+    if (n == 0 || digits(key_id, n) != n || size < 0 || size > FILE_MAX ||
+        strlen(file) >= sizeof(head->file)) {
         return 0;
     }
     memset(head, 0, sizeof(*head));
+    apr_cpystrn(head->file, file, sizeof(head->file));
     memcpy(head->key_id, key_id, n);
     head->size = size;
     memcpy(head->bytes, HEAD_MAGIC, HEAD_MAGIC_LEN);
@@ -397,15 +420,26 @@ static void block_nonce(unsigned char nonce[NONCE],
     }
 }
 
+/* What is authenticated with each block. @return its bytes */
+static apr_size_t block_about(unsigned char *about,
+                              const chat_seal_head_t *head)
+{
+    apr_size_t n = strlen(head->file);
+
+    memcpy(about, head->bytes, CHAT_SEAL_HEAD);
+    memcpy(about + CHAT_SEAL_HEAD, head->file, n);
+    return CHAT_SEAL_HEAD + n;
+}
+
 int chat_seal_block(unsigned char *out, const unsigned char key[CHAT_SEAL_KEY],
                     const chat_seal_head_t *head, apr_int64_t number,
                     const unsigned char *in, apr_size_t len)
 {
-    unsigned char nonce[NONCE];
+    unsigned char nonce[NONCE], about[CHAT_SEAL_HEAD + CHAT_SEAL_FILE];
 
     block_nonce(nonce, head, number);
     return len <= CHAT_SEAL_BLOCK &&
-           encrypt(out, key, nonce, head->bytes, CHAT_SEAL_HEAD, in, len);
+           encrypt(out, key, nonce, about, block_about(about, head), in, len);
 }
 
 int chat_seal_block_open(unsigned char *out,
@@ -413,9 +447,9 @@ int chat_seal_block_open(unsigned char *out,
                          const chat_seal_head_t *head, apr_int64_t number,
                          const unsigned char *in, apr_size_t len)
 {
-    unsigned char nonce[NONCE];
+    unsigned char nonce[NONCE], about[CHAT_SEAL_HEAD + CHAT_SEAL_FILE];
 
     block_nonce(nonce, head, number);
     return len >= CHAT_SEAL_TAG && len <= CHAT_SEAL_BLOCK + CHAT_SEAL_TAG &&
-           decrypt(out, key, nonce, head->bytes, CHAT_SEAL_HEAD, in, len);
+           decrypt(out, key, nonce, about, block_about(about, head), in, len);
 }

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <apr_strings.h>
 #include <openssl/crypto.h>
 
 #define PATH_ROOM 4096
@@ -135,7 +136,7 @@ static apr_status_t take(room_t *room, apr_size_t *len, const source_t *from,
 
 /* @param key  NULL: it is written open */
 static apr_status_t copy(int to, const source_t *from, const unsigned char *key,
-                         const char *key_id)
+                         const char *key_id, const char *file)
 {
     room_t *room = malloc(sizeof(*room));
     apr_int64_t n = blocks_of(from->head.size);
@@ -143,7 +144,7 @@ static apr_status_t copy(int to, const source_t *from, const unsigned char *key,
     chat_seal_head_t head;
 
     if (rv == APR_SUCCESS && key != NULL) {
-        rv = chat_seal_head_make(&head, key_id, from->head.size)
+        rv = chat_seal_head_make(&head, key_id, file, from->head.size)
                  ? put(to, head.bytes, sizeof(head.bytes))
                  : APR_EGENERAL;
     }
@@ -166,12 +167,12 @@ static apr_status_t copy(int to, const source_t *from, const unsigned char *key,
 
 apr_status_t chat_seal_file_copy(int to, int from, apr_int64_t size,
                                  const unsigned char key[CHAT_SEAL_KEY],
-                                 const char *key_id)
+                                 const char *key_id, const char *file)
 {
     source_t source = { .fd = from };
 
     source.head.size = size;
-    return copy(to, &source, key, key_id);
+    return copy(to, &source, key, key_id, file);
 }
 
 apr_status_t chat_seal_file_open(int to, int from,
@@ -180,7 +181,7 @@ apr_status_t chat_seal_file_open(int to, int from,
 {
     source_t source = { .fd = from, .key = key, .head = *head };
 
-    return copy(to, &source, NULL, NULL);
+    return copy(to, &source, NULL, NULL, NULL);
 }
 
 /* --- in a file's place --- */
@@ -225,7 +226,8 @@ static apr_status_t lock(int fd, const char *path, struct stat *st)
  * removed meanwhile is not to come back. */
 static apr_status_t write_new(const char *path, const char *beside,
                               const source_t *from, const struct stat *was,
-                              const unsigned char *key, const char *key_id)
+                              const unsigned char *key, const char *key_id,
+                              const char *file)
 {
     int to = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                   0600);
@@ -240,7 +242,7 @@ static apr_status_t write_new(const char *path, const char *beside,
         rv = system_error();
     }
     else {
-        rv = copy(to, from, key, key_id);
+        rv = copy(to, from, key, key_id, file);
     }
     if (rv == APR_SUCCESS && fsync(to) != 0) {
         rv = system_error();
@@ -262,7 +264,7 @@ static apr_status_t write_new(const char *path, const char *beside,
 apr_status_t chat_seal_file_replace(const char *path, const char *beside,
                                     const unsigned char *old,
                                     const unsigned char key[CHAT_SEAL_KEY],
-                                    const char *key_id)
+                                    const char *key_id, const char *file)
 {
     source_t from = { .key = old };
     struct stat st;
@@ -286,7 +288,8 @@ apr_status_t chat_seal_file_replace(const char *path, const char *beside,
         from.head.size = st.st_size;
     }
     if (rv == APR_SUCCESS) {
-        rv = write_new(path, beside, &from, &st, key, key_id);
+        apr_cpystrn(from.head.file, file, sizeof(from.head.file));
+        rv = write_new(path, beside, &from, &st, key, key_id, file);
     }
     close(from.fd);
     return rv;

@@ -28,6 +28,9 @@ static const char help[] =
     "  --database TARGET        sqlite:/path/file.db or postgresql://...\n"
     "  --config FILE            take database.url of chat-push's settings\n"
     "  --since-checkpoint FILE  verify: from the last checkpoint in a file on\n"
+    "  --audit-key SETTING      verify: file:/path as ChatAuditKey has it; looks "
+    "at\n"
+    "                           httpd's seals as well\n"
     "  --json                   verify: print one JSON object\n"
     "  --user WHO               list: of a user, by e-mail address or id\n"
     "  --conversation ID        list: of a conversation\n"
@@ -54,7 +57,8 @@ enum {
     OPT_UNTIL,
     OPT_LIMIT,
     OPT_OUT,
-    OPT_BEFORE
+    OPT_BEFORE,
+    OPT_KEY
 };
 
 /* clang-format off */
@@ -71,6 +75,7 @@ static const apr_getopt_option_t options[] = {
     { "limit",            OPT_LIMIT,        1, NULL },
     { "out",              OPT_OUT,          1, NULL },
     { "before",           OPT_BEFORE,       1, NULL },
+    { "audit-key",        OPT_KEY,          1, NULL },
     { "help",             'h',              0, NULL },
     { NULL, 0, 0, NULL }
 };
@@ -140,6 +145,9 @@ static int option_take(ctl_audit_t *a, int option, const char *value)
         return limit_take(a, value);
     case OPT_OUT:
         a->out = value;
+        break;
+    case OPT_KEY:
+        a->key = value;
         break;
     default:
         return time_take(&a->before, "--before", value);
@@ -287,6 +295,24 @@ static const struct {
               { "purge", purge, 1 } };
 #define NVERBS (int)(sizeof(verbs) / sizeof(verbs[0]))
 
+static int key_open(ctl_audit_t *a, apr_pool_t *p)
+{
+    const char *why = "", *id;
+    chat_keyring_t *ring;
+
+    if (a->key == NULL) {
+        return CTL_OK;
+    }
+    if (chat_keyring_open(&ring, a->key, &why, p) != APR_SUCCESS) {
+        return ctl_fail("%s", why);
+    }
+    if (chat_keyring_key(ring, 0, &id) == NULL) {
+        return ctl_usage("audit", "--audit-key wants file:/path");
+    }
+    a->ring = ring;
+    return CTL_OK;
+}
+
 int ctl_audit(int argc, const char *const *argv, apr_pool_t *p)
 {
     ctl_audit_t a = { .target = { NULL, NULL } };
@@ -322,6 +348,10 @@ int ctl_audit(int argc, const char *const *argv, apr_pool_t *p)
     }
     if (rv != APR_EOF) {
         return CTL_USAGE;
+    }
+    status = key_open(&a, p);
+    if (status != CTL_OK) {
+        return status;
     }
     status = ctl_session_open(&s, &a.target, verbs[verb].writes, "audit", p);
     return status == CTL_OK ? verbs[verb].run(&s, &a) : status;

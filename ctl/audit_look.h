@@ -6,6 +6,7 @@
 #ifndef CTL_AUDIT_LOOK_H
 #define CTL_AUDIT_LOOK_H
 
+#include "audit_seal.h"
 #include "session.h"
 
 /* Arguments; NULL or 0: not given. */
@@ -17,6 +18,8 @@ typedef struct {
     const char *before;     /* purge --before: a time */
     apr_int64_t limit;      /* list */
     int json;               /* verify */
+    const char *key;        /* --audit-key: a setting as ChatAuditKey has it */
+    const chat_keyring_t *ring; /* of it; NULL: seals are not looked at */
 } ctl_audit_t;
 
 /* The columns of the statements that give entries. */

@@ -7,7 +7,8 @@
  * changed places. What is missing at the end shows against chat_audit_head, and
  * against a checkpoint also when that was changed as well: who may write all of
  * the database can make the whole chain anew, but not the file with checkpoints
- * that is kept on another machine.
+ * that is kept on another machine; nor, without the key, the seals that httpd
+ * adds where there is ChatAuditKey (common/audit_seal.h).
  */
 #include "audit_look.h"
 
@@ -17,6 +18,7 @@
 #include <string.h>
 
 #define PAGE 1000
+#define SEAL_LATE apr_time_from_sec(600)
 #define SAY_MOST 20 /* findings; the rest is counted */
 
 /* A look at the log. */
@@ -31,6 +33,12 @@ typedef struct {
     const char *purged_hash;
     int purge_said;          /* an entry in the chain says so */
     apr_int64_t entries;     /* looked at */
+    const chat_keyring_t *ring; /* NULL: seals are not looked at */
+    apr_int64_t seals;       /* good ones */
+    apr_int64_t sealed;      /* the last of them, 0: none */
+    apr_int64_t unsigned_;   /* entries that came without a signature */
+    apr_int64_t unremembered; /* times the writer began without its memory */
+    char waiting[CHAT_AUDIT_TIME]; /* when the first entry behind it was */
 } look_t;
 
 static void find(look_t *v, apr_int64_t seq, const char *what)
@@ -122,6 +130,45 @@ static void purge_note(look_t *v, const chat_audit_entry_t *e)
     }
 }
 
+/* What only who has the key could have written. @param previous  the hash that
+ * it stands on */
+static void seal_look(look_t *v, apr_int64_t n, const char *previous,
+                      const chat_audit_entry_t *e)
+{
+    const char *action = e->field[CHAT_AUDIT_ACTION];
+    const char *object = e->field[CHAT_AUDIT_OBJECT];
+
+    if (strcmp(action, "audit.sealed") != 0) {
+        v->unsigned_ += strcmp(action, "audit.unsigned") == 0;
+        v->unremembered += strcmp(action, "audit.unremembered") == 0;
+        if (strcmp(action, "audit.damaged") == 0 &&
+            (strncmp(object, "seal ", 5) == 0 ||
+             strncmp(object, "the file ", 9) == 0)) {
+            find(v, n, apr_psprintf(v->s->rows, "httpd missed %s then: the log "
+                                    "before it was changed", object));
+        }
+        if (v->waiting[0] == '\0') {
+            apr_cpystrn(v->waiting, e->field[CHAT_AUDIT_AT],
+                        sizeof(v->waiting));
+        }
+        return;
+    }
+    switch (chat_audit_seal_check(object, v->ring, n, previous)) {
+    case CHAT_AUDIT_SEAL_GOOD:
+        v->seals++;
+        v->sealed = n;
+        v->waiting[0] = '\0';
+        break;
+    case CHAT_AUDIT_SEAL_UNKNOWN:
+        find(v, n, "it is sealed with a key that is not in the file");
+        break;
+    case CHAT_AUDIT_SEAL_FORGED:
+        find(v, n, "its seal is not one of the key: the log before it was made "
+                   "anew");
+        break;
+    }
+}
+
 /* One row. @param seq, previous  the last good ones; moved on */
 static void entry_look(look_t *v, const chat_db_result_t *res, int row,
                        apr_int64_t *seq, char previous[CHAT_SHA256_HEX])
@@ -146,6 +193,9 @@ static void entry_look(look_t *v, const chat_db_result_t *res, int row,
         }
     }
     purge_note(v, &e);
+    if (v->ring != NULL) {
+        seal_look(v, n, previous, &e);
+    }
     *seq = n;
     apr_cpystrn(previous, hash, CHAT_SHA256_HEX);
     v->entries++;
@@ -198,17 +248,65 @@ static apr_status_t checkpoint_look(look_t *v, apr_int64_t seq,
     return APR_SUCCESS;
 }
 
+/* Entries behind the last seal: httpd seals within ten seconds while it runs. */
+static void end_look(look_t *v)
+{
+    char old[CHAT_AUDIT_TIME];
+
+    chat_audit_time(old, apr_time_now() - SEAL_LATE);
+    if (v->entries > 0 && v->waiting[0] != '\0' &&
+        strcmp(v->waiting, old) < 0) {
+        find(v, v->sealed + 1,
+             "it and all behind it are not sealed, though older than ten "
+             "minutes");
+    }
+}
+
+/* What the seals are worth, for people. */
+static void seals_say(const look_t *v)
+{
+    ctl_say("%" APR_INT64_T_FMT " seals of the key, the last is entry "
+            "%" APR_INT64_T_FMT "; %" APR_INT64_T_FMT
+            " entries behind it are not proved yet",
+            v->seals, v->sealed, v->last - v->sealed);
+    if (v->unsigned_ > 0) {
+        ctl_say("%" APR_INT64_T_FMT
+                " entries came without a signature (audit.unsigned before each)",
+                v->unsigned_);
+    }
+    if (v->unremembered > 0) {
+        ctl_say("%" APR_INT64_T_FMT " times httpd began without a memory of its "
+                "last seal (audit.unremembered): what was behind it may be "
+                "missing",
+                v->unremembered);
+    }
+}
+
+static json_t *seals_json(const look_t *v)
+{
+    return v->ring == NULL
+               ? json_null()
+               : json_pack("{s:I, s:I, s:I, s:I, s:I}", "good",
+                           (json_int_t)v->seals, "last",
+                           (json_int_t)v->sealed, "behind",
+                           (json_int_t)(v->last - v->sealed), "unsigned",
+                           (json_int_t)v->unsigned_, "unremembered",
+                           (json_int_t)v->unremembered);
+}
+
 static int look_end(look_t *v, apr_int64_t first)
 {
     json_t *text;
     size_t i;
 
     if (v->json) {
-        ctl_json_line(json_pack("{s:b, s:I, s:I, s:I, s:s, s:i, s:o}", "intact",
+        ctl_json_line(json_pack("{s:b, s:I, s:I, s:I, s:s, s:i, s:o, s:o}",
+                                "intact",
                                 v->found == 0, "first", (json_int_t)first,
                                 "last", (json_int_t)v->last, "entries",
                                 (json_int_t)v->entries, "hash", v->hash,
-                                "found", v->found, "findings", v->findings));
+                                "found", v->found, "findings", v->findings,
+                                "seals", seals_json(v)));
         return v->found == 0 ? CTL_OK : CTL_FAILED;
     }
     json_array_foreach(v->findings, i, text) {
@@ -221,12 +319,15 @@ static int look_end(look_t *v, apr_int64_t first)
     ctl_say("the audit log is intact: %" APR_INT64_T_FMT
             " entries looked at, up to %" APR_INT64_T_FMT ", hash %s",
             v->entries, v->last, v->hash);
+    if (v->ring != NULL) {
+        seals_say(v);
+    }
     return CTL_OK;
 }
 
 int ctl_audit_verify(ctl_session_t *s, const ctl_audit_t *a)
 {
-    look_t v = { .s = s, .json = a->json };
+    look_t v = { .s = s, .json = a->json, .ring = a->ring };
     char previous[CHAT_SHA256_HEX];
     apr_int64_t seq, first;
     chat_db_result_t *res;
@@ -274,6 +375,9 @@ int ctl_audit_verify(ctl_session_t *s, const ctl_audit_t *a)
     if (a->checkpoint == NULL && v.purged > 0 && !v.purge_said) {
         find(&v, v.purged, "it and all before it are gone without an entry "
                            "that says so");
+    }
+    if (v.ring != NULL) {
+        end_look(&v);
     }
     return look_end(&v, first);
 }

@@ -119,6 +119,8 @@ static int code_of(const json_t *event, apr_pool_t *p)
     return (int)json_integer_value(member(data, "code"));
 }
 
+#define ORIGIN_REFUSED 403 /* as a code of chat-push's, before the upgrade */
+
 /* The next event. @return its name, NULL: door->why says what came */
 static const char *event_hear(door_t *door, wire_t *w, apr_pool_t *p)
 {
@@ -155,6 +157,11 @@ static void door_try(doctor_t *d, door_t *door, const wire_to_t *to,
                  apr_pstrcat(d->p, path, query, NULL), origin, d->p);
     if (w == NULL) {
         door->why = door->answer.why;
+        /* httpd's rules may refuse it as well, with other words. */
+        if (door->answer.status == 403 && door->answer.body != NULL &&
+            strstr(door->answer.body, "\"Origin not allowed\"") != NULL) {
+            door->code = ORIGIN_REFUSED;
+        }
         return;
     }
     name = event_hear(door, w, d->p);
@@ -192,12 +199,12 @@ static void say_socket(doctor_t *d, const char *check, const door_t *door,
         doctor_say(d, DOCTOR_OK, check, NULL, NULL,
                    "%s: refuses sockets without TLS, as requireTls says", name);
         return;
-    case 4009:
+    case ORIGIN_REFUSED:
         doctor_say(
             d, DOCTOR_FAIL, check, app_setting(d, "allowedOrigins"),
             apr_psprintf(d->p, "add \"%s\", systemctl reload chat-push",
                          d->site.origin != NULL ? d->site.origin : "the site"),
-            "%s: the site's own pages may open no socket (4009)", name);
+            "%s: the site's own pages may open no socket (403)", name);
         return;
     case 4003:
         doctor_say(d, DOCTOR_FAIL, check, app_setting(d, "enabled"),
@@ -330,7 +337,7 @@ static void check_push_door(doctor_t *d)
 
     door_try(d, &door, &to,
              apr_pstrcat(d->p, "/app/", d->apps.list[d->app].key, NULL), NULL);
-    if (door.answer.status != 101) {
+    if (door.answer.status != 101 && door.code != ORIGIN_REFUSED) {
         doctor_say(
             d, DOCTOR_FAIL, "push-door", doctor_setting(d, "port"),
             "see journalctl -u chat-push", "%s: an upgrade gets %s", name,
@@ -602,11 +609,14 @@ static void check_site_door(doctor_t *d)
 
     door_try(d, &door, &to, apr_pstrcat(d->p, path, door_key(d), NULL),
              d->origin_refused ? NULL : d->site.origin);
-    if (door.answer.status != 101) {
+    if (door.answer.status != 101 && door.code != ORIGIN_REFUSED) {
         say_refused(d, &door);
         return;
     }
     say_socket(d, "site-door", &door, d->site.url);
+    if (door.code == ORIGIN_REFUSED) {
+        return;
+    }
     check_handed(d, before);
     door_try(d, &door, &to,
              apr_pstrcat(d->p, path, "chatctl-doctor-no-such-key", NULL), NULL);

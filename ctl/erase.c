@@ -24,8 +24,8 @@ static const char help[] =
     "usage: chatctl erase --user WHO [OPTION...]\n"
     "                     (--database TARGET | --config FILE)\n"
     "\n"
-    "Remove what a person wrote, their files and reactions, and their name, "
-    "e-mail\n"
+    "Remove what a person wrote (messages, words of plans, titles of their\n"
+    "consultations), their files and reactions, and their name, e-mail\n"
     "address, password, log-ins and tokens. Rows, ids, times and the audit log "
     "stay.\n"
     "Refused while one of their conversations is on legal hold. May be run "
@@ -217,10 +217,11 @@ static int person_remove(ctl_session_t *s, const erase_t *o)
 static int report(const erase_t *o)
 {
     if (o->json) {
-        ctl_json_line(json_pack("{s:b, s:s, s:I, s:I, s:i}", "dry_run",
+        ctl_json_line(json_pack("{s:b, s:s, s:I, s:I, s:I, s:i}", "dry_run",
                                 o->content.dry, "user", o->id, "messages",
                                 (json_int_t)o->content.messages, "files",
-                                (json_int_t)o->content.removed, "held",
+                                (json_int_t)o->content.removed, "plans",
+                                (json_int_t)o->content.plans, "held",
                                 o->held));
         return CTL_OK;
     }

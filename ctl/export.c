@@ -48,11 +48,11 @@ static const char help[] =
     "2 wrong arguments.\n";
 
 /* The kinds: name, statement, that of the first page where it is another, whether
- * it is asked for each conversation, whether the chat's own tables are needed. */
+ * it is asked for each conversation, whether there must be plans. */
 /* clang-format off */
 static const struct {
     const char *name, *label, *first;
-    int each, own;
+    int each, plans;
 } kinds[] = {
     { "profile",       "export_profile",       NULL, 0, 0 },
     { "conversations", "export_conversations", NULL, 0, 0 },
@@ -81,8 +81,24 @@ typedef struct {
 
 /* --- files ----------------------------------------------------------------------- */
 
+/* Of which conversation a row is, as text; "" when it does not say. */
+static const char *conversation_of(const char *row, apr_pool_t *p)
+{
+    json_t *root = json_loads(row, 0, NULL);
+    const json_t *id = json_object_get(root, "conversation_id");
+    const char *text = json_is_string(id) ? apr_pstrdup(p, json_string_value(id))
+                       : json_is_integer(id)
+                           ? apr_psprintf(p, "%" APR_INT64_T_FMT,
+                                          (apr_int64_t)json_integer_value(id))
+                           : "";
+
+    json_decref(root);
+    return text;
+}
+
 /* One that is not there (refused by the scanner, say) is counted. */
-static int file_copy(ctl_session_t *s, export_t *o, const char *id)
+static int file_copy(ctl_session_t *s, export_t *o, const char *id,
+                     const char *row)
 {
     const char *from, *to;
     apr_status_t rv;
@@ -94,7 +110,8 @@ static int file_copy(ctl_session_t *s, export_t *o, const char *id)
     }
     from = ctl_removal_path(o->files, id, "", s->rows);
     to = apr_psprintf(s->rows, "%s/files/%s", o->out, id);
-    rv = ctl_opening_copy(&o->opening, from, to, s->rows);
+    rv = ctl_opening_copy(&o->opening, from, to, conversation_of(row, s->rows),
+                          id, s->rows);
     if (APR_STATUS_IS_ENOENT(rv)) {
         o->missing++;
         return CTL_OK;
@@ -124,7 +141,7 @@ static int row_write(ctl_session_t *s, export_t *o, int kind,
     }
     o->count++;
     return !to_stdout && strcmp(kinds[kind].name, "files") == 0
-               ? file_copy(s, o, key)
+               ? file_copy(s, o, key, json)
                : CTL_OK;
 }
 
@@ -250,17 +267,35 @@ static int person_find(ctl_session_t *s, export_t *o)
     return CTL_OK;
 }
 
+/* An adapted database may have no plans, or others than we know. */
+static int plans_there(int *there, ctl_session_t *s)
+{
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    *there = 1;
+    if (s->engine == CHAT_DB_SQLITE) {
+        return CTL_OK;
+    }
+    rv = chat_db_run(&res, s->conn, "care_has_plans", NULL, 0, s->p);
+    if (rv != APR_SUCCESS) {
+        return ctl_session_failed(s, rv);
+    }
+    *there = chat_db_get_int(res, 0, 0, 0) != 0;
+    return CTL_OK;
+}
+
 /* That it is done is written down before anything leaves. */
 static int export(ctl_session_t *s, export_t *o)
 {
     chat_db_result_t *conversations;
     chat_db_value_t user;
     json_t *counts = json_object();
-    int adapted, status = person_find(s, o);
+    int plans = 0, status = person_find(s, o);
     apr_status_t rv;
 
     if (status == CTL_OK) {
-        status = ctl_adapted(&adapted, s->db, s->p);
+        status = plans_there(&plans, s);
     }
     if (status == CTL_OK) {
         status = directory_make(o, s->p);
@@ -281,8 +316,8 @@ static int export(ctl_session_t *s, export_t *o)
         return ctl_session_failed(s, rv);
     }
     for (int i = 0; status == CTL_OK && i < NKINDS; i++) {
-        if (kinds[i].own && adapted) {
-            continue; /* the application's, which exports its own */
+        if (kinds[i].plans && !plans) {
+            continue; /* the application has none that we know */
         }
         status = kind_write(s, o, i, conversations);
         json_object_set_new(counts, kinds[i].name, json_integer(o->count));

@@ -12,6 +12,7 @@
 #include "keyring.h"
 #include "options.h"
 #include "reseal.h"
+#include "sealed_texts.h"
 
 #include <apr_strings.h>
 #include <openssl/crypto.h>
@@ -23,34 +24,42 @@
 #define COMMAND "keys"
 
 static const char help[] =
-    "usage: chatctl keys check | rotate | renew CONVERSATION\n"
-    "       chatctl keys reseal CONVERSATION --files DIR\n"
+    "usage: chatctl keys check | verify [CONVERSATION] | rotate\n"
+    "       chatctl keys renew CONVERSATION\n"
+    "       chatctl keys reseal CONVERSATION [--files DIR] [--open]\n"
     "       --keys SETTING (--database TARGET | --config FILE) [--json]\n"
     "\n"
     "The keys that texts and files of conversations are sealed with "
-    "(ChatKeys), "
-    "each\n"
+    "(ChatKeys), each\n"
     "wrapped by a key that is not in the database. check unwraps all of them; "
+    "verify\n"
+    "opens every sealed text and says which were changed or belong elsewhere; "
     "rotate\n"
     "wraps anew, with the first key of the file, those that another one had "
     "wrapped;\n"
     "renew gives a conversation another key for what is written from a minute "
     "on;\n"
-    "reseal seals its files, also those from before, with the newest key.\n"
+    "reseal seals its texts with the newest key, and with --files its files, "
+    "also\n"
+    "those from before there were keys.\n"
     "\n"
     "  --files DIR        where attachments are (ChatFiles)\n"
+    "  --open             also texts that lie open: those from before there "
+    "were keys,\n"
+    "                     titles, what another program wrote. Searches find "
+    "them no more\n"
     "  --keys SETTING     file:/path or command:/path, as ChatKeys has it\n"
     "  --database TARGET  sqlite:/path/file.db or postgresql://…\n"
     "  --config FILE      take database.url of chat-push's settings\n"
     "  --json             print a JSON object\n"
     "\n"
-    "Exit status: 0 done, 1 failed or a key cannot be unwrapped, 2 wrong "
+    "Exit status: 0 done, 1 failed, or a key or text cannot be opened, 2 wrong\n"
     "arguments.\n";
 
 typedef struct {
     ctl_target_t given;
     const char *setting, *files;
-    int json, rotate;
+    int json, rotate, open;
     chat_keyring_t *ring;
     chat_db_t *db;
     json_int_t seen, changed, lost;
@@ -189,30 +198,119 @@ static int renew(const keys_t *k, const char *conversation)
     return CTL_OK;
 }
 
+/* The session of a command that goes through texts, and their keys. */
+static int texts_start(ctl_texts_t *t, ctl_session_t *s, const keys_t *k)
+{
+    int status = ctl_session_open(s, &k->given, t->write, COMMAND, k->p);
+
+    t->s = s;
+    if (status == CTL_OK &&
+        chat_keys_create(&t->keys, k->ring, k->db, k->p) != APR_SUCCESS) {
+        return ctl_fail("out of memory");
+    }
+    return status;
+}
+
+static json_t *texts_json(const ctl_texts_t *t)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "sealed", (json_int_t)t->sealed,
+                     "before", (json_int_t)t->before, "clear",
+                     (json_int_t)t->clear, "shut", (json_int_t)t->shut);
+}
+
+static void reseal_say(const keys_t *k, const char *conversation,
+                       const ctl_texts_t *t, const ctl_reseal_t *done)
+{
+    if (k->json) {
+        ctl_json_line(json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}",
+                                "conversation_id", conversation, "sealed",
+                                (json_int_t)done->sealed, "before",
+                                (json_int_t)done->before, "left",
+                                (json_int_t)done->left, "lost",
+                                (json_int_t)done->lost, "texts",
+                                texts_json(t)));
+        return;
+    }
+    ctl_say("%" APR_INT64_T_FMT " texts sealed, %" APR_INT64_T_FMT
+            " were so, %" APR_INT64_T_FMT " lie open, %" APR_INT64_T_FMT
+            " cannot be opened",
+            t->sealed, t->before, t->clear, t->shut);
+    if (k->files != NULL) {
+        ctl_say("%" APR_INT64_T_FMT " files sealed, %" APR_INT64_T_FMT
+                " were so, %" APR_INT64_T_FMT " to be tried again, "
+                "%" APR_INT64_T_FMT " that are not there or cannot be opened",
+                done->sealed, done->before, done->left, done->lost);
+    }
+}
+
 static int reseal(const keys_t *k, const char *conversation)
 {
     ctl_reseal_t done = { .sealed = 0 };
-    int status = ctl_reseal(&done, k->db, k->ring, conversation, k->files,
-                            k->p);
+    ctl_texts_t t = { .write = 1, .open = k->open };
+    ctl_session_t s;
+    int status = texts_start(&t, &s, k);
 
+    if (status == CTL_OK) {
+        status = ctl_texts(&t, conversation);
+    }
+    if (status == CTL_OK && k->files != NULL) {
+        status = ctl_reseal(&done, k->db, k->ring, conversation, k->files,
+                            k->p);
+    }
+    if (status != CTL_OK) {
+        return status;
+    }
+    reseal_say(k, conversation, &t, &done);
+    return done.left + done.lost + t.shut == 0 ? CTL_OK : CTL_FAILED;
+}
+
+/* --- whether they are where they belong --- */
+
+static int verify_all(const keys_t *k, ctl_texts_t *t)
+{
+    const char *last = "0";
+    int status = CTL_OK, n = 1;
+
+    while (status == CTL_OK && n > 0) {
+        chat_db_value_t from = ctl_id(last);
+        chat_db_result_t *res;
+        apr_pool_t *page;
+
+        apr_pool_create(&page, k->p);
+        status = ctl_query(&res, k->db, "texts_conversations", &from, 1, page);
+        n = status == CTL_OK ? chat_db_rows(res) : 0;
+        for (int i = 0; status == CTL_OK && i < n; i++) {
+            status = ctl_texts(t, chat_db_get(res, i, 0));
+        }
+        last = n > 0 ? apr_pstrdup(k->p, chat_db_get(res, n - 1, 0)) : last;
+        apr_pool_destroy(page);
+    }
+    return status;
+}
+
+static int verify(const keys_t *k, const char *conversation)
+{
+    ctl_texts_t t = { .write = 0 };
+    ctl_session_t s;
+    int status = texts_start(&t, &s, k);
+
+    if (status == CTL_OK) {
+        status = conversation != NULL ? ctl_texts(&t, conversation)
+                                      : verify_all(k, &t);
+    }
     if (status != CTL_OK) {
         return status;
     }
     if (k->json) {
-        ctl_json_line(json_pack("{s:s, s:I, s:I, s:I, s:I}", "conversation_id",
-                                conversation, "sealed",
-                                (json_int_t)done.sealed, "before",
-                                (json_int_t)done.before, "left",
-                                (json_int_t)done.left, "lost",
-                                (json_int_t)done.lost));
+        ctl_json_line(texts_json(&t));
     }
     else {
-        ctl_say("%" APR_INT64_T_FMT " files sealed, %" APR_INT64_T_FMT
-                " were so, %" APR_INT64_T_FMT " to be tried again, "
-                "%" APR_INT64_T_FMT " that are not there or cannot be opened",
-                done.sealed, done.before, done.left, done.lost);
+        ctl_say("%" APR_INT64_T_FMT " sealed texts are where they belong, "
+                "%" APR_INT64_T_FMT " lie open, %" APR_INT64_T_FMT
+                " cannot be opened",
+                t.before, t.clear, t.shut);
     }
-    return done.left + done.lost == 0 ? CTL_OK : CTL_FAILED;
+    return t.shut == 0 ? CTL_OK : CTL_FAILED;
 }
 
 /* Whether the words are one of the ways to call it. */
@@ -220,18 +318,20 @@ static int words_check(const ctl_words_t *words)
 {
     const char *verb = words->n > 0 ? words->word[0] : "";
     int wanted = !strcmp(verb, "renew") || !strcmp(verb, "reseal") ? 2 : 1;
+    int most = !strcmp(verb, "verify") ? 2 : wanted;
 
     if (strcmp(verb, "check") != 0 && strcmp(verb, "rotate") != 0 &&
-        strcmp(verb, "renew") != 0 && strcmp(verb, "reseal") != 0) {
-        return ctl_usage(COMMAND, "say check, rotate, renew or reseal");
+        strcmp(verb, "verify") != 0 && wanted == 1) {
+        return ctl_usage(COMMAND,
+                         "say check, verify, rotate, renew or reseal");
     }
     if (words->n < wanted) {
         return ctl_usage(COMMAND, "%s which conversation's?", verb);
     }
-    return words->n == wanted
-               ? CTL_OK
-               : ctl_usage(COMMAND, "'%s' is one argument too many",
-                           words->word[wanted]);
+    return words->n <= most ? CTL_OK
+                            : ctl_usage(COMMAND,
+                                        "'%s' is one argument too many",
+                                        words->word[most]);
 }
 
 int ctl_keys(int argc, const char *const *argv, apr_pool_t *p)
@@ -239,6 +339,7 @@ int ctl_keys(int argc, const char *const *argv, apr_pool_t *p)
     keys_t k = { .p = p };
     const ctl_opt_t opts[] = { { "keys", &k.setting, NULL },
                                { "files", &k.files, NULL },
+                               { "open", NULL, &k.open },
                                { "json", NULL, &k.json },
                                { "database", &k.given.database, NULL },
                                { "config", &k.given.config, NULL },
@@ -254,8 +355,8 @@ int ctl_keys(int argc, const char *const *argv, apr_pool_t *p)
     if (k.setting == NULL) {
         return ctl_usage(COMMAND, "say --keys SETTING");
     }
-    if ((k.files != NULL) != !strcmp(words.word[0], "reseal")) {
-        return ctl_usage(COMMAND, "--files DIR is for reseal, which wants it");
+    if ((k.files != NULL || k.open) && strcmp(words.word[0], "reseal") != 0) {
+        return ctl_usage(COMMAND, "--files and --open are for reseal");
     }
     if (chat_keyring_open(&k.ring, k.setting, &why, p) != APR_SUCCESS) {
         return ctl_fail("%s", why);
@@ -267,5 +368,7 @@ int ctl_keys(int argc, const char *const *argv, apr_pool_t *p)
     k.rotate = !strcmp(words.word[0], "rotate");
     return !strcmp(words.word[0], "renew")    ? renew(&k, words.word[1])
            : !strcmp(words.word[0], "reseal") ? reseal(&k, words.word[1])
+           : !strcmp(words.word[0], "verify")
+               ? verify(&k, words.n > 1 ? words.word[1] : NULL)
                                               : all(&k);
 }

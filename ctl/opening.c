@@ -61,7 +61,7 @@ static void shut(ctl_opening_t *o, const char *why)
 }
 
 /* Nobody's key: finds out whether there is anything sealed. */
-static const unsigned char *no_key(void *baton, const char *key_id)
+static const chat_seal_key_t *no_key(void *baton, const char *key_id)
 {
     (void)baton;
     (void)key_id;
@@ -77,13 +77,13 @@ const char *ctl_opening_json(ctl_opening_t *o, const char *json, apr_pool_t *p)
         return json;
     }
     if (o->keys == NULL) {
-        chat_seal_open_json(json, no_key, NULL, &failed, p);
+        chat_seal_open_json(json, NULL, no_key, NULL, &failed, p);
         if (failed > 0) {
             shut(o, NULL);
         }
         return json;
     }
-    plain = chat_keys_open_json(o->keys, json, &why, p);
+    plain = chat_keys_open_json(o->keys, json, NULL, &why, p);
     if (why == NULL) {
         return plain;
     }
@@ -121,7 +121,8 @@ static apr_status_t copy(int to, int from)
 
 /* The file opened. @return APR_EGENERAL: it cannot be */
 static apr_status_t copy_open(ctl_opening_t *o, int to, int from,
-                              const chat_seal_head_t *head, apr_pool_t *p)
+                              chat_seal_head_t *head, const char *conversation,
+                              const char *id, apr_pool_t *p)
 {
     unsigned char key[CHAT_SEAL_KEY];
     const char *why = NULL;
@@ -135,15 +136,18 @@ static apr_status_t copy_open(ctl_opening_t *o, int to, int from,
         shut(o, why);
         return APR_EGENERAL;
     }
-    rv = chat_seal_file_open(to, from, key, head);
+    rv = chat_seal_file_name(head->file, conversation, id, "")
+             ? chat_seal_file_open(to, from, key, head)
+             : APR_EGENERAL;
     OPENSSL_cleanse(key, sizeof(key));
     if (rv == APR_EGENERAL) {
-        shut(o, "a sealed file was changed, or is another key's");
+        shut(o, "a sealed file was changed, is another one, or another key's");
     }
     return rv;
 }
 
 static apr_status_t copy_either(ctl_opening_t *o, int to, int from,
+                                const char *conversation, const char *id,
                                 apr_pool_t *p)
 {
     chat_seal_head_t head;
@@ -152,7 +156,7 @@ static apr_status_t copy_either(ctl_opening_t *o, int to, int from,
     if (!chat_seal_file_head(&head, from)) {
         return copy(to, from);
     }
-    rv = copy_open(o, to, from, &head, p);
+    rv = copy_open(o, to, from, &head, conversation, id, p);
     if (rv != APR_EGENERAL) {
         return rv;
     }
@@ -163,7 +167,8 @@ static apr_status_t copy_either(ctl_opening_t *o, int to, int from,
 }
 
 apr_status_t ctl_opening_copy(ctl_opening_t *o, const char *from,
-                              const char *to, apr_pool_t *p)
+                              const char *to, const char *conversation,
+                              const char *id, apr_pool_t *p)
 {
     int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), out;
     apr_status_t rv;
@@ -172,7 +177,7 @@ apr_status_t ctl_opening_copy(ctl_opening_t *o, const char *from,
         return system_error();
     }
     out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    rv = out >= 0 ? copy_either(o, out, in, p) : system_error();
+    rv = out >= 0 ? copy_either(o, out, in, conversation, id, p) : system_error();
     close(in);
     if (out >= 0 && close(out) != 0 && rv == APR_SUCCESS) {
         rv = system_error();

@@ -31,9 +31,11 @@ int ctl_opening_start(ctl_opening_t *o, const ctl_target_t *given,
 /** A row's JSON with its texts opened. @return json itself, or from p */
 const char *ctl_opening_json(ctl_opening_t *o, const char *json, apr_pool_t *p);
 
-/** A copy of a file, opened when it is sealed. @param to  must not exist */
+/** A copy of a file, opened when it is sealed. @param to  must not exist
+ * @param conversation, id  which file it is */
 apr_status_t ctl_opening_copy(ctl_opening_t *o, const char *from,
-                              const char *to, apr_pool_t *p);
+                              const char *to, const char *conversation,
+                              const char *id, apr_pool_t *p);
 
 /** Say what could not be opened. @return CTL_OK when there was nothing */
 int ctl_opening_end(const ctl_opening_t *o);

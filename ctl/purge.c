@@ -26,7 +26,7 @@ static const char help[] =
     "by\n"
     "their status; * is for those without a rule. run removes what is older: "
     "texts,\n"
-    "files, earlier texts, reactions. Rows, ids and times stay, and what is on "
+    "files, earlier texts, reactions, words of plans, titles. Rows, ids and times stay, and what is on "
     "legal\n"
     "hold.\n"
     "\n"

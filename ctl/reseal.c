@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* The columns of reseal_files. */
-enum { FILE_ID, FILE_NAME, FILE_KEY, FILE_THUMB };
+enum { FILE_ID, FILE_NAME, FILE_KEY, FILE_THUMB, FILE_USER };
 
 typedef struct {
     ctl_reseal_t *done;
@@ -54,15 +54,19 @@ static int old_key(unsigned char *key, reseal_t *r, const char *path,
     return 1;
 }
 
-static apr_status_t replace(reseal_t *r, const char *path, apr_pool_t *p)
+static apr_status_t replace(reseal_t *r, const char *id, const char *suffix,
+                            apr_pool_t *p)
 {
+    const char *path = ctl_removal_path(r->files, id, suffix, p);
     unsigned char old[CHAT_SEAL_KEY];
+    char file[CHAT_SEAL_FILE];
     int had = old_key(old, r, path, p);
-    apr_status_t rv = had < 0
+    apr_status_t rv = had < 0 || !chat_seal_file_name(file, r->conversation_id,
+                                                      id, suffix)
                           ? APR_EGENERAL
                           : chat_seal_file_replace(
                                 path, apr_pstrcat(p, path, "-sealing", NULL),
-                                had ? old : NULL, r->key, r->key_id);
+                                had ? old : NULL, r->key, r->key_id, file);
 
     OPENSSL_cleanse(old, sizeof(old));
     return rv;
@@ -80,25 +84,32 @@ static apr_status_t both(reseal_t *r, const char *id, int thumb, apr_pool_t *p)
         return errno == ENOENT ? APR_EAGAIN : APR_FROM_OS_ERROR(errno);
     }
     if (thumb && st.st_size > 0) {
-        rv = replace(r, small, p);
+        rv = replace(r, id, ".thumb", p);
     }
     return rv == APR_SUCCESS
-               ? replace(r, ctl_removal_path(r->files, id, "", p), p)
+               ? replace(r, id, "", p)
                : rv;
 }
 
 /* Its name, sealed with the newest key. NULL: said already */
-static const char *name_of(reseal_t *r, const char *name, apr_pool_t *p)
+static const char *name_of(reseal_t *r, const char *id, const char *user,
+                           const char *name, apr_pool_t *p)
 {
     const char *why = NULL, *sealed = NULL;
+    chat_seal_about_t where = { CHAT_SEAL_FILENAME, r->conversation_id, NULL,
+                                NULL };
+    char its_name[CHAT_SEAL_NAME];
 
     if (name == NULL) {
         return "";
     }
-    name = chat_keys_open(r->keys, name, &why, p);
+    chat_seal_name(its_name, id, strlen(id));
+    where.name = its_name;
+    name = chat_keys_open(r->keys, name, &where, &why, p);
+    where.author = user;
     if (why == NULL &&
-        chat_keys_seal(&sealed, r->keys, r->conversation, r->conversation_id,
-                       name, &why, p) == APR_SUCCESS) {
+        chat_keys_seal(&sealed, r->keys, r->conversation, &where, name, &why,
+                       p) == APR_SUCCESS) {
         return sealed;
     }
     ctl_fail("the name of a file: %s", why);
@@ -118,7 +129,8 @@ static int file_take(reseal_t *r, const chat_db_result_t *res, int row,
     }
     rv = both(r, id, chat_db_get_int(res, row, FILE_THUMB, 0) != 0, p);
     if (rv == APR_SUCCESS) {
-        name = name_of(r, chat_db_get(res, row, FILE_NAME), p);
+        name = name_of(r, id, chat_db_get(res, row, FILE_USER),
+                       chat_db_get(res, row, FILE_NAME), p);
         if (name != NULL) {
             chat_db_value_t args[] = { chat_db_text(id),
                                        chat_db_int(apr_atoi64(r->key_id)),

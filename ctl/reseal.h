@@ -4,8 +4,8 @@
  * newest data key, those from before there were keys as well.
  *
  * One file at a time, beside a running chat: who downloads goes on reading the
- * old file. Done again it goes on where it was interrupted. Texts stay as they
- * are: a changed body is an edit, of which triggers tell everybody.
+ * old file. Done again it goes on where it was interrupted. Its texts are
+ * sealed_texts.h's.
  */
 #ifndef CTL_RESEAL_H
 #define CTL_RESEAL_H

@@ -138,6 +138,57 @@ static int messages_empty(ctl_session_t *s, ctl_removal_t *c,
     return rv == APR_SUCCESS ? CTL_OK : ctl_session_failed(s, rv);
 }
 
+/* SQLite: what chat_words_erase does on PostgreSQL, in one transaction. */
+static apr_status_t words_one_by_one(ctl_session_t *s, ctl_removal_t *c,
+                                     chat_db_value_t args[2])
+{
+    static const struct {
+        const char *label;
+        int values, plans;
+    } steps[] = { { "care_plan_words", 2, 1 }, { "care_plan_reasons", 2, 0 },
+                  { "resealing_begins", 0, 0 }, { "care_cards", 1, 0 },
+                  { "resealing_ends", 0, 0 },  { "care_plan_events", 1, 0 },
+                  { "care_card_events", 1, 0 }, { "care_quote_events", 1, 0 },
+                  { "care_subject", 2, 0 },    { "care_subject_events", 1, 0 } };
+    apr_status_t rv = chat_db_begin(s->conn);
+
+    for (apr_size_t i = 0;
+         rv == APR_SUCCESS && i < sizeof(steps) / sizeof(steps[0]); i++) {
+        chat_db_result_t *res = NULL;
+
+        rv = ctl_session_run(&res, s, steps[i].label, args, steps[i].values);
+        if (rv == APR_SUCCESS && steps[i].plans) {
+            c->plans += chat_db_rows(res);
+        }
+    }
+    if (rv != APR_SUCCESS) {
+        chat_db_rollback(s->conn);
+        return rv;
+    }
+    return chat_db_commit(s->conn);
+}
+
+/* Words that are in no message: of plans, and of the conversation itself. */
+static int words_remove(ctl_session_t *s, ctl_removal_t *c,
+                        chat_db_value_t args[2], const char *author)
+{
+    /* The function takes the author as text. */
+    chat_db_value_t texts[] = { args[0], author != NULL ? chat_db_text(author)
+                                                        : chat_db_null() };
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    if (s->engine == CHAT_DB_SQLITE) {
+        rv = words_one_by_one(s, c, args);
+    }
+    else {
+        rv = ctl_session_run(&res, s, "care_words", texts, 2);
+        c->plans += rv == APR_SUCCESS ? chat_db_get_int(res, 0, 0, 0) : 0;
+    }
+    apr_pool_clear(s->rows);
+    return rv == APR_SUCCESS ? CTL_OK : ctl_session_failed(s, rv);
+}
+
 int ctl_removal_remove(ctl_session_t *s, ctl_removal_t *c,
                        const char *conversation, const char *author)
 {
@@ -153,7 +204,9 @@ int ctl_removal_remove(ctl_session_t *s, ctl_removal_t *c,
         return CTL_FAILED;
     }
     if (!c->dry) {
-        return messages_empty(s, c, args);
+        return messages_empty(s, c, args) == CTL_OK
+                   ? words_remove(s, c, args, author)
+                   : CTL_FAILED;
     }
     rv = ctl_session_run(&res, s, "care_count", args, 2);
     if (rv != APR_SUCCESS) {

@@ -3,7 +3,8 @@
  * wipe.h - removing what was said, and keeping that something was.
  *
  * Of a message its row stays, with ids and times; text, files, earlier texts
- * and reactions go. Triggers tell the clients that are open, and empty the log
+ * and reactions go; of a plan its title, description and reason, of a
+ * conversation title and description. Triggers tell the clients that are open, and empty the log
  * of events. The work is done in transactions of a few hundred messages, so
  * that people go on writing beside it; done again it finds nothing left.
  */
@@ -17,6 +18,7 @@ typedef struct {
     int dry;           /* --dry-run: count, change nothing */
     apr_int64_t messages; /* so far */
     apr_int64_t removed;  /* files so far */
+    apr_int64_t plans;    /* plans whose words went so far; not counted dry */
 } ctl_removal_t;
 
 /**

@@ -193,7 +193,9 @@ static int wants_check(const chat_server_t *conf, const chat_filetype_t *type)
 /* With ChatKeys: the name, and the file if nobody has to see it open. */
 static apr_status_t seal(const chat_request_t *q, chat_upload_file_t *file)
 {
-    apr_status_t rv = chat_sealing_text(&file->stored_name, q, file->name);
+    chat_seal_about_t about = chat_sealing_own(q, CHAT_SEAL_FILENAME,
+                                               file->store->id);
+    apr_status_t rv = chat_sealing_text(&file->stored_name, q, &about, file->name);
 
     if (rv != APR_SUCCESS || q->conf->keys == NULL) {
         return rv;

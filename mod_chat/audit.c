@@ -54,6 +54,7 @@ static int spool_open(chat_audit_log_t *log)
     }
     log->fd = fd;
     log->size = 0;
+    apr_cpystrn(log->name, strrchr(name, '/') + 1, sizeof(log->name));
     return 1;
 }
 
@@ -68,8 +69,26 @@ static void spool_close(chat_audit_log_t *log)
     log->fd = -1;
 }
 
-/* Under the lock. @return 0 with errno set */
-static int spool_write(chat_audit_log_t *log, const char *line, apr_size_t len)
+/* Under the lock: a line is signed for where it will be. @return its bytes */
+static apr_size_t line_sign(char *line, apr_size_t len,
+                            const chat_audit_log_t *log)
+{
+    char mac[CHAT_SHA256_HEX];
+
+    if (log->ring == NULL ||
+        !chat_audit_line_sign(mac, log->ring, log->name, log->size, line,
+                              len - 1)) {
+        return len;
+    }
+    line[len - 1] = '\t';
+    memcpy(line + len, mac, CHAT_AUDIT_MAC);
+    line[len + CHAT_AUDIT_MAC] = '\n';
+    return len + CHAT_AUDIT_MAC + 1;
+}
+
+/* Under the lock. @param line  with room for a signature. @return 0 with errno
+ * set */
+static int spool_write(chat_audit_log_t *log, char *line, apr_size_t len)
 {
     if (log->fd >= 0 && log->size > SPOOL_MOST && !log->syncing) {
         spool_close(log);
@@ -77,6 +96,7 @@ static int spool_write(chat_audit_log_t *log, const char *line, apr_size_t len)
     if (log->fd < 0 && !spool_open(log)) {
         return 0;
     }
+    len = line_sign(line, len, log);
     if (write(log->fd, line, len) != (ssize_t)len) {
         /* A piece of it may be there: the next one begins in another file. */
         int why = errno != 0 ? errno : ENOSPC;
@@ -155,7 +175,7 @@ static void say_lost(chat_audit_log_t *log, const request_rec *r, int err)
 static int spool(chat_audit_log_t *log, const request_rec *r,
                  chat_audit_entry_t *e, int known)
 {
-    char line[CHAT_AUDIT_LINE], more[32];
+    char line[CHAT_AUDIT_LINE + CHAT_AUDIT_MAC + 1], more[32];
     apr_size_t len = known ? chat_audit_line(line, e) : 0;
     int good = 1;
 
@@ -278,7 +298,8 @@ static apr_status_t audit_end(void *data)
 }
 
 apr_status_t chat_audit_start(chat_audit_log_t **out, const char *dir,
-                              chat_db_t *db, int strict, server_rec *s,
+                              chat_db_t *db, int strict,
+                              const chat_keyring_t *ring, server_rec *s,
                               apr_pool_t *p)
 {
     chat_audit_log_t *log = apr_pcalloc(p, sizeof(*log));
@@ -295,6 +316,7 @@ apr_status_t chat_audit_start(chat_audit_log_t **out, const char *dir,
     log->db = db;
     log->server = s;
     log->strict = strict;
+    log->ring = ring;
     log->fd = -1;
     gethostname(log->host, sizeof(log->host) - 1);
     for (char *c = log->host; *c != '\0'; c++) {

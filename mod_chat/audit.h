@@ -36,10 +36,12 @@ typedef struct chat_audit_log_t chat_audit_log_t; /* one per child, directory */
  * A child's way to the log; its thread is started.
  * @param dir  of the spools; made when missing
  * @param db   where they go
+ * @param ring what entries are signed and the chain is sealed with; NULL: nothing
  * @param p    the child's pool; its end waits for the thread
  */
 apr_status_t chat_audit_start(chat_audit_log_t **log, const char *dir,
-                              chat_db_t *db, int strict, server_rec *s,
+                              chat_db_t *db, int strict,
+                              const struct chat_keyring_t *ring, server_rec *s,
                               apr_pool_t *p);
 
 /**

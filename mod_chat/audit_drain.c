@@ -26,7 +26,7 @@ APLOG_USE_MODULE(chat);
 #define FOLLOW_MS 1000  /* between two tries to become it */
 #define FAILED_MS 2000  /* after a failure of the database */
 #define BATCH 500       /* entries of one transaction */
-#define PIECE (BATCH * CHAT_AUDIT_LINE) /* bytes read at once */
+#define PIECE (BATCH * (CHAT_AUDIT_LINE + CHAT_AUDIT_MAC + 1)) /* bytes read at once */
 #define SAY_AFTER apr_time_from_sec(10) /* a database may be busy */
 #define SAY_EVERY apr_time_from_sec(60)
 
@@ -43,6 +43,8 @@ typedef struct {
     apr_pool_t *pool; /* of one file's piece */
     int lead;         /* descriptor of the lock; -1: somebody else leads */
     known_t *files;
+    chat_audit_seals_t seals;
+    int ending;         /* this is the last round */
     apr_time_t failing; /* since when; 0: it is not */
     apr_time_t said;
 } drain_t;
@@ -106,27 +108,61 @@ static void complain(drain_t *d, apr_status_t rv, const char *doing)
 
 /* --- one file --------------------------------------------------------------- */
 
+/* An entry that says where in a spool something was wrong. */
+static void wrong_at(chat_audit_entry_t *e, const char *action,
+                     const known_t *f, apr_off_t at, apr_pool_t *p)
+{
+    char *now = apr_palloc(p, CHAT_AUDIT_TIME);
+
+    memset(e, 0, sizeof(*e));
+    chat_audit_time(now, apr_time_now());
+    e->field[CHAT_AUDIT_AT] = now;
+    e->field[CHAT_AUDIT_VIA] = "none";
+    e->field[CHAT_AUDIT_ACTION] = action;
+    e->field[CHAT_AUDIT_STATUS] = "500";
+    e->field[CHAT_AUDIT_OBJECT] = apr_psprintf(p, "%.200s:%" APR_OFF_T_FMT,
+                                               f->name, at);
+}
+
+/* A line's signature, behind its last TAB, is taken off.
+ * @return whether it is one of its place, or none is asked for */
+static int signature_take(const drain_t *d, const known_t *f, apr_off_t where,
+                          const char *line, apr_size_t *len)
+{
+    const char *tab = memrchr(line, '\t', *len);
+    int tabs = 0, has;
+
+    for (apr_size_t i = 0; i < *len; i++) {
+        tabs += line[i] == '\t';
+    }
+    has = tabs == CHAT_AUDIT_FIELDS &&
+          line + *len - tab == CHAT_AUDIT_MAC + 1;
+    if (has) {
+        *len = (apr_size_t)(tab - line);
+    }
+    return d->log->ring == NULL ||
+           (has && chat_audit_line_check(tab + 1, d->log->ring, f->name, where,
+                                         line, *len));
+}
+
 /* Entries of lines; the bytes up to the last LF are used up. What is no entry
- * (a disk that was full tore it) leaves one that says where it was. */
+ * (a disk that was full tore it) leaves one that says where it was, and so does
+ * an entry that nobody with the key has signed, beside itself. */
 static int entries_read(chat_audit_entry_t *list, apr_size_t *used, char *text,
-                        apr_size_t len, const known_t *f, apr_pool_t *p)
+                        apr_size_t len, const drain_t *d, const known_t *f)
 {
     char *at = text, *end = text + len, *lf;
     int n = 0;
 
     while (n < BATCH && (lf = memchr(at, '\n', (apr_size_t)(end - at))) != NULL) {
-        if (!chat_audit_parse(&list[n], at, (apr_size_t)(lf - at))) {
-            char *now = apr_palloc(p, CHAT_AUDIT_TIME);
+        apr_off_t where = f->upto + (apr_off_t)(at - text);
+        apr_size_t bytes = (apr_size_t)(lf - at);
 
-            memset(&list[n], 0, sizeof(list[n]));
-            chat_audit_time(now, apr_time_now());
-            list[n].field[CHAT_AUDIT_AT] = now;
-            list[n].field[CHAT_AUDIT_VIA] = "none";
-            list[n].field[CHAT_AUDIT_ACTION] = "audit.damaged";
-            list[n].field[CHAT_AUDIT_STATUS] = "500";
-            list[n].field[CHAT_AUDIT_OBJECT] = apr_psprintf(
-                p, "%.200s:%" APR_OFF_T_FMT, f->name,
-                f->upto + (apr_off_t)(at - text));
+        if (!signature_take(d, f, where, at, &bytes)) {
+            wrong_at(&list[n++], "audit.unsigned", f, where, d->pool);
+        }
+        if (!chat_audit_parse(&list[n], at, bytes)) {
+            wrong_at(&list[n], "audit.damaged", f, where, d->pool);
         }
         n++;
         at = lf + 1;
@@ -174,15 +210,16 @@ static apr_status_t piece_move(drain_t *d, known_t *f, int *more)
     if (got <= 0) {
         return got < 0 ? errno : APR_SUCCESS;
     }
-    list = apr_palloc(d->pool, BATCH * sizeof(*list));
-    n = entries_read(list, &used, text, (apr_size_t)got, f, d->pool);
+    list = apr_palloc(d->pool, (BATCH + 1) * sizeof(*list));
+    n = entries_read(list, &used, text, (apr_size_t)got, d, f);
     if (n == 0) {
         return APR_SUCCESS;
     }
     rv = store(d, f, list, n, f->upto + (apr_off_t)used);
     if (rv == APR_SUCCESS) {
         f->upto += (apr_off_t)used;
-        *more = n == BATCH;
+        d->seals.due = 1;
+        *more = n >= BATCH;
     }
     return rv;
 }
@@ -307,6 +344,10 @@ static int round_make(drain_t *d)
         }
     }
     closedir(dir);
+    if (rv == APR_SUCCESS) {
+        apr_pool_clear(d->pool);
+        rv = chat_audit_seal(d->log, &d->seals, d->ending, d->pool);
+    }
     if (rv != APR_SUCCESS) {
         complain(d, rv, "storing entries");
     }
@@ -329,6 +370,7 @@ void *chat_audit_drain(void *data)
     }
     /* What this child has written last; the next leader does what is left. */
     if (ms == ROUND_MS && lead_try(&d)) {
+        d.ending = 1;
         round_make(&d);
     }
     while (d.files != NULL) {

@@ -11,6 +11,7 @@
 
 #include "audit.h"
 #include "audit_log.h"
+#include "audit_seal.h"
 
 #define CHAT_AUDIT_SPOOL ".spool" /* how a spool's name ends */
 #define CHAT_AUDIT_PATH 1024 /* bytes of a path */
@@ -21,6 +22,7 @@ struct chat_audit_log_t {
     chat_db_t *db;      /* the child's */
     server_rec *server; /* for the error log */
     int strict;         /* an answer waits for the disk */
+    const chat_keyring_t *ring; /* ChatAuditKey; NULL: nothing is signed */
     pthread_t thread;
 
     pthread_mutex_t lock; /* all below, but the thread's own */
@@ -28,6 +30,7 @@ struct chat_audit_log_t {
     apr_pool_t *scratch;  /* of one call */
     int stopping;
     int fd;               /* the spool; -1: none yet */
+    char name[256];       /* its name, without the directory */
     apr_off_t size;       /* of it */
     apr_uint64_t written; /* entries so far */
     apr_uint64_t synced;  /* of these on the disk; strict only */
@@ -37,6 +40,21 @@ struct chat_audit_log_t {
     apr_time_t unknown_full; /* GCRA of entries of nobody known, see bucket.h */
     int unknown_passed;      /* of these left out */
 };
+
+/* What the leader knows of its seals; one thread's. */
+typedef struct {
+    int due;        /* entries came since the last */
+    int known;      /* seq and hash are what they are to be */
+    apr_time_t at;  /* of the last look */
+    apr_int64_t seq; /* of the last; 0: none */
+    char hash[CHAT_SHA256_HEX];
+} chat_audit_seals_t;
+
+/**
+ * Seal the chain when it is time. @param ending  whether or not it is
+ */
+apr_status_t chat_audit_seal(chat_audit_log_t *log, chat_audit_seals_t *seals,
+                             int ending, apr_pool_t *p);
 
 /** The thread. @param log  chat_audit_log_t * */
 void *chat_audit_drain(void *log);

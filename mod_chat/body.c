@@ -3,10 +3,14 @@
 #include "body.h"
 
 #include <string.h>
+#include <strings.h>
 #include <apr_strings.h>
 #include <http_protocol.h>
+#include <util_filter.h>
 
 #include "chat_module.h"
+#include "form.h"
+#include "places.h"
 #include "reply.h"
 
 #define CHUNK 8192 /* bytes read at once, and the first size of the buffer */
@@ -37,32 +41,107 @@ static void grow(growing_t *b, apr_size_t need, apr_pool_t *p)
     b->room = room;
 }
 
-/* All of the body, chunked or not.
+/* What one brigade brings.
+ * @param last  set at the body's end
  * @return OK or the HTTP status that says why not */
-static int read_all(growing_t *b, request_rec *r, apr_off_t max)
+static int take_brigade(growing_t *b, apr_bucket_brigade *bb, apr_pool_t *p,
+                        apr_off_t max, int *last)
 {
-    int status = ap_setup_client_block(r, REQUEST_CHUNKED_DECHUNK);
-    long n;
+    apr_bucket *e;
 
-    if (status != OK) {
-        return status;
-    }
-    if (!ap_should_client_block(r)) {
-        return OK;
-    }
-    if (r->remaining > max) {
-        return HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
-    for (;;) {
-        grow(b, CHUNK, r->pool);
-        n = ap_get_client_block(r, b->bytes + b->len, CHUNK);
-        if (n <= 0) {
-            return n == 0 ? OK : HTTP_BAD_REQUEST;
+    for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb);
+         e = APR_BUCKET_NEXT(e)) {
+        const char *bytes;
+        apr_size_t len;
+        apr_status_t rv;
+
+        if (APR_BUCKET_IS_EOS(e)) {
+            *last = 1;
+            return OK;
         }
-        b->len += (apr_size_t)n;
-        if ((apr_off_t)b->len > max) {
+        if (APR_BUCKET_IS_METADATA(e)) {
+            continue;
+        }
+        rv = apr_bucket_read(e, &bytes, &len, APR_BLOCK_READ);
+        if (rv != APR_SUCCESS) {
+            return chat_body_status(rv);
+        }
+        if ((apr_off_t)(b->len + len) > max) {
             return HTTP_REQUEST_ENTITY_TOO_LARGE;
         }
+        if (len > 0) {
+            grow(b, len, p);
+            memcpy(b->bytes + b->len, bytes, len);
+            b->len += len;
+        }
+    }
+    return OK;
+}
+
+/* All of the body, chunked or not. One that is not there after a first read may
+ * keep this thread waiting: it needs a place. Likewise. */
+static int read_all(growing_t *b, chat_request_t *q)
+{
+    request_rec *r = q->r;
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
+    apr_bucket_brigade *bb;
+    apr_int64_t n;
+    int last = 0;
+
+    if (chat_body_encoded(r)) {
+        return HTTP_UNSUPPORTED_MEDIA_TYPE;
+    }
+    if (length != NULL &&
+        (!chat_form_number(&n, length) || n > q->conf->max_body)) {
+        return HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+    bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    for (;;) {
+        apr_status_t rv = ap_get_brigade(r->input_filters, bb,
+                                         AP_MODE_READBYTES, APR_BLOCK_READ,
+                                         CHUNK);
+        int status = rv == APR_SUCCESS ? take_brigade(b, bb, r->pool,
+                                                      q->conf->max_body, &last)
+                                       : chat_body_status(rv);
+
+        apr_brigade_cleanup(bb);
+        if (status != OK || last) {
+            return status;
+        }
+        if (!chat_places_take_body(q)) {
+            return HTTP_TOO_MANY_REQUESTS;
+        }
+    }
+}
+
+int chat_body_encoded(request_rec *r)
+{
+    const char *coding = apr_table_get(r->headers_in, "Content-Encoding");
+
+    if (coding == NULL || *coding == '\0' ||
+        strcasecmp(coding, "identity") == 0) {
+        return 0;
+    }
+    apr_table_setn(r->err_headers_out, "Accept-Encoding", "identity");
+    return 1;
+}
+
+int chat_body_status(apr_status_t rv)
+{
+    return ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
+}
+
+const char *chat_body_why(int status)
+{
+    switch (status) {
+    case HTTP_REQUEST_ENTITY_TOO_LARGE:
+        return "the request is too large";
+    case HTTP_REQUEST_TIME_OUT:
+        return "the request's body came too slowly";
+    case HTTP_UNSUPPORTED_MEDIA_TYPE:
+        return "the body must not be compressed: no Content-Encoding is taken";
+    default:
+        return "the request's body could not be read";
     }
 }
 
@@ -71,9 +150,7 @@ static void unreadable(chat_request_t *q, int status)
 {
     q->r->connection->keepalive = AP_CONN_CLOSE;
     q->body_status = status;
-    q->body_why = status == HTTP_REQUEST_ENTITY_TOO_LARGE
-                      ? "the request is too large"
-                      : "the request's body could not be read";
+    q->body_why = chat_body_why(status);
 }
 
 static void parse(chat_request_t *q, const growing_t *b)
@@ -105,7 +182,7 @@ int chat_body_take(chat_request_t *q)
 
     if (!q->body_read) {
         q->body_read = 1;
-        status = read_all(&b, q->r, q->conf->max_body);
+        status = read_all(&b, q);
         if (status != OK) {
             unreadable(q, status);
         }
@@ -120,6 +197,14 @@ int chat_body_read(chat_request_t *q, int *answer)
 {
     if (chat_body_take(q)) {
         return 1;
+    }
+    if (q->body_status == HTTP_TOO_MANY_REQUESTS) {
+        *answer = chat_places_refused(q);
+        return 0;
+    }
+    if (q->body_status == AP_FILTER_ERROR) {
+        *answer = AP_FILTER_ERROR; /* a filter of httpd's has answered */
+        return 0;
     }
     *answer = chat_reply_error(q, q->body_status, q->body_why);
     return 0;

@@ -38,6 +38,9 @@
 #define DEFAULT_COST 12             /* Laravel's */
 #define DEFAULT_MEMORY (128 * 1024) /* kB */
 #define DEFAULT_AT_ONCE 4
+#define DEFAULT_UPLOADS_ACCOUNT 4
+#define DEFAULT_UPLOADS_ADDRESS 20
+#define MAX_UPLOADS 1000
 #define MINUTE_MS 60000
 #define MAX_PER_MINUTE 6000 /* the interval is kept in whole milliseconds */
 #define MAX_BURST 100000
@@ -45,6 +48,8 @@
 /* 300 a minute with a burst of 100; 10 failed log-ins in 15 minutes. */
 static const chat_rate_t default_send = { MINUTE_MS / 300, 100 };
 static const chat_rate_t default_login = { 15 * MINUTE_MS / 10, 10 };
+/* 120 a minute with a burst of 40: the page searches while somebody types. */
+static const chat_rate_t default_search = { MINUTE_MS / 120, 40 };
 
 /* A rate that no directive set has a burst of 0. */
 static int rate_unset(const chat_rate_t *rate) { return rate->burst == 0; }
@@ -88,6 +93,7 @@ void *chat_server_create(apr_pool_t *p, server_rec *s)
     conf->delete_window = UNSET;
     chat_scan_conf_init(&conf->scan);
     conf->max_body = UNSET;
+    conf->uploads_account = UNSET;
     conf->audit = CHAT_AUDIT_UNSET;
     conf->break_glass = UNSET;
     chat_files_conf_init(&conf->files);
@@ -176,6 +182,13 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     if (!rate_unset(&over->login)) {
         conf->login = over->login;
     }
+    if (!rate_unset(&over->search)) {
+        conf->search = over->search;
+    }
+    if (over->uploads_account != UNSET) {
+        conf->uploads_account = over->uploads_account;
+        conf->uploads_address = over->uploads_address;
+    }
     chat_scan_conf_merge(&conf->scan, &over->scan);
     if (over->max_body != UNSET) {
         conf->max_body = over->max_body;
@@ -191,6 +204,10 @@ void *chat_server_merge(apr_pool_t *p, void *base, void *add)
     }
     if (over->break_glass != UNSET) {
         conf->break_glass = over->break_glass;
+    }
+    if (over->audit_ring_set) {
+        conf->audit_ring = over->audit_ring;
+        conf->audit_ring_set = 1;
     }
     if (over->audit_spool != NULL) {
         conf->audit_spool = over->audit_spool;
@@ -311,6 +328,13 @@ const char *chat_server_check(chat_server_t *conf, apr_pool_t *p)
     }
     if (rate_unset(&conf->login)) {
         conf->login = default_login;
+    }
+    if (rate_unset(&conf->search)) {
+        conf->search = default_search;
+    }
+    if (conf->uploads_account == UNSET) {
+        conf->uploads_account = DEFAULT_UPLOADS_ACCOUNT;
+        conf->uploads_address = DEFAULT_UPLOADS_ADDRESS;
     }
     if (conf->max_body == UNSET) {
         conf->max_body = DEFAULT_MAX_BODY;
@@ -763,6 +787,41 @@ static const char *set_login_rate(cmd_parms *cmd, void *dir, const char *count,
     return NULL;
 }
 
+static const char *set_search_rate(cmd_parms *cmd, void *dir, const char *rate,
+                                   const char *burst)
+{
+    chat_rate_t *to = &conf_of(cmd)->search;
+
+    (void)dir;
+    *to = default_search;
+    return rate_per_minute(to, rate, burst, MAX_PER_MINUTE)
+               ? NULL
+               : "ChatSearchRate: searches per minute (1 to 6000) and how many "
+                 "at once, or off";
+}
+
+static const char *set_uploads(cmd_parms *cmd, void *dir, const char *account,
+                               const char *address)
+{
+    chat_server_t *conf = conf_of(cmd);
+    apr_int64_t own, all = DEFAULT_UPLOADS_ADDRESS;
+
+    (void)dir;
+    if (strcasecmp(account, "off") == 0 && address == NULL) {
+        conf->uploads_account = conf->uploads_address = 0;
+        return NULL;
+    }
+    if (!chat_form_number(&own, account) || own < 1 || own > MAX_UPLOADS ||
+        (address != NULL && (!chat_form_number(&all, address) || all < own ||
+                             all > MAX_UPLOADS))) {
+        return "ChatUploadsAtOnce: uploads of an account (1 to 1000) and of an "
+               "address (not fewer), or off";
+    }
+    conf->uploads_account = (int)own;
+    conf->uploads_address = (int)(all < own ? own : all);
+    return NULL;
+}
+
 static const char *set_max_body(cmd_parms *cmd, void *dir, const char *arg)
 {
     apr_int64_t n;
@@ -888,6 +947,28 @@ static const char *set_audit(cmd_parms *cmd, void *dir, const char *arg)
     else {
         return "ChatAudit: Off, On or Strict";
     }
+    return NULL;
+}
+
+static const char *set_audit_key(cmd_parms *cmd, void *dir, const char *arg)
+{
+    chat_server_t *conf = conf_of(cmd);
+    const char *why = "", *id;
+    chat_keyring_t *ring;
+
+    (void)dir;
+    conf->audit_ring_set = 1;
+    conf->audit_ring = NULL;
+    if (strcasecmp(arg, "off") == 0) {
+        return NULL;
+    }
+    if (chat_keyring_open(&ring, arg, &why, cmd->pool) != APR_SUCCESS) {
+        return apr_pstrcat(cmd->pool, "ChatAuditKey: ", why, NULL);
+    }
+    if (chat_keyring_key(ring, 0, &id) == NULL) {
+        return "ChatAuditKey: file:/path, or off";
+    }
+    conf->audit_ring = ring;
     return NULL;
 }
 
@@ -1209,6 +1290,13 @@ const command_rec chat_commands[] = {
         "How many log-ins may fail, per account and per address, before more "
         "are refused, and how long each counts. Log-ins and seconds, or off; "
         "10 900."),
+    AP_INIT_TAKE12("ChatSearchRate", set_search_rate, NULL, RSRC_CONF,
+        "How many searches an account may do, and how many of them at once. "
+        "Searches per minute and searches, or off; 120 40."),
+    AP_INIT_TAKE12("ChatUploadsAtOnce", set_uploads, NULL, RSRC_CONF,
+        "How many uploads an account may have under way at once, and how many "
+        "bodies that do not come in one piece an address. Uploads and bodies, "
+        "or off; 4 20."),
     AP_INIT_TAKE1("ChatMaxBody", set_max_body, NULL, RSRC_CONF,
         "The largest request body read. Bytes; 65536."),
     AP_INIT_TAKE1("ChatFilesProgram", chat_scan_set_program, NULL, RSRC_CONF,
@@ -1238,6 +1326,9 @@ const command_rec chat_commands[] = {
         "Whether log-ins, reads, writes and refused accesses are written into "
         "the audit log, and whether an answer waits until its entry is on the "
         "disk (Strict). Off, On or Strict; Off."),
+    AP_INIT_TAKE1("ChatAuditKey", set_audit_key, NULL, RSRC_CONF,
+        "What the audit log is sealed with, so that nobody without it writes it "
+        "anew. file:/path, or off; off."),
     AP_INIT_TAKE1("ChatAuditSpool", set_audit_spool, NULL, RSRC_CONF,
         "The directory where entries of the audit log wait for the database; "
         "httpd's children write it. An absolute path; no default."),
@@ -1327,6 +1418,10 @@ const command_rec chat_commands[] = {
         (void *)APR_OFFSETOF(chat_files_conf_t, wait), RSRC_CONF,
         "How long a request waits until its files have been looked at, before "
         "it is answered that this takes longer. Seconds, or with min; 10."),
+    AP_INIT_TAKE12("ChatUploadPace", chat_files_set_pace, NULL, RSRC_CONF,
+        "How fast a body with files has to come on average, and after which "
+        "time that is looked at. Bytes per second and seconds, or off; 2048 "
+        "30."),
     AP_INIT_TAKE1("ChatFileLink", chat_files_set_time,
         (void *)APR_OFFSETOF(chat_files_conf_t, link), RSRC_CONF,
         "How long a signed link to a file works. Seconds, or with min; 300."),

@@ -80,6 +80,9 @@ typedef struct chat_server_t {
     chat_rate_t send;                     /* messages, per account */
     chat_rate_t request; /* requests, per address */
     chat_rate_t login;  /* failed log-ins, per account and per address */
+    chat_rate_t search; /* searches, per account */
+    int uploads_account; /* bodies with files at once, per account; 0: no limit */
+    int uploads_address; /* bodies at once, per address; 0: no limit */
     apr_off_t max_body; /* bytes of a request body */
     chat_scan_conf_t scan; /* how chat-files looks at files */
     apr_array_header_t *origins;     /* const char *, canonical */
@@ -90,6 +93,8 @@ typedef struct chat_server_t {
                                         they see all without */
     int audit;               /* chat_audit_switch_t */
     const char *audit_spool; /* directory of entries on their way */
+    const struct chat_keyring_t *audit_ring; /* ChatAuditKey; NULL: none */
+    int audit_ring_set;
     const char *staff_list; /* the same as a PostgreSQL array, `{"admin"}` */
     chat_hashing_t password; /* cost, memory, at_once of 0: not said */
     const char *user_from; /* the environment variable that names the user whom

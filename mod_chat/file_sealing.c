@@ -34,7 +34,7 @@ apr_status_t chat_file_sealing_new(char key_id[CHAT_SEAL_KEY_ID],
                       why);
         return rv;
     }
-    rv = chat_store_seal(in, key, key_id);
+    rv = chat_store_seal(in, key, key_id, id);
     OPENSSL_cleanse(key, sizeof(key));
     return rv;
 }
@@ -49,7 +49,7 @@ apr_bucket *chat_file_sealing_bucket(apr_off_t *size, const chat_request_t *q,
     if (q->conf->keys != NULL &&
         chat_keys_find(key, q->conf->keys, head->key_id, &why, q->r->pool) ==
             APR_SUCCESS) {
-        why = "it was changed, or is another key's";
+        why = "it was changed, is another file, or another key's";
         b = chat_sealed_bucket(q->r, fd, key, head);
         OPENSSL_cleanse(key, sizeof(key));
     }
@@ -68,7 +68,7 @@ apr_bucket *chat_file_sealing_bucket(apr_off_t *size, const chat_request_t *q,
 typedef struct {
     server_rec *s;
     const chat_server_t *conf;
-    const char *id;
+    const char *id, *conversation;
     unsigned char key[CHAT_SEAL_KEY];
     char key_id[CHAT_SEAL_KEY_ID];
     apr_pool_t *p;
@@ -79,15 +79,17 @@ static apr_status_t seal(const waiting_t *w, const char *suffix)
 {
     const char *dir = w->conf->files.dir;
     const char *path = chat_store_path(dir, w->id, suffix, w->p);
+    char file[CHAT_SEAL_FILE];
 
-    return path == NULL
+    return path == NULL ||
+                   !chat_seal_file_name(file, w->conversation, w->id, suffix)
                ? APR_ENOENT
                : chat_seal_file_replace(
                      path,
                      chat_store_path(
                          dir, w->id,
                          apr_pstrcat(w->p, suffix, "-sealing", NULL), w->p),
-                     NULL, w->key, w->key_id);
+                     NULL, w->key, w->key_id, file);
 }
 
 /* Whether the thumbnail that is to come is not there yet. An empty one says
@@ -165,6 +167,7 @@ static apr_status_t row(waiting_t *w, const chat_db_result_t *res, int i)
     apr_status_t rv;
 
     w->id = chat_db_get(res, i, 0);
+    w->conversation = conversation;
     if (thumb && thumb_missing(w)) {
         return APR_SUCCESS;
     }

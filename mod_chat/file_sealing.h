@@ -37,8 +37,9 @@ apr_status_t chat_file_sealing_waiting(server_rec *s, const chat_server_t *conf,
                                        apr_pool_t *p);
 
 /**
- * The bucket of a file that may be sealed.
+ * The bucket of a file that is sealed.
  * @param size  set to the content's bytes
+ * @param head  with which file it is
  * @return NULL when it cannot be opened; the log says why
  */
 apr_bucket *chat_file_sealing_bucket(apr_off_t *size, const chat_request_t *q,

@@ -22,6 +22,7 @@ void chat_files_conf_init(chat_files_conf_t *conf)
 {
     conf->max = conf->most = conf->user = conf->talk = UNSET;
     conf->expires = conf->wait = conf->link = UNSET;
+    conf->pace = conf->grace = UNSET;
 }
 
 static void say(apr_int64_t *to, apr_int64_t over)
@@ -49,6 +50,8 @@ void chat_files_conf_merge(chat_files_conf_t *to,
     say(&to->expires, over->expires);
     say(&to->wait, over->wait);
     say(&to->link, over->link);
+    say(&to->pace, over->pace);
+    say(&to->grace, over->grace);
 }
 
 static void otherwise(apr_int64_t *to, apr_int64_t value)
@@ -67,6 +70,8 @@ void chat_files_conf_defaults(chat_files_conf_t *conf)
     otherwise(&conf->expires, apr_time_from_sec(24 * 3600));
     otherwise(&conf->wait, apr_time_from_sec(10));
     otherwise(&conf->link, apr_time_from_sec(300));
+    otherwise(&conf->pace, 2048);
+    otherwise(&conf->grace, apr_time_from_sec(30));
     if (conf->types == 0) {
         conf->types = chat_filetype_default();
     }
@@ -227,6 +232,27 @@ const char *chat_files_set_time(cmd_parms *cmd, void *dir, const char *arg)
                            ": a time of at least 1 s", NULL);
     }
     *field_of(cmd) = value;
+    return NULL;
+}
+
+const char *chat_files_set_pace(cmd_parms *cmd, void *dir, const char *pace,
+                                const char *grace)
+{
+    chat_files_conf_t *conf = conf_of(cmd);
+    apr_interval_time_t time = apr_time_from_sec(30);
+    apr_int64_t n = 0;
+
+    (void)dir;
+    if ((strcasecmp(pace, "off") != 0 || grace != NULL) &&
+        (!chat_form_number(&n, pace) || n < 1 || n > MIB ||
+         (grace != NULL &&
+          (ap_timeout_parameter_parse(grace, &time, "s") != APR_SUCCESS ||
+           time < apr_time_from_sec(1) || time > apr_time_from_sec(3600))))) {
+        return "ChatUploadPace: bytes per second (1 to 1048576) and the seconds "
+               "(1 to 3600) before they are asked for, or off";
+    }
+    conf->pace = n;
+    conf->grace = time;
     return NULL;
 }
 

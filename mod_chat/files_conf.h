@@ -21,6 +21,8 @@ typedef struct {
     apr_interval_time_t expires; /* µs an upload waits to be sent */
     apr_interval_time_t wait;    /* µs a request waits for the scan */
     apr_interval_time_t link;    /* µs a signed link works */
+    apr_int64_t pace;    /* bytes a second of a body with files, on average; 0: any */
+    apr_interval_time_t grace; /* µs of such a body that are not looked at */
 } chat_files_conf_t;
 
 /** Nothing was said. */
@@ -48,6 +50,8 @@ const char *chat_files_set_dir(cmd_parms *cmd, void *dir, const char *arg);
 const char *chat_files_set_size(cmd_parms *cmd, void *dir, const char *arg);
 const char *chat_files_set_most(cmd_parms *cmd, void *dir, const char *arg);
 const char *chat_files_set_time(cmd_parms *cmd, void *dir, const char *arg);
+const char *chat_files_set_pace(cmd_parms *cmd, void *dir, const char *pace,
+                                const char *grace);
 const char *chat_files_add_type(cmd_parms *cmd, void *dir, const char *arg);
 
 #endif

@@ -66,6 +66,7 @@ static const chat_rate_t *rate_of(const chat_server_t *conf, chat_limit_t what)
     return what == CHAT_LIMIT_ACCOUNT || what == CHAT_LIMIT_ADDRESS
                ? &conf->login
            : what == CHAT_LIMIT_REQUEST ? &conf->request
+           : what == CHAT_LIMIT_SEARCH  ? &conf->search
                                         : &conf->send;
 }
 

@@ -20,6 +20,7 @@
 /* What is limited; a letter each, the first of the key. */
 typedef enum {
     CHAT_LIMIT_SEND = 's',    /* messages of an account */
+    CHAT_LIMIT_SEARCH = 'q', /* searches of an account */
     CHAT_LIMIT_TYPING = 't',  /* typing notices of an account */
     CHAT_LIMIT_ACCOUNT = 'a', /* failed log-ins with an e-mail address */
     CHAT_LIMIT_ADDRESS = 'i', /* failed log-ins from an IP address */

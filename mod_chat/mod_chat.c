@@ -32,6 +32,7 @@
 #include "chat_module.h"
 #include "companion.h"
 #include "config.h"
+#include "errors.h"
 #include "files_worker.h"
 #include "handlers.h"
 #include "keys.h"
@@ -42,6 +43,7 @@
 #include "startup.h"
 #include "status.h"
 #include "outcome.h"
+#include "places.h"
 #include "tls_pump.h"
 #include "tls_room.h"
 #include "trigger.h"
@@ -125,6 +127,12 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
                      "making shared memory for the rate limits");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    rv = chat_places_prepare(s);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
+                     "making shared memory for uploads at once");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     rv = chat_appkeys_prepare(p, s);
@@ -287,13 +295,15 @@ static apr_status_t give_audit(server_rec *first, server_rec *s, apr_pool_t *p)
 
         if (other->audit_log != NULL && other->db == conf->db &&
             other->audit == conf->audit &&
+            other->audit_ring == conf->audit_ring &&
             strcmp(other->audit_spool, conf->audit_spool) == 0) {
             conf->audit_log = other->audit_log;
             return APR_SUCCESS;
         }
     }
     return chat_audit_start(&conf->audit_log, conf->audit_spool, conf->db,
-                            conf->audit == CHAT_AUDIT_STRICT, s, p);
+                            conf->audit == CHAT_AUDIT_STRICT, conf->audit_ring,
+                            s, p);
 }
 
 /* What a child needs to take files, if any host does. */
@@ -441,9 +451,11 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(handler_upgrade, NULL, behind, APR_HOOK_FIRST);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
     chat_pump_register();
+    chat_errors_register(p);
     ap_hook_suspend_connection(chat_pump_suspended, NULL, NULL,
                                APR_HOOK_REALLY_LAST);
     ap_hook_child_status(chat_pump_child_status, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_status(chat_places_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ap, status_hook, chat_status, NULL, NULL,
                       APR_HOOK_MIDDLE);
 }

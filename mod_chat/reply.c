@@ -17,8 +17,7 @@ APLOG_USE_MODULE(chat);
 
 #define RETRY_SECONDS "2" /* after which a database is worth another try */
 
-/* Headers that belong to every answer, errors of httpd's making included. */
-static void common_headers(request_rec *r)
+void chat_reply_headers(request_rec *r)
 {
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     apr_table_setn(r->err_headers_out, "X-Content-Type-Options", "nosniff");
@@ -47,7 +46,7 @@ static int json_reply(chat_request_t *q, int status, const char *json,
         json = no;
         len = sizeof(no) - 1;
     }
-    common_headers(r);
+    chat_reply_headers(r);
     chat_reply_status(r, status);
     ap_set_content_type(r, "application/json; charset=utf-8");
     ap_set_content_length(r, (apr_off_t)len);
@@ -79,7 +78,7 @@ int chat_reply_list(chat_request_t *q, const char *json)
                                 "\"",
                                 apr_siphash24(json, len, key), len));
     if (ap_meets_conditions(r) == HTTP_NOT_MODIFIED) {
-        common_headers(r);
+        chat_reply_headers(r);
         r->status = HTTP_NOT_MODIFIED;
         return OK; /* routes.c has it written down */
     }
@@ -100,7 +99,7 @@ static int error_reply(chat_request_t *q, int status, const char *message,
     const char *quoted = chat_json_quote(message, strlen(message), q->r->pool);
 
     if (wants_page(q, status)) {
-        common_headers(q->r);
+        chat_reply_headers(q->r);
         return status;
     }
     return chat_reply(q, status,
@@ -186,7 +185,7 @@ int chat_reply_redirect(chat_request_t *q, const char *to)
 
 int chat_reply_redirect_away(chat_request_t *q, const char *to)
 {
-    common_headers(q->r);
+    chat_reply_headers(q->r);
     apr_table_setn(q->r->headers_out, "Location", to);
     return HTTP_MOVED_TEMPORARILY;
 }

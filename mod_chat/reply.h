@@ -16,6 +16,9 @@
  */
 #define CHAT_HTTP_PAGE_EXPIRED 419
 
+/** Set the headers that belong to every answer, errors of httpd's included. */
+void chat_reply_headers(request_rec *r);
+
 /** Set the status, 419 included. */
 void chat_reply_status(request_rec *r, int status);
 

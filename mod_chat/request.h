@@ -58,6 +58,7 @@ typedef struct {
     int body_status;         /* OK or the HTTP status of its refusal */
     const char *body_why;    /* a sentence for that */
     struct chat_upload_t *upload; /* upload.h: files that came; NULL: none */
+    struct chat_places_t *places; /* places.h: what its body holds; NULL: nothing */
     const chat_user_t *user; /* NULL: nobody we know */
     apr_int64_t until; /* Unix seconds when their log-in ends; 0: it does not */
     const char *abilities; /* of a bearer token (ability.h) */

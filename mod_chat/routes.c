@@ -40,6 +40,7 @@
 #include "message.h"
 #include "page.h"
 #include "path.h"
+#include "places.h"
 #include "reply.h"
 #include "upload.h"
 
@@ -216,6 +217,10 @@ static int settle_files(chat_request_t *q, const route_t *route, int *answer)
             return 0;
         }
     }
+    if (!chat_places_take_upload(q)) {
+        *answer = chat_places_refused(q);
+        return 0;
+    }
     if (!chat_upload_read(q, route->handler == chat_attachment_upload,
                           answer)) {
         return 0;
@@ -344,6 +349,7 @@ int chat_routes_answer(request_rec *r)
 
     q->r = r;
     answer = answer_request(q);
+    chat_places_give(q);
     return chat_audit_answer(q, answer == OK ? r->status : answer)
                ? answer
                : HTTP_SERVICE_UNAVAILABLE;

@@ -10,20 +10,28 @@
 #define CHAT_SEALING_H
 
 #include "request.h"
+#include "seal.h"
+
+/** What the caller writes in q->conversation: which of it, for the functions below.
+ * @param name  a message's client_id or a file's id; NULL or "": none */
+chat_seal_about_t chat_sealing_own(const chat_request_t *q, chat_seal_kind_t kind,
+                                   const char *name);
 
 /**
- * A text as it is to be stored in q->conversation.
+ * A text as it is to be stored.
  * @param stored  text itself without ChatKeys, else from the request's pool
  */
 apr_status_t chat_sealing_text(const char **stored, const chat_request_t *q,
-                               const char *text);
+                               const chat_seal_about_t *about, const char *text);
 
-/** The same of a conversation that the request's path does not name. */
-apr_status_t chat_sealing_text_of(const char **stored, const chat_request_t *q,
-                                  const char *conversation, const char *text);
+/** A text out of a row. "" when it cannot be opened or is not what `about` says; the
+ * log says why then. */
+const char *chat_sealing_open(const chat_request_t *q, const chat_seal_about_t *about,
+                              const char *text);
 
-/** A text out of a row. "" when it cannot be opened; the log says why. */
-const char *chat_sealing_open(const chat_request_t *q, const char *text);
+/** The client_id that a message is stored with: its text is sealed for one, so with
+ * ChatKeys a message without gets a random one. @return NULL: it needs none */
+const char *chat_sealing_client_id(const chat_request_t *q, const char *given);
 
 /** The same for every string of an answer. */
 const char *chat_sealing_json(const chat_request_t *q, const char *json);

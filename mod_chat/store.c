@@ -222,19 +222,23 @@ apr_size_t chat_store_tail(const chat_store_t *in, char *out, apr_size_t max)
 
 apr_status_t chat_store_seal(chat_store_t *in,
                              const unsigned char key[CHAT_SEAL_KEY],
-                             const char *key_id)
+                             const char *key_id, const char *conversation)
 {
     char open_path[CHAT_CHECKUP_PATH], path[CHAT_CHECKUP_PATH + 8];
+    char file[CHAT_SEAL_FILE];
     apr_status_t rv;
     int to;
 
+    if (!chat_seal_file_name(file, conversation, in->id, "")) {
+        return APR_EINVAL;
+    }
     incoming_path(in, open_path, sizeof(open_path));
     snprintf(path, sizeof(path), "%s-sealed", open_path);
     to = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (to < 0) {
         return APR_FROM_OS_ERROR(errno);
     }
-    rv = chat_seal_file_copy(to, in->fd, in->size, key, key_id);
+    rv = chat_seal_file_copy(to, in->fd, in->size, key, key_id, file);
     if (rv == APR_SUCCESS && rename(path, open_path) != 0) {
         rv = APR_FROM_OS_ERROR(errno);
     }

@@ -66,10 +66,11 @@ apr_status_t chat_store_end(chat_store_t *in);
 /** The last bytes of an ended file. @return how many were read into `out` */
 apr_size_t chat_store_tail(const chat_store_t *in, char *out, apr_size_t max);
 
-/** Seal an ended file, before it is kept. @param key_id  its key's */
+/** Seal an ended file, before it is kept. @param key_id  its key's
+ * @param conversation  the id of whose file it is */
 apr_status_t chat_store_seal(chat_store_t *in,
                              const unsigned char key[CHAT_SEAL_KEY],
-                             const char *key_id);
+                             const char *key_id, const char *conversation);
 
 /** Make an ended file safe on disk under its last name; closes it. */
 apr_status_t chat_store_keep(chat_store_t *in, apr_pool_t *p);

@@ -9,6 +9,7 @@
 #include <util_filter.h>
 
 #include "attachment.h"
+#include "body.h"
 #include "chat_module.h"
 #include "filename.h"
 #include "form.h"
@@ -34,6 +35,8 @@ typedef struct {
     char *buffer;             /* of all files, one after the other */
     apr_off_t left; /* bytes that quotas leave; -1: no limit */
     apr_off_t taken;          /* of the files that are whole */
+    apr_time_t began;         /* when it was first read */
+    apr_off_t received;       /* bytes of the body */
     /* Text fields. */
     apr_array_header_t *pairs; /* chat_pair_t */
     const char *field;         /* its name; NULL: none is being read */
@@ -308,17 +311,19 @@ typedef int (*taker_t)(void *to, const char *bytes, apr_size_t len);
 /* httpd's word for a body that did not come. */
 static int refuse_body(reading_t *in, apr_status_t rv)
 {
-    int slow = APR_STATUS_IS_TIMEUP(rv);
-    int large = rv == APR_ENOSPC; /* LimitRequestBody */
+    int status = chat_body_status(rv);
 
-    return refuse(in,
-                  slow    ? HTTP_REQUEST_TIME_OUT
-                  : large ? HTTP_REQUEST_ENTITY_TOO_LARGE
-                          : HTTP_BAD_REQUEST,
-                  "",
-                  slow    ? "the request's body came too slowly"
-                  : large ? "the request is too large"
-                          : "the request's body could not be read");
+    return refuse(in, status, "", chat_body_why(status));
+}
+
+/* mod_reqtimeout lets a body come for hours. Looked at whenever some of it has come;
+ * that something does, is mod_reqtimeout's and Timeout's to mind. */
+static int too_slow(const reading_t *in)
+{
+    apr_interval_time_t took = apr_time_now() - in->began;
+
+    return in->conf->pace > 0 && took > in->conf->grace &&
+           in->received / in->conf->pace < apr_time_sec(took);
 }
 
 /* One brigade. @return 0 to stop, with *last set at the body's end */
@@ -345,6 +350,7 @@ static int take_brigade(reading_t *in, apr_bucket_brigade *bb, taker_t take,
             return refuse_body(in, rv);
         }
         *most -= (apr_off_t)len;
+        in->received += (apr_off_t)len;
         if (*most < 0) {
             return refuse(in, HTTP_REQUEST_ENTITY_TOO_LARGE, "",
                           "the request is too large");
@@ -375,6 +381,9 @@ static int take_body(reading_t *in, taker_t take, void *to, apr_off_t most)
             return 0;
         }
         apr_brigade_cleanup(bb);
+        if (!last && too_slow(in)) {
+            return refuse_body(in, APR_TIMEUP);
+        }
     }
     return 1;
 }
@@ -491,7 +500,11 @@ static int announced_too_large(const reading_t *in)
 
 int chat_upload_read(chat_request_t *q, int raw, int *answer)
 {
-    reading_t in = { .q = q, .conf = &q->conf->files, .status = OK, .where = "" };
+    reading_t in = { .q = q,
+                     .conf = &q->conf->files,
+                     .began = apr_time_now(),
+                     .status = OK,
+                     .where = "" };
     apr_pool_t *p = q->r->pool;
     apr_status_t rv;
 
@@ -502,6 +515,11 @@ int chat_upload_read(chat_request_t *q, int raw, int *answer)
     in.upload = apr_pcalloc(p, sizeof(*in.upload));
     in.upload->files = apr_array_make(p, 2, sizeof(chat_upload_file_t *));
     in.pairs = apr_array_make(p, 8, sizeof(chat_pair_t));
+    if (chat_body_encoded(q->r)) {
+        refuse(&in, HTTP_UNSUPPORTED_MEDIA_TYPE, "",
+               chat_body_why(HTTP_UNSUPPORTED_MEDIA_TYPE));
+        return refused(&in, answer);
+    }
     if (announced_too_large(&in)) {
         refuse(&in, HTTP_REQUEST_ENTITY_TOO_LARGE, "",
                "the request is too large");

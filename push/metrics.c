@@ -35,6 +35,8 @@ static const struct {
     { "http_transmitted_bytes", "Body bytes of HTTP API answers.", AT(http_out) },
     { "http_calls_received_total", "HTTP API requests.", AT(http_calls) },
     { "published_total", "Events taken from the HTTP API, once per channel.", AT(published) },
+    { "connects_refused_total", "Handshakes refused with 429, their address came too often.", AT(knocks) },
+    { "origins_refused_total", "Handshakes refused with 403 for their Origin.", AT(origins) },
 };
 #undef AT
 

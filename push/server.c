@@ -35,6 +35,9 @@ apr_status_t push_server_prepare(void)
     push_server.ping_4 = pusher_ping(PUSHER_OLDEST);
     rv = push_quota_init(&push_server.quota);
     if (rv == APR_SUCCESS) {
+        rv = push_knocks_init(&push_server.knocks);
+    }
+    if (rv == APR_SUCCESS) {
         rv = push_recent_init(&push_server.vouched);
     }
     if (rv == APR_SUCCESS) {

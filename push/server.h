@@ -10,6 +10,7 @@
 #ifndef PUSH_SERVER_H
 #define PUSH_SERVER_H
 
+#include "knocks.h"
 #include "canary.h"
 #include "conf.h"
 #include "due.h"
@@ -43,6 +44,7 @@ typedef struct {
     apr_uint64_t boot;    /* first half of socket ids: differs at each start */
     apr_uint64_t mix;     /* random: what second halves are made with */
     push_quota_t quota;   /* connections by user and address */
+    push_knocks_t knocks; /* connects by address */
     push_recent_t vouched; /* signed identities that were used */
     push_recent_t ended;   /* log-ins */
     push_departed_t *departed; /* of each loop; NULL: no database */

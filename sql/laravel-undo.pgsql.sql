@@ -96,6 +96,8 @@ BEGIN
         WHERE proname IN ('messages_sent', 'messages_recounted', 'messages_read',
                           'conversation_updated', 'treatment_plans_event',
                           'chat_events_pruned', 'chat_event_write', 'chat_time',
+                          'chat_resealing', 'chat_words_erase',
+                          'chat_subject_erase',
                           'chat_person_json', 'chat_message_json',
                           'chat_message_reply_json',
                           'chat_message_reactions_json',

@@ -701,6 +701,12 @@ END $$;
 -- SQL functions of one expression, which PostgreSQL writes into the statement
 -- that calls them.
 
+-- Whether `chatctl keys reseal` is at it: the same texts under another key, which is
+-- no change that anybody is told of. It says so for its own transaction.
+CREATE OR REPLACE FUNCTION chat_resealing() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT current_setting('mod_chat.resealing', true) IS NOT DISTINCT FROM 'on' $$;
+
 -- A time in RFC 3339.
 CREATE OR REPLACE FUNCTION chat_time(t timestamp) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -725,7 +731,7 @@ AS $$
     SELECT json_build_object(
                'id', m.reply_to_id,
                'content', CASE WHEN x.deleted_at IS NULL
-                               THEN coalesce(CASE WHEN x.body LIKE 'sealed:1:%'
+                               THEN coalesce(CASE WHEN x.body LIKE 'sealed:2:%'
                                                   THEN x.body
                                                   ELSE left(x.body, 140) END,
                                              '')
@@ -954,8 +960,9 @@ END $$;
 DROP TRIGGER IF EXISTS messages_changing ON messages;
 CREATE TRIGGER messages_changing
 BEFORE UPDATE OF body, deleted_at ON messages
-FOR EACH ROW WHEN (OLD.body IS DISTINCT FROM NEW.body
-                   OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
+FOR EACH ROW WHEN ((OLD.body IS DISTINCT FROM NEW.body
+                    OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
+                   AND NOT chat_resealing())
 EXECUTE FUNCTION messages_changing();
 
 -- Rows of messages are locked before conversations by everybody. A row that is
@@ -1003,8 +1010,9 @@ END $$;
 DROP TRIGGER IF EXISTS messages_changed ON messages;
 CREATE TRIGGER messages_changed
 AFTER UPDATE OF body, deleted_at ON messages
-FOR EACH ROW WHEN (OLD.body IS DISTINCT FROM NEW.body
-                   OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
+FOR EACH ROW WHEN ((OLD.body IS DISTINCT FROM NEW.body
+                    OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
+                   AND NOT chat_resealing())
 EXECUTE FUNCTION messages_changed();
 
 DROP TRIGGER IF EXISTS messages_gone ON messages;
@@ -1384,11 +1392,13 @@ BEGIN
             VALUES (CASE WHEN by_patient THEN talk.patient_id ELSE doctor END,
                     CASE WHEN by_patient THEN doctor ELSE talk.patient_id END,
                     talk.id,
-                    CASE what WHEN 'submitted' THEN 'Treatment plan offered: '
-                              WHEN 'accepted' THEN 'Treatment plan accepted: '
-                              WHEN 'rejected' THEN 'Treatment plan declined: '
-                              WHEN 'cancelled' THEN 'Treatment plan withdrawn: '
-                              ELSE 'Treatment plan expired: ' END || NEW.title,
+                    CASE what WHEN 'submitted' THEN 'Treatment plan offered'
+                              WHEN 'accepted' THEN 'Treatment plan accepted'
+                              WHEN 'rejected' THEN 'Treatment plan declined'
+                              WHEN 'cancelled' THEN 'Treatment plan withdrawn'
+                              ELSE 'Treatment plan expired' END
+                    || CASE WHEN NEW.title LIKE 'sealed:2:%' THEN ''
+                            ELSE ': ' || NEW.title END,
                     'plan', 1, NEW.id::text, what,
                     clock_timestamp() AT TIME ZONE 'UTC',
                     clock_timestamp() AT TIME ZONE 'UTC');
@@ -1827,7 +1837,7 @@ BEGIN
     SET payload = jsonb_set(payload::jsonb, '{message,reply_to}',
                             (payload::jsonb #> '{message,reply_to}')
                             || jsonb_build_object(
-                                'content', CASE WHEN content LIKE 'sealed:1:%'
+                                'content', CASE WHEN content LIKE 'sealed:2:%'
                                                 THEN content
                                                 ELSE left(content, 140) END,
                                 'deleted', gone))::json
@@ -1840,7 +1850,7 @@ END $$;
 
 DROP TRIGGER IF EXISTS chat_messages_scrubbed ON messages;
 CREATE TRIGGER chat_messages_scrubbed AFTER UPDATE OF deleted_at, body ON messages
-FOR EACH ROW WHEN (OLD.request_id IS NOT NULL
+FOR EACH ROW WHEN (OLD.request_id IS NOT NULL AND NOT chat_resealing()
                    AND (OLD.body IS DISTINCT FROM NEW.body
                         OR (NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL)))
 EXECUTE FUNCTION chat_events_scrub();
@@ -1849,6 +1859,102 @@ DROP TRIGGER IF EXISTS chat_messages_scrubbed_gone ON messages;
 CREATE TRIGGER chat_messages_scrubbed_gone AFTER DELETE ON messages
 FOR EACH ROW WHEN (OLD.request_id IS NOT NULL)
 EXECUTE FUNCTION chat_events_scrub();
+
+-- --- erasing -------------------------------------------------------------------------
+-- What chatctl erase and purge take besides messages and files: the words of plans, the
+-- sentences of their cards, the conversation's title and description, and all that in
+-- the log of events. Who, when and what became of it stays. `who`: that person's words
+-- only (of a conversation its patient's); NULL: everybody's. How many plans had any.
+CREATE OR REPLACE FUNCTION chat_words_erase(
+    talk chat_conversations.id%TYPE, who text)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    patient text := (SELECT patient_id::text FROM chat_conversations
+                     WHERE id = talk);
+    changes text;
+    words text;
+    n bigint := 0;
+    more bigint;
+BEGIN
+    SELECT string_agg(format('%I = %s', attname,
+                             CASE attname WHEN 'client_digest' THEN 'NULL'
+                                          ELSE '''''' END), ', '),
+           string_agg(format('p.%I <> ''''', attname), ' OR ')
+               FILTER (WHERE attname <> 'client_digest')
+    INTO changes, words
+    FROM pg_attribute
+    WHERE attrelid = to_regclass('treatment_plans') AND attnum > 0
+      AND NOT attisdropped
+      AND attname IN ('title', 'description', 'client_digest');
+    IF words IS NOT NULL AND to_regproc('chat_plan_doctor') IS NOT NULL THEN
+        EXECUTE format(
+            'UPDATE treatment_plans p SET %s
+             WHERE p.treatment_request_id = $1
+               AND ($2 IS NULL OR chat_plan_doctor(p)::text = $2) AND (%s)',
+            changes, words) USING talk, who;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        UPDATE treatment_plans p SET reason = NULL
+        WHERE p.treatment_request_id = talk AND p.reason IS NOT NULL
+          AND (who IS NULL
+               OR CASE WHEN chat_plan_mark(p) = 'rejected' THEN patient
+                       ELSE chat_plan_doctor(p)::text END = who);
+        GET DIAGNOSTICS more = ROW_COUNT;
+        n := greatest(n, more);
+        -- Not an edit: nothing is to remember what it said.
+        PERFORM set_config('mod_chat.resealing', 'on', true);
+        UPDATE messages m SET body = split_part(m.body, ': ', 1)
+        FROM treatment_plans p
+        WHERE m.request_id = talk AND m.plan_id = p.id::text
+          AND p.treatment_request_id = talk AND p.title = ''
+          AND m.body LIKE '%: %';
+        PERFORM set_config('mod_chat.resealing', 'off', true);
+        UPDATE chat_events e
+        SET payload = jsonb_set(e.payload::jsonb, '{plan}',
+                                (e.payload::jsonb -> 'plan') || x.words)::json
+        FROM (SELECT p.id, jsonb_build_object(
+                         'title', j.plan -> 'title',
+                         'description', j.plan -> 'description',
+                         'reason', j.plan -> 'reason') AS words
+              FROM treatment_plans p
+              CROSS JOIN LATERAL (SELECT chat_plan_json(p)::jsonb AS plan) AS j
+              WHERE p.treatment_request_id = talk) AS x
+        WHERE e.conversation_id = talk
+          AND e.payload #>> '{plan,id}' = x.id::text;
+        UPDATE chat_events e
+        SET payload = jsonb_set(jsonb_set(e.payload::jsonb, '{message,plan}',
+                                          (e.payload::jsonb #> '{message,plan}')
+                                          || x.words),
+                                '{message,content}', to_jsonb(m.body))::json
+        FROM (SELECT p.id, jsonb_build_object(
+                         'title', j.plan -> 'title',
+                         'description', j.plan -> 'description',
+                         'reason', j.plan -> 'reason') AS words
+              FROM treatment_plans p
+              CROSS JOIN LATERAL (SELECT chat_plan_json(p)::jsonb AS plan) AS j
+              WHERE p.treatment_request_id = talk) AS x
+        JOIN messages m ON m.request_id = talk AND m.plan_id = x.id::text
+        WHERE e.conversation_id = talk
+          AND e.payload #>> '{message,id}' = m.id::text
+          AND e.payload #>> '{message,plan,id}' = x.id::text;
+        UPDATE chat_events e
+        SET payload = jsonb_set(e.payload::jsonb, '{message,reply_to,content}',
+                                to_jsonb(m.body))::json
+        FROM messages m
+        WHERE e.conversation_id = talk AND m.request_id = talk
+          AND m.plan_id IS NOT NULL
+          AND e.payload #>> '{message,reply_to,id}' = m.id::text;
+    END IF;
+    IF to_regproc('chat_subject_erase') IS NOT NULL
+       AND (who IS NULL OR who = patient) THEN
+        EXECUTE 'SELECT chat_subject_erase($1)' USING talk;
+        UPDATE chat_events
+        SET payload = jsonb_set(payload::jsonb, '{consultation,title}',
+                                '""')::json
+        WHERE conversation_id = talk
+          AND payload #>> '{consultation,title}' <> '';
+    END IF;
+    RETURN n;
+END $$;
 
 -- --- break-glass -----------------------------------------------------------------------
 -- Staff who are no members of a conversation open it for a while and say why; its
@@ -1950,6 +2056,26 @@ CREATE TABLE IF NOT EXISTS chat_schema (
 INSERT INTO chat_schema (version) VALUES (4) ON CONFLICT DO NOTHING;
 
 -- <<< shared ------------------------------------------------------------------------
+
+-- What the patient has said a consultation is about (chat_words_erase).
+CREATE OR REPLACE FUNCTION chat_subject_erase(talk chat_conversations.id%TYPE)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    changes text;
+    words text;
+BEGIN
+    SELECT string_agg(format('%I = ''''', attname), ', '),
+           string_agg(format('%I <> ''''', attname), ' OR ')
+    INTO changes, words
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+    WHERE attrelid = 'treatment_requests'::regclass AND attnum > 0
+      AND NOT attisdropped AND t.typcategory = 'S'
+      AND attname IN ('title', 'description');
+    IF words IS NOT NULL THEN
+        EXECUTE format('UPDATE treatment_requests SET %s
+                        WHERE id = $1 AND (%s)', changes, words) USING talk;
+    END IF;
+END $$;
 
 DROP TRIGGER IF EXISTS treatment_requests_updated ON treatment_requests;
 CREATE TRIGGER treatment_requests_updated

@@ -377,6 +377,12 @@ CREATE TABLE IF NOT EXISTS chat_log (
 INSERT OR IGNORE INTO chat_log (one, epoch)
 VALUES (1, lower(hex(randomblob(8))));
 
+-- A row is here while `chatctl keys reseal` is at it, within one transaction: the same
+-- texts under another key, which is no change that anybody is told of.
+CREATE TABLE IF NOT EXISTS chat_resealing (
+    one INTEGER PRIMARY KEY CHECK (one = 1)
+);
+
 -- The keys that texts and files of conversations are sealed with, where a site does so
 -- (ChatKeys), each wrapped by a key that is not in the database.
 CREATE TABLE IF NOT EXISTS chat_keys (
@@ -495,7 +501,7 @@ SELECT m.id AS id,
            (SELECT json_object(
                        'id', m.reply_to_id,
                        'content', CASE WHEN x.deleted_at IS NULL
-                                       THEN coalesce(CASE WHEN x.body LIKE 'sealed:1:%' THEN x.body ELSE substr(CAST(x.body AS TEXT), 1, 140) END, '')
+                                       THEN coalesce(CASE WHEN x.body LIKE 'sealed:2:%' THEN x.body ELSE substr(CAST(x.body AS TEXT), 1, 140) END, '')
                                        ELSE '' END,
                        'user', CASE WHEN u.id IS NOT NULL
                                     THEN json_object('id', u.id, 'name', CAST(u.name AS TEXT),
@@ -654,6 +660,7 @@ DROP TRIGGER IF EXISTS messages_edited;
 CREATE TRIGGER messages_edited AFTER UPDATE OF body, deleted_at ON messages
 WHEN NEW.deleted_at IS NULL
  AND (OLD.body IS NOT NEW.body OR OLD.deleted_at IS NOT NULL)
+ AND NOT EXISTS (SELECT 1 FROM chat_resealing)
 BEGIN
     INSERT INTO chat_message_edits (message_id, body, edited_by)
     SELECT OLD.id, CAST(OLD.body AS TEXT),
@@ -1074,12 +1081,13 @@ BEGIN
            CASE WHEN NEW.status IN ('accepted', 'rejected')
                 THEN p.doctor_id ELSE r.patient_id END,
            r.id,
-           CASE NEW.status WHEN 'submitted' THEN 'Treatment plan offered: '
-                           WHEN 'accepted' THEN 'Treatment plan accepted: '
-                           WHEN 'rejected' THEN 'Treatment plan declined: '
-                           WHEN 'cancelled' THEN 'Treatment plan withdrawn: '
-                           ELSE 'Treatment plan expired: ' END
-           || CAST(p.title AS TEXT),
+           CASE NEW.status WHEN 'submitted' THEN 'Treatment plan offered'
+                           WHEN 'accepted' THEN 'Treatment plan accepted'
+                           WHEN 'rejected' THEN 'Treatment plan declined'
+                           WHEN 'cancelled' THEN 'Treatment plan withdrawn'
+                           ELSE 'Treatment plan expired' END
+           || CASE WHEN p.title LIKE 'sealed:2:%' THEN ''
+                   ELSE ': ' || CAST(p.title AS TEXT) END,
            'plan', 1, p.id, NEW.status,
            strftime('%Y-%m-%d %H:%M:%f', 'now'),
            strftime('%Y-%m-%d %H:%M:%f', 'now')
@@ -1433,7 +1441,7 @@ END;
 DROP TRIGGER IF EXISTS chat_messages_scrubbed_edited;
 CREATE TRIGGER chat_messages_scrubbed_edited AFTER UPDATE OF body ON messages
 WHEN OLD.request_id IS NOT NULL AND OLD.body IS NOT NEW.body
- AND NEW.deleted_at IS NULL
+ AND NEW.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM chat_resealing)
 BEGIN
     UPDATE chat_events
     SET payload = json_set(payload, '$.message.content', CAST(NEW.body AS TEXT))
@@ -1443,7 +1451,7 @@ BEGIN
       AND json_extract(payload, '$.message.id') = OLD.id;
     UPDATE chat_events
     SET payload = json_set(payload, '$.message.reply_to.content',
-                           CASE WHEN NEW.body LIKE 'sealed:1:%' THEN NEW.body
+                           CASE WHEN NEW.body LIKE 'sealed:2:%' THEN NEW.body
                                 ELSE substr(CAST(NEW.body AS TEXT), 1, 140) END,
                            '$.message.reply_to.deleted', json('false'))
     WHERE conversation_id = OLD.request_id

@@ -16,22 +16,38 @@ import { isPassing } from './outbox.js';
 
 const AT_ONCE = 2;
 
+/* What becomes of a chip. Too many at once (other tabs and devices count) passes by
+ * itself, without anybody's doing. */
+function stateAfter(status) {
+  if (status === 429) {
+    return 'queued';
+  }
+  return isPassing(status) ? 'failed' : 'refused';
+}
+
 /* queued, uploading, done (uploaded: chip.attachment), failed (may go again),
  * refused (never will; chip.why is the status, 'size' or 'many') */
 
 export class Files {
   /**
    * @param upload   (key, file, voice, progress(0..1)) -> {promise, abort};
-   *                 the promise gives the attachment, or rejects with {status}
+   *                 the promise gives the attachment, or rejects with {status,
+   *                 retryAfter: seconds}
    * @param remove   async (attachment): it will not be sent
    * @param changed  (): something here looks different now
    * @param save     (lists): uploaded ones, to be kept over a reload
    * @param limits   {max: bytes of a file, most: files of a message}; null:
    *                 none are taken here
    * @param preview  {of(file) -> address or null, drop(address)}
+   * @param later    (then, seconds): call then after so long
    */
-  constructor({ upload, remove, changed, save, limits, preview }) {
-    Object.assign(this, { upload, remove, changed, save, limits, preview });
+  constructor({
+    upload, remove, changed, save, limits, preview,
+    later = (then, s) => setTimeout(then, s * 1000),
+  }) {
+    Object.assign(this, {
+      upload, remove, changed, save, limits, preview, later,
+    });
     this.lists = new Map(); // key -> chips
     this.number = 0;
   }
@@ -149,8 +165,14 @@ export class Files {
       chip.attachment = await task.promise;
       chip.state = 'done';
     } catch (error) {
-      chip.state = isPassing(error.status) ? 'failed' : 'refused';
+      chip.state = stateAfter(error.status);
       chip.why = error.status;
+      if (chip.state === 'queued') {
+        chip.abort = null;
+        this.note();
+        this.later(() => this.pump(), error.retryAfter || 1);
+        return;
+      }
     }
     chip.abort = null;
     this.note();

@@ -252,12 +252,16 @@ int chat_password(chat_request_t *q)
         return chat_reply_invalid(q, field, why);
     }
     wait = chat_limiter_take(q->conf, CHAT_LIMIT_ACCOUNT, account, q->r->pool);
-    if (wait > 0) {
-        return chat_reply_limited(q, wait, "too many passwords were wrong");
+    if (wait == 0) {
+        wait = chat_limiter_take(q->conf, CHAT_LIMIT_ADDRESS, address,
+                                 q->r->pool);
+        if (wait > 0) {
+            chat_limiter_give(q->conf, CHAT_LIMIT_ACCOUNT, account, q->r->pool);
+        }
     }
-    wait = chat_limiter_take(q->conf, CHAT_LIMIT_ADDRESS, address, q->r->pool);
+    chat_limiter_say(q->r, q->conf, CHAT_LIMIT_ACCOUNT, account);
+    chat_limiter_say(q->r, q->conf, CHAT_LIMIT_ADDRESS, address);
     if (wait > 0) {
-        chat_limiter_give(q->conf, CHAT_LIMIT_ACCOUNT, account, q->r->pool);
         return chat_reply_limited(q, wait, "too many passwords were wrong");
     }
     rv = old_right(&right, &hash, q, old);

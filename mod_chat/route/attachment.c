@@ -254,11 +254,14 @@ static void file_headers(request_rec *r)
     apr_table_setn(r->headers_out, "Accept-Ranges", "bytes");
 }
 
-/* The file at `path` as the answer, which is written down before it goes out.
+/* The file, or the small picture of it, as the answer, which is written down before it goes out.
  * @return for httpd; HTTP_NOT_FOUND when it is not there, 500 when what is sealed
  *         cannot be opened; nothing is sent then */
-static int send_file(chat_request_t *q, const char *path, const char *type)
+static int send_file(chat_request_t *q, const found_t *f, const char *suffix,
+                     const char *type)
 {
+    const char *path = chat_store_path(q->conf->files.dir, f->file.id, suffix,
+                                       q->r->pool);
     request_rec *r = q->r;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool,
                                                 r->connection->bucket_alloc);
@@ -282,7 +285,8 @@ static int send_file(chat_request_t *q, const char *path, const char *type)
     }
     apr_os_file_get(&fd, file);
     if (chat_seal_file_head(&head, fd)) {
-        if (head.size == 0) {
+        if (head.size == 0 ||
+            !chat_seal_file_name(head.file, f->conversation, f->file.id, suffix)) {
             return HTTP_NOT_FOUND;
         }
         sealed = chat_file_sealing_bucket(&info.size, q, fd, &head);
@@ -334,7 +338,9 @@ int chat_attachment_show(chat_request_t *q)
 {
     request_rec *r = q->r;
     const chat_filetype_t *type;
-    const char *path, *mime;
+    chat_seal_about_t about = { CHAT_SEAL_FILENAME, NULL, NULL, NULL };
+    char name[CHAT_SEAL_NAME];
+    const char *mime;
     int answer, shown;
     found_t f;
 
@@ -347,22 +353,25 @@ int chat_attachment_show(chat_request_t *q)
     if (strcmp(f.file.state, "clean") != 0) {
         return reply_state(q, &f);
     }
-    path = chat_store_path(q->conf->files.dir, f.file.id, "", r->pool);
     type = chat_filetype_served(f.file.mime);
     shown = type != NULL && type->shown &&
             chat_form_get(&q->query, "download") == NULL;
     mime = type == NULL                             ? "application/octet-stream"
            : strcmp(f.file.mime, "text/plain") == 0 ? "text/plain; charset=utf-8"
                                                     : f.file.mime;
+    chat_seal_name(name, f.file.id, strlen(f.file.id));
+    about.conversation = f.conversation;
+    about.name = name;
     apr_table_setn(r->headers_out, "Content-Disposition",
                    chat_filename_disposition(shown ? "inline" : "attachment",
-                                             chat_sealing_open(q, f.file.name),
+                                             chat_sealing_open(q, &about,
+                                                               f.file.name),
                                              r->pool));
     if (f.sha256 != NULL) {
         apr_table_setn(r->headers_out, "ETag",
                        apr_psprintf(r->pool, "\"%.32s\"", f.sha256));
     }
-    answer = send_file(q, path, mime);
+    answer = send_file(q, &f, "", mime);
     return answer == HTTP_NOT_FOUND || answer == HTTP_INTERNAL_SERVER_ERROR
                ? not_sent(q, answer)
                : answer;
@@ -389,7 +398,7 @@ int chat_attachment_thumb(chat_request_t *q)
                                              r->pool));
     apr_table_setn(r->headers_out, "ETag",
                    apr_psprintf(r->pool, "\"t%.31s\"", f.file.id));
-    answer = send_file(q, path, "image/jpeg");
+    answer = send_file(q, &f, ".thumb", "image/jpeg");
     if (answer == HTTP_INTERNAL_SERVER_ERROR) {
         return not_sent(q, answer);
     }

@@ -15,7 +15,7 @@
 
 #include "auth.h"
 #include "content.h"
-#include "limiter.h"
+#include "pace.h"
 #include "reply.h"
 #include "utf8.h"
 #include "wakeup.h"
@@ -51,7 +51,7 @@ int chat_break_glass(chat_request_t *q)
     const char *reason = NULL, *why;
     chat_db_value_t args[4];
     chat_db_result_t *res;
-    apr_uint32_t wait;
+    int answer;
     apr_status_t rv;
 
     if (!q->user->may_break || (!q->locked && q->conversation == NULL)) {
@@ -65,9 +65,9 @@ int chat_break_glass(chat_request_t *q)
         return chat_reply_error(q, HTTP_CONFLICT, "this conversation is yours");
     }
     /* Each is told to all of its people. */
-    wait = chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id, q->r->pool);
-    if (wait > 0) {
-        return chat_reply_limited(q, wait, "too many conversations, slow down");
+    if (!chat_pace(q, CHAT_LIMIT_SEND, "too many conversations, slow down",
+                   &answer)) {
+        return answer;
     }
     args[0] = chat_auth_id(q->id);
     args[1] = chat_auth_id(q->user->id);

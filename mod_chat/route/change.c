@@ -118,6 +118,7 @@ int chat_message_history(chat_request_t *q)
     apr_array_header_t *list;
     chat_db_value_t args[2];
     chat_db_result_t *res;
+    chat_seal_about_t about;
     chat_change_t c;
     apr_status_t rv;
     int answer;
@@ -125,6 +126,10 @@ int chat_message_history(chat_request_t *q)
     if (!chat_change_settle(&c, q, &answer)) {
         return answer;
     }
+    /* An earlier text is sealed like the message itself, and by its author, whom the
+     * client_id is enough to tell. */
+    about = chat_sealing_own(q, CHAT_SEAL_MESSAGE, c.message.client_id);
+    about.author = NULL;
     args[0] = chat_auth_id(q->conversation->id);
     args[1] = chat_db_int(c.id);
     rv = chat_db_query(&res, q->conf->db, "message_history", args, 2, p);
@@ -133,11 +138,12 @@ int chat_message_history(chat_request_t *q)
     }
     list = apr_array_make(p, chat_db_rows(res), sizeof(const char *));
     for (int i = 0; i < chat_db_rows(res); i++) {
-        const char *who = chat_db_get(res, i, 1);
+        const char *who = chat_db_get(res, i, 1), *was = chat_db_get(res, i, 0);
+        const char *text = chat_sealing_open(q, &about, was);
 
         APR_ARRAY_PUSH(list, const char *) = apr_pstrcat(
-            p, "{\"content\":",
-            chat_shape_text(chat_db_get(res, i, 0), p),
+            p, "{\"content\":", chat_shape_text(text, p),
+            *text == '\0' && *was != '\0' ? ",\"unreadable\":true" : "",
             ",\"edited_by\":", who != NULL ? who : "null", ",\"edited_at\":",
             chat_shape_time_json(chat_db_get(res, i, 2), p), "}", NULL);
     }
@@ -167,6 +173,7 @@ int chat_message_edit(chat_request_t *q)
     const char *content, *why;
     chat_db_value_t args[3];
     chat_db_result_t *res;
+    chat_seal_about_t about;
     chat_change_t c;
     apr_uint32_t wait;
     apr_status_t rv;
@@ -188,10 +195,11 @@ int chat_message_edit(chat_request_t *q)
     if (wait > 0) {
         return chat_reply_limited(q, wait, "too many messages, slow down");
     }
-    if (strcmp(chat_sealing_open(q, c.message.content), content) == 0) {
+    about = chat_sealing_own(q, CHAT_SEAL_MESSAGE, c.message.client_id);
+    if (strcmp(chat_sealing_open(q, &about, c.message.content), content) == 0) {
         return chat_change_reply(q, &c);
     }
-    rv = chat_sealing_text(&content, q, content);
+    rv = chat_sealing_text(&content, q, &about, content);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "changing a message");
     }

@@ -14,7 +14,7 @@
 
 #include "auth.h"
 #include "channel.h"
-#include "limiter.h"
+#include "pace.h"
 #include "reply.h"
 #include "wakeup.h"
 
@@ -164,7 +164,6 @@ int chat_member_add(chat_request_t *q)
     const char *user = NULL, *json = "", *role = NULL;
     chat_db_value_t args[4];
     chat_db_result_t *res;
-    apr_uint32_t wait;
     apr_status_t rv;
     int answer = OK, added;
 
@@ -172,9 +171,8 @@ int chat_member_add(chat_request_t *q)
         return answer;
     }
     /* Also because the answers tell which addresses have accounts. */
-    wait = chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id, q->r->pool);
-    if (wait > 0) {
-        return chat_reply_limited(q, wait, "too many members, slow down");
+    if (!chat_pace(q, CHAT_LIMIT_SEND, "too many members, slow down", &answer)) {
+        return answer;
     }
     if (!body_user(&user, q, &answer)) {
         return answer;

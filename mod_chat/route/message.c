@@ -242,6 +242,8 @@ int chat_message_before(chat_request_t *q, const chat_draft_t *draft,
                                chat_auth_id(q->user->id),
                                chat_db_text(draft->client_id) };
     chat_db_result_t *res;
+    chat_seal_about_t about = chat_sealing_own(q, CHAT_SEAL_MESSAGE,
+                                               draft->client_id);
     chat_message_t m;
     apr_status_t rv;
     int files = 0;
@@ -262,9 +264,10 @@ int chat_message_before(chat_request_t *q, const chat_draft_t *draft,
         return 1;
     }
     m = chat_rows_message(res, 0, 0, q->conversation->id_json);
-    *answer = !files || !same(chat_sealing_open(q, chat_db_get(res, 0,
-                                                               AGAIN_CONTENT)),
-                              draft->content) ||
+    *answer = !files ||
+                      !same(chat_sealing_open(q, &about,
+                                              chat_db_get(res, 0, AGAIN_CONTENT)),
+                            draft->content) ||
                       (draft->type != NULL && !same(m.type, draft->type)) ||
                       chat_db_get_int(res, 0, AGAIN_REPLY_TO, 0) !=
                           draft->reply_to
@@ -403,6 +406,7 @@ int chat_message_send(chat_request_t *q)
     const char *field, *why, *stored;
     chat_db_value_t args[CHAT_DRAFT_VALUES];
     chat_db_result_t *res;
+    chat_seal_about_t about;
     apr_uint32_t wait;
     chat_message_t m;
     chat_draft_t draft;
@@ -420,7 +424,9 @@ int chat_message_send(chat_request_t *q)
     if (draft.files != NULL) {
         return chat_message_send_files(q, &draft);
     }
-    rv = chat_sealing_text(&stored, q, draft.content);
+    draft.client_id = chat_sealing_client_id(q, draft.client_id);
+    about = chat_sealing_own(q, CHAT_SEAL_MESSAGE, draft.client_id);
+    rv = chat_sealing_text(&stored, q, &about, draft.content);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "storing a message");
     }

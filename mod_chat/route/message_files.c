@@ -144,6 +144,8 @@ static int held_before(chat_request_t *q, const chat_draft_t *draft, int *answer
     chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
                                chat_auth_id(q->user->id),
                                chat_db_text(draft->client_id) };
+    chat_seal_about_t about = chat_sealing_own(q, CHAT_SEAL_MESSAGE,
+                                               draft->client_id);
     chat_db_result_t *res;
     apr_status_t rv;
     int same = 0;
@@ -160,7 +162,7 @@ static int held_before(chat_request_t *q, const chat_draft_t *draft, int *answer
         return 1;
     }
     same = same &&
-           strcmp(chat_sealing_open(q, chat_db_get(res, 0, 0)),
+           strcmp(chat_sealing_open(q, &about, chat_db_get(res, 0, 0)),
                   draft->content) == 0 &&
            chat_db_get_int(res, 0, 2, 0) == draft->reply_to;
     *answer = same ? reply_held(q, draft)
@@ -322,6 +324,7 @@ int chat_message_send_files(chat_request_t *q, const chat_draft_t *given)
     apr_array_header_t *list;
     chat_db_result_t *res;
     const char *state, *stored;
+    chat_seal_about_t about;
     chat_message_t m;
     apr_status_t rv;
     int answer;
@@ -333,7 +336,9 @@ int chat_message_send_files(chat_request_t *q, const chat_draft_t *given)
                                     chat_message_before(q, &draft, &answer))) {
         return answer;
     }
-    rv = chat_sealing_text(&stored, q, draft.content);
+    draft.client_id = chat_sealing_client_id(q, draft.client_id);
+    about = chat_sealing_own(q, CHAT_SEAL_MESSAGE, draft.client_id);
+    rv = chat_sealing_text(&stored, q, &about, draft.content);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "storing a message with files");
     }

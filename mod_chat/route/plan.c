@@ -7,18 +7,19 @@
  * that changes it, so that of two requests one wins (sql/statements/plan.sql).
  * Events and cards are written by triggers; chat-push only gets a hint to look.
  *
- * With ChatKeys the description and the reason lie sealed. The title does not: the
- * triggers make the cards' sentences of it.
+ * With ChatKeys title, description and reason lie sealed; the cards' sentences, which
+ * triggers make, then leave the title out.
  */
 #include "handlers.h"
 
 #include <string.h>
 #include <apr_strings.h>
+#include <jansson.h>
 
 #include "auth.h"
 #include "chat_module.h"
 #include "content.h"
-#include "limiter.h"
+#include "pace.h"
 #include "message.h"
 #include "plan.h"
 #include "reply.h"
@@ -38,6 +39,7 @@ typedef struct {
     const char *id;
     const char *conversation; /* its id */
     const char *json; /* opened */
+    const char *stored; /* as it lies */
     const char *status; /* as clients see it */
     const char *marked; /* as the row has it: "submitted" though it expired */
     int doctor;         /* the caller offers it */
@@ -85,7 +87,8 @@ static apr_status_t find(found_t *found, const chat_request_t *q,
         return APR_NOTFOUND;
     }
     found->id = chat_db_get(res, 0, 0);
-    found->json = chat_sealing_json(q, chat_db_get(res, 0, 1));
+    found->stored = chat_db_get(res, 0, 1);
+    found->json = chat_sealing_json(q, found->stored);
     found->conversation = chat_db_get(res, 0, 4);
     found->status = chat_db_get(res, 0, 2);
     found->marked = chat_db_get(res, 0, 3);
@@ -134,14 +137,8 @@ static int reply_conflict(chat_request_t *q, const found_t *found,
 /* Whether the caller does this too often; plans count as messages do. */
 static int too_often(chat_request_t *q, int *answer)
 {
-    apr_uint32_t wait = chat_limiter_take(q->conf, CHAT_LIMIT_SEND, q->user->id,
-                                          q->r->pool);
-
-    chat_limiter_say(q->r, q->conf, CHAT_LIMIT_SEND, q->user->id);
-    if (wait > 0) {
-        *answer = chat_reply_limited(q, wait, "too many messages, slow down");
-    }
-    return wait > 0;
+    return !chat_pace(q, CHAT_LIMIT_SEND, "too many messages, slow down",
+                      answer);
 }
 
 /* --- reading ----------------------------------------------------------------
@@ -210,11 +207,47 @@ int chat_plan_show(chat_request_t *q)
 
 /* What is written in words, as it is to be stored; NULL and "" are nothing. */
 static apr_status_t seal(const char **text, const chat_request_t *q,
-                         const char *conversation)
+                         chat_seal_kind_t kind, const char *conversation,
+                         const char *name)
 {
+    chat_seal_about_t about = { kind, conversation, q->user->id, name };
+
     return *text == NULL || **text == '\0'
                ? APR_SUCCESS
-               : chat_sealing_text_of(text, q, conversation, *text);
+               : chat_sealing_text(text, q, &about, *text);
+}
+
+/* Its title and description. All texts of a plan are sealed for one name, which
+ * is random: so none of another plan passes for one of it. */
+static apr_status_t seal_words(chat_plan_t *plan, const chat_request_t *q,
+                               const char *conversation, const char *name)
+{
+    apr_status_t rv = seal(&plan->title, q, CHAT_SEAL_TITLE, conversation, name);
+
+    return rv == APR_SUCCESS
+               ? seal(&plan->description, q, CHAT_SEAL_DESCRIPTION, conversation,
+                      name)
+               : rv;
+}
+
+/* The name that the texts of a stored plan are sealed for, which is to be that
+ * of the next one. @param json  as it is stored */
+static const char *name_of(const chat_request_t *q, const char *json)
+{
+    static const char *const members[] = { "title", "description", "reason" };
+    json_t *root = q->conf->keys != NULL ? json_loads(json, 0, NULL) : NULL;
+    const char *name = NULL;
+
+    for (int i = 0; root != NULL && name == NULL && i < 3; i++) {
+        const char *text = json_string_value(json_object_get(root, members[i]));
+        chat_sealed_t sealed;
+
+        if (text != NULL && chat_sealed_parse(&sealed, text, strlen(text))) {
+            name = apr_pstrdup(q->r->pool, sealed.name);
+        }
+    }
+    json_decref(root);
+    return name != NULL ? name : chat_secret_token(16, q->r->pool);
 }
 
 /* The values that a plan is made of, eight of them. */
@@ -332,7 +365,8 @@ int chat_plan_create(chat_request_t *q)
     why = apr_pstrcat(q->r->pool, status, "|",
                       chat_plan_text(&plan, q->r->pool), NULL);
     chat_sha256_hex(digest, why, strlen(why));
-    rv = seal(&plan.description, q, q->conversation->id);
+    rv = seal_words(&plan, q, q->conversation->id,
+                    chat_secret_token(16, q->r->pool));
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "storing a plan");
     }
@@ -373,6 +407,9 @@ int chat_plan_edit(chat_request_t *q)
         return chat_reply_error(q, HTTP_FORBIDDEN,
                                 "only the plan's doctor changes it");
     }
+    if (too_often(q, &answer)) {
+        return answer;
+    }
     if (strcmp(found.marked, "draft") != 0) {
         return reply_conflict(q, &found, "only a draft can be changed");
     }
@@ -383,7 +420,7 @@ int chat_plan_edit(chat_request_t *q)
                         q->r->pool)) {
         return chat_reply_invalid(q, field, why);
     }
-    rv = seal(&plan.description, q, found.conversation);
+    rv = seal_words(&plan, q, found.conversation, name_of(q, found.stored));
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "changing a plan");
     }
@@ -491,7 +528,8 @@ static int take(chat_request_t *q, const step_t *step)
         too_often(q, &answer)) {
         return answer;
     }
-    rv = seal(&reason, q, found.conversation);
+    rv = seal(&reason, q, CHAT_SEAL_REASON, found.conversation,
+              name_of(q, found.stored));
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, step->doing);
     }

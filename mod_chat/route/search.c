@@ -23,6 +23,7 @@
 #include "channel.h"
 #include "fold.h"
 #include "json.h"
+#include "pace.h"
 #include "reply.h"
 #include "rows.h"
 #include "seal.h"
@@ -496,10 +497,15 @@ static int search(chat_request_t *q, const chat_conversation_t *in)
     look_t look = { .q = q, .in = in, .p = q->r->pool };
     const char *field, *why;
     apr_status_t rv;
+    int answered;
 
     field = fields(&look, &why);
     if (field != NULL) {
         return chat_reply_invalid(q, field, why);
+    }
+    if (!chat_pace(q, CHAT_LIMIT_SEARCH, "too many searches, slow down",
+                   &answered)) {
+        return answered;
     }
     look.found = apr_palloc(look.p, ((apr_size_t)look.limit + 1) *
                                         sizeof(*look.found));

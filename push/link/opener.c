@@ -47,7 +47,7 @@ const char *push_opener_open(void *opener, const char *payload, apr_pool_t *p)
     if (strstr(payload, CHAT_SEAL_MARK) == NULL) {
         return payload;
     }
-    payload = chat_keys_open_json(o->keys, payload, &why, p);
+    payload = chat_keys_open_json(o->keys, payload, NULL, &why, p);
     if (why != NULL && strncmp(why, o->said, sizeof(o->said) - 1) != 0) {
         o->log(1,
                apr_pstrcat(p, "relay: a sealed text is left out: ", why, NULL));

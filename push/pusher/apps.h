@@ -38,6 +38,8 @@ typedef struct {
     apr_uint64_t http_in;      /* body bytes of those */
     apr_uint64_t http_out;     /* body bytes of the answers */
     apr_uint64_t published;    /* events taken, once per channel */
+    apr_uint64_t origins;      /* handshakes refused for their Origin */
+    apr_uint64_t knocks;       /* and because their address came too often */
 } push_traffic_t;
 
 /** Count up what only the calling loop writes and anybody may read. */

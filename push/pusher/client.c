@@ -252,10 +252,6 @@ static int entry_code(push_conn_t *c, push_client_t *me,
         *why = "Application only accepts TLS connections, reconnect using wss";
         return PUSHER_TLS_ONLY;
     }
-    if (!origin_allowed(c, app->conf, head)) {
-        *why = "Origin not allowed";
-        return PUSHER_UNAUTHORIZED;
-    }
     if (push_server_closing()) {
         /* Not 4200: they would be here again at once. */
         *why = "Server is restarting";
@@ -314,21 +310,24 @@ int push_client_authorize(push_conn_t *c, push_client_t *me)
     return 1;
 }
 
+/* The client's own address, from its socket or a proxy that we trust. A proxy on a
+ * Unix socket that names nobody leaves us without one to count for. @return 0: none */
+static int address_of(push_ip_t *ip, push_conn_t *c, const http_head_t *head)
+{
+    push_conn_ip(c, ip);
+    push_forwarded(ip, head, &push_server.conf->trusted);
+    return push_ip_known(ip);
+}
+
 /* Take one of the places that the client's address may have; its own count is
- * given back with the app's. A proxy on a Unix socket that names nobody leaves
- * us without an address to count for. */
+ * given back with the app's. */
 static int address_enter(push_conn_t *c, push_client_t *me, push_app_t *app,
                          const http_head_t *head)
 {
     apr_int64_t max = app->conf->max_per_address;
     push_ip_t ip;
 
-    if (max < 0) {
-        return 1;
-    }
-    push_conn_ip(c, &ip);
-    push_forwarded(&ip, head, &push_server.conf->trusted);
-    if (!push_ip_known(&ip)) {
+    if (max < 0 || !address_of(&ip, c, head)) {
         return 1;
     }
     me->seat = push_quota_take(&push_server.quota, app, PUSH_QUOTA_ADDRESS,
@@ -352,6 +351,53 @@ static int places_take(push_conn_t *c, push_client_t *me, push_app_t *app,
     return 0;
 }
 
+/* Before anything is upgraded: a page of another site gets no socket, not even one
+ * that is closed at once, and learns nothing of the app. @return 0: answered */
+static int origin_settle(push_conn_t *c, const http_head_t *head,
+                         push_app_t *app)
+{
+    static const char why[] = "Origin not allowed";
+
+    if (app == NULL || origin_allowed(c, app->conf, head)) {
+        return 1;
+    }
+    push_count(
+        &push_app_traffic(app, push_loop_index(push_conn_loop(c)))->origins, 1);
+    push_trace_request(c, app, 403, why);
+    push_conn_refuse(c, head, 403, why);
+    return 0;
+}
+
+/* Likewise: an address that begins too many connections. 429 and not a close code: the
+ * libraries come back after it, more slowly each time. @return 0: answered */
+static int knock_settle(push_conn_t *c, const http_head_t *head, push_app_t *app)
+{
+    static const char why[] = "The address connects too often";
+    static const char body[] =
+        "{\"error\":\"The address connects too often\",\"code\":429}";
+    apr_int64_t max = app != NULL ? app->conf->max_connects : -1;
+    apr_uint32_t wait;
+    push_ip_t ip;
+
+    if (max < 0 || !address_of(&ip, c, head)) {
+        return 1;
+    }
+    wait = push_knocks_take(&push_server.knocks, app->number,
+                            (const char *)ip.at, push_ip_client(&ip), max,
+                            push_loop_seconds(push_conn_loop(c)));
+    if (wait == 0) {
+        return 1;
+    }
+    push_count(
+        &push_app_traffic(app, push_loop_index(push_conn_loop(c)))->knocks, 1);
+    push_trace_request(c, app, 429, why);
+    push_conn_reply(c, head, 429, "application/json",
+                    apr_psprintf(push_loop_scratch(push_conn_loop(c)),
+                                 "Retry-After: %u\r\n", wait),
+                    body, sizeof(body) - 1);
+    return 0;
+}
+
 void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
 {
     push_client_t *me = push_conn_client(c);
@@ -363,7 +409,8 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
     const char *why = NULL;
     int code;
 
-    if (!push_conn_upgrade(c, head, app != NULL && app->conf->deflate)) {
+    if (!origin_settle(c, head, app) || !knock_settle(c, head, app) ||
+        !push_conn_upgrade(c, head, app != NULL && app->conf->deflate)) {
         return;
     }
     code = entry_code(c, me, head, key, app, &why);
@@ -580,15 +627,26 @@ static int within_rate(push_conn_t *c, push_client_t *me)
                              push_loop_seconds(push_conn_loop(c)));
 }
 
-/* So many client events above the rate may be refused, and each one within it takes
- * back one: who goes on and on is sent away. Fits push_client_t's `over`. */
+/* So many client events and subscribes above the rate may be refused, and each one
+ * within it takes back one: who goes on and on is sent away. Fits push_client_t's
+ * `over`. */
 #define PATIENCE 200
+
+void push_client_within(push_client_t *me) { me->over -= me->over > 0; }
+
+void push_client_beyond(push_conn_t *c, push_client_t *me, const char *why)
+{
+    if (me->over >= PATIENCE || ++me->over == PATIENCE) {
+        push_conn_close(c, PUSHER_CLIENT_EVENT, why);
+    }
+}
 
 /* Why an event may not be sent; NULL when it may. `sub` is set to the sender's
  * subscription. */
 static const char *event_refusal(push_conn_t *c, push_client_t *me,
                                  const pusher_message_t *m, push_name_t *name,
-                                 push_subscription_t **sub, int *code)
+                                 push_subscription_t **sub, int *code,
+                                 int *beyond)
 {
     const chat_app_t *app = me->app->conf;
     chat_channel_t kind;
@@ -622,8 +680,8 @@ static const char *event_refusal(push_conn_t *c, push_client_t *me,
         return "Client event rejected - you are not subscribed to the channel";
     }
     *code = PUSHER_CLIENT_EVENT;
-    if (!within_rate(c, me)) {
-        me->over++;
+    *beyond = !within_rate(c, me);
+    if (*beyond) {
         return "The rate limit for sending client events exceeded the quota";
     }
     return NULL;
@@ -638,21 +696,21 @@ static void client_event(push_conn_t *c, push_client_t *me,
     push_name_t name;
     const char *why;
     char *canonical;
-    int code;
+    int code, beyond = 0;
 
-    why = event_refusal(c, me, m, &name, &sub, &code);
+    why = event_refusal(c, me, m, &name, &sub, &code, &beyond);
     if (why != NULL) {
         push_client_send(
             c, me,
             pusher_error(code,
                          m->channel.type == SCAN_STRING ? &m->channel : NULL,
                          why));
-        if (me->over >= PATIENCE) {
-            push_conn_close(c, PUSHER_CLIENT_EVENT, why);
+        if (beyond) {
+            push_client_beyond(c, me, why);
         }
         return;
     }
-    me->over -= me->over > 0;
+    push_client_within(me);
     canonical = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), name.name,
                                name.len);
     if (name.alias) {

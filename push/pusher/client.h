@@ -34,13 +34,15 @@ typedef struct {
     push_seat_t *seat;     /* counted for its address; NULL: not counted */
     push_person_t *person; /* malloc'ed; NULL: nobody, and nothing asked */
     push_budget_t events;  /* max_client_events */
+    push_budget_t subscribes; /* max_subscribes, by minutes */
     apr_uint32_t opened;   /* monotonic second */
     apr_uint32_t born;     /* its loop's departures by then; departed.h */
     apr_uint32_t pinged;   /* second of an unanswered ping, 0: none */
     apr_byte_t protocol;   /* version asked for */
     apr_byte_t authorized; /* signed in, or in a channel that asks for it */
     apr_byte_t placed;     /* counted against max_connections */
-    apr_byte_t over; /* client events above the rate, less those within it */
+    apr_byte_t over; /* client events and subscribes above the rate, less those
+                        within it */
 } push_client_t;
 
 /**

@@ -650,6 +650,17 @@ static int ask_read(ask_t *ask, push_conn_t *c, push_client_t *me,
     return 1;
 }
 
+/* A signature is checked for each, and some are asked of the database: so many a
+ * minute. Subscribing again to what one has counts as well. */
+static int within_rate(const ask_t *ask, refusal_t *r)
+{
+    return push_budget_spend(&ask->me->subscribes,
+                             ask->me->app->conf->max_subscribes, 1,
+                             push_loop_seconds(push_conn_loop(ask->c)) / 60) ||
+           refuse(r, "LimitReached", PUSHER_CLIENT_EVENT,
+                  "The rate limit for subscribing exceeded the quota");
+}
+
 void push_client_subscribe(push_conn_t *c, push_client_t *me,
                            const pusher_message_t *m)
 {
@@ -659,6 +670,12 @@ void push_client_subscribe(push_conn_t *c, push_client_t *me,
     if (!ask_read(&ask, c, me, m)) {
         return;
     }
+    if (!within_rate(&ask, &r)) {
+        refusal_send(&ask, &r);
+        push_client_beyond(c, me, r.why);
+        return;
+    }
+    push_client_within(me);
     if (!subscribe(&ask, &r)) {
         refusal_send(&ask, &r);
     }

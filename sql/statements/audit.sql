@@ -86,3 +86,14 @@ UPDATE chat_audit_head SET purged_to = $1, purged_hash = $2
 -- $1 seq up to which
 -- :name audit_purge
 DELETE FROM chat_audit WHERE seq <= $1
+
+-- Whether the last entry is no seal.
+-- :name audit_unsealed
+SELECT 1 FROM chat_audit
+WHERE seq = (SELECT seq FROM chat_audit_head) AND action <> 'audit.sealed'
+
+-- Whether anything was ever sealed: the newest thousand entries say it.
+-- :name audit_any_seal
+SELECT 1 FROM chat_audit
+WHERE seq > (SELECT seq FROM chat_audit_head) - 1000 AND action = 'audit.sealed'
+LIMIT 1

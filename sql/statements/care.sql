@@ -47,9 +47,13 @@ WHERE coalesce(c.updated_at, c.created_at)
   AND NOT EXISTS (SELECT 1 FROM chat_legal_holds h
                   WHERE h.conversation_id = CAST(c.id AS TEXT)
                     AND h.released_at IS NULL)
-  AND EXISTS (SELECT 1 FROM messages m
-              WHERE m.request_id = c.id
-                AND (m.deleted_at IS NULL OR m.body <> ''))
+  AND (c.title <> ''
+       OR EXISTS (SELECT 1 FROM treatment_plans p
+                  WHERE p.treatment_request_id = c.id
+                    AND (p.title <> '' OR p.description <> '' OR p.reason <> ''))
+       OR EXISTS (SELECT 1 FROM messages m
+                  WHERE m.request_id = c.id
+                    AND (m.deleted_at IS NULL OR m.body <> '')))
 ORDER BY coalesce(c.updated_at, c.created_at), c.id
 
 -- :name care_due pgsql
@@ -63,9 +67,10 @@ WHERE coalesce(c.updated_at, c.created_at)
       < (now() AT TIME ZONE 'UTC') - make_interval(days => r.days)
   AND NOT EXISTS (SELECT FROM chat_legal_holds h
                   WHERE h.conversation_id = c.id::text AND h.released_at IS NULL)
-  AND EXISTS (SELECT FROM messages m
-              WHERE m.request_id = c.id
-                AND (m.deleted_at IS NULL OR m.body <> ''))
+  AND (to_regproc('chat_subject_erase') IS NOT NULL AND c.title <> ''
+       OR EXISTS (SELECT FROM messages m
+                  WHERE m.request_id = c.id
+                    AND (m.deleted_at IS NULL OR m.body <> '')))
 ORDER BY coalesce(c.updated_at, c.created_at), c.id
 
 -- --- removing content --------------------------------------------------------------------
@@ -129,6 +134,75 @@ UPDATE messages
 SET body = '', deleted_at = coalesce(deleted_at, (now() AT TIME ZONE 'UTC'))
 WHERE request_id IS NULL AND from_user_id = $1 AND (body <> '' OR deleted_at IS NULL)
 RETURNING 1
+
+-- Besides messages: the words of plans and what they are in (chat_words_erase).
+-- $1 conversation, $2 author or NULL.  How many plans had any
+-- :name care_words pgsql
+SELECT chat_words_erase($1, $2::text)
+
+-- SQLite does it one after the other.
+-- :name care_plan_words sqlite
+UPDATE treatment_plans SET title = '', description = '', client_digest = NULL
+WHERE treatment_request_id = $1 AND ($2 IS NULL OR doctor_id = $2)
+  AND (title <> '' OR description <> '')
+RETURNING 1
+
+-- :name care_plan_reasons sqlite
+UPDATE treatment_plans SET reason = NULL
+WHERE treatment_request_id = $1 AND reason IS NOT NULL
+  AND ($2 IS NULL OR $2 = CASE WHEN status = 'rejected'
+                               THEN (SELECT patient_id FROM chat_conversations
+                                     WHERE id = $1)
+                               ELSE doctor_id END)
+RETURNING 1
+
+-- Cards say what happened, not to which plan. No edit: nothing is to remember it.
+-- $1 conversation
+-- :name care_cards sqlite
+UPDATE messages SET body = substr(body, 1, instr(body, ': ') - 1)
+WHERE request_id = $1 AND plan_id IS NOT NULL AND instr(body, ': ') > 1
+  AND EXISTS (SELECT 1 FROM treatment_plans p
+              WHERE p.id = messages.plan_id AND p.title = '')
+
+-- :name care_plan_events sqlite
+UPDATE chat_events
+SET payload = json_set(payload, '$.plan.title', CAST(p.title AS TEXT),
+                       '$.plan.description', CAST(p.description AS TEXT),
+                       '$.plan.reason', CAST(p.reason AS TEXT))
+FROM treatment_plans p
+WHERE conversation_id = $1 AND json_valid(payload)
+  AND p.treatment_request_id = $1 AND json_extract(payload, '$.plan.id') = p.id
+
+-- :name care_card_events sqlite
+UPDATE chat_events
+SET payload = json_set(payload, '$.message.plan.title', CAST(p.title AS TEXT),
+                       '$.message.plan.description', CAST(p.description AS TEXT),
+                       '$.message.plan.reason', CAST(p.reason AS TEXT),
+                       '$.message.content', CAST(m.body AS TEXT))
+FROM messages m JOIN treatment_plans p ON p.id = m.plan_id
+WHERE conversation_id = $1 AND json_valid(payload) AND m.request_id = $1
+  AND json_extract(payload, '$.message.id') = m.id
+  AND json_extract(payload, '$.message.plan.id') = p.id
+
+-- :name care_quote_events sqlite
+UPDATE chat_events
+SET payload = json_set(payload, '$.message.reply_to.content', CAST(m.body AS TEXT))
+FROM messages m
+WHERE conversation_id = $1 AND json_valid(payload) AND m.request_id = $1
+  AND m.plan_id IS NOT NULL
+  AND json_extract(payload, '$.message.reply_to.id') = m.id
+
+-- What the patient has said it is about.  $1 conversation, $2 author or NULL
+-- :name care_subject sqlite
+UPDATE treatment_requests SET title = '', description = ''
+WHERE id = $1 AND ($2 IS NULL OR patient_id = $2) AND (title <> '' OR description <> '')
+
+-- :name care_subject_events sqlite
+UPDATE chat_events SET payload = json_set(payload, '$.consultation.title', '')
+WHERE conversation_id = $1 AND json_valid(payload)
+  AND json_extract(payload, '$.consultation.title') <> ''
+  AND EXISTS (SELECT 1 FROM treatment_requests
+              WHERE id = $1 AND title = '')
 
 -- :name care_edits sqlite
 DELETE FROM chat_message_edits
@@ -375,33 +449,45 @@ WHERE user_id = $1::text AND seq > coalesce($2::text, '0')::bigint
 ORDER BY seq LIMIT $3
 
 -- The plans of the conversations they are in, as far as they may see them: what was
--- never offered is its doctor's alone. The chat's own tables only.
+-- never offered is its doctor's alone.
 -- :name export_plans sqlite
-SELECT p.id, json_object('id', p.id, 'conversation_id', p.treatment_request_id,
-                         'doctor_id', p.doctor_id, 'title', p.title,
-                         'description', p.description, 'status', p.status,
-                         'price_cents', p.price_cents, 'currency', p.currency,
-                         'duration_days', p.duration_days,
-                         'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', p.created_at))
-FROM treatment_plans p
-WHERE p.treatment_request_id IN (SELECT conversation_id FROM chat_members
-                                 WHERE user_id = $1)
-  AND (p.doctor_id = $1 OR p.submitted_at IS NOT NULL
-       OR p.status NOT IN ('draft', 'cancelled'))
+SELECT p.id, json_object('id', p.id, 'conversation_id', p.conversation_id,
+                         'doctor_id', p.doctor_id,
+                         'title', json_extract(p.json, '$.title'),
+                         'description', json_extract(p.json, '$.description'),
+                         'status', p.status,
+                         'price_cents', json_extract(p.json, '$.price_cents'),
+                         'currency', json_extract(p.json, '$.currency'),
+                         'duration_days', json_extract(p.json, '$.duration_days'),
+                         'reason', json_extract(p.json, '$.reason'),
+                         'submitted_at', json_extract(p.json, '$.submitted_at'),
+                         'decided_at', json_extract(p.json, '$.decided_at'),
+                         'created_at', json_extract(p.json, '$.created_at'))
+FROM chat_plans p
+WHERE p.conversation_id IN (SELECT conversation_id FROM chat_members
+                            WHERE user_id = $1)
+  AND (p.doctor_id = $1 OR p.offered)
   AND ($2 IS NULL OR p.id > $2) ORDER BY p.id LIMIT $3
 
 -- :name export_plans pgsql
-SELECT p.id::text, json_build_object('id', p.id, 'conversation_id', p.treatment_request_id,
-                               'doctor_id', p.doctor_id, 'title', p.title,
-                               'description', p.description, 'status', p.status,
-                               'price_cents', p.price_cents, 'currency', p.currency,
-                               'duration_days', p.duration_days,
-                               'created_at', chat_time(p.created_at))
+SELECT p.id::text, json_build_object(
+           'id', j.plan -> 'id', 'conversation_id', j.plan -> 'consultation_id',
+           'doctor_id', j.plan -> 'doctor_id', 'title', j.plan -> 'title',
+           'description', j.plan -> 'description', 'status', j.plan -> 'status',
+           'price_cents', j.plan -> 'price_cents',
+           'currency', j.plan -> 'currency',
+           'duration_days', j.plan -> 'duration_days',
+           'reason', j.plan -> 'reason', 'submitted_at', j.plan -> 'submitted_at',
+           'decided_at', j.plan -> 'decided_at',
+           'created_at', j.plan -> 'created_at')
 FROM treatment_plans p
+CROSS JOIN LATERAL (SELECT chat_plan_json(p) AS plan) AS j
 WHERE p.treatment_request_id IN (SELECT conversation_id FROM chat_members
                                  WHERE user_id = $1)
-  AND (p.doctor_id = $1 OR p.submitted_at IS NOT NULL
-       OR p.status NOT IN ('draft', 'cancelled'))
+  AND p.deleted_at IS NULL
+  AND (chat_plan_mark(p) <> 'draft'
+       AND (chat_plan_mark(p) <> 'cancelled' OR p.submitted_at IS NOT NULL)
+       OR chat_plan_doctor(p) = $1)
   AND ($2::text IS NULL OR p.id::text COLLATE "C" > $2::text)
 ORDER BY p.id::text COLLATE "C" LIMIT $3
 
@@ -493,3 +579,8 @@ JOIN chat_message_edits e ON e.message_id = m.id
 WHERE m.request_id = $4 AND m.from_user_id = $1
   AND e.id > coalesce($2::text, '0')::bigint AND $5::int IS NOT NULL
 ORDER BY e.id LIMIT $3
+
+-- Whether an adapted database has plans that we know.
+-- :name care_has_plans pgsql
+SELECT (to_regclass('treatment_plans') IS NOT NULL
+        AND to_regproc('chat_plan_json') IS NOT NULL)::int

@@ -25,7 +25,7 @@ const site = new Site({
   port: await freePort(),
   pushPort: await freePort(),
   metricsPort: await freePort(),
-  extraConf: 'ChatSendRate off\nChatUserQuota off\nChatConversationQuota off\nChatMaxFile 10485760',
+  extraConf: 'ChatSendRate off\nChatUploadsAtOnce off\nChatUserQuota off\nChatConversationQuota off\nChatMaxFile 10485760',
 });
 if (sealed) {
   fs.mkdirSync(site.path('conf'), { recursive: true });

@@ -1,15 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_audit.c - a line of the audit log's spool: what is taken apart is written
- * back byte for byte, and what is written can be taken apart.
+ * back byte for byte, and what is written can be taken apart; no bytes pass for a
+ * seal or a memo of who has the key.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <apr_general.h>
 
+#include "audit_seal.h"
 #include "audit_entry.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A seal and a memo that nobody with the key has made. */
+static void others(const char *text)
+{
+    static apr_pool_t *pool;
+    static chat_keyring_t *ring;
+    char hash[CHAT_SHA256_HEX] = "";
+    const char *why;
+    apr_int64_t seq = 0;
+
+    if (pool == NULL) {
+        apr_initialize();
+        apr_pool_create(&pool, NULL);
+        chat_keyring_parse(&ring,
+                           "a MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n",
+                           &why, pool);
+    }
+    if (chat_audit_memo_read(&seq, hash, ring, text) ||
+        chat_audit_seal_check(text, ring, 1, CHAT_AUDIT_GENESIS) ==
+            CHAT_AUDIT_SEAL_GOOD) {
+        abort();
+    }
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -38,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!chat_audit_parse(&e, back, len - 1)) {
         abort();
     }
+    others(line);
     free(line);
     return 0;
 }

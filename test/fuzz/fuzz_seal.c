@@ -9,7 +9,7 @@
 #include <string.h>
 #include <apr_general.h>
 
-#include "seal.h"
+#include "seal_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,13 +20,13 @@ static void must(int holds)
     }
 }
 
-static const unsigned char *find(void *baton, const char *key_id)
+static const chat_seal_key_t *find(void *baton, const char *key_id)
 {
-    static const unsigned char key[CHAT_SEAL_KEY];
+    static const chat_seal_key_t key = { { 0 }, "3" };
 
     (void)baton;
     must(strlen(key_id) > 0 && strlen(key_id) < CHAT_SEAL_KEY_ID);
-    return key_id[0] == '7' ? key : NULL;
+    return key_id[0] == '7' ? &key : NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -46,12 +46,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         apr_size_t len = 0;
 
         must(sealed.base64 + sealed.len == (const char *)data + size);
-        chat_seal_open(
-            &len,
-            find(NULL, sealed.key_id) != NULL
-                ? find(NULL, "7")
-                : (const unsigned char *)"0123456789abcdef0123456789abcdef",
-            &sealed, pool);
+        must(strlen(sealed.author) < CHAT_SEAL_ID &&
+             strlen(sealed.name) < CHAT_SEAL_NAME);
+        chat_seal_open(&len, find(NULL, "7"), &sealed, pool);
         must(len <= size);
     }
     if (chat_seal_head_parse(&head, data, size)) {
@@ -61,9 +58,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text = malloc(size + 1);
     memcpy(text, data, size);
     text[size] = '\0';
-    json = chat_seal_open_json(text, find, NULL, &failed, pool);
+    json = chat_seal_open_json(text, size % 2 ? "3" : NULL, find, NULL, &failed,
+                               pool);
     must(strstr(text, CHAT_SEAL_MARK) != NULL || json == text);
-    must(failed == 0 || strlen(json) < strlen(text));
+    must(failed == 0 || strstr(json, "\"unreadable\":true") != NULL);
     free(text);
     apr_pool_clear(pool);
     return 0;

@@ -21,7 +21,7 @@ fs.chmodSync(dir, 0o755);
 const clamd = new Clamd(dir, 1 << 20);
 await clamd.start();
 const site = await startSite({
-  extraConf: `ChatSendRate off\nChatScan clamd:${clamd.socket}\nChatScanRetries 2\nChatScanTimeout 20\nChatScanWait 3\nChatMaxPixels 1000000`,
+  extraConf: `ChatSendRate off\nChatUploadsAtOnce off\nChatScan clamd:${clamd.socket}\nChatScanRetries 2\nChatScanTimeout 20\nChatScanWait 3\nChatMaxPixels 1000000`,
 });
 site.expectLog(/chat-files ended \(signal 9\) and is started again/);
 const conv = site.people().conversations[0];

@@ -222,6 +222,6 @@ test('keys are made for a conversation, checked, and wrapped by another one', ()
   assert.match(r.stderr, /wrapped with a key that is not in the file: 2026/);
   fs.chmodSync(file, 0o644);
   fails(keys('check'), /can be read by everybody/);
-  fails(['keys', 'dance', '--keys', `file:${file}`, ...db], /say check, rotate, renew or reseal/, 2);
+  fails(['keys', 'dance', '--keys', `file:${file}`, ...db], /say check, verify, rotate, renew or reseal/, 2);
   fails(['keys', 'check', ...db], /say --keys SETTING/, 2);
 });

@@ -186,7 +186,7 @@ test('29. at rest: a data key for each conversation, wrapped by a file or a comm
     .filter((f) => fs.readFileSync(path.join(f.parentPath ?? f.path, f.name)).includes('CANARY-OF-A-FILE'));
   assert.deepEqual(disk.map((f) => f.name), []);
   // The id of its key stands in each row, and the key belongs to its conversation.
-  const key = site.sql(`SELECT body FROM messages WHERE id = ${message.id};`).match(/^sealed:1:(\d+):/)[1];
+  const key = site.sql(`SELECT body FROM messages WHERE id = ${message.id};`).match(/^sealed:2:(\d+):/)[1];
   assert.equal(site.sql(`SELECT conversation_id FROM chat_keys WHERE id = ${key};`).trim(), String(conv.id));
   assert.equal(site.sql(`SELECT key_id FROM chat_attachments WHERE id = '${a.id}';`).trim(), key);
   const another = conversations.find((c) => c.patient === conv.patient && c.id !== conv.id);

@@ -463,7 +463,7 @@ broken('TLS ends before httpd, and allowedOrigins has the address within', async
 
 broken('the running chat-push does not let the site in, though the file does', async () => {
   await withPushConf((c, app) => { app.allowedOrigins = ['https://chat.example.com']; }, reload);
-  found(await doctor(...plain), 'site-door', `${pushConf}: appManager.array.apps.0.allowedOrigins`, /reload chat-push/, /4009/);
+  found(await doctor(...plain), 'site-door', `${pushConf}: appManager.array.apps.0.allowedOrigins`, /reload chat-push/, /open no socket \(403\)/);
   await reload();
 });
 

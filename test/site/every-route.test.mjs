@@ -18,7 +18,7 @@ import { pdf } from './lib/upload.mjs';
 
 const MAX_BODY = 16384; // ChatMaxBody here: room for what is too long for every field
 const site = await startSite({
-  extraConf: `ChatSendRate 6000 5000\nChatLoginRate off\nChatRequestRate off\nChatBreakGlass 1h\nChatMaxBody ${MAX_BODY}`,
+  extraConf: `ChatSendRate 6000 5000\nChatLoginRate off\nChatSearchRate 6000 5000\nChatUploadsAtOnce off\nChatRequestRate off\nChatBreakGlass 1h\nChatMaxBody ${MAX_BODY}`,
 });
 const { accounts, conversations } = site.people();
 const conv = conversations[0];

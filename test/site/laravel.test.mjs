@@ -556,11 +556,19 @@ for (const key of ['uuid', 'bigint']) {
     assert.equal(sql(db, `SELECT count(*) FROM (SELECT *, coalesce(lag(hash) OVER (ORDER BY seq), (SELECT purged_hash FROM chat_audit_head)) AS previous
       FROM chat_audit) AS a WHERE hash <> encode(sha256(convert_to(concat_ws(E'\\t', previous, seq, at, user_id, via, action,
       conversation_id, object, address, agent, status, request_id), 'UTF8')), 'hex');`), '0');
+    const offered = `${plan(90)}`;
+    sql(db, `INSERT INTO treatment_plans (id, treatment_request_id, doctor_id, title, description, diagnosis, total_cost, currency, estimated_duration_days, number_of_visits, status, reason, created_at)
+      VALUES ('${offered}', '${talk(1)}', '${doctor(2)}', 'exported title', 'exported words', '', 12.5, 'USD', 3, 2, 'rejected', 'exported reason', ${now});
+      UPDATE treatment_requests SET title = 'exported subject' WHERE id = '${talk(1)}';`);
+    const planWords = () => sql(db, `SELECT concat_ws('|', title, description, reason, status, total_cost) FROM treatment_plans WHERE id = '${offered}';`);
     const lines = chatctl('export', '--user', String(user(1)), '--out', '-').trim().split('\n').map((l) => JSON.parse(l));
     const of = (kind) => lines.filter((l) => l.kind === kind).map((l) => l.data);
     assert.deepEqual(of('conversations').map((c) => c.id).sort(), [talk(1), talk(3)].sort());
     assert.ok(of('messages').some((m) => m.content === 'first') && !of('messages').some((m) => m.content === 'taken back'));
     assert.ok(of('direct').length > 0 && of('direct').every((m) => m.content === 'about nothing'));
+    const [exported] = of('plans').filter((p) => String(p.id) === offered);
+    assert.deepEqual([exported.title, exported.description, exported.reason, exported.status, exported.price_cents, exported.conversation_id],
+      ['exported title', 'exported words', 'exported reason', 'rejected', 1250, talk(1)]);
     chatctl('hold', 'add', '--conversation', String(talk(3)), '--why', 'an order');
     assert.equal(spawnSync(site.path('bin', 'chatctl'), ['erase', '--user', String(user(1)), '--database', db]).status, 1);
     chatctl('hold', 'release', '--conversation', String(talk(3)));
@@ -568,12 +576,15 @@ for (const key of ['uuid', 'bigint']) {
     assert.equal(sql(db, `SELECT count(*) FROM messages WHERE from_user_id = '${user(1)}' AND (body <> '' OR deleted_at IS NULL);`), '0');
     assert.match(sql(db, `SELECT name || ' ' || email FROM users WHERE id = '${user(1)}';`), /^Erased person erased-[\w-]+@erased\.invalid$/);
     assert.equal((await phones[1].get('/chat')).status, 401);
+    assert.equal(planWords(), 'exported title|exported words|rejected|12.50', 'the reason was the patient\'s');
+    assert.equal(sql(db, `SELECT title FROM treatment_requests WHERE id = '${talk(1)}';`), '');
     chatctl('purge', 'set', '*', '1');
     write(2, 3, 'old words', 2);
     sql(db, `UPDATE treatment_requests SET updated_at = '2020-01-01';`);
     assert.ok(JSON.parse(chatctl('purge', 'run', '--files', site.path('files'), '--json')).messages > 0);
     assert.equal(sql(db, `SELECT count(*) FROM messages m JOIN treatment_requests r ON r.id = m.request_id
       WHERE r.deleted_at IS NULL AND (m.body <> '' OR m.deleted_at IS NULL);`), '0');
+    assert.equal(planWords(), '||rejected|12.50');
     chatctl('audit', 'verify');
   });
 }

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { Client } from './lib/client.mjs';
 import { engine, eventually, startSite } from './lib/site.mjs';
 
-const site = await startSite({ extraConf: 'ChatSendRate off' });
+const site = await startSite({ extraConf: 'ChatSendRate off\nChatSearchRate off' });
 const { conversations } = site.people();
 const conv = conversations[0];
 const theirs = conversations.find((c) => c.patient !== conv.patient && c.doctor !== conv.doctor);

@@ -24,7 +24,7 @@ exit 0
 `, { mode: 0o755 });
 const wait = path.join(scanner, 'wait');
 
-const site = await startSite({ extraConf: `ChatSendRate off\nChatScan command:${scanner}/scan\nChatScanWait 1\nChatScanTimeout 600` });
+const site = await startSite({ extraConf: `ChatSendRate off\nChatUploadsAtOnce off\nChatScan command:${scanner}/scan\nChatScanWait 1\nChatScanTimeout 600` });
 const conv = site.people().conversations[0];
 const phone = await site.phone();
 const doctor = await site.phone('doctor@example.com');

@@ -11,7 +11,7 @@ import zlib from 'node:zlib';
 import { sleep, startSite } from './lib/site.mjs';
 import { form, gif, pdf, png, raw } from './lib/upload.mjs';
 
-const site = await startSite({ extraConf: 'ChatSendRate off\nChatMaxFile 1048576\nChatMaxFiles 3\nChatUserQuota 4194304' });
+const site = await startSite({ extraConf: 'ChatSendRate off\nChatUploadsAtOnce off\nChatMaxFile 1048576\nChatMaxFiles 3\nChatUserQuota 4194304' });
 const conv = site.people().conversations[0];
 const phone = await site.phone();
 const url = (what) => `/chat/conversation/${conv.id}${what}`;

@@ -11,7 +11,7 @@ import { Client } from './lib/client.mjs';
 import { sleep, startSite } from './lib/site.mjs';
 import { form, ogg, pdf, png } from './lib/upload.mjs';
 
-const site = await startSite({ extraConf: 'ChatSendRate off' });
+const site = await startSite({ extraConf: 'ChatSendRate off\nChatUploadsAtOnce off' });
 const { accounts, conversations } = site.people();
 const conv = conversations[0];
 const foreign = conversations.find((c) => c.patient !== conv.patient && c.doctor !== conv.doctor);

@@ -67,6 +67,8 @@ static int teardown(void **state)
 }
 
 /* The keys as a process has them that was just started. */
+static const chat_seal_about_t anywhere = { CHAT_SEAL_MESSAGE, NULL, NULL, NULL };
+
 static chat_keys_t *fresh(const char *lines)
 {
     chat_keyring_t *ring = NULL;
@@ -81,10 +83,11 @@ static chat_keys_t *fresh(const char *lines)
 static const char *sealed(chat_keys_t *keys, int conversation, const char *text)
 {
     const char *out = NULL, *why = NULL;
-    const char *id = apr_itoa(pool, conversation);
+    chat_seal_about_t about = { CHAT_SEAL_MESSAGE, apr_itoa(pool, conversation),
+                                "3", "" };
 
-    if (chat_keys_seal(&out, keys, chat_db_int(conversation), id, text, &why,
-                       pool) != APR_SUCCESS) {
+    if (chat_keys_seal(&out, keys, chat_db_int(conversation), &about, text,
+                       &why, pool) != APR_SUCCESS) {
         fail_msg("%s", why);
     }
     return out;
@@ -114,9 +117,9 @@ a_conversation_has_one_key_and_another_process_finds_it(void **state)
     assert_int_equal(count(), n);
     sealed(keys, 8, "another");
     assert_int_equal(count(), n + 1);
-    assert_string_equal(chat_keys_open(fresh(A), first, &why, pool), "hello");
+    assert_string_equal(chat_keys_open(fresh(A), first, &anywhere, &why, pool), "hello");
     assert_null(why);
-    assert_string_equal(chat_keys_open(keys, "plain", &why, pool), "plain");
+    assert_string_equal(chat_keys_open(keys, "plain", &anywhere, &why, pool), "plain");
     assert_null(why);
 }
 
@@ -126,22 +129,42 @@ static void a_key_in_the_ring_no_more_opens_nothing(void **state)
     const char *json = apr_pstrcat(pool, "{\"content\":\"", text, "\"}", NULL);
 
     (void)state;
-    assert_string_equal(chat_keys_open(fresh(B), text, &why, pool), "");
+    assert_string_equal(chat_keys_open(fresh(B), text, &anywhere, &why, pool), "");
     assert_non_null(strstr(why, "conversation 9"));
-    assert_string_equal(chat_keys_open(fresh(B A), text, &why, pool), "hello");
-    assert_string_equal(chat_keys_open_json(fresh(B A), json, &why, pool),
+    assert_string_equal(chat_keys_open(fresh(B A), text, &anywhere, &why, pool), "hello");
+    assert_string_equal(chat_keys_open_json(fresh(B A), json, NULL, &why, pool),
                         "{\"content\":\"hello\"}");
     assert_null(why);
-    assert_string_equal(chat_keys_open_json(fresh(B), json, &why, pool),
-                        "{\"content\":\"\"}");
+    assert_string_equal(chat_keys_open_json(fresh(B), json, NULL, &why, pool),
+                        "{\"content\":\"\",\"unreadable\":true}");
     assert_non_null(why);
     assert_string_equal(
         chat_keys_open(
             fresh(A),
-            "sealed:1:99999:QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY", &why,
-            pool),
+            "sealed:2:99999:m.3.:QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY",
+            &anywhere, &why, pool),
         "");
     assert_non_null(strstr(why, "no data key 99999"));
+}
+
+static void a_text_elsewhere_is_not_opened(void **state)
+{
+    chat_keys_t *keys = fresh(A);
+    const char *text = sealed(keys, 11, "hello"), *why = NULL;
+    chat_seal_about_t where = { CHAT_SEAL_MESSAGE, "11", "3", "" };
+    chat_seal_about_t others[] = { where, where, where, where };
+
+    (void)state;
+    assert_string_equal(chat_keys_open(keys, text, &where, &why, pool), "hello");
+    others[0].conversation = "12";
+    others[1].author = "4";
+    others[2].name = "abc";
+    others[3].kind = CHAT_SEAL_TITLE;
+    for (int i = 0; i < 4; i++) {
+        assert_string_equal(chat_keys_open(keys, text, &others[i], &why, pool),
+                            "");
+        assert_non_null(strstr(why, "belongs elsewhere"));
+    }
 }
 
 int main(void)
@@ -150,6 +173,7 @@ int main(void)
         cmocka_unit_test(
             a_conversation_has_one_key_and_another_process_finds_it),
         cmocka_unit_test(a_key_in_the_ring_no_more_opens_nothing),
+        cmocka_unit_test(a_text_elsewhere_is_not_opened),
     };
 
     apr_initialize();

@@ -64,6 +64,7 @@ static chat_db_t *schema_made(void)
 
 static void sealed_texts_of_events_are_opened(void **state)
 {
+    const chat_seal_about_t about = { CHAT_SEAL_MESSAGE, "7", "3", "" };
     const char *right, *wrong, *text, *payload, *why = NULL;
     push_opener_t *opener;
     chat_keyring_t *ring;
@@ -80,7 +81,7 @@ static void sealed_texts_of_events_are_opened(void **state)
     assert_int_equal(chat_keyring_open(&ring, right, &why, pool), APR_SUCCESS);
     assert_int_equal(chat_keys_create(&keys, ring, db, pool), APR_SUCCESS);
     assert_int_equal(
-        chat_keys_seal(&text, keys, chat_db_int(7), "7", "hello", &why, pool),
+        chat_keys_seal(&text, keys, chat_db_int(7), &about, "hello", &why, pool),
         APR_SUCCESS);
     payload = apr_pstrcat(pool, "{\"message\":{\"content\":\"", text, "\"}}",
                           NULL);
@@ -98,9 +99,9 @@ static void sealed_texts_of_events_are_opened(void **state)
         push_opener_create(&opener, target, wrong, count_line, &why, pool),
         APR_SUCCESS);
     assert_string_equal(push_opener_open(opener, payload, pool),
-                        "{\"message\":{\"content\":\"\"}}");
+                        "{\"message\":{\"content\":\"\",\"unreadable\":true}}");
     assert_string_equal(push_opener_open(opener, payload, pool),
-                        "{\"message\":{\"content\":\"\"}}");
+                        "{\"message\":{\"content\":\"\",\"unreadable\":true}}");
     assert_int_equal(lines, 1);
 
     assert_int_not_equal(push_opener_create(&opener, target, "file:/nowhere",

@@ -18,6 +18,8 @@
 
 #include "seal_file.h"
 
+#define FILE_NAME "7/0123"
+
 #define SIZE (2 * CHAT_SEAL_BLOCK + 77)
 
 static const unsigned char
@@ -72,6 +74,7 @@ static long opened(unsigned char *to, const unsigned char *with)
 
     assert_true(fd >= 0);
     assert_true(chat_seal_file_head(&head, fd));
+    strcpy(head.file, FILE_NAME);
     for (apr_int64_t i = 0; done >= 0 && done < head.size; i++) {
         if (chat_seal_file_block(block, &len, scratch, fd, with, &head, i) !=
             APR_SUCCESS) {
@@ -97,19 +100,19 @@ static void a_file_is_replaced_by_itself_sealed(void **state)
     (void)state;
     for (int i = 0; i < 5; i++) {
         lay(content, sizes[i]);
-        assert_int_equal(chat_seal_file_replace(path, beside, NULL, key, "7"),
+        assert_int_equal(chat_seal_file_replace(path, beside, NULL, key, "7", FILE_NAME),
                          APR_SUCCESS);
         assert_int_equal(opened(out, key), (long)sizes[i]);
         assert_memory_equal(out, content, sizes[i]);
         /* Done again it is done; with another key only by who has this one. */
-        assert_int_equal(chat_seal_file_replace(path, beside, NULL, key, "7"),
+        assert_int_equal(chat_seal_file_replace(path, beside, NULL, key, "7", FILE_NAME),
                          APR_SUCCESS);
         assert_true(APR_STATUS_IS_EAGAIN(
-            chat_seal_file_replace(path, beside, NULL, other, "8")));
+            chat_seal_file_replace(path, beside, NULL, other, "8", FILE_NAME)));
         assert_int_equal(
-            chat_seal_file_replace(path, beside, other, other, "8"),
+            chat_seal_file_replace(path, beside, other, other, "8", FILE_NAME),
             APR_EGENERAL);
-        assert_int_equal(chat_seal_file_replace(path, beside, key, other, "8"),
+        assert_int_equal(chat_seal_file_replace(path, beside, key, other, "8", FILE_NAME),
                          APR_SUCCESS);
         assert_int_equal(opened(out, other), (long)sizes[i]);
         assert_memory_equal(out, content, sizes[i]);
@@ -124,13 +127,13 @@ static void one_that_is_gone_or_in_use_is_left_alone(void **state)
     (void)state;
     unlink(path);
     assert_true(APR_STATUS_IS_ENOENT(
-        chat_seal_file_replace(path, beside, NULL, key, "7")));
+        chat_seal_file_replace(path, beside, NULL, key, "7", FILE_NAME)));
     assert_int_not_equal(access(path, F_OK), 0);
     lay(content, SIZE);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(flock(fd, LOCK_EX), 0);
     assert_true(APR_STATUS_IS_EAGAIN(
-        chat_seal_file_replace(path, beside, NULL, key, "7")));
+        chat_seal_file_replace(path, beside, NULL, key, "7", FILE_NAME)));
     close(fd);
 }
 
@@ -140,7 +143,7 @@ static void one_cut_short_or_swapped_is_not_opened(void **state)
 
     (void)state;
     lay(content, SIZE);
-    assert_int_equal(chat_seal_file_replace(path, beside, NULL, key, "7"),
+    assert_int_equal(chat_seal_file_replace(path, beside, NULL, key, "7", FILE_NAME),
                      APR_SUCCESS);
     assert_int_equal(truncate(path, SIZE), 0);
     assert_int_equal(opened(out, key), -1);
@@ -155,11 +158,14 @@ static void a_file_is_written_open_again(void **state)
 
     (void)state;
     lay(content, SIZE);
-    assert_int_equal(chat_seal_file_replace(path, beside, NULL, key, "7"),
+    assert_int_equal(chat_seal_file_replace(path, beside, NULL, key, "7", FILE_NAME),
                      APR_SUCCESS);
     from = open(path, O_RDONLY | O_CLOEXEC);
     to = open(beside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(chat_seal_file_head(&head, from));
+    strcpy(head.file, "7/another");
+    assert_int_equal(chat_seal_file_open(to, from, key, &head), APR_EGENERAL);
+    strcpy(head.file, FILE_NAME);
     assert_int_equal(chat_seal_file_open(to, from, key, &head), APR_SUCCESS);
     assert_int_equal(pread(to, out, SIZE, 0), SIZE);
     assert_memory_equal(out, content, SIZE);

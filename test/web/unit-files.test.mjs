@@ -68,6 +68,22 @@ test('what fails for a moment goes again, what is refused does not', async () =>
   assert.ok(files.ready('1'));
 });
 
+test('who has too many under way waits as long as the server says, and goes again', async () => {
+  const waits = [];
+  const { files, tasks } = desk({ later: (then, seconds) => waits.push({ then, seconds }) });
+  files.add('1', [file('a')]);
+  tasks[0].reject({ status: 429, retryAfter: 3 });
+  await turn();
+  assert.equal(files.of('1')[0].state, 'queued');
+  assert.equal(tasks.length, 1, 'not at once');
+  assert.deepEqual(waits.map((w) => w.seconds), [3]);
+  waits[0].then();
+  assert.equal(tasks.length, 2);
+  tasks[1].resolve({ id: 'A' });
+  await turn();
+  assert.ok(files.ready('1'));
+});
+
 test('too large a file is not sent at all', () => {
   const { files, tasks } = desk();
   files.add('1', [file('a', 'image/png', 1001)]);

@@ -139,6 +139,7 @@ export default {
   'message.delivered': 'وصلت',
   'message.read': 'قُرئت',
   'message.deleted': 'حُذفت هذه الرسالة.',
+  'message.unreadable': 'تعذّر فتح هذا النص.',
   'message.edited': 'معدّلة',
   'message.failed': 'لم تُرسل.',
   'message.waiting': 'لم تُرسل بعد. ستُرسل تلقائيًا.',

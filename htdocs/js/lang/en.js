@@ -133,6 +133,7 @@ export default {
   'message.delivered': 'Delivered',
   'message.read': 'Read',
   'message.deleted': 'This message was deleted.',
+  'message.unreadable': 'This text cannot be opened.',
   'message.edited': 'edited',
   'message.failed': 'Not sent.',
   'message.waiting': 'Not sent yet. It will go by itself.',

@@ -257,7 +257,9 @@ export function quote({ actions }, to) {
     title=${t('deed.original')} @click=${() => actions.showMessage(to.id)}>
     ${to.user ? html`<b dir="auto">${to.user.name}</b>` : nothing}
     <span class="quote-words" dir="auto">${to.deleted
-      ? html`<i>${t('message.deleted')}</i>` : cut(to.content)}</span>
+      ? html`<i>${t('message.deleted')}</i>`
+      : to.unreadable && !to.content ? html`<i>${t('message.unreadable')}</i>`
+        : cut(to.content)}</span>
   </button>`;
 }
 

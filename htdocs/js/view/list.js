@@ -150,8 +150,9 @@ function preview({ state, outbox, drafts, now }, conversation) {
   if (!last) {
     return html`<span class="faint">${t('list.nothing')}</span>`;
   }
-  if (last.deleted_at) {
-    return html`<em class="entry-words">${t('message.deleted')}</em>`;
+  if (last.deleted_at || (last.unreadable && !last.content)) {
+    return html`<em class="entry-words">${t(last.deleted_at ? 'message.deleted'
+      : 'message.unreadable')}</em>`;
   }
   if (isMine(state, last)) {
     return html`<span data-tick=${progressOf(state, key, last)}>${

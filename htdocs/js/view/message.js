@@ -27,7 +27,8 @@ export function messageRow(ctx, row) {
     row.first ? 'first' : '', row.last ? 'last' : '',
     entry?.state === 'failed' ? 'failed' : '',
     message && message.id === ctx.foundId ? 'found' : '',
-    message?.deleted_at ? 'deleted' : ''].join(' ');
+    message?.deleted_at ? 'deleted' : '',
+    isShut(message) ? 'shut' : ''].join(' ');
   const finger = message ? held(ctx, message) : {};
   return html`<div class=${classes} data-row=${row.id}
     data-message=${message?.id ?? ''} data-state=${stateOf(ctx, message, entry)}>
@@ -65,6 +66,12 @@ function systemLine(row, message) {
   </p>`;
 }
 
+/** It lies encrypted, and nobody could open it: or it was put where it does not
+ *  belong, and whose words it holds is not known. */
+function isShut(message) {
+  return Boolean(message?.unreadable) && !message.content && !message.deleted_at;
+}
+
 /** Its words, with their web addresses to be followed. Where they lead learns nothing
  *  of this page, and cannot reach it. */
 function linked(message) {
@@ -78,6 +85,9 @@ function linked(message) {
 function textOf(message) {
   if (message.deleted_at) {
     return t('message.deleted');
+  }
+  if (isShut(message)) {
+    return t('message.unreadable');
   }
   return message.content || (message.attachments?.length ? ''
     : t('message.unsupported'));

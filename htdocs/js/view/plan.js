@@ -57,7 +57,8 @@ function card(ctx, plan, message) {
     <header><span class="plan-kind">${icons.plan()}${t('plan.kind')}</span>
       <span class="chip" data-status=${plan.status}
         >${t(`plan.is.${plan.status}`)}</span></header>
-    <h3 id=${name} dir="auto">${plan.title}</h3>
+    <h3 id=${name} dir="auto">${plan.title
+      || (plan.unreadable ? t('message.unreadable') : '')}</h3>
     ${price ? html`<p class="plan-price"><bdi>${price}</bdi></p>` : nothing}
     ${plan.description ? html`<p class="plan-text" dir="auto"
       >${plan.description}</p>` : nothing}

@@ -238,7 +238,7 @@ async function run(engine, cluster) {
     execFileSync(path.join(cluster.bin, 'psql'), ['-qX', cluster.url('postgres'), '-c', 'DROP DATABASE IF EXISTS chat_search_bench', '-c', 'CREATE DATABASE chat_search_bench']);
   }
   const site = new (made ? Kept : Site)({ dir: here, build, sample: false, db, port: await freePort(), pushPort: await freePort(), metricsPort: await freePort(),
-    extraConf: 'KeepAliveTimeout 120\nMaxKeepAliveRequests 0\n' });
+    extraConf: 'ChatSearchRate off\nKeepAliveTimeout 120\nMaxKeepAliveRequests 0\n' });
   site.prepare();
   if (!made) {
     console.error(`${engine}: ${MESSAGES} messages…`);
