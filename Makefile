@@ -13,6 +13,7 @@
 #                   restarts under them; 3,000 by TLS
 #   make soak       everything at once, also restarts, SOAK_SECONDS (600)
 #   make soak-pump  WebSockets by TLS through httpd likewise, graceful restarts included
+#   make soak-routes  every URL again and again: no memory of httpd's children grows
 #   make kill       kill -9 of httpd's children, chat-push and PostgreSQL under
 #                   load, KILL_ROUNDS (50) on each engine, KILL_SEED
 #   make fuzz       search new inputs with libFuzzer (FUZZ_SECONDS each, FUZZ_TARGETS)
@@ -71,7 +72,7 @@ FUZZ = $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 all: $(B)/mod_chat.so $(B)/chat-push $(B)/chat-files $(B)/chatctl $(B)/ws-echo $(B)/hold $(B)/htdocs/.done
 
 
-.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-upload bench-handoff bench-search bench-big soak soak-pump kill restarts install deb deb-test clean distclean help
+.PHONY: all run check tests unit $(UNIT:%=%.run) fuzz-replay fuzz fuzz-clang site check-site site-pgsql web drift run-test asan tsan bench bench-ws bench-rest bench-sockets bench-upload bench-handoff bench-search bench-big soak soak-pump soak-routes kill restarts install deb deb-test clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -190,15 +191,28 @@ fuzz-replay: $(FUZZ)
 # Search for new inputs; needs clang and its runtime (packages clang and libclang-rt-14-dev).
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
-FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -pthread \
+FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=address,undefined -D_GNU_SOURCE -pthread \
     $(DEP_CFLAGS) -Icommon $(PUSH_INC) $(MOD_INC) $(FILES_INC) -Ictl
 FUZZ_SRC = $(wildcard common/*.c) $(PUSH_SRC) $(filter-out ctl/main.c,$(wildcard ctl/*.c)) $(wildcard mod_chat/pure/*.c) $(wildcard files/pure/*.c) $(B)/gen/statements.c $(B)/gen/scripts.c
-fuzz: $(B)/gen/statements.c $(B)/gen/scripts.c
+FUZZ_OBJ = $(FUZZ_SRC:%.c=$(B)/libfuzzer/o/%.o)
+fuzz-clang:
 	@command -v clang >/dev/null || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
+
+# What all of them link is compiled once.
+$(FUZZ_OBJ): | fuzz-clang
+$(B)/libfuzzer/o/%.o: %.c
+	@mkdir -p $(@D)
+	$(call SAY,CLANG)clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(B)/libfuzzer/all.a: $(FUZZ_OBJ)
+	@rm -f $@
+	$(call SAY,AR)$(AR) rcs $@ $^
+
+fuzz: $(B)/libfuzzer/all.a
 	@mkdir -p $(B)/libfuzzer
 	@for f in $(FUZZ_TARGETS); do \
 	    echo "== fuzz $$f ($(FUZZ_SECONDS) s)"; \
-	    clang $(FUZZ_FLAGS) -o $(B)/libfuzzer/$$f test/fuzz/fuzz_$$f.c $(FUZZ_SRC) $(DEP_LIBS) || exit 1; \
+	    clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $(B)/libfuzzer/$$f test/fuzz/fuzz_$$f.c $(B)/libfuzzer/all.a $(DEP_LIBS) || exit 1; \
 	    mkdir -p $(B)/libfuzzer/corpus/$$f; \
 	    $(B)/libfuzzer/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -verbosity=0 -print_final_stats=1 \
 	        -artifact_prefix=$(B)/libfuzzer/$$f- $(B)/libfuzzer/corpus/$$f test/fuzz/corpus/$$f || exit 1; \
@@ -283,6 +297,10 @@ soak: all
 # The same of the pump: TLS that ends in httpd, which is restarted gracefully.
 soak-pump: all
 	SOAK_SECONDS=$(SOAK_SECONDS) $(NODE_RUN) test/soak/pump.mjs
+
+# Every URL ROUTE_REQUESTS times and more; ONLY picks some.
+soak-routes: all
+	$(if $(ROUTE_REQUESTS),ROUTE_REQUESTS=$(ROUTE_REQUESTS) )ONLY='$(ONLY)' $(NODE_RUN) test/soak/routes.mjs
 
 # Everybody dies now and then.
 KILL_ROUNDS ?= 50

@@ -293,8 +293,12 @@ apr_status_t chat_store_keep(chat_store_t *in, apr_pool_t *p)
 
 void chat_store_remove(const char *dir, const char *id, apr_pool_t *p)
 {
-    static const char *const suffixes[] = { "", ".thumb",   ".verdict",
-                                            ".new", "-sealing", ".thumb-sealing" };
+    /* Those at the end are what chat-files and sealing write before they rename
+     * it; one that was killed has left it there. */
+    static const char *const suffixes[] = {
+        "",           ".thumb",   ".verdict",       ".new",
+        ".thumb-new", "-sealing", ".thumb-sealing", ".verdict-new"
+    };
 
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         const char *path = chat_store_path(dir, id, suffixes[i], p);

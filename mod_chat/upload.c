@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_protocol.h>
 #include <util_filter.h>
@@ -435,28 +434,6 @@ static int to_file(void *to, const char *bytes, apr_size_t len)
     return file_bytes(to, bytes, len);
 }
 
-/* %XX in place: headers hold ASCII only. What is broken stays as it is. */
-static const char *percent_decoded(const char *s, apr_pool_t *p)
-{
-    char *out = apr_pstrdup(p, s), *to = out;
-
-    for (; *s != '\0'; s++) {
-        char two[3] = { 0 };
-
-        if (s[0] == '%' && apr_isxdigit(s[1]) && apr_isxdigit(s[2])) {
-            memcpy(two, s + 1, 2);
-            *to = (char)apr_strtoi64(two, NULL, 16);
-            to += *to != '\0';
-            s += 2;
-        }
-        else {
-            *to++ = *s;
-        }
-    }
-    *to = '\0';
-    return out;
-}
-
 /* A body that is one file: its name stands in X-File-Name (percent-encoded) or
  * Content-Disposition, its type is the body's. */
 static int take_raw(reading_t *in)
@@ -470,7 +447,7 @@ static int take_raw(reading_t *in)
     char *said;
 
     if (name != NULL && strlen(name) <= 3 * CHAT_MULTIPART_FILENAME) {
-        name = percent_decoded(name, p);
+        name = chat_filename_decoded(name, p);
     }
     else if (disposition != NULL &&
              chat_disposition_filename(found, disposition)) {

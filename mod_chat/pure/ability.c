@@ -7,16 +7,25 @@
 
 #define ABILITY_MAX 64 /* bytes */
 
-/* Whether a name stands in the list, in its quotes. A quote inside of another
- * text has a backslash before it, so it cannot look like that. */
+/* Whether a name is one of the list's texts. They are walked from quote to quote:
+ * one inside of a text has a backslash before it and ends nothing. */
 static int is_named(const char *list, const char *name)
 {
     size_t len = strlen(name);
 
-    for (; (list = strchr(list, '"')) != NULL; list++) {
-        if (strncmp(list + 1, name, len) == 0 && list[1 + len] == '"') {
+    while ((list = strchr(list, '"')) != NULL) {
+        const char *text = ++list;
+
+        while (*list != '"' && *list != '\0') {
+            list += *list == '\\' && list[1] != '\0' ? 2 : 1;
+        }
+        if (*list == '\0') {
+            return 0;
+        }
+        if ((size_t)(list - text) == len && strncmp(text, name, len) == 0) {
             return 1;
         }
+        list++;
     }
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "utf8.h"
@@ -34,6 +35,27 @@ static int among(const char *const *list, size_t n, const char *s, size_t len)
         }
     }
     return 0;
+}
+
+const char *chat_filename_decoded(const char *s, apr_pool_t *p)
+{
+    char *out = apr_pstrdup(p, s), *to = out;
+
+    for (; *s != '\0'; s++) {
+        char two[3] = { 0 };
+
+        if (s[0] == '%' && apr_isxdigit(s[1]) && apr_isxdigit(s[2])) {
+            memcpy(two, s + 1, 2);
+            *to = (char)apr_strtoi64(two, NULL, 16);
+            to += *to != '\0';
+            s += 2;
+        }
+        else {
+            *to++ = *s;
+        }
+    }
+    *to = '\0';
+    return out;
 }
 
 /* The character at s, which is valid UTF-8. @param len  set to its bytes */

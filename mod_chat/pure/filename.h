@@ -14,6 +14,14 @@
 #define CHAT_FILENAME_EXT 10    /* bytes of an extension, without its dot */
 
 /**
+ * A name as a header has it, percent-encoded: %XX are bytes, but %00 is nothing, and
+ * what is broken stays as it is.
+ * @param raw  terminated
+ * @return from p
+ */
+const char *chat_filename_decoded(const char *raw, apr_pool_t *p);
+
+/**
  * A name without what deceives or harms: only the part behind the last slash or
  * backslash; no control characters, none that change the direction of what
  * follows, none without a width (but the joiners that Arabic and Persian are

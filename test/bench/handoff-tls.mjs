@@ -13,6 +13,7 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { Site, freePort, root, sleep, tmpName } from '../../dev/site.mjs';
 import { server } from '../site/lib/pusher.mjs';
+import { servers } from '../site/lib/process.mjs';
 import { greeted, say } from '../site/lib/upgrade.mjs';
 import { Peer, UPGRADE, answer, handshake } from '../site/lib/wire.mjs';
 
@@ -58,10 +59,9 @@ async function until(what, probe) {
   throw new Error(`${what} did not happen within a minute`);
 }
 
-/** Resident memory of httpd's children, kB, and how many there are. */
+/** Resident memory of httpd's children that serve, kB, and how many there are. */
 function httpd() {
-  const { pid } = site.httpd;
-  const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  const children = servers(site.httpd.pid);
   const kb = (child) => Number(fs.readFileSync(`/proc/${child}/status`, 'utf8').match(/^VmRSS:\s+(\d+)/m)[1]);
   return { children: children.length, kb: children.reduce((sum, child) => sum + kb(child), 0) };
 }

@@ -12,7 +12,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Random } from '../kill/rounds.mjs';
 import { Site, freePort, root, sleep, tmpName } from '../../dev/site.mjs';
-import { descriptorLimit, written } from '../site/lib/process.mjs';
+import { descriptorLimit, servers, written } from '../site/lib/process.mjs';
 
 const MAX_KB = 5 * 1024; // httpd's memory for all of them
 const MIN_RATE = 5000; // upgrades a second
@@ -47,10 +47,10 @@ async function until(what, probe) {
   throw new Error(`${what} did not happen within a minute`);
 }
 
-/** The children of httpd, and its own part of their memory, kB. */
+/** The children of httpd that serve, and its own part of their memory, kB. */
 function httpd() {
   const { pid } = site.httpd;
-  const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  const children = servers(pid);
   return { children: children.length, kb: [pid, ...children].reduce((sum, p) => sum + written(p), 0) };
 }
 

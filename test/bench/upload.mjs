@@ -10,6 +10,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { Site, freePort, root, samplePeople, sleep, tmpName, tokenFor } from '../../dev/site.mjs';
+import { servers } from '../site/lib/process.mjs';
 import { form, pdf } from '../site/lib/upload.mjs';
 
 const seconds = Number(process.env.BENCH_SECONDS || 8);
@@ -32,8 +33,7 @@ if (sealed) {
   site.o.extraConf += `\nChatKeys file:${site.path('conf', 'keys')}`;
 }
 
-const children = () => fs.readFileSync(`/proc/${site.httpd.pid}/task/${site.httpd.pid}/children`, 'utf8').trim().split(' ').map(Number)
-  .filter((pid) => fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('httpd.conf'));
+const children = () => servers(site.httpd.pid);
 const sum = (fn) => children().reduce((n, pid) => n + fn(pid), 0);
 const cpu = () => sum((pid) => fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13).reduce((a, b) => a + Number(b), 0) / 100);
 const anon = () => sum((pid) => Number(fs.readFileSync(`/proc/${pid}/status`, 'utf8').match(/RssAnon:\s+(\d+)/)[1]));

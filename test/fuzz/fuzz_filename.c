@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_filename.c - the same bytes as a file's name, as its first and last bytes
+ * fuzz_filename.c - the same bytes as a file's name, percent-encoded or not, as its first and last bytes
  * and as what libmagic and a sender call it: a name has no part that deceives and
  * does not change when it is cleaned again.
  */
@@ -61,6 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     text[size] = '\0';
     as_name(text, p);
+    must(strlen(chat_filename_decoded(text, p)) <= strlen(text));
+    as_name(chat_filename_decoded(text, p), p);
     type = chat_filetype_of(text, ~0u);
     if (type != NULL) {
         must(chat_filetype_agrees(type, "", ""));

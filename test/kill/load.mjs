@@ -44,22 +44,26 @@ export class World {
   /**
    * A request. Whatever is neither an answer that the caller may get, nor a 503
    * with Retry-After, nor a connection closed by the death of its process, is wrong.
-   * @return {{status, json}} or null: try again; when world.hopeless, in vain
+   * @param body     an object, sent as JSON, or bytes
+   * @param options  {type, headers, right}: of the bytes; more of them; the statuses
+   *                 that may come
+   * @return {{status, json, bytes}} or null: try again; when world.hopeless, in vain
    */
-  async ask(client, method, path, body) {
-    let r, text;
+  async ask(client, method, path, body, { type = 'application/json', headers = {}, right = [200, 201] } = {}) {
+    let r, bytes;
     try {
       r = await fetch(client.url + path, {
         method,
         headers: {
           Accept: 'application/json',
           Authorization: `Bearer ${client.token}`,
-          ...(body ? { 'Content-Type': 'application/json' } : {}),
+          ...(body ? { 'Content-Type': type } : {}),
+          ...headers,
         },
-        body: body && JSON.stringify(body),
+        body: body && !(body instanceof Uint8Array) ? JSON.stringify(body) : body,
         signal: AbortSignal.timeout(PATIENCE),
       });
-      text = await r.text();
+      bytes = Buffer.from(await r.arrayBuffer());
     } catch (e) {
       this.count('closed');
       if (e.name === 'TimeoutError' || Date.now() - this.httpdKilled > CLOSING) {
@@ -68,18 +72,20 @@ export class World {
       return null;
     }
     this.count(r.status);
+    const json = /^application\/json/.test(r.headers.get('content-type'));
+    const text = json ? bytes.toString() : `${bytes.length} bytes`;
     if (r.status === 503) {
       if (!(Number(r.headers.get('retry-after')) >= 1) || !/^\{"error":"[^"]+"/.test(text)) {
         this.wrong.push(`${method} ${path}: 503 without Retry-After or reason: ${text}`);
       }
       return null;
     }
-    if (r.status !== 200 && r.status !== 201) {
+    if (!right.includes(r.status)) {
       this.wrong.push(`${method} ${path}: ${r.status} ${text}`);
       this.hopeless = true; // who asked again would ask for ever
       return null;
     }
-    return { status: r.status, json: JSON.parse(text) };
+    return { status: r.status, json: json ? JSON.parse(text) : null, bytes };
   }
 }
 
@@ -121,7 +127,7 @@ export class Phone {
 
 /** What somebody has heard: every event, by id, and how often. */
 export class Heard {
-  events = new Map(); // id -> {talk, client_id}
+  events = new Set(); // ids
   repeats = 0;
   disorder = []; // events of a conversation that came first after a later one
   last = new Map(); // conversation -> the highest id
@@ -131,14 +137,15 @@ export class Heard {
     this.ordered = ordered;
   }
 
+  /** @param data  of any event that stands in the log */
   note(data) {
-    const { id, message } = data;
-    const talk = message.consultation_id;
+    const { id } = data;
+    const talk = data.message?.consultation_id ?? data.consultation_id ?? data.consultation.id;
     if (this.events.has(id)) {
       this.repeats++;
       return;
     }
-    this.events.set(id, { talk, client_id: message.client_id });
+    this.events.add(id);
     if (this.ordered && id < (this.last.get(talk) || 0)) {
       this.disorder.push(`event ${id} of conversation ${talk} after ${this.last.get(talk)}`);
     }
@@ -155,7 +162,7 @@ async function syncOn(world, client, from, limit, heard) {
   if (r.json.status === 'reset') {
     world.wrong.push(`reset of the cursor ${from.cursor}`);
   }
-  r.json.events.filter((e) => e.event === 'MessageSent').forEach((e) => heard.note(e.data));
+  r.json.events.forEach((e) => heard.note(e.data));
   from.cursor = r.json.cursor;
   return r.json.status === 'complete';
 }
@@ -288,7 +295,7 @@ export class Listener {
       }
     } else if (m.event === 'pusher:ping') {
       ws.send('{"event":"pusher:pong","data":{}}');
-    } else if (m.event === 'MessageSent') {
+    } else if (data?.cursor) {
       this.heard.note(data);
       this.resync?.pushed(data);
     } else if (m.event !== 'pusher:pong') {
@@ -321,6 +328,7 @@ export class Listener {
 export class Insister {
   constructor(world, name, channel, client = null) {
     Object.assign(this, { world, name, channel, client });
+    this.channels = [channel];
     this.heard = new Heard(!client);
     this.resync = client && new Resync(world, client, this.heard);
     this.connections = 0;
@@ -339,9 +347,11 @@ export class Insister {
     this.pusher.connection.bind('state_change', ({ previous }) => previous === 'connected' && this.resync?.away());
     const channel = this.pusher.subscribe(this.channel);
     channel.bind('pusher:subscription_succeeded', () => this.resync?.back());
-    channel.bind('MessageSent', (data) => {
-      this.heard.note(data);
-      this.resync?.pushed(data);
+    channel.bind_global((event, data) => {
+      if (data?.cursor) {
+        this.heard.note(data);
+        this.resync?.pushed(data);
+      }
     });
     this.timer = setInterval(() => {
       if (!this.open) {

@@ -2,15 +2,18 @@
 //
 // Kill rounds: people write, listen and catch up (load.mjs) while in each round a
 // program that serves them gets SIGKILL: one of httpd's children, chat-push, one of
-// PostgreSQL's processes, or all of PostgreSQL. Whoever supervises it starts it
-// again, as httpd, `make run` and PostgreSQL's own service do. Afterwards:
+// PostgreSQL's processes, or all of PostgreSQL; or httpd is restarted, gracefully or not.
+// Whoever supervises it starts it again, as httpd, `make run` and PostgreSQL's own service
+// do. Afterwards:
 //
 //   - every 201 is in the database, once for its client_id, with its one event;
 //   - every event reached everybody who belongs to the conversation: plain clients,
 //     which only come back, and pages, which also catch up, once by its id; nobody
 //     heard of anything else; plain clients heard each conversation in order;
+//   - what was edited, deleted, read, uploaded and decided is so, once (deeds.mjs);
 //   - GET /chat/sync lists each once from the first cursor, and left none out for
 //     those who went on from cursor to cursor all the time;
+//   - the audit log's chain is whole;
 //   - whoever got no 201 got a 503 that says when to come back, or lost the
 //     connection with the process that had it.
 //
@@ -18,8 +21,10 @@
 // machine's affair.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { eventually, sleep } from '../site/lib/site.mjs';
+import { Doer, lookAtDeeds } from './deeds.mjs';
 import { Insister, Knocker, Listener, Phone, Syncer, World } from './load.mjs';
 
 /** Numbers that are the same for the same seed (mulberry32). */
@@ -69,14 +74,8 @@ const victims = {
   'chat-push': (kill) => kill.push('SIGKILL'),
   'chat-push, in good order': (kill) => kill.push('SIGTERM'),
   'chat-push, in place': (kill) => kill.push('SIGUSR2'),
-  'httpd, gracefully': async ({ site, world }) => {
-    const resumed = () => fs.readFileSync(site.path('logs', 'error.log'), 'utf8').split('resuming normal operations').length;
-    const before = resumed();
-    world.httpdKilled = Date.now(); // idle connections are closed
-    site.httpd.kill('SIGUSR1');
-    await eventually(() => resumed() > before, 'the graceful restart', 60000);
-    world.httpdKilled = Date.now();
-  },
+  'httpd, gracefully': (kill) => kill.httpd('SIGUSR1'), // idle connections are closed
+  'httpd, at once': (kill) => kill.httpd('SIGHUP'),
   'settings again': async ({ site }) => {
     const before = site.logged('settings reloaded');
     site.push.kill('SIGHUP');
@@ -119,6 +118,17 @@ export class Kill {
     await eventually(() => site.logged('listening on') > before, 'the next chat-push', 60000);
   }
 
+  /** Restart httpd, and see the next children serve. */
+  async httpd(signal) {
+    const { site, world } = this;
+    const resumed = () => fs.readFileSync(site.path('logs', 'error.log'), 'utf8').split('resuming normal operations').length;
+    const before = resumed();
+    world.httpdKilled = Date.now();
+    site.httpd.kill(signal);
+    await eventually(() => resumed() > before, 'the restart of httpd', 60000);
+    world.httpdKilled = Date.now();
+  }
+
   /** chat-push again after it died, as `make run` does it. */
   async revive(child) {
     while (child && child === this.site.push) { // null: the site has been stopped
@@ -146,7 +156,9 @@ export class Kill {
     }
     const of = (who) => talks.filter((t) => t.doctor === who || t.patient === who).map((t) => t.id);
     this.talksOf = (l) => of(l.who);
+    this.talks = talks.map((t) => t.id);
     this.phones = [...phones, [doctor, phones.get(doctor)]].map(([id, client]) => new Phone(world, client, of(id), random));
+    this.doers = talks.map((t) => new Doer(world, t.id, phones.get(doctor), phones.get(t.patient), random));
     const mine = (who) => `private-user.${who}`;
     const as = (who, l) => Object.assign(l, { who });
     this.plain = [
@@ -181,8 +193,8 @@ export class Kill {
 
   /** Each victim about as often as the others, in a drawn order. */
   deck(rounds) {
-    const names = this.names ? this.names : this.cluster ? ['httpd child', 'chat-push', 'PostgreSQL process', 'httpd child', 'chat-push', 'PostgreSQL']
-      : ['httpd child', 'chat-push', 'httpd child'];
+    const names = this.names ? this.names : this.cluster ? ['httpd child', 'chat-push', 'PostgreSQL process', 'httpd child', 'chat-push', 'PostgreSQL', 'httpd, at once', 'httpd, gracefully']
+      : ['httpd child', 'chat-push', 'httpd child', 'httpd, at once', 'httpd, gracefully'];
     const deck = [];
     while (deck.length < rounds) {
       deck.push(...this.random.shuffled(names));
@@ -209,7 +221,8 @@ export class Kill {
 
   async run(rounds) {
     await this.people();
-    const talking = Promise.all(this.phones.map((p) => p.run()));
+    this.first = this.site.lastEvent();
+    const talking = Promise.all([...this.phones, ...this.doers].map((p) => p.run()));
     const syncing = Promise.all(this.syncers.map((s) => s.run()));
     const knocking = Promise.all(this.knockers.map((k) => k.run()));
     await this.rounds(rounds);
@@ -225,7 +238,18 @@ export class Kill {
     const fresh = await Promise.all(this.syncers.map(async (s) => Object.assign(await s.all(), { who: s.who })));
     [...this.plain, ...this.pages].forEach((l) => l.end());
     this.verify(stored, fresh);
-    return this.figures(stored);
+    const deeds = await lookAtDeeds(this.site, this.doers, this.world.wrong);
+    await this.audited();
+    return [...this.figures(stored), ...deeds];
+  }
+
+  /** What was written down of it all has no gap. What waits in spools follows. */
+  async audited() {
+    const { site } = this;
+    const r = spawnSync(site.path('bin', 'chatctl'), ['audit', 'verify', '--database', site.db], { encoding: 'utf8' });
+    if (r.status !== 0) {
+      this.world.wrong.push(`chatctl audit verify: ${r.status} ${r.stdout}${r.stderr}`);
+    }
   }
 
   /** What the database holds: messages and events. */
@@ -235,14 +259,20 @@ export class Kill {
     return {
       messages: rows("SELECT id, client_id, request_id FROM messages WHERE client_id LIKE 'kill.%' ORDER BY id;")
         .map(([id, client_id, talk]) => ({ id: Number(id), client_id, talk: Number(talk) })),
-      events: rows(`SELECT id, ${client}, conversation_id FROM chat_events WHERE event = 'MessageSent' AND ${client} LIKE 'kill.%' ORDER BY id;`)
-        .map(([id, client_id, talk]) => ({ id: Number(id), client_id, talk: Number(talk) })),
+      events: rows(`SELECT id, event, coalesce(${client}, ''), conversation_id, channels FROM chat_events
+          WHERE id > ${this.first} AND conversation_id IN (${this.talks}) ORDER BY id;`)
+        .map(([id, event, client_id, talk, channels]) => ({ id: Number(id), event, client_id, talk: Number(talk), channels: JSON.parse(channels) })),
     };
   }
 
+  /** Ids that somebody has to hear of: of their channels, or, who asks, of their
+   *  conversations. */
   wanted(stored, who) {
-    const talks = this.talksOf(who);
-    return stored.events.filter((e) => talks.includes(e.talk)).map((e) => e.id);
+    return stored.events.filter((e) => (who.channels ? who.channels.some((c) => e.channels.includes(c)) : this.mayHear(e, who))).map((e) => e.id);
+  }
+
+  mayHear(e, who) {
+    return this.talksOf(who).includes(e.talk);
   }
 
   /** Give everybody time to hear the last; what is missing is said by verify(). */
@@ -269,7 +299,7 @@ export class Kill {
       return by;
     };
     const messages = once(stored.messages, 'messages');
-    const events = once(stored.events, 'events');
+    const events = once(stored.events.filter((e) => e.event === 'MessageSent' && e.client_id.startsWith('kill.')), 'events');
     for (const s of sent) {
       const m = messages.get(s.client_id);
       if (!m || m.id !== s.id || m.talk !== s.talk) {
@@ -301,7 +331,8 @@ export class Kill {
     const { wrong } = this.world;
     const wanted = new Set(this.wanted(stored, who));
     const missing = [...wanted].filter((id) => !heard.events.has(id));
-    const unknown = [...heard.events.keys()].filter((id) => !wanted.has(id));
+    const known = who.channels && !who.client ? wanted : new Set(stored.events.filter((e) => this.mayHear(e, who)).map((e) => e.id));
+    const unknown = [...heard.events].filter((id) => !known.has(id));
     if (missing.length) {
       wrong.push(`${name}: ${missing.length} of ${wanted.size} events are missing: ${missing.slice(0, 20)}`);
     }
@@ -317,7 +348,7 @@ export class Kill {
     const repeats = (list) => list.map((l) => `${l.name || 'sync'} ${l.heard.repeats}`).join(', ');
     return [
       `killed: ${Object.entries(this.killed).map(([name, n]) => `${n} ${name}`).join(', ')}`,
-      `${stored.messages.length} messages; answers: ${Object.entries(this.world.statuses).map(([s, n]) => `${n} × ${s}`).join(', ')}`,
+      `${stored.messages.length} messages, ${stored.events.length} events; answers: ${Object.entries(this.world.statuses).map(([s, n]) => `${n} × ${s}`).join(', ')}`,
       `connections: ${[...this.plain, ...this.pages].map((l) => `${l.name} ${l.connections}`).join(', ')}`,
       ...this.knockers.map((k) => `at ${k.door}: ${Object.entries(k.counts).map(([what, n]) => `${n} ${what}`).join(', ')}; longest ${k.longest} ms`),
       `repeats: ${repeats([...this.plain, ...this.pages, ...this.syncers])}`,

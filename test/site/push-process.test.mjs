@@ -565,7 +565,7 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
 }
 
 test('clients are sent away one after the other, requests are answered meanwhile, nobody new gets in', async () => {
-  const child = await new Push().start({ env: { CHAT_PUSH_DRAIN_SECONDS: '1.5', CHAT_PUSH_LOOPS: '1' } });
+  const child = await new Push().start({ env: { CHAT_PUSH_DRAIN_SECONDS: '1.5', SOKETI_SHUTDOWN_GRACE_PERIOD: '60000', CHAT_PUSH_LOOPS: '1' } });
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const order = [];
   const sockets = [];

@@ -16,7 +16,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { descriptors } from './lib/process.mjs';
+import { descriptors, servers } from './lib/process.mjs';
 import { server } from './lib/pusher.mjs';
 import { eventually, sanitize, startSite } from './lib/site.mjs';
 import { Door, alive, event, greeted, join, say, subscribe, whole } from './lib/upgrade.mjs';
@@ -106,9 +106,7 @@ ${lines}
 const accessLog = (site) => fs.readFileSync(site.path('logs', 'access.log'), 'utf8');
 const errorLog = (site) => fs.readFileSync(site.path('logs', 'error.log'), 'utf8');
 const given = (site) => site.metric('handed_over_total');
-/** Those that serve: chat-files is one of httpd's, too. */
-const children = ({ httpd: { pid } }) => fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
-  .filter((child) => !/^chat-files/.test(fs.readFileSync(`/proc/${child}/comm`, 'utf8')));
+const children = (site) => servers(site.httpd.pid);
 /** Memory of httpd's children that is theirs alone, kB. */
 const memory = (site) => children(site).reduce((sum, pid) =>
   sum + Number(fs.readFileSync(`/proc/${pid}/status`, 'utf8').match(/^RssAnon:\s+(\d+)/m)[1]), 0);

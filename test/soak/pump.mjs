@@ -19,7 +19,7 @@ import net from 'node:net';
 import path from 'node:path';
 import tls from 'node:tls';
 import { Site, freePort, root, sleep, tmpName } from '../../dev/site.mjs';
-import { descriptors } from '../site/lib/process.mjs';
+import { descriptors, servers } from '../site/lib/process.mjs';
 import { server } from '../site/lib/pusher.mjs';
 import { Door, alive, event, join, subscribe } from '../site/lib/upgrade.mjs';
 import { closing } from '../site/lib/wire.mjs';
@@ -56,10 +56,7 @@ SSLCertificateKeyFile conf/tls.key
 </VirtualHost>`,
 });
 
-const children = () => {
-  const { pid } = site.httpd;
-  return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
-};
+const children = () => servers(site.httpd.pid);
 /** On a connection of its own: a restart closes those that are kept. */
 const pumped = () => new Promise((resolve, reject) => {
   http.get(`${site.url}/server-status?auto`, { agent: false }, async (r) => {

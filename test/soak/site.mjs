@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The half of `make soak` in which everything is restarted: people write, listen and
-// catch up through httpd, which hands their sockets over (test/kill/load.mjs), among the
+// catch up through httpd, which hands their sockets over (test/kill/load.mjs), and edit,
+// delete, react, read, search, send files and decide about plans (deeds.mjs), among the
 // crowd of soak.mjs, which comes by both doors. For SOAK_SECONDS (600):
 //
-//   half of it    httpd is restarted gracefully, chat-push is killed, ended in good order
+//   half of it    httpd is restarted, mostly gracefully, chat-push is killed, ended in good order
 //                 or in place, or reads its settings again, one at a time at random
 //   the rest      the settings are read again, and nothing else happens; what grows
 //                 now is a leak of httpd's children or of chat-push
 //
 // Then nothing may be lost (rounds.mjs), no worker of httpd may be busy, no child of an
 // earlier generation left, nobody may have crashed or been refused, and memory and
-// descriptors are what they were.
+// descriptors are what they were, chat-files' too.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, test } from 'node:test';
 import { Kill, killConf, restarts } from '../kill/rounds.mjs';
-import { descriptors, written } from '../site/lib/process.mjs';
+import { descriptors, fileChecks, servers, written } from '../site/lib/process.mjs';
 import { Push } from '../site/lib/push.mjs';
 import { eventually, sleep, startSite } from '../site/lib/site.mjs';
 import { crowd } from './crowd.mjs';
@@ -27,7 +28,7 @@ const seed = Number(process.env.KILL_SEED || Date.now() % 100000);
 /* What may be more than when warm: kB, and descriptors that httpd keeps to chat-push.
  * httpd's threads keep the memory that each has needed once, so their sum goes up with
  * the logarithm of time: as much between 60 s and 150 s as between 360 s and 900 s. */
-const MOST = { push: 768, parent: 512, children: 3072, pushFiles: 64, parentFiles: 4 };
+const MOST = { push: 768, parent: 512, children: 3072, pushFiles: 64, parentFiles: 4, childFiles: 16, files: 512, filesFiles: 4 };
 const QUIET = 15; // workers: those who write and catch up have that many at most
 const PATIENCE = 60000; // ms until httpd has let go of those who say nothing
 
@@ -102,11 +103,6 @@ class Soak extends Kill {
     await Promise.all(all);
   }
 
-  children() {
-    const { pid } = this.site.httpd;
-    return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
-  }
-
   /** What httpd's workers do: how many are busy, and children that are to end. */
   async workers() {
     const text = await (await fetch(`${this.site.url}/server-status?auto`, { headers: { Connection: 'close' } })).text();
@@ -124,11 +120,13 @@ class Soak extends Kill {
     await eventually(async () => (await this.workers()).busy <= QUIET, 'httpd has let go of the crowd', PATIENCE)
       .catch(async (e) => this.world.wrong.push(`${e.message}: ${JSON.stringify(await this.workers())}`));
     await sleep(6000);
-    const children = this.children();
     const { httpd, push } = this.site;
+    const children = servers(httpd.pid);
+    const [files] = fileChecks(httpd.pid);
     return {
       push: written(push.pid), pushFiles: descriptors(push.pid), parent: written(httpd.pid), parentFiles: descriptors(httpd.pid),
-      children: children.reduce((sum, pid) => sum + written(pid), 0)
+      children: children.reduce((sum, pid) => sum + written(pid), 0), childFiles: Math.max(...children.map(descriptors)),
+      files: written(files), filesFiles: descriptors(files),
     };
   }
 
@@ -141,7 +139,7 @@ class Soak extends Kill {
   async rounds() {
     this.begun = Date.now();
     this.doors = new Doors(this.site);
-    await this.rage(SECONDS * 0.5, [...restarts, 'httpd, gracefully', 'httpd, gracefully', 'settings again']);
+    await this.rage(SECONDS * 0.5, [...restarts, 'httpd, gracefully', 'httpd, gracefully', 'httpd, at once', 'settings again']);
     this.disturbed = Infinity;
     await this.kill('chat-push, in good order');
     await this.kill('httpd, gracefully');

@@ -28,6 +28,10 @@ static void an_ability_stands_in_the_list_as_a_whole(void **state)
     assert_false(chat_ability_has("[\"chat:reader\"]", "chat:read"));
     assert_false(chat_ability_has("[\"a\\\"chat:read\\\"b\"]", "chat:read"));
     assert_false(chat_ability_has("\"", "chat:read"));
+    assert_false(chat_ability_has("[\"a\\\"chat:read\"]", "chat:read"));
+    assert_false(chat_ability_has("[\"a\\\"*\"]", "chat:read"));
+    assert_true(chat_ability_has("[\"a\\\\\",\"*\"]", "chat:read"));
+    assert_false(chat_ability_has("[\"a\\", "chat:read"));
 }
 
 static void names_of_abilities(void **state)

@@ -14,6 +14,26 @@ export const pss = (pid) => rollup(pid, 'Pss');
  * libraries, and a share of these changes when other processes come and go. */
 export const written = (pid) => rollup(pid, 'Pss_Anon');
 
+/** The children of httpd. */
+const born = (httpd) => {
+  const children = fs.readFileSync(`/proc/${httpd}/task/${httpd}/children`, 'utf8').trim();
+  return children ? children.split(' ').map(Number) : [];
+};
+
+const isFiles = (pid) => {
+  try {
+    return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('chat-files');
+  } catch {
+    return false; // it has just ended
+  }
+};
+
+/** Children of httpd that serve. */
+export const servers = (httpd) => born(httpd).filter((pid) => !isFiles(pid));
+
+/** chat-files, which is a child of httpd, too. During a restart there may be two. */
+export const fileChecks = (httpd) => born(httpd).filter(isFiles);
+
 /** Open descriptors. */
 export function descriptors(pid) {
   return fs.readdirSync(`/proc/${pid}/fd`).length;
