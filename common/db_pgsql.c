@@ -113,7 +113,7 @@ static apr_status_t pgsql_exec(chat_db_conn_t *conn, const char *what,
 
 static apr_status_t pgsql_settle(chat_db_conn_t *conn)
 {
-    char sql[320];
+    char sql[400];
 
     PQsetNoticeReceiver(native(conn), notice_ignore, NULL);
     /* Planned with its values, a page of a conversation that statistics call
@@ -122,11 +122,12 @@ static apr_status_t pgsql_settle(chat_db_conn_t *conn)
      * the relay read the whole event log with each look. Each of our statements
      * has an index for what it wants. A table of one row has none, and reading it
      * nevertheless is then called so dear that PostgreSQL compiles the statement,
-     * for 100 ms: none of ours is worth that. */
+     * for 100 ms: none of ours is worth that, nor the start of other processes. */
     snprintf(sql, sizeof(sql),
              "SET plan_cache_mode = force_generic_plan;"
              "SET enable_seqscan = off;"
              "SET jit = off;"
+             "SET max_parallel_workers_per_gather = 0;"
              "SET timezone = 'UTC';"
              "SET datestyle = 'ISO';" /* shape.c reads it */
              "SET standard_conforming_strings = on;"

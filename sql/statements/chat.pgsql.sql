@@ -125,9 +125,10 @@ RETURNING id
 -- --- conversations (conversation.c) ----------------------------------------------
 
 -- OFFSET 0: the view's own look-ups run once for each row, not once for each use.
--- BETWEEN and the order by both columns leave the planner the index of conversations
--- alone: by the one of ids it would walk over everybody's messages where this
--- conversation has few.
+-- = ANY (ARRAY[…]) and the order by both columns leave the planner the index of
+-- conversations alone, here and below: by the one of ids it would walk over
+-- everybody's messages where this conversation has few. BETWEEN does the same and makes
+-- it think of many rows, which it reads in order then instead of sorting them.
 -- :name conversation_list pgsql
 SELECT k.at, k.id, to_json(k.id), c.title, c.status,
        coalesce(c.updated_at, c.created_at),
@@ -182,7 +183,7 @@ JOIN LATERAL (SELECT x.title, x.status, x.created_at, x.updated_at,
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN LATERAL (SELECT x.* FROM messages x
-                   WHERE x.request_id BETWEEN k.id AND k.id
+                   WHERE x.request_id = ANY (ARRAY[k.id])
                      AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
                    ORDER BY x.request_id DESC, x.id DESC LIMIT 1) AS m ON true
 LEFT JOIN chat_users u ON u.id = m.from_user_id
@@ -243,7 +244,7 @@ JOIN LATERAL (SELECT x.title, x.status, x.created_at, x.updated_at,
 LEFT JOIN chat_users p ON p.id = c.patient_id
 LEFT JOIN chat_users d ON d.id = c.doctor_id
 LEFT JOIN LATERAL (SELECT x.* FROM messages x
-                   WHERE x.request_id BETWEEN k.id AND k.id
+                   WHERE x.request_id = ANY (ARRAY[k.id])
                      AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
                    ORDER BY x.request_id DESC, x.id DESC LIMIT 1) AS m ON true
 LEFT JOIN chat_users u ON u.id = m.from_user_id
@@ -318,11 +319,13 @@ WHERE m.request_id = $1 AND m.from_user_id = $2 AND m.client_id = $3
 SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.role,
        m.created_at, m.read_at, m.detailed
 FROM (SELECT id FROM messages
-      WHERE request_id = $1
+      WHERE request_id = ANY (ARRAY(SELECT c.id FROM chat_conversations c
+                                    WHERE c.id = $1))
         AND (deleted_at IS NULL OR detailed IS NOT NULL)
-      ORDER BY id DESC LIMIT $2 OFFSET $3) AS k
-JOIN messages m ON m.id = k.id
-JOIN chat_users u ON u.id = m.from_user_id
+      ORDER BY request_id DESC, id DESC LIMIT $2 OFFSET $3) AS k
+CROSS JOIN LATERAL (SELECT * FROM messages x WHERE x.id = k.id OFFSET 0) AS m
+CROSS JOIN LATERAL (SELECT x.name, x.role FROM chat_users x
+                    WHERE x.id = m.from_user_id OFFSET 0) AS u
 ORDER BY m.id DESC
 
 -- :name message_before pgsql
@@ -330,9 +333,11 @@ SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.rol
        m.created_at, m.read_at, m.detailed
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id < $2::bigint
+WHERE m.request_id = ANY (ARRAY(SELECT c.id FROM chat_conversations c
+                                WHERE c.id = $1))
+  AND m.id < $2::bigint
   AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
-ORDER BY m.id DESC
+ORDER BY m.request_id DESC, m.id DESC
 LIMIT $3
 
 -- :name message_after pgsql
@@ -340,9 +345,11 @@ SELECT m.id, m.body, m.type, m.client_id, to_json(m.from_user_id), u.name, u.rol
        m.created_at, m.read_at, m.detailed
 FROM messages m
 JOIN chat_users u ON u.id = m.from_user_id
-WHERE m.request_id = $1 AND m.id > $2::bigint
+WHERE m.request_id = ANY (ARRAY(SELECT c.id FROM chat_conversations c
+                                WHERE c.id = $1))
+  AND m.id > $2::bigint
   AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
-ORDER BY m.id
+ORDER BY m.request_id, m.id
 LIMIT $3
 
 -- :name message_unread pgsql
@@ -444,7 +451,8 @@ WHERE message_id = $1::bigint AND user_id = $2 AND emoji = $3
 -- these requests have no use for being NULL; values are $1 the digest, $2
 -- conversation id, $3 the token's id or 0, $4 the staff's roles as an array, $5 the
 -- conversation's id as the path says it: an id that the database would write
--- otherwise is no conversation. Nothing is done for strangers.
+-- otherwise is no conversation. Nothing is done for strangers, nor for a list of
+-- abilities with a backslash in it: that is read by who_bearer's caller.
 
 -- $6 text, $7 type, $8 client_id or NULL, $9 in which status a conversation is
 -- closed (message_insert).  Then the sender's id as JSON and the message's id and
@@ -467,8 +475,9 @@ WITH me AS (
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
     WHERE t.token = $1 AND u.active
       AND t.tokenable_type = ANY (ARRAY(SELECT name FROM chat_token_types))
-      AND (t.abilities IS NULL OR strpos(t.abilities, '"*"') > 0
-           OR strpos(t.abilities, '"chat:write"') > 0)
+      AND (t.abilities IS NULL OR strpos(t.abilities, '\') = 0
+           AND (strpos(t.abilities, '"*"') > 0
+                OR strpos(t.abilities, '"chat:write"') > 0))
       AND ($3::bigint = 0 OR t.id = $3)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 ), sent AS (
@@ -526,8 +535,9 @@ WITH kind AS (
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = a.talk AND c.id::text = a.path
     WHERE u.active AND t.tokenable_type = ANY (ARRAY(SELECT name FROM chat_token_types))
-      AND (t.abilities IS NULL OR strpos(t.abilities, '"*"') > 0
-           OR strpos(t.abilities, '"chat:write"') > 0)
+      AND (t.abilities IS NULL OR strpos(t.abilities, '\') = 0
+           AND (strpos(t.abilities, '"*"') > 0
+                OR strpos(t.abilities, '"chat:write"') > 0))
       AND (a.token_id = 0 OR t.id = a.token_id)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 ), drawn AS MATERIALIZED (
@@ -580,8 +590,9 @@ WITH me AS MATERIALIZED (
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
     WHERE t.token = $1 AND u.active
       AND t.tokenable_type = ANY (ARRAY(SELECT name FROM chat_token_types))
-      AND (t.abilities IS NULL OR strpos(t.abilities, '"*"') > 0
-           OR strpos(t.abilities, '"chat:read"') > 0)
+      AND (t.abilities IS NULL OR strpos(t.abilities, '\') = 0
+           AND (strpos(t.abilities, '"*"') > 0
+                OR strpos(t.abilities, '"chat:read"') > 0))
       AND ($3::bigint = 0 OR t.id = $3)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 )
@@ -600,14 +611,16 @@ CROSS JOIN LATERAL (
     SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
            x.read_at, x.detailed
     FROM messages x
-    WHERE x.request_id = me.talk AND x.id < $6::bigint
+    WHERE x.request_id = ANY (ARRAY[me.talk]) AND x.id < $6::bigint
       AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
-    ORDER BY x.id DESC
+    ORDER BY x.request_id DESC, x.id DESC
     LIMIT $7) AS m
-LEFT JOIN chat_users u
-    ON u.id = CASE WHEN m.from_user_id IN (me.patient_id, me.doctor_id)
-                   THEN NULL ELSE m.from_user_id END
+LEFT JOIN LATERAL (
+    SELECT x.name, x.role FROM chat_users x
+    WHERE x.id = CASE WHEN m.from_user_id IN (me.patient_id, me.doctor_id)
+                      THEN NULL ELSE m.from_user_id END
+    OFFSET 0) AS u ON true
 
 -- :name page_session pgsql
 WITH me AS MATERIALIZED (
@@ -642,14 +655,16 @@ CROSS JOIN LATERAL (
     SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
            x.read_at, x.detailed
     FROM messages x
-    WHERE x.request_id = me.talk AND x.id < $6::bigint
+    WHERE x.request_id = ANY (ARRAY[me.talk]) AND x.id < $6::bigint
       AND (x.deleted_at IS NULL OR x.detailed IS NOT NULL)
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
-    ORDER BY x.id DESC
+    ORDER BY x.request_id DESC, x.id DESC
     LIMIT $7) AS m
-LEFT JOIN chat_users u
-    ON u.id = CASE WHEN m.from_user_id IN (me.patient_id, me.doctor_id)
-                   THEN NULL ELSE m.from_user_id END
+LEFT JOIN LATERAL (
+    SELECT x.name, x.role FROM chat_users x
+    WHERE x.id = CASE WHEN m.from_user_id IN (me.patient_id, me.doctor_id)
+                      THEN NULL ELSE m.from_user_id END
+    OFFSET 0) AS u ON true
 
 -- --- catching up (sync.c) ------------------------------------------------------------
 

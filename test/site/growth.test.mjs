@@ -67,6 +67,37 @@ test('in a conversation of three as well, for whoever nothing is written to', as
   assert.equal(await unread(guestPhone), 0, 'read is all of it');
 });
 
+// PostgreSQL believes that messages of one conversation lie evenly among all others; the
+// index of ids seems the shorter way to the newest of them then, and is the longest where
+// they are old. How many entries of indexes were read tells.
+if (!site.dbFile) {
+  test('a page of a short conversation beside a long one reads its own messages alone', async () => {
+    const short = conversations.find((c) => c.patient === patient && c.id !== conv).id;
+    fill(30000, doctor, patient, true);
+    site.sql('ANALYZE messages;');
+    const looked = () => number("SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'messages';");
+    const settled = async () => { // a backend tells what it has read when it rests
+      for (let before = -1, now = looked(); before !== now; now = looked()) {
+        before = now;
+        await new Promise((done) => { setTimeout(done, 1500); });
+      }
+      return looked();
+    };
+    const before = await settled();
+    const last = (await patientPhone.get(`/chat/conversation/${short}/messages?per_page=5`)).json;
+    for (const query of ['page=1&per_page=5', `before=${newest()}&per_page=5`, 'after=0&per_page=5', 'page=2&per_page=2']) {
+      const r = await patientPhone.get(`/chat/conversation/${short}/messages?${query}`);
+      assert.equal(r.status, 200, query);
+    }
+    const browser = await site.browser('patient@example.com');
+    assert.equal((await browser.get(`/chat/conversation/${short}/messages`)).status, 200);
+    assert.equal((await browser.get('/chat')).status, 200);
+    assert.ok(last.data.length > 0);
+    const read = await settled() - before;
+    assert.ok(read > 5 && read < 3000, `${read} entries were read`);
+  });
+}
+
 test('a walk that finds nothing is not made again', async () => {
   await read(patientPhone);
   fill(150, doctor, patient, true);
