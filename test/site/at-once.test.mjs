@@ -150,6 +150,19 @@ test('an address has so many bodies at once, whoever they are of', async () => {
   assert.match(await pieces.closed, /^HTTP\/1.1 429 [^]*Retry-After: \d[^]*"errors":\{\}/);
 });
 
+test('a body of which nothing comes needs a place as well', async () => {
+  const silent = () => slow('/chat/token', 'Content-Type: application/json\r\nContent-Length: 60000\r\n', '', { more: '' });
+  const many = Array.from({ length: 8 }, silent);
+  await eventually(() => many.filter((it) => it.status === 429).length === 3, 'five wait, and three hear that they are too many');
+  assert.equal(many.filter((it) => it.status === 0).length, 5);
+  // Head and body in packets of their own are no reason to count anybody.
+  const body = JSON.stringify({ content: 'in two packets' });
+  const two = await raw(site.o.port, `POST ${at}/message HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer ${doctor.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`, '', {
+    after: (s) => s.write(body),
+  });
+  assert.equal(two.status, 201, two.text);
+});
+
 test('what a killed child of httpd held is free again', async () => {
   const { held: mine } = await crowd(three, () => upload(patient), 'the fourth');
   site.expectLog(/core:(notice|error)\] .*AH00052: child pid \d+ exit signal Killed/);
