@@ -111,7 +111,8 @@ static int wait_on(patience_t *patience, chat_request_t *q)
 }
 
 /* All of the body, chunked or not. Streams of HTTP/2 have no socket to wait at, and
- * their bodies come behind their heads as a rule: there the first read may wait.
+ * their bodies come behind their heads as a rule: there the first read may wait. Who
+ * expects "100 Continue" sends nothing before: that comes with a read that waits.
  * @return OK or the HTTP status that says why not */
 static int read_all(growing_t *b, chat_request_t *q)
 {
@@ -129,8 +130,11 @@ static int read_all(growing_t *b, chat_request_t *q)
         (!chat_form_number(&n, length) || n > q->conf->max_body)) {
         return HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
-    if (r->connection->master != NULL) {
+    if (r->connection->master != NULL || r->expecting_100) {
         patience.how = APR_BLOCK_READ;
+    }
+    if (r->expecting_100 && !chat_places_take_body(q)) {
+        return HTTP_TOO_MANY_REQUESTS;
     }
     bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     for (;;) {

@@ -155,6 +155,9 @@ test('a body of which nothing comes needs a place as well', async () => {
   const many = Array.from({ length: 8 }, silent);
   await eventually(() => many.filter((it) => it.status === 429).length === 3, 'five wait, and three hear that they are too many');
   assert.equal(many.filter((it) => it.status === 0).length, 5);
+  // Nor is anybody told to go on who would have none.
+  const early = await raw(site.o.port, 'POST /chat/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n', '');
+  assert.equal(early.status, 429);
   // Head and body in packets of their own are no reason to count anybody.
   const body = JSON.stringify({ content: 'in two packets' });
   const two = await raw(site.o.port, `POST ${at}/message HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer ${doctor.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`, '', {
