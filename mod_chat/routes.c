@@ -28,6 +28,7 @@
 #include <string.h>
 #include <apr_strings.h>
 #include <http_protocol.h>
+#include <util_filter.h>
 
 #include "ability.h"
 #include "audit.h"
@@ -350,7 +351,9 @@ int chat_routes_answer(request_rec *r)
     q->r = r;
     answer = answer_request(q);
     chat_places_give(q);
-    return chat_audit_answer(q, answer == OK ? r->status : answer)
+    return chat_audit_answer(q, answer == OK || answer == AP_FILTER_ERROR
+                                    ? r->status
+                                    : answer)
                ? answer
                : HTTP_SERVICE_UNAVAILABLE;
 }
