@@ -236,6 +236,7 @@ int chat_body_take(chat_request_t *q)
             unreadable(q, status);
         }
         else {
+            q->r->connection->keepalive = AP_CONN_UNKNOWN; /* see routes.c */
             parse(q, &b);
         }
     }
