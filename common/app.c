@@ -108,7 +108,7 @@ static const char *const composites[] = { "secret",   "AppSecret",
                                           "encryptionMasterKeyBase64" };
 
 #define UNSAID -2 /* max_subscribes: no file can say this */
-#define SUBSCRIBES 2000
+#define SUBSCRIBES 10000
 
 /* The documented limits; a file may change them. */
 static const chat_app_t documented = {

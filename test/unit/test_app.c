@@ -261,11 +261,11 @@ static void any_other_setting_is_a_change(void **state)
 static void subscribes_follow_the_channels_a_socket_may_have(void **state)
 {
     (void)state;
-    assert_int_equal(app_with("").max_subscribes, 2000);
+    assert_int_equal(app_with("").max_subscribes, 10000);
     assert_int_equal(app_with("\"maxChannelsPerConnection\":7,").max_subscribes,
-                     2000);
+                     10000);
     assert_int_equal(
-        app_with("\"maxChannelsPerConnection\":5000,").max_subscribes, 10000);
+        app_with("\"maxChannelsPerConnection\":7000,").max_subscribes, 14000);
     assert_int_equal(app_with("\"maxChannelsPerConnection\":5000,"
                               "\"maxSubscribesPerMinute\":30,")
                          .max_subscribes,
