@@ -121,6 +121,18 @@ test('a walk that finds nothing is not made again', async () => {
   assert.equal(await unread(patientPhone), 0);
 });
 
+test('what is for others behind the newest 2,000 is told as read all the same', async () => {
+  await read(patientPhone);
+  fill(1, guest, doctor);
+  const theirs = newest();
+  fill(2100, doctor, patient, true);
+  const told = events('MessageRead');
+  await read(patientPhone);
+  assert.equal(events('MessageRead'), told + 1);
+  const { receipts } = (await guestPhone.get(url(`/message/${theirs}/receipts`))).json;
+  assert.ok(receipts.find((r) => r.user.id === patient).read_at);
+});
+
 test('of steps the last 50 stay, and of older ones the last of each day', async () => {
   site.sql(`DELETE FROM chat_receipts WHERE user_id = ${guest};`);
   const from = newest();
