@@ -258,13 +258,51 @@ static int width(unsigned char c, int for_html)
     return AS_IS;
 }
 
+#define EACH (~(apr_uint64_t)0 / 255) /* a 1 in each byte */
+
+/* Whether any of eight bytes is this one. */
+static apr_uint64_t any_is(apr_uint64_t eight, unsigned char c)
+{
+    apr_uint64_t zero = eight ^ (EACH * c);
+
+    return (zero - EACH) & ~zero & (EACH * 0x80);
+}
+
+/* How many bytes from here on are written as they are: eight at a time, for texts are
+ * little else. */
+static apr_size_t plain(const char *s, apr_size_t len, int for_html)
+{
+    apr_size_t i = 0;
+
+    for (; len - i >= 8; i += 8) {
+        apr_uint64_t eight, less;
+
+        memcpy(&eight, s + i, 8);
+        less = (eight - EACH * 0x20) & ~eight & (EACH * 0x80);
+        if ((less | any_is(eight, '"') | any_is(eight, '\\')) != 0 ||
+            (for_html && (any_is(eight, '<') | any_is(eight, '>') |
+                          any_is(eight, '&')) != 0)) {
+            break;
+        }
+    }
+    while (i < len && width((unsigned char)s[i], for_html) == AS_IS) {
+        i++;
+    }
+    return i;
+}
+
 static apr_size_t inside_size(const char *s, apr_size_t len, int for_html)
 {
-    apr_size_t size = 0;
-    apr_size_t i;
+    apr_size_t size = 0, i = 0;
 
-    for (i = 0; i < len; i++) {
-        size += (apr_size_t)width((unsigned char)s[i], for_html);
+    while (i < len) {
+        apr_size_t run = plain(s + i, len - i, for_html);
+
+        size += run;
+        i += run;
+        if (i < len) {
+            size += (apr_size_t)width((unsigned char)s[i++], for_html);
+        }
     }
     return size;
 }
@@ -288,17 +326,18 @@ static char *escape_put(char *to, unsigned char c, int how)
 
 static char *inside_put(char *to, const char *s, apr_size_t len, int for_html)
 {
-    apr_size_t i;
+    apr_size_t i = 0;
 
-    for (i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)s[i];
-        int how = width(c, for_html);
+    while (i < len) {
+        apr_size_t run = plain(s + i, len - i, for_html);
 
-        if (how == AS_IS) {
-            *to++ = (char)c;
-        }
-        else {
-            to = escape_put(to, c, how);
+        memcpy(to, s + i, run);
+        to += run;
+        i += run;
+        if (i < len) {
+            unsigned char c = (unsigned char)s[i++];
+
+            to = escape_put(to, c, width(c, for_html));
         }
     }
     return to;

@@ -38,8 +38,8 @@
 #define DEFAULT_COST 12             /* Laravel's */
 #define DEFAULT_MEMORY (128 * 1024) /* kB */
 #define DEFAULT_AT_ONCE 4
-#define DEFAULT_UPLOADS_ACCOUNT 4
-#define DEFAULT_UPLOADS_ADDRESS 20
+#define DEFAULT_UPLOADS_ACCOUNT 16
+#define DEFAULT_UPLOADS_ADDRESS 64
 #define MAX_UPLOADS 1000
 #define MINUTE_MS 60000
 #define MAX_PER_MINUTE 6000 /* the interval is kept in whole milliseconds */
@@ -49,7 +49,7 @@
 static const chat_rate_t default_send = { MINUTE_MS / 300, 100 };
 static const chat_rate_t default_login = { 15 * MINUTE_MS / 10, 10 };
 /* 120 a minute with a burst of 40: the page searches while somebody types. */
-static const chat_rate_t default_search = { MINUTE_MS / 120, 40 };
+static const chat_rate_t default_search = { MINUTE_MS / 1200, 300 };
 
 /* A rate that no directive set has a burst of 0. */
 static int rate_unset(const chat_rate_t *rate) { return rate->burst == 0; }
@@ -1292,11 +1292,11 @@ const command_rec chat_commands[] = {
         "10 900."),
     AP_INIT_TAKE12("ChatSearchRate", set_search_rate, NULL, RSRC_CONF,
         "How many searches an account may do, and how many of them at once. "
-        "Searches per minute and searches, or off; 120 40."),
+        "Searches per minute and searches, or off; 1200 300."),
     AP_INIT_TAKE12("ChatUploadsAtOnce", set_uploads, NULL, RSRC_CONF,
         "How many uploads an account may have under way at once, and how many "
         "bodies that do not come in one piece an address. Uploads and bodies, "
-        "or off; 4 20."),
+        "or off; 16 64."),
     AP_INIT_TAKE1("ChatMaxBody", set_max_body, NULL, RSRC_CONF,
         "The largest request body read. Bytes; 65536."),
     AP_INIT_TAKE1("ChatFilesProgram", chat_scan_set_program, NULL, RSRC_CONF,

@@ -50,7 +50,7 @@ static int has(const chat_logins_conf_t *conf, const char *type)
 
 void chat_logins_defaults(chat_logins_conf_t *conf, apr_pool_t *p)
 {
-    const char *list = "";
+    const char *list = "", *array = "";
 
     if (conf->rehash == -1) {
         conf->rehash = 0;
@@ -61,11 +61,18 @@ void chat_logins_defaults(chat_logins_conf_t *conf, apr_pool_t *p)
     }
     for (int i = 0; i < conf->types->nelts; i++) {
         const char *type = APR_ARRAY_IDX(conf->types, i, const char *);
+        apr_size_t len = strlen(type);
+        /* In quotes an array of PostgreSQL's escapes quotes and backslashes as JSON
+         * does; a type has no control characters. */
+        char *item = apr_palloc(p, chat_json_size(type, len) + 1);
 
+        *chat_json_put(item, type, len) = '\0';
         list = apr_pstrcat(p, list, i > 0 ? "," : "",
-                           chat_json_quote(type, strlen(type), p), NULL);
+                           chat_json_quote(type, len, p), NULL);
+        array = apr_pstrcat(p, array, i > 0 ? "," : "", item, NULL);
     }
     conf->types_json = apr_pstrcat(p, "[", list, "]", NULL);
+    conf->types_array = apr_pstrcat(p, "{", array, "}", NULL);
 }
 
 int chat_logins_same(const chat_logins_conf_t *a, const chat_logins_conf_t *b)

@@ -22,6 +22,7 @@ struct chat_logins_t; /* whether a child has compared them; any thread */
 typedef struct {
     apr_array_header_t *types; /* const char *; NULL: not said */
     const char *types_json;    /* the same, as a JSON list */
+    const char *types_array;   /* the same, as an array of PostgreSQL's */
     int rehash;                /* 1, 0, or -1: not said */
 } chat_logins_conf_t;
 

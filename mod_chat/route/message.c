@@ -683,7 +683,7 @@ static apr_status_t page_list(const char **json, const chat_request_t *q,
 /* The newest page, and pages below a message, in one statement. */
 int chat_message_list_at_once(chat_request_t *q)
 {
-    chat_db_value_t args[AT_ONCE_VALUES + 2];
+    chat_db_value_t args[AT_ONCE_VALUES + 3];
     const char *field, *why, *list;
     chat_db_result_t *res;
     chat_paging_t paging;
@@ -701,8 +701,9 @@ int chat_message_list_at_once(chat_request_t *q)
     at_once_values(args, q, &shown);
     args[5] = chat_db_int(paging.below > 0 ? paging.below : APR_INT64_MAX);
     args[6] = chat_db_int(paging.per_page);
+    args[7] = chat_db_text(q->conf->logins.types_array);
     rv = shown.via == CHAT_VIA_BEARER
-             ? chat_db_query(&res, q->conf->db, "page_bearer", args, 7,
+             ? chat_db_query(&res, q->conf->db, "page_bearer", args, 8,
                              q->r->pool)
              : chat_db_query(&res, q->conf->db, "page_session", args, 7,
                              q->r->pool);

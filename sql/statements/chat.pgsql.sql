@@ -475,9 +475,10 @@ WITH me AS (
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
     WHERE t.token = $1 AND u.active
       AND t.tokenable_type = ANY (ARRAY(SELECT name FROM chat_token_types))
-      AND (t.abilities IS NULL OR strpos(t.abilities, '\') = 0
-           AND (strpos(t.abilities, '"*"') > 0
-                OR strpos(t.abilities, '"chat:write"') > 0))
+      AND (t.abilities IS NULL OR t.abilities = '["*"]'
+           OR strpos(t.abilities, '\') = 0
+              AND (strpos(t.abilities, '"*"') > 0
+                   OR strpos(t.abilities, '"chat:write"') > 0))
       AND ($3::bigint = 0 OR t.id = $3)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 ), sent AS (
@@ -535,9 +536,10 @@ WITH kind AS (
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = a.talk AND c.id::text = a.path
     WHERE u.active AND t.tokenable_type = ANY (ARRAY(SELECT name FROM chat_token_types))
-      AND (t.abilities IS NULL OR strpos(t.abilities, '\') = 0
-           AND (strpos(t.abilities, '"*"') > 0
-                OR strpos(t.abilities, '"chat:write"') > 0))
+      AND (t.abilities IS NULL OR t.abilities = '["*"]'
+           OR strpos(t.abilities, '\') = 0
+              AND (strpos(t.abilities, '"*"') > 0
+                   OR strpos(t.abilities, '"chat:write"') > 0))
       AND (a.token_id = 0 OR t.id = a.token_id)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 ), drawn AS MATERIALIZED (
@@ -569,7 +571,8 @@ FROM me
 LEFT JOIN drawn ON drawn.k = me.k
 LEFT JOIN sent ON sent.id = drawn.id
 
--- $6 below this message id, $7 limit.  The first row says who, and who the two of
+-- $6 below this message id, $7 limit, $8 (page_bearer) types of tokens that are people's,
+-- as the database has them, too, as an array.  The first row says who, and who the two of
 -- the conversation are, whose names need not be looked up for each message then;
 -- the caller's id as JSON shows how ids of people are written. Those that follow are
 -- the messages, newest first, in the columns they share a type with
@@ -589,10 +592,11 @@ WITH me AS MATERIALIZED (
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
     WHERE t.token = $1 AND u.active
-      AND t.tokenable_type = ANY (ARRAY(SELECT name FROM chat_token_types))
-      AND (t.abilities IS NULL OR strpos(t.abilities, '\') = 0
-           AND (strpos(t.abilities, '"*"') > 0
-                OR strpos(t.abilities, '"chat:read"') > 0))
+      AND t.tokenable_type = ANY ($8::text[])
+      AND (t.abilities IS NULL OR t.abilities = '["*"]'
+           OR strpos(t.abilities, '\') = 0
+              AND (strpos(t.abilities, '"*"') > 0
+                   OR strpos(t.abilities, '"chat:read"') > 0))
       AND ($3::bigint = 0 OR t.id = $3)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 )

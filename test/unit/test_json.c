@@ -289,6 +289,34 @@ static void every_byte_of_ascii_survives_quoting(void **state)
     assert_memory_equal(json_string_value(back), s, sizeof(s));
 }
 
+/* Eight bytes are looked at together: each byte at each place among others. */
+static void a_byte_is_escaped_wherever_it_stands(void **state)
+{
+    char s[24], want[64], got[64];
+
+    (void)state;
+    for (int c = 1; c < 256; c++) {
+        for (size_t at = 0; at < sizeof(s); at++) {
+            const char *one = chat_json_quote((char[]){ (char)c }, 1, pool);
+            size_t n = strlen(one) - 2;
+
+            memset(s, 'x', sizeof(s));
+            s[at] = (char)c;
+            snprintf(want, sizeof(want), "\"%.*s%.*s%.*s\"", (int)at,
+                     "xxxxxxxxxxxxxxxxxxxxxxxx", (int)n, one + 1,
+                     (int)(sizeof(s) - at - 1), "xxxxxxxxxxxxxxxxxxxxxxxx");
+            assert_string_equal(chat_json_quote(s, sizeof(s), pool), want);
+            if (c != '<' && c != '>' && c != '&') { /* these for pages only */
+                *chat_json_put(got, s, sizeof(s)) = '\0';
+                assert_string_equal(got, want);
+            }
+            assert_int_equal(chat_json_put(got, s, sizeof(s)) - got,
+                             chat_json_size(s, sizeof(s)));
+        }
+        apr_pool_clear(pool);
+    }
+}
+
 /* A text with a NUL in it was a letter in one answer and all of it in another.
  */
 static void what_others_wrote_is_repaired_alike(void **state)
@@ -326,6 +354,7 @@ int main(void)
         cmocka_unit_test(a_literal_is_as_long_as_its_size_says),
         cmocka_unit_test(the_inside_of_a_literal_is_the_literal_without_quotes),
         cmocka_unit_test(every_byte_of_ascii_survives_quoting),
+        cmocka_unit_test(a_byte_is_escaped_wherever_it_stands),
         cmocka_unit_test(what_others_wrote_is_repaired_alike),
     };
 
