@@ -208,8 +208,11 @@ static apr_status_t rows_empty(ctl_session_t *s, ctl_removal_t *c,
 static int messages_empty(ctl_session_t *s, ctl_removal_t *c,
                           chat_db_value_t args[3])
 {
-    apr_status_t rv = log_empty(s, args);
+    apr_status_t rv = ctl_session_run(NULL, s, "care_waiting", args, 2);
 
+    if (rv == APR_SUCCESS) {
+        rv = log_empty(s, args);
+    }
     if (rv == APR_SUCCESS) {
         rv = rows_empty(s, c, args);
     }

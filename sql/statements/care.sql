@@ -89,6 +89,15 @@ SELECT count(*) FROM messages
 WHERE request_id = $1 AND ($2::text IS NULL OR from_user_id::text = $2::text)
   AND (body <> '' OR deleted_at IS NULL OR file_ids IS NOT NULL)
 
+-- Messages that wait for their files, which are removed before.
+-- :name care_waiting sqlite
+DELETE FROM chat_held_messages
+WHERE conversation_id = $1 AND ($2 IS NULL OR user_id = $2)
+
+-- :name care_waiting pgsql
+DELETE FROM chat_held_messages
+WHERE conversation_id = $1 AND ($2::text IS NULL OR user_id::text = $2::text)
+
 -- In a transaction with care_quiet before it and care_loud behind it: the log is emptied
 -- as a whole (care_scrub), not once for each message by the triggers.
 -- $3 how many at most, $4 the last id of the batch before

@@ -114,3 +114,20 @@ test('an erasure leaves no edit of its own time in the log, and nothing of what 
   assert.equal(number(`SELECT count(*) FROM chat_message_reactions WHERE message_id = ${kept};`), 1, 'held');
   assert.equal(number(`SELECT count(*) FROM chat_message_reactions WHERE message_id = ${other};`), 0);
 });
+
+// httpd would send or drop it by and by, and is not there to do so.
+test('what waits for its files is purged as well', async () => {
+  const id = talk('completed');
+  site.sql(`INSERT INTO chat_attachments (id, conversation_id, user_id, name, mime, kind, size, state)
+      VALUES ('${'0e'.repeat(16)}', ${id}, ${conv.patient}, 'a.pdf', 'application/pdf', 'file', 5, 'pending');
+    INSERT INTO chat_held_messages (conversation_id, user_id, body, type, file_ids)
+      VALUES (${id}, ${conv.patient}, 'waiting words', 'file', '["${'0e'.repeat(16)}"]');
+    INSERT INTO messages (from_user_id, to_user_id, request_id, body, type, created_at, updated_at)
+      VALUES (${conv.doctor}, ${conv.patient}, ${id}, 'old', 'text', ${site.time()}, ${site.time()});`);
+  await site.stopHttpd();
+  site.sql(`UPDATE treatment_requests SET updated_at = ${site.time(-100 * 86400)} WHERE id = ${id};`);
+  await chatctl('purge', 'run', '--files', site.path('files'));
+  assert.equal(number(`SELECT count(*) FROM messages WHERE request_id = ${id} AND body <> '';`), 0);
+  assert.equal(number('SELECT count(*) FROM chat_held_messages;'), 0);
+  await site.startHttpd();
+});
