@@ -113,17 +113,16 @@ static apr_status_t paths_empty(ctl_session_t *s, chat_db_value_t args[2])
     return rv;
 }
 
-/* What the log tells of these messages, part by part.
- * @param at  behind which event; afterwards the last one there is */
-static apr_status_t log_empty(ctl_session_t *s, const chat_db_value_t args[2],
-                              apr_int64_t *at)
+/* What the log tells of these messages, part by part. */
+static apr_status_t log_empty(ctl_session_t *s, const chat_db_value_t args[2])
 {
+    apr_int64_t at = 0; /* behind which event */
     apr_status_t rv;
 
     for (;;) {
-        chat_db_value_t part[] = { args[0], chat_db_int(*at),
+        chat_db_value_t part[] = { args[0], chat_db_int(at),
                                    chat_db_int(BATCH_LOG) };
-        chat_db_value_t scrub[] = { args[0], args[1], chat_db_int(*at),
+        chat_db_value_t scrub[] = { args[0], args[1], chat_db_int(at),
                                     chat_db_int(0) };
         chat_db_result_t *res;
         apr_int64_t end;
@@ -145,7 +144,7 @@ static apr_status_t log_empty(ctl_session_t *s, const chat_db_value_t args[2],
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        *at = end;
+        at = end;
     }
 }
 
@@ -204,18 +203,21 @@ static apr_status_t rows_empty(ctl_session_t *s, ctl_removal_t *c,
 }
 
 /* The log goes first, so that whoever breaks this off and does it again has not
- * left anything there; and once more, for what was written meanwhile. */
+ * left anything there; and once more from its beginning, for what was written
+ * meanwhile, also by edits into what was there. */
 static int messages_empty(ctl_session_t *s, ctl_removal_t *c,
                           chat_db_value_t args[3])
 {
-    apr_int64_t at = 0;
-    apr_status_t rv = log_empty(s, args, &at);
+    apr_status_t rv = ctl_session_run(NULL, s, "care_waiting", args, 2);
 
+    if (rv == APR_SUCCESS) {
+        rv = log_empty(s, args);
+    }
     if (rv == APR_SUCCESS) {
         rv = rows_empty(s, c, args);
     }
     if (rv == APR_SUCCESS) {
-        rv = log_empty(s, args, &at);
+        rv = log_empty(s, args);
     }
     if (rv == APR_SUCCESS && s->engine == CHAT_DB_PGSQL) {
         rv = paths_empty(s, args);

@@ -48,7 +48,7 @@ static void memo_write(const chat_audit_log_t *log,
     }
     f = fopen(fresh, "we");
     if (f == NULL || fprintf(f, "%s\n", line) < 0 || fflush(f) != 0 ||
-        rename(fresh, path) != 0) {
+        fsync(fileno(f)) != 0 || rename(fresh, path) != 0) {
         ap_log_error(APLOG_MARK, APLOG_ERR, errno, log->server,
                      "audit log: %s cannot be written", path);
     }

@@ -97,6 +97,7 @@ BEGIN
                           'conversation_updated', 'treatment_plans_event',
                           'chat_events_pruned', 'chat_event_write', 'chat_time',
                           'chat_resealing', 'chat_words_erase',
+                          'chat_plan_words',
                           'chat_subject_erase',
                           'chat_person_json', 'chat_message_json',
                           'chat_message_reply_json',

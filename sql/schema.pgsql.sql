@@ -2010,6 +2010,23 @@ BEGIN
     RETURN n;
 END $$;
 
+-- Whether a conversation's plans have any words left; an adapted database may have no
+-- such table.
+CREATE OR REPLACE FUNCTION chat_plan_words(talk chat_conversations.id%TYPE)
+RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF to_regclass('treatment_plans') IS NULL
+       OR to_regproc('chat_plan_doctor') IS NULL THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (
+        SELECT FROM treatment_plans p
+        CROSS JOIN LATERAL (SELECT to_jsonb(p) AS plan) AS j
+        WHERE p.treatment_request_id = talk
+          AND (j.plan ->> 'title' <> '' OR j.plan ->> 'description' <> ''
+               OR j.plan ->> 'reason' <> ''));
+END $$;
+
 -- --- break-glass -----------------------------------------------------------------------
 -- Staff who are no members of a conversation open it for a while and say why; its
 -- people are told, by an event and by a line in the thread. Why is for those who

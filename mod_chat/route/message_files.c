@@ -171,6 +171,14 @@ static int held_before(chat_request_t *q, const chat_draft_t *draft, int *answer
     return 1;
 }
 
+/* Whether it is a repeat of a message that is there, or on its way: 1 with
+ * *answer. */
+static int repeated(chat_request_t *q, const chat_draft_t *draft, int *answer)
+{
+    return draft->client_id != NULL && (held_before(q, draft, answer) ||
+                                        chat_message_before(q, draft, answer));
+}
+
 #define NOT_SENT_YET "must name files that were not sent yet"
 
 /* --- sending -------------------------------------------------------------------------------
@@ -194,6 +202,9 @@ static int find_named(apr_array_header_t **list, chat_request_t *q,
         return 0;
     }
     if ((size_t)chat_db_rows(res) != json_array_size(ids)) {
+        if (repeated(q, draft, answer)) {
+            return 0; /* the first of it took them meanwhile */
+        }
         *answer = chat_reply_invalid(q, "attachments",
                                      "must name files of yours that were "
                                      "uploaded to this conversation and not "
@@ -336,8 +347,7 @@ static int hold(chat_request_t *q, const chat_draft_t *draft,
     if (rv != CHAT_DB_ECONSTRAINT) {
         return chat_reply_failed(q, rv, "holding a message");
     }
-    if (draft->client_id != NULL && (held_before(q, draft, &answer) ||
-                                     chat_message_before(q, draft, &answer))) {
+    if (repeated(q, draft, &answer)) {
         return answer;
     }
     return chat_reply_invalid(q, "attachments", NOT_SENT_YET);
@@ -393,8 +403,7 @@ int chat_message_send_files(chat_request_t *q, const chat_draft_t *given)
     if (q->conf->files.dir == NULL) {
         return chat_reply_error(q, HTTP_NOT_FOUND, "no files are taken here");
     }
-    if (draft.client_id != NULL && (held_before(q, &draft, &answer) ||
-                                    chat_message_before(q, &draft, &answer))) {
+    if (repeated(q, &draft, &answer)) {
         return answer;
     }
     draft.client_id = chat_sealing_client_id(q, draft.client_id);
@@ -428,6 +437,9 @@ int chat_message_send_files(chat_request_t *q, const chat_draft_t *given)
     if (rv != APR_SUCCESS || chat_db_rows(res) == 0) {
         if (has_files(q)) {
             chat_attachment_undo(q, list);
+        }
+        if (rv == CHAT_DB_ECONSTRAINT && repeated(q, given, &answer)) {
+            return answer;
         }
         return rv == APR_SUCCESS ? chat_message_again(q, given)
                : rv == CHAT_DB_ECONSTRAINT

@@ -70,7 +70,8 @@ WHERE coalesce(c.updated_at, c.created_at)
   AND (to_regproc('chat_subject_erase') IS NOT NULL AND c.title <> ''
        OR EXISTS (SELECT FROM messages m
                   WHERE m.request_id = c.id
-                    AND (m.deleted_at IS NULL OR m.body <> '')))
+                    AND (m.deleted_at IS NULL OR m.body <> ''))
+       OR chat_plan_words(c.id))
 ORDER BY coalesce(c.updated_at, c.created_at), c.id
 
 -- --- removing content --------------------------------------------------------------------
@@ -88,6 +89,15 @@ SELECT count(*) FROM messages
 WHERE request_id = $1 AND ($2::text IS NULL OR from_user_id::text = $2::text)
   AND (body <> '' OR deleted_at IS NULL OR file_ids IS NOT NULL)
 
+-- Messages that wait for their files, which are removed before.
+-- :name care_waiting sqlite
+DELETE FROM chat_held_messages
+WHERE conversation_id = $1 AND ($2 IS NULL OR user_id = $2)
+
+-- :name care_waiting pgsql
+DELETE FROM chat_held_messages
+WHERE conversation_id = $1 AND ($2::text IS NULL OR user_id::text = $2::text)
+
 -- In a transaction with care_quiet before it and care_loud behind it: the log is emptied
 -- as a whole (care_scrub), not once for each message by the triggers.
 -- $3 how many at most, $4 the last id of the batch before
@@ -102,16 +112,21 @@ WHERE id IN (SELECT id FROM messages
              ORDER BY id LIMIT $3)
 RETURNING id
 
+-- Locked in the order of message_mark_read, so that a reader and this never wait for each
+-- other in a circle.
 -- :name care_empty pgsql
-UPDATE messages
-SET body = '', deleted_at = coalesce(deleted_at, (now() AT TIME ZONE 'UTC')),
+WITH batch AS MATERIALIZED (
+    SELECT id FROM messages
+    WHERE request_id BETWEEN $1 AND $1 AND id > $4
+      AND ($2::text IS NULL OR from_user_id::text = $2::text)
+      AND (body <> '' OR deleted_at IS NULL OR file_ids IS NOT NULL)
+    ORDER BY request_id, id LIMIT $3 FOR NO KEY UPDATE
+)
+UPDATE messages m
+SET body = '', deleted_at = coalesce(m.deleted_at, (now() AT TIME ZONE 'UTC')),
     file_ids = NULL
-WHERE id IN (SELECT id FROM messages
-             WHERE request_id BETWEEN $1 AND $1 AND id > $4
-               AND ($2::text IS NULL OR from_user_id::text = $2::text)
-               AND (body <> '' OR deleted_at IS NULL OR file_ids IS NOT NULL)
-             ORDER BY request_id, id LIMIT $3)
-RETURNING id
+FROM batch WHERE m.id = batch.id
+RETURNING m.id
 
 -- :name care_quiet sqlite
 INSERT INTO chat_wipes (one) VALUES (1)
@@ -137,7 +152,8 @@ SELECT max(id) FROM (SELECT id FROM chat_events
                      WHERE conversation_id BETWEEN $1 AND $1 AND id > $2::bigint
                      ORDER BY conversation_id, id LIMIT $3) AS part
 
--- What such a part tells of messages, as chat_events_scrub does it for one.
+-- What such a part tells of messages, as chat_events_scrub does it for one, unless it is
+-- done: an edit meanwhile writes into what was emptied, so it is looked through twice.
 -- $1 conversation, $2 author or NULL, $3 behind which id, $4 up to which
 -- :name care_scrub sqlite
 UPDATE chat_events
@@ -149,6 +165,8 @@ SET payload = json_set(payload, '$.message.content', '',
                        '$.message.attachments', json('[]'))
 WHERE conversation_id = $1 AND id > $3 AND id <= $4
   AND event IN ('MessageSent', 'MessageEdited') AND json_valid(payload)
+  AND (json_extract(payload, '$.message.deleted_at') IS NULL
+       OR json_extract(payload, '$.message.content') <> '')
   AND ($2 IS NULL OR json_extract(payload, '$.message.user_id') = $2)
 
 -- :name care_scrub pgsql
@@ -162,6 +180,8 @@ SET payload = jsonb_set(
             'attachments', '[]'::jsonb))::json
 WHERE conversation_id = $1 AND id > $3::bigint AND id <= $4::bigint
   AND event IN ('MessageSent', 'MessageEdited')
+  AND (payload #>> '{message,deleted_at}' IS NULL
+       OR payload #>> '{message,content}' <> '')
   AND ($2::text IS NULL OR payload #>> '{message,user_id}' = $2::text)
 
 -- And where others answer them.
@@ -172,6 +192,8 @@ SET payload = json_set(payload, '$.message.reply_to.content', '',
 WHERE conversation_id = $1 AND id > $3 AND id <= $4
   AND event IN ('MessageSent', 'MessageEdited') AND json_valid(payload)
   AND json_type(payload, '$.message.reply_to') = 'object'
+  AND (json_extract(payload, '$.message.reply_to.content') <> ''
+       OR json_extract(payload, '$.message.reply_to.deleted') IS NOT 1)
   AND ($2 IS NULL OR json_extract(payload, '$.message.reply_to.user.id') = $2)
 
 -- :name care_scrub_quotes pgsql
@@ -182,6 +204,8 @@ SET payload = jsonb_set(payload::jsonb, '{message,reply_to}',
 WHERE conversation_id = $1 AND id > $3::bigint AND id <= $4::bigint
   AND event IN ('MessageSent', 'MessageEdited')
   AND json_typeof(payload #> '{message,reply_to}') = 'object'
+  AND (payload #>> '{message,reply_to,content}' <> ''
+       OR payload #>> '{message,reply_to,deleted}' IS DISTINCT FROM 'true')
   AND ($2::text IS NULL
        OR payload #>> '{message,reply_to,user,id}' = $2::text)
 
@@ -349,9 +373,14 @@ WHERE id = $1
 -- :name care_person_adapted pgsql
 UPDATE users SET name = $2, email = $3, password = $4 WHERE id = $1
 
--- $1 user
+-- But not where the conversation is on hold.  $1 user
 -- :name care_reactions_of
-DELETE FROM chat_message_reactions WHERE user_id = $1
+DELETE FROM chat_message_reactions
+WHERE user_id = $1
+  AND NOT EXISTS (SELECT 1 FROM messages m
+                  JOIN chat_legal_holds h
+                    ON h.conversation_id = CAST(m.request_id AS TEXT)
+                  WHERE m.id = message_id AND h.released_at IS NULL)
 
 -- :name care_tokens sqlite
 DELETE FROM personal_access_tokens

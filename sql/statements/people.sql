@@ -136,7 +136,8 @@ RETURNING 1
 -- there are such only where more than two are in a conversation. Staff who are no members
 -- leave no steps. Looked at are the newest 2,000 messages behind the last step, so that
 -- it costs the same in a long conversation; where there is nothing for the reader among
--- a hundred and more, a step 'looked' spares the next one the walk.
+-- a hundred and more, a step 'looked' spares the next one the walk. Where all 2,000 were
+-- seen it is a step 'read': what is behind them is read as well, whoever it was for.
 -- $1 conversation, $2 who, $3 JSON list of ids or NULL, $4 newest id or NULL
 -- Columns: up to which message, how many are new by it, the step's kind
 -- :name receipt_read_due sqlite
@@ -164,7 +165,8 @@ SELECT top.id, (SELECT count(*) FROM walk WHERE theirs AND walk.id <= top.id),
        'read'
 FROM top WHERE top.id IS NOT NULL
 UNION ALL
-SELECT max(id), 0, 'looked' FROM walk
+SELECT max(id), 0, CASE WHEN count(*) < 2000 THEN 'looked' ELSE 'read' END
+FROM walk
 WHERE $3 IS NULL AND NOT EXISTS (SELECT 1 FROM walk WHERE theirs)
 HAVING count(*) >= 100
 
@@ -196,7 +198,8 @@ SELECT top.id, (SELECT count(*) FROM walk WHERE theirs AND walk.id <= top.id),
        'read'
 FROM top WHERE top.id IS NOT NULL
 UNION ALL
-SELECT max(id), 0, 'looked' FROM walk
+SELECT max(id), 0, CASE WHEN count(*) < 2000 THEN 'looked' ELSE 'read' END
+FROM walk
 WHERE $3::json IS NULL AND NOT EXISTS (SELECT FROM walk WHERE theirs)
 HAVING count(*) >= 100
 

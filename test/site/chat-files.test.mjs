@@ -220,7 +220,7 @@ test('hostile images cost nothing but their thumbnail', async () => {
     }, 'an end of it');
   }
   assert.equal(worker(), was, 'chat-files has lived through all of it');
-  assert.equal(processes('thumb').length, 0);
+  await eventually(() => processes('thumb').length === 0, 'the last one has ended');
 });
 
 test('a thumbnail that was lost is made when somebody wants it', async () => {

@@ -437,6 +437,7 @@ broken('chat-push may not read its settings again', async () => {
 broken('the settings are no JSON', async () => {
   const before = read(pushConf);
   const { mtime } = fs.statSync(pushConf);
+  site.expectLog(/ChatPushConfig .* has changed and cannot be used, its apps stay as they were: .*: JSON: the syntax is wrong/);
   fs.writeFileSync(pushConf, before.replace('{', '{,'));
   const r = await doctor(...plain);
   fs.writeFileSync(pushConf, before);

@@ -172,14 +172,16 @@ test('of two messages that name one upload exactly one gets it', async () => {
 });
 
 test('a message repeated while it waits for its files is answered as the first', async () => {
-  fs.writeFileSync(wait, '');
-  const { id } = (await patient.post(url('/attachment'), pdf(3000), { type: 'application/pdf' })).json.attachment;
-  const body = { content: 'once', client_id: 'once', attachments: [id] };
-  const answers = await Promise.all(Array.from({ length: 4 }, () => patient.post(url('/message'), body)));
-  assert.deepEqual(answers.map((r) => r.status), [202, 202, 202, 202], answers.map((r) => r.text).join());
-  fs.rmSync(wait);
-  await eventually(() => site.sql('SELECT count(*) FROM chat_held_messages;').trim() === '0', 'the message is sent', 60000);
-  assert.equal((await doctor.get(url('/messages'))).json.data.filter((m) => m.content === 'once').length, 1);
+  for (let round = 0; round < 6; round++) {
+    fs.writeFileSync(wait, '');
+    const { id } = (await patient.post(url('/attachment'), pdf(3000 + round), { type: 'application/pdf' })).json.attachment;
+    const body = { content: `once ${round}`, client_id: `once-${round}`, attachments: [id] };
+    const answers = await Promise.all(Array.from({ length: 8 }, () => patient.post(url('/message'), body)));
+    assert.deepEqual(answers.map((r) => r.status), Array(8).fill(202), answers.map((r) => r.text).join());
+    fs.rmSync(wait);
+    await eventually(() => site.sql('SELECT count(*) FROM chat_held_messages;').trim() === '0', 'the message is sent', 60000);
+    assert.equal((await doctor.get(url('/messages'))).json.data.filter((m) => m.content === body.content).length, 1);
+  }
 });
 
 // --- files that come and go ---------------------------------------------------------------

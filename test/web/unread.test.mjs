@@ -49,3 +49,18 @@ test('in Arabic, in the dark, too', async () => {
   assert.match(await badge(many).locator('[aria-hidden]').textContent(), /^[٩9]{3}\+$/);
   await shot(page, 'unread-ar-phone');
 });
+
+test('opening it and going to its end reads all of it', async () => {
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1200, height: 800 });
+  await page.locator(`.entry[data-conversation="${many.id}"]`).click();
+  await page.locator('.log .unread-line').waitFor();
+  await page.locator('.log').evaluate((log) => { log.scrollTop = log.scrollHeight; });
+  await badge(many).waitFor({ state: 'detached' });
+  await eventually(() => Number(site.sql(`SELECT count(*) FROM messages
+    WHERE request_id = ${many.id} AND to_user_id = ${patient} AND read_at IS NULL;`)) === 0,
+  'nothing unread in the database');
+  await page.reload();
+  await badge(few).waitFor();
+  assert.equal(await badge(many).count(), 0);
+});
