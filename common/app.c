@@ -107,6 +107,9 @@ static const char *const composites[] = { "secret",   "AppSecret",
                                           "webhooks", "Webhooks",
                                           "encryptionMasterKeyBase64" };
 
+#define UNSAID -2 /* max_subscribes: no file can say this */
+#define SUBSCRIBES 10000
+
 /* The documented limits; a file may change them. */
 static const chat_app_t documented = {
     .enabled = 1,
@@ -116,7 +119,7 @@ static const chat_app_t documented = {
     .max_connects = -1,
     .max_backend_events = -1,
     .max_client_events = 10,
-    .max_subscribes = 10000, /* ten times max_channels: who comes back asks for all */
+    .max_subscribes = UNSAID,
     .max_read_requests = -1,
     .max_channel_name = CHAT_CHANNEL_NAME_MAX,
     .max_event_name = 200,
@@ -519,6 +522,12 @@ static const char *app_read(chat_app_t *app, const json_t *from,
                 return wrong;
             }
         }
+    }
+    if (app->max_subscribes == UNSAID) {
+        /* Twice what a socket may have: a page that comes back asks for all. */
+        app->max_subscribes = app->max_channels > SUBSCRIBES / 2
+                                  ? 2 * (apr_int64_t)app->max_channels
+                                  : SUBSCRIBES;
     }
     wrong = composites_read(app, from, key, p);
     return wrong != NULL ? wrong : app_complete(app, key);

@@ -51,7 +51,8 @@ typedef struct {
     apr_int64_t max_connects; /* per minute and client's address; -1 */
     apr_int64_t max_backend_events; /* per second, -1: no limit */
     apr_int64_t max_client_events; /* per second and socket; 10; -1: no limit */
-    apr_int64_t max_subscribes; /* per minute and socket; 2,000; -1: no limit */
+    apr_int64_t max_subscribes; /* per minute and socket; 10,000, or twice
+                                   max_channels if more; -1: no limit */
     apr_int64_t max_read_requests; /* per second, -1: no limit */
     apr_size_t max_channel_name;   /* bytes; 164 */
     apr_size_t max_event_name;     /* bytes; 200 */

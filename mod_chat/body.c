@@ -4,7 +4,9 @@
 
 #include <string.h>
 #include <strings.h>
+#include <apr_poll.h>
 #include <apr_strings.h>
+#include <http_core.h>
 #include <http_protocol.h>
 #include <util_filter.h>
 
@@ -14,6 +16,10 @@
 #include "reply.h"
 
 #define CHUNK 8192 /* bytes read at once, and the first size of the buffer */
+
+/* Many clients send head and body in packets of their own: so long what is missing may
+ * take, once, before the request needs a place. */
+#define SOON apr_time_from_msec(500)
 
 /* A buffer that doubles; what it leaves behind goes with the request. */
 typedef struct {
@@ -78,12 +84,41 @@ static int take_brigade(growing_t *b, apr_bucket_brigade *bb, apr_pool_t *p,
     return OK;
 }
 
-/* All of the body, chunked or not. One that is not there after a first read may
- * keep this thread waiting: it needs a place. Likewise. */
+/* How the next bytes are asked for. */
+typedef struct {
+    apr_read_type_e how;
+    int waited; /* SOON is over */
+} patience_t;
+
+/* There is nothing more now: wait a little, and from then on with a place, which a
+ * client that sends nothing at all needs like one that sends slowly.
+ * @return 0: there is no place */
+static int wait_on(patience_t *patience, chat_request_t *q)
+{
+    apr_pollfd_t it = { .p = q->r->pool,
+                        .desc_type = APR_POLL_SOCKET,
+                        .reqevents = APR_POLLIN };
+    apr_int32_t n;
+
+    if (!patience->waited) {
+        patience->waited = 1;
+        it.desc.s = ap_get_conn_socket(q->r->connection);
+        apr_poll(&it, 1, &n, SOON); /* whatever it says, reading says it again */
+        return 1;
+    }
+    patience->how = APR_BLOCK_READ;
+    return chat_places_take_body(q);
+}
+
+/* All of the body, chunked or not. Streams of HTTP/2 have no socket to wait at, and
+ * their bodies come behind their heads as a rule: there the first read may wait. Who
+ * expects "100 Continue" sends nothing before: that comes with a read that waits.
+ * @return OK or the HTTP status that says why not */
 static int read_all(growing_t *b, chat_request_t *q)
 {
     request_rec *r = q->r;
     const char *length = apr_table_get(r->headers_in, "Content-Length");
+    patience_t patience = { APR_NONBLOCK_READ, 0 };
     apr_bucket_brigade *bb;
     apr_int64_t n;
     int last = 0;
@@ -95,20 +130,34 @@ static int read_all(growing_t *b, chat_request_t *q)
         (!chat_form_number(&n, length) || n > q->conf->max_body)) {
         return HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
+    if (r->connection->master != NULL || r->expecting_100) {
+        patience.how = APR_BLOCK_READ;
+    }
+    if (r->expecting_100 && !chat_places_take_body(q)) {
+        return HTTP_TOO_MANY_REQUESTS;
+    }
     bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     for (;;) {
         apr_status_t rv = ap_get_brigade(r->input_filters, bb,
-                                         AP_MODE_READBYTES, APR_BLOCK_READ,
-                                         CHUNK);
-        int status = rv == APR_SUCCESS ? take_brigade(b, bb, r->pool,
-                                                      q->conf->max_body, &last)
-                                       : chat_body_status(rv);
+                                         AP_MODE_READBYTES, patience.how, CHUNK);
+        int status;
 
+        if (patience.how == APR_NONBLOCK_READ &&
+            (APR_STATUS_IS_EAGAIN(rv) ||
+             (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(bb)))) {
+            if (!wait_on(&patience, q)) {
+                return HTTP_TOO_MANY_REQUESTS;
+            }
+            continue;
+        }
+        status = rv == APR_SUCCESS ? take_brigade(b, bb, r->pool,
+                                                  q->conf->max_body, &last)
+                                   : chat_body_status(rv);
         apr_brigade_cleanup(bb);
         if (status != OK || last) {
             return status;
         }
-        if (!chat_places_take_body(q)) {
+        if (patience.how == APR_BLOCK_READ && !chat_places_take_body(q)) {
             return HTTP_TOO_MANY_REQUESTS;
         }
     }
@@ -187,6 +236,7 @@ int chat_body_take(chat_request_t *q)
             unreadable(q, status);
         }
         else {
+            q->r->connection->keepalive = AP_CONN_UNKNOWN; /* see routes.c */
             parse(q, &b);
         }
     }

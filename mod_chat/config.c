@@ -48,7 +48,7 @@
 /* 300 a minute with a burst of 100; 10 failed log-ins in 15 minutes. */
 static const chat_rate_t default_send = { MINUTE_MS / 300, 100 };
 static const chat_rate_t default_login = { 15 * MINUTE_MS / 10, 10 };
-/* 120 a minute with a burst of 40: the page searches while somebody types. */
+/* 1,200 a minute with a burst of 300: the page searches while somebody types. */
 static const chat_rate_t default_search = { MINUTE_MS / 1200, 300 };
 
 /* A rate that no directive set has a burst of 0. */

@@ -6,8 +6,8 @@
  * mod_reqtimeout minds only its pace: a few hundred such bodies are all of httpd.
  * So who sends one takes a place before it is read, and there are few for each
  * account and each address (ChatUploadsAtOnce). Bodies with files take places of
- * both; a small body takes one of the address, and only if it has not come in one
- * piece.
+ * both; a small body takes one of the address, and only if it is not there within half
+ * a second.
  *
  * Places are leases (lease.h) in memory of all children, kept over graceful
  * restarts because the old children go on. Those of a child that was killed are

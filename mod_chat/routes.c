@@ -28,6 +28,7 @@
 #include <string.h>
 #include <apr_strings.h>
 #include <http_protocol.h>
+#include <util_filter.h>
 
 #include "ability.h"
 #include "audit.h"
@@ -309,10 +310,6 @@ static int answer_request(chat_request_t *q)
         q->conversation = NULL;
     }
     files = brings_files(q, route);
-    if (files) {
-        /* When it is refused, what is left of it is not worth reading. */
-        r->connection->keepalive = AP_CONN_CLOSE;
-    }
     if ((route->need != ANYBODY && !settle_user(q, &answer)) ||
         (route->method != M_GET && !files && !chat_body_read(q, &answer)) ||
         (route->method != M_GET && q->user != NULL &&
@@ -340,6 +337,17 @@ static int answer_request(chat_request_t *q)
     return route->handler(q);
 }
 
+/* Whether a body may come; by HTTP/2 without a word of it. */
+static int brings_body(const request_rec *r)
+{
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
+
+    return (length != NULL && strcmp(length, "0") != 0) ||
+           apr_table_get(r->headers_in, "Transfer-Encoding") != NULL ||
+           (length == NULL && r->connection->master != NULL &&
+            r->method_number != M_GET);
+}
+
 /* Pages and httpd's own error pages do not come by chat_reply(), which writes
  * into the audit log what is answered. */
 int chat_routes_answer(request_rec *r)
@@ -348,9 +356,16 @@ int chat_routes_answer(request_rec *r)
     int answer;
 
     q->r = r;
+    if (brings_body(r)) {
+        /* Taken back by who reads all of it (body.c, settle_files()). Otherwise httpd
+         * would read on before it sends our answer, for as long as something comes. */
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
     answer = answer_request(q);
     chat_places_give(q);
-    return chat_audit_answer(q, answer == OK ? r->status : answer)
+    return chat_audit_answer(q, answer == OK || answer == AP_FILTER_ERROR
+                                    ? r->status
+                                    : answer)
                ? answer
                : HTTP_SERVICE_UNAVAILABLE;
 }

@@ -482,6 +482,10 @@ static int refused(reading_t *in, int *answer)
         chat_store_drop(
             APR_ARRAY_IDX(in->upload->files, i, chat_upload_file_t *)->store);
     }
+    if (in->status == AP_FILTER_ERROR) {
+        *answer = AP_FILTER_ERROR; /* a filter of httpd's has answered */
+        return 0;
+    }
     *answer = in->where[0] != '\0' && in->status == HTTP_UNPROCESSABLE_ENTITY
                   ? chat_reply_field(q, in->where, in->why)
                   : chat_reply_error(q, in->status, in->why);

@@ -65,7 +65,8 @@ export function plain(name) {
  * stand around it, characters nobody sees or that turn the direction of others. */
 const ADDRESS = new RegExp('https?://[^\\s<>"\u00ab\u00bb\u201c-\u201f'
   + '\\p{Cc}\\p{Cf}]+', 'giu');
-const AFTER = /[.,;:!?'*_~\u060c\u061b\u061f\u3002]+$/u;
+const AFTER = '.,;:!?\'*_~\u060c\u061b\u061f\u3002';
+const PAIRS = { '(': ')', '[': ']', '{': '}' };
 
 /** A text in pieces: `{ text }`, and `{ text, href }` for web addresses in it. One that
  *  hides where it leads behind a name (https://clinic.example@evil.example) is text. */
@@ -88,14 +89,29 @@ export function pieces(text) {
   return all;
 }
 
-/** Without what belongs to the sentence: its full stop, the bracket it stands in. */
+/** Without what belongs to the sentence: its full stop, the bracket it stands in. In
+ *  one walk over it: others choose how long it is. */
 function ended(address) {
-  const bare = address.replace(AFTER, '');
-  const last = { ')': '(', ']': '[', '}': '{' }[bare.at(-1)];
-  if (last && bare.split(last).length < bare.split(bare.at(-1)).length) {
-    return ended(bare.slice(0, -1));
+  const open = { ')': 0, ']': 0, '}': 0 };
+  const shut = { ')': 0, ']': 0, '}': 0 };
+  for (const c of address) {
+    if (c in shut) {
+      shut[c] += 1;
+    } else if (c in PAIRS) {
+      open[PAIRS[c]] += 1;
+    }
   }
-  return bare;
+  let end = address.length;
+  while (end > 0) {
+    const last = address[end - 1];
+    if (shut[last] > open[last]) {
+      shut[last] -= 1;
+    } else if (!AFTER.includes(last)) {
+      break;
+    }
+    end -= 1;
+  }
+  return address.slice(0, end);
 }
 
 function leads(address) {

@@ -29,7 +29,7 @@ const admin = await site.phone('admin@example.com');
 const open = new Set();
 
 /** A request whose body comes a byte at a time, for as long as it is let. */
-function slow(path, headers, first, { address = '127.0.0.1', more = 'x' } = {}) {
+function slow(path, headers, first, { address = '127.0.0.1', more = 'x', method = 'POST' } = {}) {
   const socket = net.connect({ port: site.o.port, host: '127.0.0.1', localAddress: address });
   let text = '';
   const timer = setInterval(() => socket.write(more), 100);
@@ -47,7 +47,7 @@ function slow(path, headers, first, { address = '127.0.0.1', more = 'x' } = {}) 
   };
   socket.on('data', (d) => { text += d.toString('latin1'); });
   socket.on('error', () => {});
-  socket.write(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${headers}\r\n`);
+  socket.write(`${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${headers}\r\n`);
   socket.write(first);
   open.add(it);
   return it;
@@ -148,6 +148,46 @@ test('an address has so many bodies at once, whoever they are of', async () => {
   // What does not, does: nobody has to be logged in to be counted.
   const pieces = slow('/chat/token', 'Content-Type: application/json\r\nContent-Length: 60000\r\n', '{"email":"', { more: 'a' });
   assert.match(await pieces.closed, /^HTTP\/1.1 429 [^]*Retry-After: \d[^]*"errors":\{\}/);
+});
+
+test('a body of which nothing comes needs a place as well', async () => {
+  const silent = () => slow('/chat/token', 'Content-Type: application/json\r\nContent-Length: 60000\r\n', '', { more: '' });
+  const many = Array.from({ length: 8 }, silent);
+  await eventually(() => many.filter((it) => it.status === 429).length === 3, 'five wait, and three hear that they are too many');
+  assert.equal(many.filter((it) => it.status === 0).length, 5);
+  // Nor is anybody told to go on who would have none.
+  const early = await raw(site.o.port, 'POST /chat/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n', '');
+  assert.equal(early.status, 429);
+  // Head and body in packets of their own are no reason to count anybody.
+  const body = JSON.stringify({ content: 'in two packets' });
+  const two = await raw(site.o.port, `POST ${at}/message HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer ${doctor.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`, '', {
+    after: (s) => s.write(body),
+  });
+  assert.equal(two.status, 201, two.text);
+});
+
+test('a body that is not wanted holds nobody: the answer does not wait for its end', async () => {
+  const json = 'Content-Type: application/json\r\nContent-Length: 60000\r\n';
+  for (const [line, headers, status] of [['POST', `${json}`, 401], ['GET', `Authorization: Bearer ${patient.token}\r\n${json}`, 200], ['PUT', json, 405]]) {
+    const path = line === 'POST' ? `${at}/message` : '/chat/me';
+    const peer = slow(path, headers, 'x', { method: line });
+    await eventually(() => peer.status === status, `${status} for ${line}`);
+    await peer.end();
+  }
+  // Whose body was read keeps the connection.
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const send = (content) => new Promise((resolve, reject) => {
+    const body = JSON.stringify({ content });
+    http.request(`${site.url}${at}/message`, {
+      method: 'POST', agent, headers: { Authorization: `Bearer ${doctor.token}`, 'Content-Type': 'application/json', 'Content-Length': body.length },
+    }, (res) => {
+      res.resume();
+      res.once('end', () => resolve([res.statusCode, res.headers.connection]));
+    }).once('error', reject).end(body);
+  });
+  assert.deepEqual(await send('kept'), [201, 'Keep-Alive']);
+  assert.deepEqual(await send(''), [422, 'Keep-Alive']);
+  agent.destroy();
 });
 
 test('what a killed child of httpd held is free again', async () => {

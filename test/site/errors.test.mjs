@@ -4,9 +4,10 @@
 // every other error; a browser keeps httpd's page. And bodies that are compressed.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
-import { startSite } from './lib/site.mjs';
+import { eventually, startSite } from './lib/site.mjs';
 import { form, png, raw } from './lib/upload.mjs';
 
 const site = await startSite({ extraConf: 'ChatSendRate off\nLimitRequestBody 40000\nLimitRequestLine 4000\nLimitRequestFieldSize 4000\nLimitRequestFields 60' });
@@ -107,6 +108,10 @@ test('bodies whose chunks are broken, and that are larger than httpd takes', asy
   isShape(await ask(`POST ${at}/attachment HTTP/1.1`, `${bearer}Content-Type: image/png\r\nTransfer-Encoding: chunked\r\n`, 'zz\r\n'), 400, 'file');
   isShape(await ask(`POST ${at}/attachment HTTP/1.1`, `${bearer}Content-Type: image/png\r\nContent-Length: 50000\r\n`, png()), 413, 'file');
   assert.equal(count(), before);
+  // httpd's log has the same word for them, whoever has answered.
+  const logged = () => [...fs.readFileSync(site.path('logs', 'access.log'), 'utf8').matchAll(/attachment HTTP\/1\.1" (\S+) /g)].map((m) => m[1]);
+  await eventually(() => logged().length === 2, 'both lines of files');
+  assert.deepEqual(logged(), ['400', '413']);
 });
 
 test('a part of a file that is not there', async () => {

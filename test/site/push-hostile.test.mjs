@@ -543,8 +543,8 @@ test('who subscribes and stops reading is dropped, whoever reads hears everythin
 
 test('subscribe floods are answered one by one, ended when they go on, and forgotten', async () => {
   const c = await upgraded();
-  // More than two minutes' worth (2,000 each) with the 200 refusals that are borne in each.
-  const texts = Array.from({ length: 5000 }, (_, i) => frame(0x81, `{"event":"pusher:subscribe","data":{"channel":"flood-${i}"}}`));
+  // More than two minutes' worth (10,000 each) with the 200 refusals that are borne in each.
+  const texts = Array.from({ length: 25000 }, (_, i) => frame(0x81, `{"event":"pusher:subscribe","data":{"channel":"flood-${i}"}}`));
   c.socket.write(Buffer.concat(texts));
   await c.ended;
   const said = c.said.toString('latin1');

@@ -257,6 +257,23 @@ static void any_other_setting_is_a_change(void **state)
     }
 }
 
+/* Who may have many channels may ask for all of them, and once more. */
+static void subscribes_follow_the_channels_a_socket_may_have(void **state)
+{
+    (void)state;
+    assert_int_equal(app_with("").max_subscribes, 10000);
+    assert_int_equal(app_with("\"maxChannelsPerConnection\":7,").max_subscribes,
+                     10000);
+    assert_int_equal(
+        app_with("\"maxChannelsPerConnection\":7000,").max_subscribes, 14000);
+    assert_int_equal(app_with("\"maxChannelsPerConnection\":5000,"
+                              "\"maxSubscribesPerMinute\":30,")
+                         .max_subscribes,
+                     30);
+    assert_int_equal(app_with("\"maxSubscribesPerMinute\":-1,").max_subscribes,
+                     -1);
+}
+
 /* Soketi takes the keys of its apps one by one, and its default app is below
  * them. */
 static void keys_of_an_app_may_stand_alone(void **state)
@@ -297,6 +314,7 @@ int main(void)
         cmocka_unit_test(an_app_of_soketi_is_read_in_each_of_its_spellings),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(any_other_setting_is_a_change),
+        cmocka_unit_test(subscribes_follow_the_channels_a_socket_may_have),
         cmocka_unit_test(a_file_that_cannot_be_used_is_said_in_a_sentence),
         cmocka_unit_test(keys_of_an_app_may_stand_alone),
     };

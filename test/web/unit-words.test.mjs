@@ -36,6 +36,14 @@ test('what is no web address, or hides where it leads, stays text', () => {
   assert.deepEqual(pieces('https://a.example/\u202egpj.exe').filter((p) => p.href).map((p) => p.href), ['https://a.example/']);
 });
 
+test('an address with thousands of brackets behind it is an address, and no end of the page', () => {
+  for (const [behind, ends] of [[')'.repeat(9000), ''], ['.)'.repeat(4500), ''], ['()'.repeat(2000), '()'.repeat(2000)], ['(a)])}.', '(a)']]) {
+    const text = `https://a.example/${behind}`;
+    assert.equal(pieces(text)[0].href, `https://a.example/${ends}`, behind.slice(0, 8));
+    assert.equal(pieces(text).map((p) => p.text).join(''), text);
+  }
+});
+
 test('initials leave out titles, in both scripts', () => {
   assert.equal(initials('Dr. Lena Hoffmann'), 'LH');
   assert.equal(initials('omar'), 'O');
