@@ -60,7 +60,7 @@ export const expectedLog = [
   /relay: cannot read the event log, trying again/,
   /chat-files ended \(signal 9\)/, // a child of httpd, too
   /(plans: cannot see what is due|search: cannot index messages), trying again/,
-  /chat:warn\] .*(asking again about uploaded files|sending messages whose files are clean|removing files that are nobody's): /,
+  /chat:warn\] .*(asking again about uploaded files|sending messages whose files are clean|removing files that are nobody's|telling the database what ChatTokenType and ChatForeignRehash say): /,
 ];
 
 /* How each dies. They are all there: what was killed before is waited for. */
