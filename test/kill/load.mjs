@@ -49,7 +49,7 @@ export class World {
    *                 that may come
    * @return {{status, json, bytes}} or null: try again; when world.hopeless, in vain
    */
-  async ask(client, method, path, body, { type = 'application/json', headers = {}, right = [200, 201] } = {}) {
+  async ask(client, method, path, body, { type = 'application/json', headers = {}, right = [200, 201], again = false } = {}) {
     let r, bytes;
     try {
       r = await fetch(client.url + path, {
@@ -66,6 +66,11 @@ export class World {
       bytes = Buffer.from(await r.arrayBuffer());
     } catch (e) {
       this.count('closed');
+      // httpd may close a kept connection (event does when all workers are busy) as a
+      // request goes out on it: what changes nothing is asked anew (RFC 9112, 9.3.1), once.
+      if (method === 'GET' && e.cause?.code === 'UND_ERR_SOCKET' && !again) {
+        return this.ask(client, method, path, body, { type, headers, right, again: true });
+      }
       if (e.name === 'TimeoutError' || Date.now() - this.httpdKilled > CLOSING) {
         this.wrong.push(`${method} ${path}: ${e.name} ${e.cause?.code || e.message}, and no httpd child was killed`);
       }
