@@ -2,18 +2,15 @@
 /* knocks.c - see knocks.h. */
 #include "knocks.h"
 #include "hash.h"
-#include "text.h"
 
-#include <stdlib.h>
 #include <apr_general.h>
 
-#define SETS 1024 /* 64 kB, room for 8,192 addresses at once */
 #define MINUTE_MS 60000
 
 apr_status_t push_knocks_init(push_knocks_t *k)
 {
-    k->buckets.words = push_must(calloc(1, chat_buckets_size(SETS)));
-    k->buckets.sets = SETS;
+    k->buckets.words = k->words;
+    k->buckets.sets = PUSH_KNOCKS_SETS;
     return apr_generate_random_bytes((unsigned char *)&k->seed,
                                      sizeof(k->seed));
 }

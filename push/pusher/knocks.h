@@ -13,11 +13,16 @@
 
 #include "bucket.h"
 
+#define PUSH_KNOCKS_SETS 1024 /* room for 8,192 addresses at once */
+
+/* 64 kB, of which a site without such a limit never touches a page. */
 typedef struct {
+    apr_uint64_t words[PUSH_KNOCKS_SETS * CHAT_BUCKET_WAYS];
     chat_buckets_t buckets;
     apr_uint64_t seed; /* of hashes */
 } push_knocks_t;
 
+/** @param k  stays where it is; zeroed, or as a former use has left it */
 apr_status_t push_knocks_init(push_knocks_t *k);
 
 /**
