@@ -8,7 +8,8 @@
  * needs stands in its row of routes.def. A token may always end itself.
  *
  * Pure. The statements that send and read in one step (send_bearer, page_bearer)
- * look at the list themselves, in the same way: for the name in quotes.
+ * look at the list themselves, in the same way: for the name in quotes. A list with a
+ * backslash in it they leave to us.
  */
 #ifndef CHAT_ABILITY_H
 #define CHAT_ABILITY_H
