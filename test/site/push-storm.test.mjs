@@ -28,7 +28,7 @@ const LEAK = 8;
 const STEPS = 640;
 
 /** The middle one of numbers. */
-const median = (numbers) => numbers.toSorted((x, y) => x - y)[numbers.length >> 1];
+const median = (numbers) => [...numbers].sort((x, y) => x - y)[numbers.length >> 1];
 
 const push = await startPush();
 const pid = push.child.pid;
