@@ -367,10 +367,24 @@ CREATE TABLE IF NOT EXISTS chat_events (
     conversation_id INTEGER NOT NULL,
     channels TEXT NOT NULL,     -- JSON list of channel names
     payload TEXT NOT NULL,      -- JSON object: the event's data but id and cursor
-    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    message_id INTEGER,         -- whose text is in it; NULL: nobody's
+    quotes_id INTEGER           -- the message that one quotes
 );
 CREATE INDEX IF NOT EXISTS chat_events_conversation
     ON chat_events (conversation_id, id);
+-- Whoever edits or deletes a message finds by these what the log says of it. Ids rise, so
+-- an entry goes to the end of its index; that of quotes has answers only.
+CREATE INDEX IF NOT EXISTS chat_events_message
+    ON chat_events (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS chat_events_quotes
+    ON chat_events (quotes_id) WHERE quotes_id IS NOT NULL;
+-- Of earlier versions, once.
+UPDATE chat_events
+SET message_id = json_extract(payload, '$.message.id'),
+    quotes_id = json_extract(payload, '$.message.reply_to.id')
+WHERE event IN ('MessageSent', 'MessageEdited') AND json_valid(payload)
+  AND NOT EXISTS (SELECT 1 FROM chat_events WHERE message_id IS NOT NULL);
 
 -- One row: the name of this log, part of every cursor. A database that is made
 -- anew has another, so old cursors are found out.
@@ -604,8 +618,9 @@ BEGIN
     SET message_count = message_count + 1,
         updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
     WHERE id = NEW.request_id;
-    INSERT INTO chat_events (event, conversation_id, channels, payload)
-    SELECT 'MessageSent', m.request_id,
+    INSERT INTO chat_events (event, conversation_id, message_id, quotes_id,
+                             channels, payload)
+    SELECT 'MessageSent', m.request_id, m.id, m.reply_to_id,
            (SELECT json_group_array(name)
             FROM (SELECT 'private-conversation.' || m.request_id AS name
                   UNION ALL
@@ -677,8 +692,9 @@ BEGIN
                            OR NEW.edited_at IS NOT OLD.edited_at THEN edited_at
                          ELSE strftime('%Y-%m-%d %H:%M:%f', 'now') END
     WHERE id = NEW.id;
-    INSERT INTO chat_events (event, conversation_id, channels, payload)
-    SELECT 'MessageEdited', r.id,
+    INSERT INTO chat_events (event, conversation_id, message_id, quotes_id,
+                             channels, payload)
+    SELECT 'MessageEdited', r.id, NEW.id, NEW.reply_to_id,
            (SELECT json_group_array(name)
             FROM (SELECT 'private-conversation.' || r.id AS name
                   UNION ALL
@@ -1457,17 +1473,12 @@ BEGIN
                            strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
                            '$.message.reactions', json('[]'),
                            '$.message.attachments', json('[]'))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.id') = OLD.id;
+    WHERE message_id = OLD.id AND json_valid(payload);
     UPDATE chat_events
     SET payload = json_set(payload, '$.message.reply_to.content', '',
                            '$.message.reply_to.deleted', json('true'))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.reply_to.id') = OLD.id;
+    WHERE quotes_id = OLD.id AND json_valid(payload)
+      AND json_type(payload, '$.message.reply_to') = 'object';
 END;
 
 DROP TRIGGER IF EXISTS chat_messages_scrubbed_edited;
@@ -1477,19 +1488,14 @@ WHEN OLD.request_id IS NOT NULL AND OLD.body IS NOT NEW.body
 BEGIN
     UPDATE chat_events
     SET payload = json_set(payload, '$.message.content', CAST(NEW.body AS TEXT))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.id') = OLD.id;
+    WHERE message_id = OLD.id AND json_valid(payload);
     UPDATE chat_events
     SET payload = json_set(payload, '$.message.reply_to.content',
                            CASE WHEN NEW.body LIKE 'sealed:2:%' THEN NEW.body
                                 ELSE substr(CAST(NEW.body AS TEXT), 1, 140) END,
                            '$.message.reply_to.deleted', json('false'))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.reply_to.id') = OLD.id;
+    WHERE quotes_id = OLD.id AND json_valid(payload)
+      AND json_type(payload, '$.message.reply_to') = 'object';
 END;
 
 DROP TRIGGER IF EXISTS chat_messages_scrubbed_gone;
@@ -1503,17 +1509,12 @@ BEGIN
                            strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
                            '$.message.reactions', json('[]'),
                            '$.message.attachments', json('[]'))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.id') = OLD.id;
+    WHERE message_id = OLD.id AND json_valid(payload);
     UPDATE chat_events
     SET payload = json_set(payload, '$.message.reply_to.content', '',
                            '$.message.reply_to.deleted', json('true'))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.reply_to.id') = OLD.id;
+    WHERE quotes_id = OLD.id AND json_valid(payload)
+      AND json_type(payload, '$.message.reply_to') = 'object';
 END;
 
 -- --- break-glass -----------------------------------------------------------------------
