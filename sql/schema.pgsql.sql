@@ -525,6 +525,30 @@ BEGIN
         VARIADIC kinds);
 END $$;
 
+-- Who has opened a conversation with so much unread that the request marked the newest
+-- only: what is to them and older than `below` is read, since `read_at`. chat-push marks
+-- it by and by, downwards, and has come to `next`; then the row goes. Nobody is told again.
+DO $$
+DECLARE
+    kinds text[] := ARRAY(
+        SELECT (SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+                WHERE attrelid = w.tab::regclass AND attname = 'id')
+        FROM unnest(ARRAY['chat_conversations', 'chat_users', 'messages',
+                          'messages'])
+             WITH ORDINALITY AS w (tab, nr) ORDER BY nr);
+BEGIN
+    EXECUTE format(
+        'CREATE TABLE IF NOT EXISTS chat_read_due (
+             conversation_id %s NOT NULL,
+             user_id %s NOT NULL,
+             below %s NOT NULL,
+             next %s NOT NULL,
+             read_at timestamp(3) NOT NULL
+                 DEFAULT (now() AT TIME ZONE ''UTC''),
+             PRIMARY KEY (user_id, conversation_id))',
+        VARIADIC kinds);
+END $$;
+
 -- --- what a message may have besides ---------------------------------------------------
 -- Its earlier texts, what people think of it, what is attached. Tables of ours, with
 -- the types of the ids that they name.
@@ -1205,6 +1229,7 @@ DECLARE
     marked record;
     talk chat_conversations.id%TYPE;
     reader chat_users;
+    data json;
 BEGIN
     FOR marked IN
         SELECT n.request_id, n.to_user_id, max(n.read_at) AS read_at,
@@ -1215,6 +1240,10 @@ BEGIN
               OFFSET 0) AS n
         WHERE n.now_read
           AND n.request_id IS NOT NULL AND n.deleted_at IS NULL
+          AND NOT EXISTS (SELECT FROM chat_read_due d
+                          WHERE d.user_id = n.to_user_id
+                            AND d.conversation_id = n.request_id
+                            AND n.id < d.below) -- that was told before
         GROUP BY n.request_id, n.to_user_id
         ORDER BY n.request_id, n.to_user_id
     LOOP
@@ -1222,13 +1251,17 @@ BEGIN
         WHERE id = marked.request_id FOR NO KEY UPDATE;
         CONTINUE WHEN NOT FOUND;
         SELECT * INTO reader FROM chat_users WHERE id = marked.to_user_id;
-        PERFORM chat_event_write(
-            'MessageRead', talk,
-            json_build_object(
-                'consultation_id', talk, 'user_id', reader.id,
-                'user', chat_person_json(reader),
-                'message_ids', marked.ids, 'up_to', marked.ids -> -1,
-                'read_at', chat_time(marked.read_at)));
+        data := json_build_object(
+            'consultation_id', talk, 'user_id', reader.id,
+            'user', chat_person_json(reader),
+            'message_ids', marked.ids, 'up_to', marked.ids -> -1,
+            'read_at', chat_time(marked.read_at));
+        IF EXISTS (SELECT FROM chat_read_due d
+                   WHERE d.user_id = marked.to_user_id
+                     AND d.conversation_id = marked.request_id) THEN
+            data := (data::jsonb || '{"older": true}')::json;
+        END IF;
+        PERFORM chat_event_write('MessageRead', talk, data);
     END LOOP;
     RETURN NULL;
 END $$;

@@ -422,7 +422,20 @@ CREATE TABLE IF NOT EXISTS chat_read_marks (
     user_id INTEGER NOT NULL,
     message_ids TEXT,
     marked INTEGER NOT NULL DEFAULT 0,
-    read_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+    read_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    below INTEGER  -- what is older is read as well: becomes a row of chat_read_due
+);
+
+-- Who has opened a conversation with so much unread that the request marked the newest
+-- only: what is to them and older than `below` is read, since `read_at`. chat-push marks
+-- it by and by, downwards, and has come to `next`; then the row goes. Nobody is told again.
+CREATE TABLE IF NOT EXISTS chat_read_due (
+    conversation_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    below INTEGER NOT NULL,
+    next INTEGER NOT NULL,
+    read_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    PRIMARY KEY (user_id, conversation_id)
 );
 
 -- An instruction, not a record, as chat_read_marks: somebody has come into a
@@ -813,6 +826,10 @@ CREATE TRIGGER messages_read AFTER UPDATE OF read_at ON messages
 WHEN OLD.read_at IS NULL AND NEW.read_at IS NOT NULL
   AND NEW.request_id IS NOT NULL AND NEW.deleted_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM chat_read_marks)
+  AND NOT EXISTS (SELECT 1 FROM chat_read_due d
+                  WHERE d.user_id = NEW.to_user_id
+                    AND d.conversation_id = NEW.request_id
+                    AND NEW.id < d.below) -- that was told before
 BEGIN
     INSERT INTO chat_events (event, conversation_id, channels, payload)
     SELECT 'MessageRead', r.id,
@@ -836,6 +853,11 @@ DROP TRIGGER IF EXISTS chat_read_marks_carried_out;
 CREATE TRIGGER chat_read_marks_carried_out
 AFTER INSERT ON chat_read_marks
 BEGIN
+    INSERT INTO chat_read_due (conversation_id, user_id, below, next, read_at)
+    SELECT NEW.conversation_id, NEW.user_id, NEW.below, NEW.below, NEW.read_at
+    WHERE NEW.below IS NOT NULL
+    ON CONFLICT (user_id, conversation_id) DO UPDATE
+    SET below = max(below, excluded.below), next = max(next, excluded.below);
     INSERT INTO chat_events (event, conversation_id, channels, payload)
     SELECT 'MessageRead', r.id,
            (SELECT json_group_array(name)
@@ -843,13 +865,18 @@ BEGIN
                   UNION ALL
                   SELECT 'private-user.' || user_id FROM chat_members
                   WHERE conversation_id = r.id)),
-           json_object('consultation_id', r.id, 'user_id', u.id,
-                       'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
-                                           'role', CAST(u.role AS TEXT)),
-                       'message_ids', json(found.ids),
-                       'up_to', json_extract(found.ids, '$[#-1]'),
-                       'read_at',
-                       strftime('%Y-%m-%dT%H:%M:%fZ', NEW.read_at))
+           json_patch(
+               json_object('consultation_id', r.id, 'user_id', u.id,
+                           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                               'role', CAST(u.role AS TEXT)),
+                           'message_ids', json(found.ids),
+                           'up_to', json_extract(found.ids, '$[#-1]'),
+                           'read_at',
+                           strftime('%Y-%m-%dT%H:%M:%fZ', NEW.read_at)),
+               CASE WHEN EXISTS (SELECT 1 FROM chat_read_due d
+                                 WHERE d.user_id = u.id
+                                   AND d.conversation_id = r.id)
+                    THEN '{"older":true}' ELSE '{}' END)
     FROM (SELECT json_group_array(id) AS ids, count(*) AS n
           FROM (SELECT id FROM messages
                 WHERE to_user_id = NEW.user_id
