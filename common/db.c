@@ -68,6 +68,22 @@ const char *chat_db_get(const chat_db_result_t *res, int row, int col)
     return APR_ARRAY_IDX(res->fields, row * res->cols + col, const char *);
 }
 
+chat_db_result_t *chat_db_pick(const chat_db_result_t *res, int row,
+                               const int *cols, int n, apr_pool_t *p)
+{
+    chat_db_result_t *picked = apr_pcalloc(p, sizeof(*picked));
+    int i;
+
+    picked->rows = 1;
+    picked->cols = n;
+    picked->fields = apr_array_make(p, n, sizeof(const char *));
+    for (i = 0; i < n; i++) {
+        APR_ARRAY_PUSH(picked->fields, const char *) = chat_db_get(res, row,
+                                                                   cols[i]);
+    }
+    return picked;
+}
+
 apr_int64_t chat_db_get_int(const chat_db_result_t *res, int row, int col,
                             apr_int64_t otherwise)
 {
