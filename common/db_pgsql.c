@@ -363,7 +363,12 @@ static void rows_take(chat_db_result_t *res, PGresult *r, apr_pool_t *p)
             fields[row * cols + col] = field_of(r, row, col, kind, p);
         }
     }
-    apr_pool_cleanup_register(p, r, rows_end, apr_pool_cleanup_null);
+    if (rows > 0) {
+        apr_pool_cleanup_register(p, r, rows_end, apr_pool_cleanup_null);
+    }
+    else {
+        PQclear(r);
+    }
 }
 
 static apr_status_t pgsql_run(chat_db_result_t *res, chat_db_conn_t *conn,
