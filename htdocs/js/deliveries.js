@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// deliveries.js - telling the server that messages have reached this page. That a
-// socket took the bytes is no proof; this is. What is read at once needs no word:
+// deliveries.js - telling the server that messages have reached this page, by an event
+// or in a list. That a socket took the bytes is no proof; this is. What is read at once needs no word:
 // reading says it too. Reports are gathered for a moment; one that fails is not
 // repeated, because the next one says "up to" a later message.
 
@@ -10,7 +10,7 @@ const GATHER = 1500; // ms; longer than it takes to read what is before one's ey
 export class Deliveries {
   /**
    * @param report  async (key, upTo): POST …/delivered
-   * @param unread  (key): ids of what others wrote and we have not read
+   * @param unread  (key, id): others wrote it and we have not read it
    */
   constructor({ report, unread }) {
     this.report = report;
@@ -32,7 +32,7 @@ export class Deliveries {
     this.timer = null;
     for (const [key, upTo] of this.due) {
       this.told.set(key, upTo);
-      if (this.unread(key).includes(upTo)) {
+      if (this.unread(key, upTo)) {
         this.report(key, upTo).catch(() => {});
       }
     }

@@ -314,6 +314,16 @@ export function unreadIds(state, key) {
     .filter((m) => isUnread(state, key, m)).map((m) => m.id);
 }
 
+/** Whether others wrote this message, to us, and we have not read it: of those that are
+ *  loaded, or, as the list has no others, the last one of a conversation. */
+export function isWaiting(state, key, id) {
+  const conversation = state.conversations.get(key);
+  const last = conversation?.last_message;
+  return isMember(state, conversation)
+    && (unreadIds(state, key).includes(id)
+      || (last?.id === id && !isMine(state, last) && unreadOf(state, key) > 0));
+}
+
 /** We have seen the conversation: all of it, as far as we know it. */
 export function markSeen(state, key, at) {
   const conversation = state.conversations.get(key);

@@ -57,6 +57,16 @@ test('a message is sent, delivered, then read', async () => {
   await bubble(p.page, 'Is it normal?').locator('.tick').click();
 });
 
+test('what was written while a page was not there is delivered when it is', async () => {
+  await d.page.goto('about:blank');
+  await write(p, 'Shall I come today?');
+  await eventually(async () => await state(p, 'Shall I come today?') === 'sent', 'the answer');
+  await d.page.goto(`${site.url}/chat`);
+  await eventually(async () => await state(p, 'Shall I come today?') === 'delivered', 'the delivery to a page that shows the list');
+  await open(d);
+  await eventually(async () => await state(p, 'Shall I come today?') === 'read', 'the reading');
+});
+
 test('who is there is said in the head, and when they were', async () => {
   await p.page.locator('.thread-who .there').waitFor();
   await d.page.goto(`${site.url}/chat`);
