@@ -188,6 +188,11 @@ test('tail prints events as they come, without what people wrote unless asked', 
   const [first] = does(['tail', '--since', '0', '--event', 'MessageSent', '--data', '--count', '1', ...db]).map((l) => JSON.parse(l));
   assert.equal(typeof first.data.message.content, 'string');
   fails(['tail', '--event', 'Nothing', '--timeout', '1s', ...db], /the time is over/);
+  const full = fs.openSync('/dev/full', 'w');
+  const lost = spawnSync(chatctl, ['tail', '--since', '0', '--timeout', '10s', ...db], { env, stdio: ['ignore', full, 'pipe'] });
+  fs.closeSync(full);
+  assert.equal(lost.status, 1);
+  assert.match(String(lost.stderr), /could not be written to stdout/, 'a full disk ends it at once');
 });
 
 test('trigger reaches who is subscribed', async () => {
