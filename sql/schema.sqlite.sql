@@ -952,6 +952,14 @@ BEGIN
     SELECT NEW.id, NEW.doctor_id, 'doctor', 1
     WHERE OLD.doctor_id IS NOT NEW.doctor_id AND NEW.doctor_id IS NOT NULL
       AND NEW.doctor_id IS NOT OLD.patient_id;
+    -- What the patient wrote while there was no doctor is addressed to the
+    -- patient. Like what the doctor before has not read, it is new to the one
+    -- who comes.
+    UPDATE messages SET to_user_id = NEW.doctor_id
+    WHERE OLD.doctor_id IS NOT NEW.doctor_id AND NEW.doctor_id IS NOT NULL
+      AND to_user_id IN (NEW.patient_id, OLD.doctor_id)
+      AND request_id = NEW.id AND read_at IS NULL AND deleted_at IS NULL
+      AND from_user_id = NEW.patient_id;
 END;
 
 -- A conversation goes, and with it everybody's membership.
