@@ -64,6 +64,13 @@ export function isMember(state, conversation) {
   return members.some((member) => sameId(member.id, state.me.id));
 }
 
+/** Whether who wrote it is none of those whose conversation it is: staff, or somebody
+ *  who is in it no more. */
+export function isOutsiders(conversation, message) {
+  return Boolean(message.user) && !(conversation?.members ?? [])
+    .some((member) => sameId(member.id, message.user_id));
+}
+
 /** What was deleted is nothing to read. */
 function isUnread(state, key, message) {
   return !isMine(state, message) && !readByUs(state, key, message) && !message.deleted_at;

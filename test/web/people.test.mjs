@@ -75,6 +75,20 @@ test('who is there is said in the head, and when they were', async () => {
   await p.page.locator('.thread-who .there').waitFor();
 });
 
+test('staff who write between two people are named, in the thread and in the list', async () => {
+  const admin = await site.phone('admin@example.com');
+  const { name } = accounts.find((a) => a.email === 'admin@example.com');
+  await write(d, 'From the doctor');
+  await bubble(p.page, 'From the doctor').waitFor();
+  assert.equal((await admin.post(`/chat/conversation/${conv}/message`, { content: 'From the office' })).status, 201);
+  for (const one of [p, d]) {
+    await bubble(one.page, 'From the office').locator('.author', { hasText: name }).waitFor();
+    await entry(one.page).locator('.entry-who', { hasText: name }).waitFor();
+    await shot(one.page, `outsider-${one === p ? 'patient' : 'doctor'}`);
+  }
+  assert.equal(await bubble(p.page, 'From the doctor').locator('.author').count(), 0);
+});
+
 test('the doctor adds somebody, who sees it at once; the patient may not', async () => {
   await p.page.locator('.people-button').click();
   await p.page.locator('.people li').nth(1).waitFor();
