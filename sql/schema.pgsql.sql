@@ -1438,7 +1438,7 @@ BEGIN
     IF news IS NULL THEN
         RETURN NULL;
     END IF;
-    SELECT id, status, patient_id INTO talk FROM chat_conversations
+    SELECT id, status, patient_id, doctor_id INTO talk FROM chat_conversations
     WHERE id = NEW.treatment_request_id
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -1446,6 +1446,12 @@ BEGIN
     END IF;
     plan := chat_plan_json(NEW);
     doctor := plan ->> 'doctor_id';
+    -- Who is in the conversation no more hears nothing of it: the doctor there is now
+    -- does, and without one what the patient decides waits for the next.
+    IF NOT EXISTS (SELECT FROM chat_members m WHERE m.conversation_id = talk.id
+                                                AND m.user_id = doctor) THEN
+        doctor := coalesce(talk.doctor_id, talk.patient_id);
+    END IF;
     FOREACH what IN ARRAY news LOOP
         by_patient := what IN ('accepted', 'rejected', 'acknowledged');
         IF what NOT IN ('reminder', 'acknowledged')
