@@ -228,7 +228,7 @@ static int limits(tail_t *t)
     t->left = -1;
     if (t->count != NULL) {
         status = ctl_number(&t->left, t->count, APR_INT64_MAX, COMMAND,
-                            "count");
+                            "--count");
     }
     if (status == CTL_OK && t->timeout != NULL) {
         status = ctl_seconds(&seconds, t->timeout, COMMAND, "timeout");

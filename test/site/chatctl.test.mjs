@@ -63,7 +63,7 @@ test('every command has help, which the manual repeats, and refuses nonsense', (
   fails(['user', 'show', ...db], /show whom/, 2);
   fails(['user', 'show', 'a', 'b', ...db], /'b' is one argument too many/, 2);
   fails(['user', 'show', 'nobody@example.com', ...db], /nobody has/);
-  fails(['token', 'revoke', 'x', ...db], /not 'x'/, 2);
+  fails(['token', 'revoke', 'x', ...db], /: ID is a number .* not 'x'/, 2);
   fails(['token', 'revoke', '99999', ...db], /there is no token 99999/);
   fails(['token', 'create', '--user', 'patient@example.com', '--expires', '5y', ...db], /--expires is a time/, 2);
   fails(['tail', '--since', 'x', ...db], /--since is an event's id/, 2);
