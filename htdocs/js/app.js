@@ -530,6 +530,7 @@ class App {
       this.outbox.confirm(data.message.client_id);
     }
     this.finder.heard(name, data);
+    this.deeds.heard(name, data);
     if (name === 'MessageSent' && !store.isMine(state, data.message)
         && this.isOurs(data)) {
       this.deliveries.came(store.conversationOf(data), data.message.id);

@@ -139,14 +139,16 @@ function trouble({ actions }, entry) {
   if (!refused && !(entry.tries > 0 && entry.state === 'queued')) {
     return nothing;
   }
-  const why = entry.attachments?.length && entry.refused === 422
-    ? 'message.refused.files' : `message.refused.${entry.refused}`;
+  const alone = refused && entry.wrong?.includes('reply_to');
+  const why = alone ? 'message.refused.answered'
+    : entry.attachments?.length && entry.refused === 422
+      ? 'message.refused.files' : `message.refused.${entry.refused}`;
   return html`<div class="trouble ${refused ? 'refused' : ''}">
     <span>${refused ? t(has(why) ? why : 'message.failed')
       : t('message.waiting')}</span>
     <button type="button" class="plain"
       @click=${() => actions.retry(entry.clientId)}
-      >${t('message.retry')}</button>
+      >${t(alone ? 'message.alone' : 'message.retry')}</button>
     <button type="button" class="plain"
       @click=${() => actions.discard(entry.clientId)}
       >${t('message.discard')}</button>
