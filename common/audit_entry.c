@@ -21,17 +21,29 @@ static const apr_size_t longest[CHAT_AUDIT_FIELDS] = {
     [CHAT_AUDIT_REQUEST] = 64,
 };
 
+/* @return behind `digits` digits of n, and what stands behind them */
+static char *number_put(char *to, int n, int digits, char behind)
+{
+    for (int i = digits - 1; i >= 0; i--, n /= 10) {
+        to[i] = (char)('0' + n % 10);
+    }
+    to[digits] = behind;
+    return to + digits + 1;
+}
+
 void chat_audit_time(char out[CHAT_AUDIT_TIME], apr_time_t at)
 {
     apr_time_exp_t t;
 
     apr_time_exp_gmt(&t, at);
-    /* The reductions tell the compiler how long each number can be. */
-    snprintf(out, CHAT_AUDIT_TIME, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-             (unsigned)(t.tm_year + 1900) % 10000, (unsigned)(t.tm_mon + 1) % 100,
-             (unsigned)t.tm_mday % 100, (unsigned)t.tm_hour % 100,
-             (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100,
-             (unsigned)(t.tm_usec / 1000) % 1000);
+    out = number_put(out, t.tm_year + 1900, 4, '-');
+    out = number_put(out, t.tm_mon + 1, 2, '-');
+    out = number_put(out, t.tm_mday, 2, 'T');
+    out = number_put(out, t.tm_hour, 2, ':');
+    out = number_put(out, t.tm_min, 2, ':');
+    out = number_put(out, t.tm_sec, 2, '.');
+    out = number_put(out, t.tm_usec / 1000, 3, 'Z');
+    *out = '\0';
 }
 
 /* Control characters, and all that is not ASCII when it is no UTF-8. */
@@ -56,10 +68,15 @@ static apr_size_t cut(const char *s, apr_size_t len, apr_size_t most)
 static char *put(char *to, const char *s, apr_size_t most)
 {
     apr_size_t all = strnlen(s, most + 1);
-    apr_size_t len = cut(s, all, most);
-    int ascii = !chat_utf8_valid(s, len);
+    apr_size_t len = cut(s, all, most), i = 0;
+    int ascii;
 
-    for (apr_size_t i = 0; i < len; i++) {
+    /* Nearly all of it, as a rule. */
+    for (; i < len && s[i] >= 0x20 && s[i] < 0x7f; i++) {
+        *to++ = s[i];
+    }
+    ascii = i < len && !chat_utf8_valid(s, len);
+    for (; i < len; i++) {
         *to++ = bad_byte((unsigned char)s[i], ascii) ? '?' : s[i];
     }
     return to;

@@ -17,6 +17,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,12 @@
 #define DEFAULT_MAX 8
 #define DEFAULT_WAIT apr_time_from_sec(2)
 #define DEFAULT_BUSY apr_time_from_sec(5)
+
+/* A reading statement waits so long for one of the first places. When none
+ * becomes free by then, those who have them are at something long, or the server is
+ * far away: all go at once, for a while. */
+#define READERS_WAIT_MS 100
+#define READERS_SLOW apr_time_from_sec(10)
 
 /* The words of this thread's last failure: they outlive its connection, and a
  * connection that could not be had leaves none to ask. */
@@ -66,6 +73,22 @@ const char *chat_db_get(const chat_db_result_t *res, int row, int col)
         return NULL;
     }
     return APR_ARRAY_IDX(res->fields, row * res->cols + col, const char *);
+}
+
+chat_db_result_t *chat_db_pick(const chat_db_result_t *res, int row,
+                               const int *cols, int n, apr_pool_t *p)
+{
+    chat_db_result_t *picked = apr_pcalloc(p, sizeof(*picked));
+    int i;
+
+    picked->rows = 1;
+    picked->cols = n;
+    picked->fields = apr_array_make(p, n, sizeof(const char *));
+    for (i = 0; i < n; i++) {
+        APR_ARRAY_PUSH(picked->fields, const char *) = chat_db_get(res, row,
+                                                                   cols[i]);
+    }
+    return picked;
 }
 
 apr_int64_t chat_db_get_int(const chat_db_result_t *res, int row, int col,
@@ -274,6 +297,7 @@ static apr_status_t db_close(void *data)
     if (apr_reslist_acquired_count(db->list) == 0) {
         chat_gate_destroy(&db->writers);
         chat_gate_destroy(&db->many);
+        sem_destroy(&db->readers);
         apr_pool_destroy(db->pool);
     }
     return APR_SUCCESS;
@@ -351,6 +375,17 @@ static int writers_at_most(const chat_db_t *db)
     return n > 0 ? n : 1;
 }
 
+/* As many reading statements as the server's cores can be at, when they are those
+ * of this machine, and some that are on their way. More of them at once are not
+ * done sooner: each process finds the caches full of another's, and does its own
+ * in half as much time again. */
+static int readers_first(const chat_db_t *db)
+{
+    int n = 2 * (int)sysconf(_SC_NPROCESSORS_ONLN) + 1;
+
+    return n < db->conf.max ? n : db->conf.max;
+}
+
 /* The statements of which another does many: it has their label and "_many". */
 static void twins_find(chat_db_t *db)
 {
@@ -414,6 +449,7 @@ apr_status_t chat_db_open(chat_db_t **out, const chat_db_conf_t *conf,
     apr_reslist_timeout_set(db->list, db->conf.wait);
     chat_gate_init(&db->writers, writers_at_most(db));
     chat_gate_init(&db->many, leaders_at_most(db));
+    sem_init(&db->readers, 0, (unsigned)readers_first(db));
     twins_find(db);
     apr_pool_cleanup_register(p, db, db_close, apr_pool_cleanup_null);
     *out = db;
@@ -593,19 +629,52 @@ apr_status_t chat_db_run(chat_db_result_t **res, chat_db_conn_t *conn,
     return rv;
 }
 
+/* Not a gate (gate.h), which hands a place to who has waited longest and leaves it empty
+ * until they are awake.
+ * @return whether we have one of the first places, to be given back */
+static int readers_enter(chat_db_t *db)
+{
+    struct timespec until;
+    int rv;
+
+    if (db->engine != CHAT_DB_PGSQL ||
+        apr_time_now() < __atomic_load_n(&db->slow_until, __ATOMIC_RELAXED)) {
+        return 0;
+    }
+    if (sem_trywait(&db->readers) == 0) {
+        return 1;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += READERS_WAIT_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    do {
+        rv = sem_clockwait(&db->readers, CLOCK_MONOTONIC, &until);
+    } while (rv != 0 && errno == EINTR);
+    if (rv != 0) {
+        __atomic_store_n(&db->slow_until, apr_time_now() + READERS_SLOW,
+                         __ATOMIC_RELAXED);
+    }
+    return rv == 0;
+}
+
 apr_status_t chat_db_alone(chat_db_result_t **res, chat_db_t *db, int i,
                            const chat_db_value_t *args, int n, apr_pool_t *p)
 {
+    int writes = statement_writes(i, db->engine);
+    int entered = !writes && readers_enter(db);
     chat_db_conn_t *conn;
     apr_status_t rv;
 
-    rv = statement_writes(i, db->engine) ? chat_db_acquire_to_write(&conn, db)
-                                         : chat_db_acquire(&conn, db);
-    if (rv != APR_SUCCESS) {
-        return rv;
+    rv = writes ? chat_db_acquire_to_write(&conn, db)
+                : chat_db_acquire(&conn, db);
+    if (rv == APR_SUCCESS) {
+        rv = chat_db_run(res, conn, chat_statements[i].label, args, n, p);
+        chat_db_release(conn);
     }
-    rv = chat_db_run(res, conn, chat_statements[i].label, args, n, p);
-    chat_db_release(conn);
+    if (entered) {
+        sem_post(&db->readers);
+    }
     return rv;
 }
 

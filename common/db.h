@@ -126,6 +126,13 @@ apr_status_t chat_db_query(chat_db_result_t **res, chat_db_t *db,
                            const char *label, const chat_db_value_t *args,
                            int n, apr_pool_t *p);
 
+/**
+ * Some columns of a row as a result of one row, which shares its texts.
+ * @param cols  n of them, in the new order; one below 0 is NULL
+ */
+chat_db_result_t *chat_db_pick(const chat_db_result_t *res, int row,
+                               const int *cols, int n, apr_pool_t *p);
+
 /** @return 1: conf->told was called after the commit of this statement */
 int chat_db_told(const chat_db_result_t *res);
 

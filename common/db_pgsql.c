@@ -4,7 +4,8 @@
  *
  * apr_dbd connects and closes; statements run on the PGconn. Each is prepared
  * under its label when first used on a connection, so a new connection prepares
- * again by itself. Values go and results come as text; the server infers types.
+ * again by itself. Values go as text, and the server infers types; results come
+ * in binary where db_binary.h knows all of a statement's types, else as text.
  *
  * A connection may have died while it was idle (the server restarted). That is
  * seen before a statement is sent, without a round trip, and a new connection
@@ -12,6 +13,8 @@
  * knows whether it was executed: it is never sent again.
  */
 #include "db_private.h"
+
+#include "db_binary.h"
 
 #include <apr_strings.h>
 #include <libpq-fe.h>
@@ -261,6 +264,25 @@ static apr_status_t pgsql_exec(chat_db_conn_t *conn, const char *what,
     return rv;
 }
 
+/* What is remembered of a statement that is prepared: how its results come. */
+static char as_text, as_binary;
+
+/* Whether all that statement gives is known in binary. @return its mark */
+static void *results_ask(chat_db_conn_t *conn, const char *label)
+{
+    PGresult *r = PQdescribePrepared(native(conn), label);
+    void *mark = result_good(r) ? &as_binary : &as_text;
+    int col;
+
+    for (col = 0; col < PQnfields(r); col++) {
+        if (chat_db_binary_kind(PQftype(r, col)) == CHAT_DB_BINARY_NOT) {
+            mark = &as_text;
+        }
+    }
+    PQclear(r);
+    return mark;
+}
+
 static apr_status_t statement_prepare(chat_db_conn_t *conn, int i)
 {
     const chat_statement_t *statement = &chat_statements[i];
@@ -270,7 +292,7 @@ static apr_status_t statement_prepare(chat_db_conn_t *conn, int i)
     r = PQprepare(native(conn), statement->label,
                   statement->text[CHAT_DB_PGSQL], 0, NULL);
     if (result_good(r)) {
-        conn->prepared[i] = conn; /* any mark will do */
+        conn->prepared[i] = results_ask(conn, statement->label);
     }
     else {
         rv = result_failed(conn, statement->label, r);
@@ -296,24 +318,56 @@ static const char **values_text(const chat_db_value_t *args, int n,
     return values;
 }
 
-static void rows_copy(chat_db_result_t *res, const PGresult *r, apr_pool_t *p)
+/* A value as text; libpq's own where that is one: it ends with a NUL. */
+static const char *field_of(const PGresult *r, int row, int col,
+                            chat_db_binary_t kind, apr_pool_t *p)
 {
-    int row, col;
+    char *text;
 
-    res->rows = PQntuples(r);
-    res->cols = PQnfields(r);
-    res->fields = apr_array_make(p, res->rows * res->cols + 1,
-                                 sizeof(const char *));
-    for (row = 0; row < res->rows; row++) {
-        for (col = 0; col < res->cols; col++) {
-            APR_ARRAY_PUSH(
-                res->fields,
-                const char *) = PQgetisnull(r, row, col)
-                                    ? NULL
-                                    : apr_pstrmemdup(
-                                          p, PQgetvalue(r, row, col),
-                                          (apr_size_t)PQgetlength(r, row, col));
+    if (PQgetisnull(r, row, col)) {
+        return NULL;
+    }
+    if (kind != CHAT_DB_BINARY_MADE) {
+        return PQgetvalue(r, row, col);
+    }
+    text = apr_palloc(p, CHAT_DB_BINARY_TEXT);
+    return chat_db_binary_text(text, PQftype(r, col), PQgetvalue(r, row, col),
+                               (apr_size_t)PQgetlength(r, row, col))
+               ? text
+               : NULL;
+}
+
+static apr_status_t rows_end(void *data)
+{
+    PQclear(data);
+    return APR_SUCCESS;
+}
+
+/* The rows are the pool's from here on. */
+static void rows_take(chat_db_result_t *res, PGresult *r, apr_pool_t *p)
+{
+    int rows = PQntuples(r), cols = PQnfields(r), row, col;
+    const char **fields;
+
+    res->rows = rows;
+    res->cols = cols;
+    res->fields = apr_array_make(p, rows * cols + 1, sizeof(const char *));
+    res->fields->nelts = rows * cols;
+    fields = (const char **)(void *)res->fields->elts;
+    for (col = 0; col < cols; col++) {
+        chat_db_binary_t kind = PQfformat(r, col) == 0
+                                    ? CHAT_DB_BINARY_SAME
+                                    : chat_db_binary_kind(PQftype(r, col));
+
+        for (row = 0; row < rows; row++) {
+            fields[row * cols + col] = field_of(r, row, col, kind, p);
         }
+    }
+    if (rows > 0) {
+        apr_pool_cleanup_register(p, r, rows_end, apr_pool_cleanup_null);
+    }
+    else {
+        PQclear(r);
     }
 }
 
@@ -333,14 +387,13 @@ static apr_status_t pgsql_run(chat_db_result_t *res, chat_db_conn_t *conn,
         }
     }
     r = PQexecPrepared(native(conn), label, n, values_text(args, n, p), NULL,
-                       NULL, 0);
+                       NULL, conn->prepared[i] == &as_binary);
     if (result_good(r)) {
-        rows_copy(res, r, p);
+        rows_take(res, r, p);
+        return APR_SUCCESS;
     }
-    else {
-        *stale = !conn->in_tx && result_stale(r);
-        rv = result_failed(conn, label, r);
-    }
+    *stale = !conn->in_tx && result_stale(r);
+    rv = result_failed(conn, label, r);
     PQclear(r);
     return rv;
 }

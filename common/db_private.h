@@ -19,6 +19,8 @@
 #include <apr_reslist.h>
 #include <apr_tables.h>
 
+#include <semaphore.h>
+
 #define CHAT_DB_ERROR_LEN 512
 
 /* One labelled statement; the table is made from sql/statements/. */
@@ -97,6 +99,8 @@ struct chat_db_t {
     apr_reslist_t *list; /* of chat_db_conn_t, open or not */
     chat_gate_t writers; /* SQLite: who writes, one at a time */
     chat_gate_t many;    /* PostgreSQL: who leads statements that go together */
+    sem_t readers;       /* PostgreSQL: who asks first, see readers_first() */
+    apr_time_t slow_until; /* till then nobody waits there; read and set atomically */
     int *twin; /* PostgreSQL: by statement, the one that does many of it; -1 */
 };
 

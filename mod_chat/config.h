@@ -17,6 +17,7 @@
 #include "app.h"
 #include "bucket.h"
 #include "db.h"
+#include "etag.h"
 #include "files_conf.h"
 #include "laravel.h"
 #include "logins.h"
@@ -121,6 +122,7 @@ typedef struct chat_server_t {
     struct chat_logins_t *logins_settled; /* whether the database knows logins */
     struct chat_marks_t *marks;   /* sync.c: how far its log is settled */
     struct chat_trigger_t *trigger;
+    chat_etag_key_t etag_key;     /* by the app's secret */
     struct chat_wakeup_t *wakeup;
     struct chat_audit_log_t *audit_log; /* audit.c; NULL: ChatAudit Off */
     /* NULL: no chat-files looks at what was uploaded. */

@@ -250,6 +250,7 @@ static apr_status_t give_database(chat_server_t *conf,
 static apr_status_t give_push(chat_server_t *conf, const chat_server_t *twin,
                               apr_pool_t *p)
 {
+    chat_etag_key(&conf->etag_key, conf->push->app->secrets[0]);
     if (twin != NULL) {
         conf->trigger = twin->trigger;
         conf->wakeup = twin->wakeup;

@@ -132,8 +132,8 @@ BEGIN
     LOOP
         EXECUTE format('DROP FUNCTION %s', ours.signature);
     END LOOP;
-    DROP VIEW IF EXISTS chat_members, chat_conversations, chat_counters,
-                        chat_users;
+    DROP VIEW IF EXISTS chat_other_members, chat_members, chat_conversations,
+                        chat_counters, chat_users;
     DROP TABLE IF EXISTS chat_conversation_members;
 
     DROP INDEX IF EXISTS chat_messages_history, chat_messages_unread,

@@ -907,6 +907,15 @@ END $$;
 -- and, in functions that nobody calls where there is none, treatment_plans; ids have
 -- the types that the views give them.
 
+-- Who belongs to a conversation besides its two. Whoever asks has the conversation, so it
+-- need not be said again that this is there: for every message and every page that is what
+-- asking chat_members costs most. Where further members come from one table, the view is
+-- that table (behind this part).
+CREATE OR REPLACE VIEW chat_other_members AS
+SELECT conversation_id, user_id
+FROM chat_members
+WHERE role NOT IN ('patient', 'doctor');
+
 -- --- the event log -----------------------------------------------------------------
 -- Append-only; written by triggers and by nobody else. chat-push reads it upwards
 -- by id, GET /chat/sync by conversation and id.
@@ -1439,11 +1448,12 @@ BEGIN
                     ELSE coalesce('","private-user.' || c.doctor_id, '') END
             || coalesce((SELECT string_agg(
                              '","private-user.' || m.user_id, '')
-                         FROM chat_members m
+                         FROM chat_other_members m
                          WHERE m.conversation_id = NEW.request_id
-                           AND m.role NOT IN ('patient', 'doctor')
                            AND m.user_id IS DISTINCT FROM NEW.from_user_id
-                           AND m.user_id IS DISTINCT FROM NEW.to_user_id), '')
+                           AND m.user_id IS DISTINCT FROM NEW.to_user_id
+                           AND m.user_id IS DISTINCT FROM c.patient_id
+                           AND m.user_id IS DISTINCT FROM c.doctor_id), '')
             || '"]')::json,
            json_build_object(
                'message', chat_message_json(NEW, u),
@@ -2665,6 +2675,10 @@ CREATE TABLE IF NOT EXISTS chat_schema (
 INSERT INTO chat_schema (version) VALUES (4) ON CONFLICT DO NOTHING;
 
 -- <<< shared ------------------------------------------------------------------------
+
+CREATE OR REPLACE VIEW chat_other_members AS
+SELECT conversation_id, user_id
+FROM chat_conversation_members;
 
 -- What the patient has said a consultation is about (chat_words_erase).
 CREATE OR REPLACE FUNCTION chat_subject_erase(talk chat_conversations.id%TYPE)

@@ -87,24 +87,27 @@ typedef enum { TEXT, RAW, TIME } kind_t;
 
 typedef struct {
     const char *before; /* what stands before the value */
+    apr_size_t len;     /* its bytes */
     kind_t kind;
     apr_size_t at; /* of the text in chat_message_t */
 } part_t;
 
 /* The object, in its order: written between these are the values. */
 /* clang-format off */
+#define PART(before, kind, field) \
+    { before, sizeof(before) - 1, kind, offsetof(chat_message_t, field) }
 static const part_t parts[] = {
-    { "{\"id\":",              RAW,  offsetof(chat_message_t, id) },
-    { ",\"content\":",         TEXT, offsetof(chat_message_t, content) },
-    { ",\"type\":",            TEXT, offsetof(chat_message_t, type) },
-    { ",\"client_id\":",       TEXT, offsetof(chat_message_t, client_id) },
-    { ",\"user_id\":",         RAW,  offsetof(chat_message_t, user_id) },
-    { ",\"consultation_id\":", RAW,  offsetof(chat_message_t, conversation) },
-    { ",\"created_at\":",      TIME, offsetof(chat_message_t, created_at) },
-    { ",\"read_at\":",         TIME, offsetof(chat_message_t, read_at) },
-    { ",\"user\":{\"id\":",    RAW,  offsetof(chat_message_t, user_id) },
-    { ",\"name\":",            TEXT, offsetof(chat_message_t, name) },
-    { ",\"role\":",            TEXT, offsetof(chat_message_t, role) },
+    PART("{\"id\":",              RAW,  id),
+    PART(",\"content\":",         TEXT, content),
+    PART(",\"type\":",            TEXT, type),
+    PART(",\"client_id\":",       TEXT, client_id),
+    PART(",\"user_id\":",         RAW,  user_id),
+    PART(",\"consultation_id\":", RAW,  conversation),
+    PART(",\"created_at\":",      TIME, created_at),
+    PART(",\"read_at\":",         TIME, read_at),
+    PART(",\"user\":{\"id\":",    RAW,  user_id),
+    PART(",\"name\":",            TEXT, name),
+    PART(",\"role\":",            TEXT, role),
 };
 /* clang-format on */
 #define NPARTS (sizeof(parts) / sizeof(parts[0]))
@@ -134,7 +137,7 @@ apr_size_t chat_shape_size(const chat_message_t *m)
     for (i = 0; i < NPARTS; i++) {
         const char *text = value_of(m, &parts[i]);
 
-        size += strlen(parts[i].before);
+        size += parts[i].len;
         size += text == NULL            ? strlen("null")
                 : parts[i].kind == TEXT ? chat_json_size(text, strlen(text))
                 : parts[i].kind == TIME ? CHAT_SHAPE_TIME + 2
@@ -160,7 +163,7 @@ char *chat_shape_message(char *to, const chat_message_t *m)
     for (i = 0; i < NPARTS; i++) {
         const char *text = value_of(m, &parts[i]);
 
-        to = put(to, parts[i].before, strlen(parts[i].before));
+        to = put(to, parts[i].before, parts[i].len);
         if (text != NULL && parts[i].kind == TEXT) {
             to = chat_json_put(to, text, strlen(text));
         }

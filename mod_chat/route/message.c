@@ -14,6 +14,7 @@
 
 #include "auth.h"
 #include "body.h"
+#include "channel.h"
 #include "content.h"
 #include "json.h"
 #include "limiter.h"
@@ -596,22 +597,38 @@ static apr_status_t around(const char **json, const chat_request_t *q,
     return APR_SUCCESS;
 }
 
-/* The columns of page_…: in the first row behind those that say who it is, and
- * in the rows of messages. */
+/* The columns of page_…, of the first row and of those behind it. */
 enum {
-    PAGE_FROM = 0,
-    PAGE_NAME,
+    FIRST_ID,
+    FIRST_TALK,
+    FIRST_OTHER, /* of the two; of a third person's page the patient */
+    FIRST_TOTAL,
+    FIRST_IDLE,
+    FIRST_MEMBER,
+    FIRST_NAME,
+    FIRST_ROLE,
+    FIRST_OTHER_NAME,
+    FIRST_OTHER_ROLE,
+    FIRST_DIGEST,
+    FIRST_CSRF,
+    FIRST_TALK_JSON,
+    FIRST_ID_JSON
+};
+enum {
+    PAGE_FROM = FIRST_ID,
+    PAGE_ID = FIRST_TOTAL,
+    PAGE_DETAILED = FIRST_MEMBER,
     PAGE_CONTENT,
-    PAGE_ROLE,
     PAGE_TYPE,
     PAGE_CLIENT_ID,
-    PAGE_ID = 8,
-    PAGE_DETAILED = 12,
-    PAGE_ME_JSON = CHAT_AUTH_COLUMNS,
-    PAGE_PATIENT,     /* id, name, role */
-    PAGE_DOCTOR = PAGE_PATIENT + 3,
-    PAGE_CREATED = PAGE_DOCTOR + 3,
+    PAGE_CREATED = FIRST_ID_JSON + 1,
     PAGE_READ
+};
+
+/* Of the first row what the who_… statements have. */
+static const int page_who[CHAT_AUTH_COLUMNS] = {
+    FIRST_ID,   FIRST_NAME, -1, FIRST_ROLE,      -1,          -1,          FIRST_DIGEST,
+    FIRST_CSRF, FIRST_IDLE, FIRST_TALK, FIRST_TALK_JSON, FIRST_TOTAL, FIRST_MEMBER
 };
 
 /* Who has written. */
@@ -623,12 +640,11 @@ typedef struct {
 } author_t;
 
 /* An id is a text in JSON when the caller's is. */
-static author_t author_of(const chat_request_t *q, const chat_db_result_t *res,
-                          const char *id, int row, int name, int role)
+static author_t author_of(const chat_request_t *q, const chat_db_result_t *page,
+                          const char *id, const char *name, const char *role)
 {
-    const char *me = chat_db_get(res, 0, PAGE_ME_JSON);
-    author_t a = { id, NULL, chat_db_get(res, row, name),
-                   chat_db_get(res, row, role) };
+    const char *me = chat_db_get(page, 0, FIRST_ID_JSON);
+    author_t a = { id, NULL, name, role };
 
     a.json = id != NULL && me != NULL && *me != '"'
                  ? id
@@ -636,33 +652,97 @@ static author_t author_of(const chat_request_t *q, const chat_db_result_t *res,
     return a;
 }
 
-/* What a page_… statement gives as a JSON list. The two of the conversation have
- * their names in the first row, anybody else in each of their messages. */
+/* @return NULL when they are not among them */
+static const author_t *author_find(const apr_array_header_t *authors,
+                                   const char *id)
+{
+    const author_t *list = (const author_t *)(const void *)authors->elts;
+
+    for (int i = 0; i < authors->nelts; i++) {
+        if (id == NULL ? list[i].id == NULL
+                       : list[i].id != NULL && strcmp(list[i].id, id) == 0) {
+            return &list[i];
+        }
+    }
+    return NULL;
+}
+
+/* Names for those who have none yet: `ids`, between commas, each in quotes. */
+static apr_status_t authors_name(apr_array_header_t *authors,
+                                 const chat_request_t *q, const char *ids)
+{
+    chat_db_value_t arg = chat_db_text(
+        apr_pstrcat(q->r->pool, "{", ids, "}", NULL));
+    chat_db_result_t *res;
+    apr_status_t rv = chat_db_query(&res, q->conf->db, "page_people", &arg, 1,
+                                    q->r->pool);
+
+    for (int row = 0; rv == APR_SUCCESS && row < chat_db_rows(res); row++) {
+        const char *id = chat_db_get(res, row, 0);
+        author_t *list = (author_t *)(void *)authors->elts;
+
+        for (int i = 0; i < authors->nelts; i++) {
+            if (list[i].id != NULL && strcmp(list[i].id, id) == 0) {
+                list[i].name = chat_db_get(res, row, 1);
+                list[i].role = chat_db_get(res, row, 2);
+            }
+        }
+    }
+    return rv;
+}
+
+/* The authors of a page: the caller and the other of the two, whom its first row
+ * names, and third persons, who are asked for. */
+static apr_status_t authors_of(apr_array_header_t **out,
+                               const chat_request_t *q,
+                               const chat_db_result_t *page)
+{
+    apr_array_header_t *authors = apr_array_make(q->r->pool, 4,
+                                                 sizeof(author_t));
+    const char *ids = NULL;
+
+    *out = authors;
+    APR_ARRAY_PUSH(authors, author_t) = author_of(
+        q, page, chat_db_get(page, 0, FIRST_ID),
+        chat_db_get(page, 0, FIRST_NAME), chat_db_get(page, 0, FIRST_ROLE));
+    APR_ARRAY_PUSH(authors, author_t) = author_of(
+        q, page, chat_db_get(page, 0, FIRST_OTHER),
+        chat_db_get(page, 0, FIRST_OTHER_NAME),
+        chat_db_get(page, 0, FIRST_OTHER_ROLE));
+    for (int row = 1; row < chat_db_rows(page); row++) {
+        const char *id = chat_db_get(page, row, PAGE_FROM);
+
+        if (author_find(authors, id) == NULL) {
+            APR_ARRAY_PUSH(authors, author_t) = author_of(q, page, id, NULL,
+                                                          NULL);
+            /* An id is text of a few characters, or it could not be in a URL. */
+            if (id != NULL && chat_id_valid(id)) {
+                ids = ids == NULL
+                          ? apr_pstrcat(q->r->pool, "\"", id, "\"", NULL)
+                          : apr_pstrcat(q->r->pool, ids, ",\"", id, "\"",
+                                        NULL);
+            }
+        }
+    }
+    return ids != NULL ? authors_name(authors, q, ids) : APR_SUCCESS;
+}
+
+/* What a page_… statement gives as a JSON list. */
 static apr_status_t page_list(const char **json, const chat_request_t *q,
                               const chat_db_result_t *res)
 {
-    int n = chat_db_rows(res) - 1, i, k;
+    int n = chat_db_rows(res) - 1, i;
     chat_message_t *list = chat_rows_list(n, q->r->pool);
-    author_t two[2], other;
+    apr_array_header_t *authors;
+    apr_status_t rv = authors_of(&authors, q, res);
 
-    for (k = 0; k < 2; k++) {
-        int col = k == 0 ? PAGE_PATIENT : PAGE_DOCTOR;
-
-        two[k] = author_of(q, res, chat_db_get(res, 0, col), 0, col + 1,
-                           col + 2);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     for (i = 0; i < n; i++) {
-        const char *id = chat_db_get(res, i + 1, PAGE_FROM);
-        const author_t *a = &other;
+        const author_t *a = author_find(authors,
+                                        chat_db_get(res, i + 1, PAGE_FROM));
 
-        for (k = 0; k < 2 && a == &other && id != NULL; k++) {
-            if (two[k].id != NULL && strcmp(two[k].id, id) == 0) {
-                a = &two[k];
-            }
-        }
-        if (a == &other) {
-            other = author_of(q, res, id, i + 1, PAGE_NAME, PAGE_ROLE);
-        }
         list[i] = (chat_message_t){
             .id = chat_db_get(res, i + 1, PAGE_ID),
             .content = chat_db_get(res, i + 1, PAGE_CONTENT),
@@ -707,7 +787,11 @@ int chat_message_list_at_once(chat_request_t *q)
                              q->r->pool)
              : chat_db_query(&res, q->conf->db, "page_session", args, 7,
                              q->r->pool);
-    if (!at_once_theirs(q, &shown, res, rv)) {
+    if (rv != APR_SUCCESS || chat_db_rows(res) == 0 ||
+        !at_once_theirs(q, &shown,
+                        chat_db_pick(res, 0, page_who, CHAT_AUTH_COLUMNS,
+                                     q->r->pool),
+                        rv)) {
         return rv == APR_SUCCESS || rv == CHAT_DB_EINPUT
                    ? DECLINED
                    : chat_reply_failed(q, rv, "reading messages");

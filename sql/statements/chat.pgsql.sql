@@ -4,8 +4,8 @@
 -- its values and columns are. Shapes of JSON are functions of the schema.
 
 -- --- who is asking (auth.c) ----------------------------------------------------
--- The two that every conversation has come with it; chat_members is asked for people
--- of another role, which the planner leaves out where there can be none.
+-- The two that every conversation has come with it; whoever else belongs to it is in
+-- chat_other_members.
 
 -- :name who_session pgsql
 SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
@@ -16,9 +16,8 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
            ::bigint,
        c.id, to_json(c.id), c.message_count,
        (u.id IN (c.patient_id, c.doctor_id)
-        OR EXISTS (SELECT 1 FROM chat_members m
-                   WHERE m.conversation_id = c.id AND m.user_id = u.id
-                     AND m.role NOT IN ('patient', 'doctor')))::int,
+        OR EXISTS (SELECT 1 FROM chat_other_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = u.id))::int,
        CASE WHEN isfinite(s.expires_at)
             THEN floor(extract(epoch FROM s.expires_at))::bigint END
 FROM chat_sessions s
@@ -36,9 +35,8 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
            ::bigint,
        c.id, to_json(c.id), c.message_count,
        (u.id IN (c.patient_id, c.doctor_id)
-        OR EXISTS (SELECT 1 FROM chat_members m
-                   WHERE m.conversation_id = c.id AND m.user_id = u.id
-                     AND m.role NOT IN ('patient', 'doctor')))::int,
+        OR EXISTS (SELECT 1 FROM chat_other_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = u.id))::int,
        CASE WHEN isfinite(t.expires_at)
             THEN floor(extract(epoch FROM t.expires_at))::bigint END,
        t.abilities
@@ -56,9 +54,8 @@ SELECT u.id, u.name, u.email, u.role, chat_person_json(u),
        NULL, NULL, NULL,
        c.id, to_json(c.id), c.message_count,
        (u.id IN (c.patient_id, c.doctor_id)
-        OR EXISTS (SELECT 1 FROM chat_members m
-                   WHERE m.conversation_id = c.id AND m.user_id = u.id
-                     AND m.role NOT IN ('patient', 'doctor')))::int
+        OR EXISTS (SELECT 1 FROM chat_other_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = u.id))::int
 FROM chat_users u
 LEFT JOIN chat_conversations c ON c.id = $2
 WHERE u.active
@@ -71,9 +68,8 @@ WHERE u.active
 -- :name conversation_of pgsql
 SELECT c.id, to_json(c.id), c.message_count,
        ($1 IN (c.patient_id, c.doctor_id)
-        OR EXISTS (SELECT 1 FROM chat_members m
-                   WHERE m.conversation_id = c.id AND m.user_id = $1
-                     AND m.role NOT IN ('patient', 'doctor')))::int
+        OR EXISTS (SELECT 1 FROM chat_other_members m
+                   WHERE m.conversation_id = c.id AND m.user_id = $1))::int
 FROM chat_conversations c
 WHERE c.id = $2
 
@@ -465,9 +461,8 @@ WITH me AS (
                                     - t.last_used_at))::bigint AS idle,
            c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
            (u.id IN (c.patient_id, c.doctor_id)
-            OR EXISTS (SELECT 1 FROM chat_members m
-                       WHERE m.conversation_id = c.id AND m.user_id = u.id
-                         AND m.role NOT IN ('patient', 'doctor')))::int
+            OR EXISTS (SELECT 1 FROM chat_other_members m
+                       WHERE m.conversation_id = c.id AND m.user_id = u.id))::int
                AS member,
            c.patient_id, c.doctor_id, c.status
     FROM personal_access_tokens t
@@ -524,9 +519,8 @@ WITH kind AS (
                                     - t.last_used_at))::bigint AS idle,
            c.id AS talk, to_json(c.id) AS talk_json, c.message_count,
            (u.id IN (c.patient_id, c.doctor_id)
-            OR EXISTS (SELECT 1 FROM chat_members m
-                       WHERE m.conversation_id = c.id AND m.user_id = u.id
-                         AND m.role NOT IN ('patient', 'doctor')))::int
+            OR EXISTS (SELECT 1 FROM chat_other_members m
+                       WHERE m.conversation_id = c.id AND m.user_id = u.id))::int
                AS member,
            c.patient_id, c.doctor_id, a.staff, a.body, a.type, a.client_id,
            strpos(a.closed, '|' || c.status || '|') > 0 AS closed
@@ -572,10 +566,12 @@ LEFT JOIN drawn ON drawn.k = me.k
 LEFT JOIN sent ON sent.id = drawn.id
 
 -- $6 below this message id, $7 limit, $8 (page_bearer) types of tokens that are people's,
--- as the database has them, too, as an array.  The first row says who, and who the two of
--- the conversation are, whose names need not be looked up for each message then;
--- the caller's id as JSON shows how ids of people are written. Those that follow are
--- the messages, newest first, in the columns they share a type with
+-- as the database has them, too, as an array. The first row says who it is, and who the
+-- other of the two is (for a third person the patient): most pages are theirs alone, and
+-- page_people has the names of others. The caller's id as JSON shows how ids of people
+-- are written. The rows that follow are the messages, newest first, in columns that have
+-- the type they need; message.c names them. Each column and each table here is paid for
+-- by every page: half of it is what it takes to begin.
 -- :name page_bearer pgsql
 WITH me AS MATERIALIZED (
     SELECT u.id, u.name, u.role, t.token AS digest, NULL AS csrf,
@@ -583,11 +579,11 @@ WITH me AS MATERIALIZED (
                                     - t.last_used_at))::bigint AS idle,
            c.id AS talk, c.message_count,
            (u.id IN (c.patient_id, c.doctor_id)
-            OR EXISTS (SELECT 1 FROM chat_members m
-                       WHERE m.conversation_id = c.id AND m.user_id = u.id
-                         AND m.role NOT IN ('patient', 'doctor')))::int
+            OR EXISTS (SELECT 1 FROM chat_other_members m
+                       WHERE m.conversation_id = c.id AND m.user_id = u.id))::int
                AS member,
-           c.patient_id, c.doctor_id
+           CASE WHEN u.id = c.patient_id THEN c.doctor_id
+                ELSE c.patient_id END AS other
     FROM personal_access_tokens t
     JOIN chat_users u ON u.id = t.tokenable_id
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
@@ -600,16 +596,15 @@ WITH me AS MATERIALIZED (
       AND ($3::bigint = 0 OR t.id = $3)
       AND (t.expires_at IS NULL OR t.expires_at > now() AT TIME ZONE 'UTC')
 )
-SELECT me.id, me.name, NULL, me.role, NULL, NULL, me.digest, me.csrf, me.idle,
-       me.talk, to_json(me.talk), me.message_count, me.member,
-       to_json(me.id), p.id, p.name, p.role, d.id, d.name, d.role, NULL, NULL
+SELECT me.id, me.talk, me.other, me.message_count, me.idle, me.member,
+       me.name, me.role, o.name, o.role, me.digest, me.csrf,
+       to_json(me.talk)::text, to_json(me.id)::text, NULL, NULL
 FROM me
-LEFT JOIN chat_users p ON p.id = me.patient_id
-LEFT JOIN chat_users d ON d.id = me.doctor_id
+LEFT JOIN chat_users o ON o.id = me.other
 UNION ALL
-SELECT m.from_user_id, u.name, m.body, u.role, m.type, m.client_id, NULL, NULL,
-       m.id, NULL, NULL, NULL, m.detailed,
-       NULL, NULL, NULL, NULL, NULL, NULL, NULL, m.created_at, m.read_at
+SELECT m.from_user_id, NULL, NULL, m.id, NULL, m.detailed,
+       m.body, m.type, m.client_id, NULL, NULL, NULL,
+       NULL, NULL, m.created_at, m.read_at
 FROM me
 CROSS JOIN LATERAL (
     SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
@@ -620,11 +615,6 @@ CROSS JOIN LATERAL (
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
     ORDER BY x.request_id DESC, x.id DESC
     LIMIT $7) AS m
-LEFT JOIN LATERAL (
-    SELECT x.name, x.role FROM chat_users x
-    WHERE x.id = CASE WHEN m.from_user_id IN (me.patient_id, me.doctor_id)
-                      THEN NULL ELSE m.from_user_id END
-    OFFSET 0) AS u ON true
 
 -- :name page_session pgsql
 WITH me AS MATERIALIZED (
@@ -633,27 +623,26 @@ WITH me AS MATERIALIZED (
                                     - s.last_seen_at))::bigint AS idle,
            c.id AS talk, c.message_count,
            (u.id IN (c.patient_id, c.doctor_id)
-            OR EXISTS (SELECT 1 FROM chat_members m
-                       WHERE m.conversation_id = c.id AND m.user_id = u.id
-                         AND m.role NOT IN ('patient', 'doctor')))::int
+            OR EXISTS (SELECT 1 FROM chat_other_members m
+                       WHERE m.conversation_id = c.id AND m.user_id = u.id))::int
                AS member,
-           c.patient_id, c.doctor_id
+           CASE WHEN u.id = c.patient_id THEN c.doctor_id
+                ELSE c.patient_id END AS other
     FROM chat_sessions s
     JOIN chat_users u ON u.id = s.user_id
     LEFT JOIN chat_conversations c ON c.id = $2 AND c.id::text = $5
     WHERE s.token_hash = $1 AND u.active AND $3::bigint = 0
       AND s.expires_at > now() AT TIME ZONE 'UTC'
 )
-SELECT me.id, me.name, NULL, me.role, NULL, NULL, me.digest, me.csrf, me.idle,
-       me.talk, to_json(me.talk), me.message_count, me.member,
-       to_json(me.id), p.id, p.name, p.role, d.id, d.name, d.role, NULL, NULL
+SELECT me.id, me.talk, me.other, me.message_count, me.idle, me.member,
+       me.name, me.role, o.name, o.role, me.digest, me.csrf,
+       to_json(me.talk)::text, to_json(me.id)::text, NULL, NULL
 FROM me
-LEFT JOIN chat_users p ON p.id = me.patient_id
-LEFT JOIN chat_users d ON d.id = me.doctor_id
+LEFT JOIN chat_users o ON o.id = me.other
 UNION ALL
-SELECT m.from_user_id, u.name, m.body, u.role, m.type, m.client_id, NULL, NULL,
-       m.id, NULL, NULL, NULL, m.detailed,
-       NULL, NULL, NULL, NULL, NULL, NULL, NULL, m.created_at, m.read_at
+SELECT m.from_user_id, NULL, NULL, m.id, NULL, m.detailed,
+       m.body, m.type, m.client_id, NULL, NULL, NULL,
+       NULL, NULL, m.created_at, m.read_at
 FROM me
 CROSS JOIN LATERAL (
     SELECT x.id, x.body, x.type, x.client_id, x.from_user_id, x.created_at,
@@ -664,11 +653,10 @@ CROSS JOIN LATERAL (
       AND (me.member = 1 OR me.role = ANY ($4::text[]))
     ORDER BY x.request_id DESC, x.id DESC
     LIMIT $7) AS m
-LEFT JOIN LATERAL (
-    SELECT x.name, x.role FROM chat_users x
-    WHERE x.id = CASE WHEN m.from_user_id IN (me.patient_id, me.doctor_id)
-                      THEN NULL ELSE m.from_user_id END
-    OFFSET 0) AS u ON true
+
+-- $1 ids, as an array
+-- :name page_people pgsql
+SELECT id, name, role FROM chat_users WHERE id = ANY ($1)
 
 -- --- catching up (sync.c) ------------------------------------------------------------
 

@@ -304,6 +304,24 @@ test('the doctor and staff add members by id or address', async () => {
   }
 });
 
+test('a page names everybody who wrote, whoever reads it', async () => {
+  join();
+  const wrote = [];
+  for (const client of [patientPhone, doctorPhone, guestPhone, adminPhone, guestPhone]) {
+    const r = await client.post(`/chat/conversation/${conv}/message`, { content: 'named' });
+    assert.equal(r.status, 201, r.text);
+    wrote.unshift(r.json.message.user);
+  }
+  const page = `/chat/conversation/${conv}/messages?per_page=5`;
+  const readers = [patientPhone, doctorPhone, guestPhone, adminPhone, await site.browser('patient@example.com'), await site.browser(guestAccount.email)];
+  for (const reader of readers) {
+    assert.deepEqual((await reader.get(page)).json.data.map((m) => m.user), wrote);
+  }
+  assert.equal(new Set(wrote.map((u) => u.name)).size, 4);
+  leave();
+  assert.equal((await guestPhone.get(page)).status, 404);
+});
+
 test('nobody else adds or removes', async () => {
   assert.equal((await patientPhone.post(members, { user_id: guest })).status, 403);
   assert.equal((await guestPhone.post(members, { user_id: guest })).status, 404);

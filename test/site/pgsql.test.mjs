@@ -260,6 +260,27 @@ test('a conversation that somebody holds keeps nobody else waiting', async () =>
 
 // One word to chat-push is for all that are stored together; and one whose leader sends
 // into a conversation that is not his must be said as well.
+test('readers that have to wait keep no other reader waiting', async () => {
+  const [talk] = talks;
+  const locks = (granted) => Number(site.sql(`SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+    WHERE c.relname = 'messages' AND l.granted = ${granted} AND (l.mode = 'AccessExclusiveLock' OR NOT l.granted);`));
+  const holder = session();
+  holder.stdin.write('BEGIN; LOCK TABLE messages IN ACCESS EXCLUSIVE MODE;\n');
+  await eventually(() => locks(true) === 1, 'the lock');
+  // More than are let in first on a small machine, and less than there are connections.
+  let read = 0;
+  const pages = Array.from({ length: 12 }, () => doctor.get(`/chat/conversation/${talk.id}/messages`).then((r) => {
+    read += r.status === 200;
+  }));
+  await eventually(() => locks(false) === 12, 'all of them at the lock');
+  assert.equal((await doctor.get('/chat/me')).status, 200);
+  assert.equal(read, 0);
+  holder.stdin.end('ROLLBACK;\n');
+  await holder.gone;
+  await Promise.all(pages);
+  assert.equal(read, 12);
+});
+
 test('messages that are stored together are told, whoever leads', async () => {
   const talk = quiet.people().conversations.find((c) => c.patient === 1 && c.doctor === 2);
   const [member, stranger] = [await quiet.phone('doctor@example.com'), await quiet.phone('reem@example.com')];

@@ -68,7 +68,7 @@ class Ours extends Site {
 
 /** Connections are kept as the stand-in's are, and nobody is told to slow down. */
 const KEPT = 'ChatSendRate off\nKeepAliveTimeout 120\nMaxKeepAliveRequests 0\n';
-const CONF = `${KEPT}ChatAudit ${process.env.AUDIT || 'On'}\n`;
+const CONF = `${KEPT}ChatAudit ${process.env.AUDIT || 'On'}\n${process.env.CONF || ''}\n`;
 
 async function makeSite(dir, more) {
   fs.rmSync(dir, { recursive: true, force: true });
