@@ -28,14 +28,18 @@ export class Deliveries {
     }
   }
 
-  tell() {
+  /** One after the other: a list may bring many at once. */
+  async tell() {
+    const due = [...this.due];
     this.timer = null;
-    for (const [key, upTo] of this.due) {
+    this.due.clear();
+    for (const [key, upTo] of due) {
       this.told.set(key, upTo);
+    }
+    for (const [key, upTo] of due) {
       if (this.unread(key, upTo)) {
-        this.report(key, upTo).catch(() => {});
+        await this.report(key, upTo).catch(() => {});
       }
     }
-    this.due.clear();
   }
 }
