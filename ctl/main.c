@@ -95,7 +95,7 @@ int main(int argc, const char *const *argv)
     }
     status = command_run(argc, argv, pool);
     /* Who reads what we say must not take half of it for all. */
-    if (fflush(stdout) != 0 && status == CTL_OK) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CTL_OK) {
         status = ctl_fail("what was done could not be written to stdout");
     }
     apr_pool_destroy(pool);

@@ -81,7 +81,7 @@ int ctl_number(apr_int64_t *n, const char *text, apr_int64_t most,
     *n = apr_strtoi64(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || *n < 1 || *n > most) {
         return ctl_usage(command,
-                         "--%s is a number from 1 to %" APR_INT64_T_FMT
+                         "%s is a number from 1 to %" APR_INT64_T_FMT
                          ", not '%s'",
                          option, most, text);
     }

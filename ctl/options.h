@@ -36,8 +36,9 @@ int ctl_options(ctl_words_t *words, int *done, const ctl_opt_t *opts,
                 const char *command, const char *help, int argc,
                 const char *const *argv, apr_pool_t *p);
 
-/** A whole number from 1 to `most` out of an option's text. @return CTL_OK, or
- * CTL_USAGE: said already */
+/** A whole number from 1 to `most` out of an argument's text.
+ * @param option  what the help calls it, "--count" or "ID"
+ * @return CTL_OK, or CTL_USAGE: said already */
 int ctl_number(apr_int64_t *n, const char *text, apr_int64_t most,
                const char *command, const char *option);
 

@@ -176,7 +176,10 @@ static int look_all(tail_t *t, apr_pool_t *p)
         status = look(t, &from, &n, page);
         apr_pool_destroy(page);
     } while (status == CTL_OK && n > 0 && t->left != 0 && !ended);
-    fflush(stdout);
+    /* A full disk must not look like a quiet log: main() says what it was. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        ended = 1;
+    }
     return status;
 }
 
@@ -225,7 +228,7 @@ static int limits(tail_t *t)
     t->left = -1;
     if (t->count != NULL) {
         status = ctl_number(&t->left, t->count, APR_INT64_MAX, COMMAND,
-                            "count");
+                            "--count");
     }
     if (status == CTL_OK && t->timeout != NULL) {
         status = ctl_seconds(&seconds, t->timeout, COMMAND, "timeout");

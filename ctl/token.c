@@ -220,7 +220,7 @@ static int revoke_one(const token_t *t, const char *text)
     chat_db_value_t value;
     chat_db_result_t *res;
     apr_int64_t id;
-    int status = ctl_number(&id, text, APR_INT64_MAX, COMMAND, "revoke ID");
+    int status = ctl_number(&id, text, APR_INT64_MAX, COMMAND, "ID");
 
     if (status != CTL_OK) {
         return status;

@@ -89,6 +89,16 @@ static int header_is(const request_rec *r, const char *header,
     return is != NULL && strcmp(is, value) == 0;
 }
 
+/* What no WebSocket begins with and mod_proxy would mend: it sends HTTP/1.1 and a
+ * Connection of its own, and no chunks. Then chat-push would take it for a good
+ * one, the client would get no head, and a worker would be held. */
+static int is_mended(const request_rec *r)
+{
+    return r->proto_num < HTTP_VERSION(1, 1) ||
+           !lists(r, "Connection", "upgrade") ||
+           apr_table_get(r->headers_in, "Transfer-Encoding") != NULL;
+}
+
 /* The app's key of a WebSocket's request below /app/, which itself may stand
  * behind ChatPrefix. NULL: it is none. */
 static const char *key_of(const request_rec *r)
@@ -98,8 +108,7 @@ static const char *key_of(const request_rec *r)
     if (path == NULL || r->main != NULL || r->prev != NULL ||
         r->method_number != M_GET || r->header_only ||
         strncmp(path, PREFIX, strlen(PREFIX)) != 0 ||
-        !lists(r, "Upgrade", "websocket") ||
-        !lists(r, "Connection", "upgrade")) {
+        !lists(r, "Upgrade", "websocket")) {
         return NULL;
     }
     return path + strlen(PREFIX);
@@ -212,8 +221,7 @@ static fit_t fit_of(request_rec *r, const char **why)
         *why = "its TLS ends in httpd and ChatHandoff is PlainOnly";
         return STAYS;
     }
-    if (r->proto_num < HTTP_VERSION(1, 1) ||
-        !header_is(r, "Sec-WebSocket-Version", "13") ||
+    if (is_mended(r) || !header_is(r, "Sec-WebSocket-Version", "13") ||
         apr_table_get(r->headers_in, "Sec-WebSocket-Key") == NULL ||
         has_body(r)) {
         return MALFORMED;
@@ -228,6 +236,16 @@ static fit_t fit_of(request_rec *r, const char **why)
     *why = apr_pstrcat(r->pool, "the filter ", filter,
                        " stands between httpd and the client", NULL);
     return STRANGE;
+}
+
+/* Answered here, in words of the protocol. */
+static int malformed(request_rec *r)
+{
+    chat_outcome_count(CHAT_OUTCOME_MALFORMED);
+    apr_table_setn(r->err_headers_out, "Upgrade", "websocket");
+    apr_table_setn(r->err_headers_out, "Connection", "Upgrade");
+    apr_table_setn(r->err_headers_out, "Sec-WebSocket-Version", "13");
+    return HTTP_UPGRADE_REQUIRED;
 }
 
 /* Somebody else's request, or nobody's. */
@@ -248,15 +266,11 @@ static int leave(request_rec *r, fit_t fit, const char *why)
     if (r->proxyreq) {
         return DECLINED; /* chat_upgrade_pass() counts it */
     }
-    chat_outcome_count(fit == MALFORMED ? CHAT_OUTCOME_MALFORMED
-                                        : CHAT_OUTCOME_UNFIT);
-    if (fit != MALFORMED) {
-        return HTTP_NOT_IMPLEMENTED;
+    if (fit == MALFORMED) {
+        return malformed(r);
     }
-    apr_table_setn(r->err_headers_out, "Upgrade", "websocket");
-    apr_table_setn(r->err_headers_out, "Connection", "Upgrade");
-    apr_table_setn(r->err_headers_out, "Sec-WebSocket-Version", "13");
-    return HTTP_UPGRADE_REQUIRED;
+    chat_outcome_count(CHAT_OUTCOME_UNFIT);
+    return HTTP_NOT_IMPLEMENTED;
 }
 
 /* --- give ------------------------------------------------------------------
@@ -557,6 +571,9 @@ int chat_upgrade_pass(request_rec *r)
     apr_status_t rv;
     int link;
 
+    if ((app != NULL || has_companion(r)) && is_mended(r)) {
+        return malformed(r);
+    }
     if (has_companion(r)) {
         result = chat_companion_ask(&link, companion);
     }

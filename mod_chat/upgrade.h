@@ -36,8 +36,9 @@ int chat_upgrade_handle(request_rec *r);
  * is, and see that chat-push is not standing still. It would have its
  * connection accepted by the kernel and hold the worker for all of the
  * ProxyPass's timeout.
- * @return DECLINED: mod_proxy may have it; 503: no answer came, or the database
- *         cannot say whose it is
+ * @return DECLINED: mod_proxy may have it; 426: it is none, and mod_proxy would
+ *         make one of it; 503: no answer came, or the database cannot say whose
+ *         it is
  */
 int chat_upgrade_pass(request_rec *r);
 

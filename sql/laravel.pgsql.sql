@@ -1902,6 +1902,8 @@ DECLARE
     was json := to_json(OLD);
     is_now json := to_json(NEW);
     person chat_users.id%TYPE;
+    patient chat_users.id%TYPE := is_now ->> TG_ARGV[0];
+    before chat_users.id%TYPE := was ->> TG_ARGV[1]; -- the doctor
 BEGIN
     FOR i IN 0 .. 1 LOOP
         CONTINUE WHEN was ->> TG_ARGV[i]
@@ -1918,6 +1920,18 @@ BEGIN
         PERFORM chat_member_event('MemberAdded', NEW.id, person,
                                   (ARRAY['patient', 'doctor'])[i + 1]);
     END LOOP;
+    -- What the patient wrote while there was no doctor is addressed to the patient.
+    -- Like what the doctor before has not read, it is new to the one who comes. The
+    -- conversation is locked already, so no row of a message is waited for.
+    person := is_now ->> TG_ARGV[1];
+    IF person IS NOT NULL AND person IS DISTINCT FROM before THEN
+        UPDATE messages SET to_user_id = person
+        WHERE id IN (SELECT m.id FROM messages m
+                     WHERE m.to_user_id IN (patient, before)
+                       AND m.request_id = NEW.id AND m.read_at IS NULL
+                       AND m.deleted_at IS NULL AND m.from_user_id = patient
+                     FOR UPDATE SKIP LOCKED);
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -2091,7 +2105,7 @@ BEGIN
     IF news IS NULL THEN
         RETURN NULL;
     END IF;
-    SELECT id, status, patient_id INTO talk FROM chat_conversations
+    SELECT id, status, patient_id, doctor_id INTO talk FROM chat_conversations
     WHERE id = NEW.treatment_request_id
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -2099,6 +2113,12 @@ BEGIN
     END IF;
     plan := chat_plan_json(NEW);
     doctor := plan ->> 'doctor_id';
+    -- Who is in the conversation no more hears nothing of it: the doctor there is now
+    -- does, and without one what the patient decides waits for the next.
+    IF NOT EXISTS (SELECT FROM chat_members m WHERE m.conversation_id = talk.id
+                                                AND m.user_id = doctor) THEN
+        doctor := coalesce(talk.doctor_id, talk.patient_id);
+    END IF;
     FOREACH what IN ARRAY news LOOP
         by_patient := what IN ('accepted', 'rejected', 'acknowledged');
         IF what NOT IN ('reminder', 'acknowledged')

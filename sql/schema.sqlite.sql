@@ -485,6 +485,20 @@ WHERE EXISTS (SELECT 1 FROM treatment_requests r  -- a JOIN is planned worse
 
 -- --- a message as JSON -----------------------------------------------------------------
 
+-- Who speaks and hears for a plan's doctor, who may be in the conversation no more:
+-- then the doctor there is now, and without one what the patient decides waits for the
+-- next.
+DROP VIEW IF EXISTS chat_plan_voices;
+CREATE VIEW chat_plan_voices AS
+SELECT p.id AS plan_id,
+       CASE WHEN EXISTS (SELECT 1 FROM chat_members m
+                         WHERE m.conversation_id = r.id
+                           AND m.user_id = p.doctor_id)
+            THEN p.doctor_id
+            ELSE coalesce(r.doctor_id, r.patient_id) END AS doctor_id
+FROM treatment_plans p
+JOIN treatment_requests r ON r.id = p.treatment_request_id;
+
 -- Plans as clients see them. One whose time is over is expired, whether or not
 -- anybody has marked it yet; `marked` is what the row says.
 DROP VIEW IF EXISTS chat_plans;
@@ -995,6 +1009,14 @@ BEGIN
     SELECT NEW.id, NEW.doctor_id, 'doctor', 1
     WHERE OLD.doctor_id IS NOT NEW.doctor_id AND NEW.doctor_id IS NOT NULL
       AND NEW.doctor_id IS NOT OLD.patient_id;
+    -- What the patient wrote while there was no doctor is addressed to the
+    -- patient. Like what the doctor before has not read, it is new to the one
+    -- who comes.
+    UPDATE messages SET to_user_id = NEW.doctor_id
+    WHERE OLD.doctor_id IS NOT NEW.doctor_id AND NEW.doctor_id IS NOT NULL
+      AND to_user_id IN (NEW.patient_id, OLD.doctor_id)
+      AND request_id = NEW.id AND read_at IS NULL AND deleted_at IS NULL
+      AND from_user_id = NEW.patient_id;
 END;
 
 -- A conversation goes, and with it everybody's membership.
@@ -1148,9 +1170,9 @@ BEGIN
                           detailed, plan_id, plan_status, created_at,
                           updated_at)
     SELECT CASE WHEN NEW.status IN ('accepted', 'rejected')
-                THEN r.patient_id ELSE p.doctor_id END,
+                THEN r.patient_id ELSE v.doctor_id END,
            CASE WHEN NEW.status IN ('accepted', 'rejected')
-                THEN p.doctor_id ELSE r.patient_id END,
+                THEN v.doctor_id ELSE r.patient_id END,
            r.id,
            CASE NEW.status WHEN 'submitted' THEN 'Treatment plan offered'
                            WHEN 'accepted' THEN 'Treatment plan accepted'
@@ -1164,6 +1186,7 @@ BEGIN
            strftime('%Y-%m-%d %H:%M:%f', 'now')
     FROM treatment_plans p
     JOIN treatment_requests r ON r.id = p.treatment_request_id
+    JOIN chat_plan_voices v ON v.plan_id = p.id
     WHERE p.id = NEW.plan_id AND r.deleted_at IS NULL
       AND NEW.status NOT IN ('reminder', 'acknowledged')
       AND EXISTS (SELECT 1 FROM chat_plan_settings WHERE cards);
@@ -1184,7 +1207,7 @@ BEGIN
                   WHERE NEW.status IN ('submitted', 'cancelled', 'expired',
                                        'reminder')
                   UNION ALL
-                  SELECT 'private-user.' || p.doctor_id
+                  SELECT 'private-user.' || v.doctor_id
                   WHERE NEW.status IN ('accepted', 'rejected', 'expired',
                                        'acknowledged'))),
            json_object(
@@ -1192,6 +1215,7 @@ BEGIN
                'consultation', json_object('id', r.id, 'status', CAST(r.status AS TEXT)))
     FROM chat_plans p
     JOIN treatment_requests r ON r.id = p.conversation_id
+    JOIN chat_plan_voices v ON v.plan_id = p.id
     WHERE p.id = NEW.plan_id AND r.deleted_at IS NULL;
     DELETE FROM chat_plan_marks WHERE id = NEW.id;
 END;

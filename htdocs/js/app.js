@@ -138,7 +138,7 @@ class App {
     });
     this.deliveries = new Deliveries({
       report: (key, upTo) => this.api.delivered(key, upTo),
-      unread: (key) => store.unreadIds(state, key),
+      unread: (key, id) => store.isWaiting(state, key, id),
     });
     this.finder = new Finder({ state, api: this.api, draw,
       scroll: () => this.scroll });
@@ -530,6 +530,7 @@ class App {
       this.outbox.confirm(data.message.client_id);
     }
     this.finder.heard(name, data);
+    this.deeds.heard(name, data);
     if (name === 'MessageSent' && !store.isMine(state, data.message)
         && this.isOurs(data)) {
       this.deliveries.came(store.conversationOf(data), data.message.id);
@@ -581,11 +582,21 @@ class App {
     try {
       const { conversations, next: after } = await this.api.list(next);
       store.putList(this.state, conversations, after, append);
+      conversations.forEach(({ id }) => this.brought(store.keyOf(id)));
     } catch (error) {
       this.state.listFailed = true;
       throw error;
     } finally {
       this.draw();
+    }
+  }
+
+  /** What came while this page was not there has reached it now. */
+  brought(key) {
+    const { state } = this;
+    const last = state.conversations.get(key)?.last_message;
+    if (last && store.isWaiting(state, key, last.id)) {
+      this.deliveries.came(key, last.id);
     }
   }
 
@@ -621,6 +632,7 @@ class App {
       const answer = await this.api.messages(key, null, PER_PAGE);
       store.putPage(state, key, answer.data, hasOlder(answer));
       around.joinEnd(state);
+      this.brought(key);
       this.openAt(key);
       await this.plans.load(key).catch(() => {}); // cards say most of it
     } catch (error) {

@@ -8,7 +8,7 @@
 // One dialog serves all of it; `open` says what it shows.
 
 import {
-  isMine, messageOf, putChanged, quoteOf, sameId,
+  conversationOf, isMine, messageOf, putChanged, quoteOf, sameId,
 } from './store.js';
 
 export class Deeds {
@@ -105,6 +105,20 @@ export class Deeds {
 
   cancelAnswer(key) {
     this.takeAnswer(key);
+  }
+
+  /** What is being answered says something else now, or is gone: the words stay. */
+  heard(name, data) {
+    const key = conversationOf(data);
+    const isIt = ['MessageEdited', 'MessageDeleted'].includes(name)
+      && this.answers[key] && sameId(this.answers[key].id, data.message.id);
+    if (isIt && data.message.deleted_at) {
+      this.cancelAnswer(key);
+      this.tell('deed.refused.410');
+    } else if (isIt) {
+      this.answers[key] = quoteOf(data.message);
+      this.note();
+    }
   }
 
   edit(key, message) {

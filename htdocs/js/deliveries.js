@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// deliveries.js - telling the server that messages have reached this page. That a
-// socket took the bytes is no proof; this is. What is read at once needs no word:
+// deliveries.js - telling the server that messages have reached this page, by an event
+// or in a list. That a socket took the bytes is no proof; this is. What is read at once needs no word:
 // reading says it too. Reports are gathered for a moment; one that fails is not
 // repeated, because the next one says "up to" a later message.
 
@@ -10,7 +10,7 @@ const GATHER = 1500; // ms; longer than it takes to read what is before one's ey
 export class Deliveries {
   /**
    * @param report  async (key, upTo): POST …/delivered
-   * @param unread  (key): ids of what others wrote and we have not read
+   * @param unread  (key, id): others wrote it and we have not read it
    */
   constructor({ report, unread }) {
     this.report = report;
@@ -28,14 +28,18 @@ export class Deliveries {
     }
   }
 
-  tell() {
+  /** One after the other: a list may bring many at once. */
+  async tell() {
+    const due = [...this.due];
     this.timer = null;
-    for (const [key, upTo] of this.due) {
+    this.due.clear();
+    for (const [key, upTo] of due) {
       this.told.set(key, upTo);
-      if (this.unread(key).includes(upTo)) {
-        this.report(key, upTo).catch(() => {});
+    }
+    for (const [key, upTo] of due) {
+      if (this.unread(key, upTo)) {
+        await this.report(key, upTo).catch(() => {});
       }
     }
-    this.due.clear();
   }
 }

@@ -83,7 +83,9 @@ export class Outbox {
       return;
     }
     if (entry.state === 'failed') {
-      this.change(entry, { state: 'queued', refused: null });
+      // What it answers is gone for good: it goes without.
+      const replyTo = entry.wrong?.includes('reply_to') ? null : entry.replyTo;
+      this.change(entry, { state: 'queued', refused: null, wrong: null, replyTo });
     }
     this.wakeLane(entry.key);
   }
@@ -152,7 +154,11 @@ export class Outbox {
       return; // its event came meanwhile: the message is stored
     }
     if (!isPassing(error.status)) {
-      this.change(entry, { state: 'failed', refused: error.status });
+      this.change(entry, {
+        state: 'failed',
+        refused: error.status,
+        wrong: Object.keys(error.body?.errors ?? {}), // names of fields
+      });
       return;
     }
     this.change(entry, { state: 'queued' });

@@ -65,6 +65,13 @@ export function isMember(state, conversation) {
   return members.some((member) => sameId(member.id, state.me.id));
 }
 
+/** Whether who wrote it is none of those whose conversation it is: staff, or somebody
+ *  who is in it no more. */
+export function isOutsiders(conversation, message) {
+  return Boolean(message.user) && !(conversation?.members ?? [])
+    .some((member) => sameId(member.id, message.user_id));
+}
+
 /** What was deleted is nothing to read. */
 function isUnread(state, key, message) {
   return !isMine(state, message) && !readByUs(state, key, message) && !message.deleted_at;
@@ -313,6 +320,16 @@ function fold(text) {
 export function unreadIds(state, key) {
   return (state.threads.get(key)?.messages ?? [])
     .filter((m) => isUnread(state, key, m)).map((m) => m.id);
+}
+
+/** Whether others wrote this message, to us, and we have not read it: of those that are
+ *  loaded, or, as the list has no others, the last one of a conversation. */
+export function isWaiting(state, key, id) {
+  const conversation = state.conversations.get(key);
+  const last = conversation?.last_message;
+  return isMember(state, conversation)
+    && (unreadIds(state, key).includes(id)
+      || (last?.id === id && !isMine(state, last) && unreadOf(state, key) > 0));
 }
 
 /** We have seen the conversation: all of it, as far as we know it. */

@@ -63,8 +63,8 @@ static size_t space_last(const char *s, size_t len)
     return 0;
 }
 
-/* What is there and cannot be seen, besides spaces: joiners, marks that turn
- * the direction, selectors of variants, fillers. Each row is a range of
+/* What is there and cannot be seen, besides spaces: controls, joiners, marks that
+ * turn the direction, selectors of variants, tags, fillers. Each row is a range of
  * characters of three bytes that differ in the last one. */
 static const struct {
     char lead[3];
@@ -83,9 +83,16 @@ static const struct {
 /* Bytes of such a character at the beginning, 0 when it is none. */
 static size_t hidden_first(const char *s, size_t len)
 {
-    if (len >= 2 && (memcmp(s, "\xc2\xad", 2) == 0 ||  /* soft hyphen */
+    if (len >= 1 && ((unsigned char)*s < ' ' || *s == 0x7f)) { /* C0, delete */
+        return 1;
+    }
+    if (len >= 2 && ((*s == '\xc2' && (unsigned char)s[1] < 0xa0) || /* C1 */
+                     memcmp(s, "\xc2\xad", 2) == 0 ||  /* soft hyphen */
                      memcmp(s, "\xcd\x8f", 2) == 0)) { /* grapheme joiner */
         return 2;
+    }
+    if (len >= 4 && memcmp(s, "\xf3\xa0", 2) == 0) { /* tags, U+E0000 and on */
+        return 4;
     }
     for (size_t i = 0; len >= 3 && i < sizeof(hidden) / sizeof(hidden[0]);
          i++) {

@@ -63,7 +63,7 @@ test('every command has help, which the manual repeats, and refuses nonsense', (
   fails(['user', 'show', ...db], /show whom/, 2);
   fails(['user', 'show', 'a', 'b', ...db], /'b' is one argument too many/, 2);
   fails(['user', 'show', 'nobody@example.com', ...db], /nobody has/);
-  fails(['token', 'revoke', 'x', ...db], /not 'x'/, 2);
+  fails(['token', 'revoke', 'x', ...db], /: ID is a number .* not 'x'/, 2);
   fails(['token', 'revoke', '99999', ...db], /there is no token 99999/);
   fails(['token', 'create', '--user', 'patient@example.com', '--expires', '5y', ...db], /--expires is a time/, 2);
   fails(['tail', '--since', 'x', ...db], /--since is an event's id/, 2);
@@ -188,6 +188,11 @@ test('tail prints events as they come, without what people wrote unless asked', 
   const [first] = does(['tail', '--since', '0', '--event', 'MessageSent', '--data', '--count', '1', ...db]).map((l) => JSON.parse(l));
   assert.equal(typeof first.data.message.content, 'string');
   fails(['tail', '--event', 'Nothing', '--timeout', '1s', ...db], /the time is over/);
+  const full = fs.openSync('/dev/full', 'w');
+  const lost = spawnSync(chatctl, ['tail', '--since', '0', '--timeout', '10s', ...db], { env, stdio: ['ignore', full, 'pipe'] });
+  fs.closeSync(full);
+  assert.equal(lost.status, 1);
+  assert.match(String(lost.stderr), /could not be written to stdout/, 'a full disk ends it at once');
 });
 
 test('trigger reaches who is subscribed', async () => {

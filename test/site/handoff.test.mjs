@@ -312,6 +312,29 @@ for (const mpm of engine === 'pgsql' ? ['event'] : ['event', 'worker', 'prefork'
     assert.equal(await given(site), before + 2, 'only the last one was handed over beside that');
   });
 
+  // mod_proxy speaks HTTP/1.1 with a Connection of its own to whatever is behind it: these
+  // were WebSockets then, without a head where HTTP/1.0 was spoken, and held a worker each.
+  on('mod_proxy mends nothing that is no WebSocket', async () => {
+    const before = await given(site);
+    for (const name of [undefined, 'off', 'plain']) {
+      const d = site.door(name);
+      for (const [headers, version] of [
+        [{ Connection: undefined }, '1.1'],
+        [{ Connection: 'keep-alive' }, '1.1'],
+        [{ 'Transfer-Encoding': 'chunked' }, '1.1'],
+        [{}, '1.0'],
+      ]) {
+        const peer = kept(await d.connect());
+        peer.send(d.request(headers).toString().replace(' HTTP/1.1', ` HTTP/${version}`), headers['Transfer-Encoding'] ? '0\r\n\r\n' : '');
+        const { status: s, head } = await answer(peer);
+        assert.equal(s, 426, `${name} ${version} ${JSON.stringify(headers)}: ${head}`);
+        assert.match(head, /^upgrade: websocket/im);
+      }
+    }
+    assert.equal(await given(site), before);
+    await eventually(async () => (await working(site)) === 1, 'nobody but who asks is busy');
+  });
+
   on('who is logged in is told, by cookie only to our own pages', async () => {
     const { accounts } = site.people();
     const id = accounts.find((a) => a.email === 'patient@example.com').user_id;

@@ -212,6 +212,28 @@ test('another doctor takes over: the first one is out', async () => {
   assert.ok(!first.heard.length);
 });
 
+test('what was written before there was a doctor is new to the one who comes', async () => {
+  const { id, patient: waiting } = conversations.find((c) => c.doctor === null);
+  const person = await site.phone(accounts.find((a) => a.user_id === waiting).email);
+  const other = await site.phone(guestAccount.email);
+  const send = async (content) => (await person.post(`/chat/conversation/${id}/message`, { content })).json.message.id;
+  const [first, , gone] = [await send('It hurts'), await send('Is anybody there?'), await send('a slip')];
+  assert.equal((await person.request('DELETE', `/chat/conversation/${id}/message/${gone}`)).status, 200);
+  site.sql(`UPDATE treatment_requests SET doctor_id = ${guest} WHERE id = ${id};`);
+  const entry = async (client) => (await client.get('/chat')).json.conversations.find((c) => c.id === id);
+  assert.equal((await entry(other)).unread, 2);
+  assert.equal((await entry(person)).unread, 0);
+  assert.equal((await other.post(`/chat/conversation/${id}/read`, { message_ids: [first] })).json.read, 1);
+  const { json } = await person.get(`/chat/conversation/${id}/message/${first}/receipts`);
+  assert.deepEqual(json.receipts.map((r) => [r.user.id, r.read_at !== null]), [[guest, true]]);
+  assert.equal((await entry(other)).unread, 1);
+  site.sql(`UPDATE treatment_requests SET doctor_id = ${doctor} WHERE id = ${id};`);
+  assert.equal((await entry(await site.phone('doctor@example.com'))).unread, 1, 'what the first doctor has not read');
+  const { json: kept } = await person.get(`/chat/conversation/${id}/message/${first}/receipts`);
+  assert.deepEqual(kept.receipts.map((r) => r.user.id), [doctor]);
+  site.sql(`UPDATE treatment_requests SET doctor_id = NULL WHERE id = ${id};`);
+});
+
 test('a conversation that is deleted is nobody\'s', async () => {
   const id = Number(site.sql(`INSERT INTO treatment_requests (patient_id, doctor_id, title) VALUES (${patient}, ${doctor}, 'y') RETURNING id;`));
   const name = [`private-conversation.${id}`];

@@ -299,6 +299,30 @@ test('both hear of it, on the conversation and on their own channel', async () =
   ends.forEach((p) => p.disconnect());
 });
 
+test('whom a conversation was taken from hears nothing of its plans any more', async () => {
+  clear();
+  const [accepted, rejected, late] = [await submitted(), await submitted(), await submitted()];
+  site.sql(`UPDATE treatment_requests SET doctor_id = ${foreign.doctor} WHERE id = ${conv.id};`);
+  const before = site.lastEvent();
+  try {
+    assert.equal((await act(patient, accepted, 'accept')).status, 200);
+    assert.equal((await act(patient, rejected, 'reject')).status, 200);
+    site.sql(`UPDATE treatment_plans SET status = 'expired' WHERE id = ${late.id};`);
+    const told = site.sql(`SELECT event, channels FROM chat_events WHERE id > ${before} ORDER BY id;`).trim().split('\n');
+    assert.equal(told.filter((line) => /^(MessageSent|Plan)/.test(line)).length, 6, told.join('\n'));
+    for (const line of told) {
+      assert.doesNotMatch(line, new RegExp(`private-user\\.${conv.doctor}"`), 'who offered it');
+      assert.match(line, new RegExp(`private-user\\.${foreign.doctor}"`), 'the doctor there is now');
+    }
+    site.sql(`UPDATE treatment_requests SET doctor_id = NULL WHERE id = ${conv.id};`);
+    const alone = site.lastEvent();
+    site.sql(`UPDATE treatment_plans SET status = 'submitted', submitted_at = ${site.time()} WHERE id = ${rejected.id};`);
+    assert.doesNotMatch(site.sql(`SELECT channels FROM chat_events WHERE id > ${alone};`), new RegExp(`private-user\\.(${conv.doctor}|${foreign.doctor})"`));
+  } finally {
+    site.sql(`UPDATE treatment_requests SET doctor_id = ${conv.doctor} WHERE id = ${conv.id};`);
+  }
+});
+
 test('a client cannot send a card', async () => {
   isError(await patient.post(`${base}/message`, { content: 'x', type: 'plan' }), 422, 'type');
   const r = await patient.post(`${base}/message`, { content: 'x', plan_id: '1', plan_status: 'accepted', detailed: 1 });

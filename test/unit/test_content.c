@@ -84,7 +84,8 @@ static void what_nobody_can_see_is_empty_and_beside_words_it_stays(void **state)
     static const char *const blank[] = {
         "\xe2\x80\xae\xe2\x80\xad", "\xe2\x80\x8d", " \xe2\x80\x8f \xc2\xad",
         "\xe2\xa0\x80\xe3\x85\xa4", "\xef\xb8\x8f", "\xe2\x81\xa6\xe2\x81\xa9",
-        "\xcd\x8f\xe1\x85\xa0",
+        "\xcd\x8f\xe1\x85\xa0", "\x01\x07", "\x1b \x7f\xc2\x80\xc2\x9f",
+        "\xf3\xa0\x80\xa0\xf3\xa0\x84\x80",
     };
     static const char *const seen[] = {
         "\xe2\x80\xae.",
@@ -92,6 +93,8 @@ static void what_nobody_can_see_is_empty_and_beside_words_it_stays(void **state)
         "\xe2\x9d\xa4\xef\xb8\x8f",
         "\xe2\x80\x8f\xd9\x85",
         "\xe2\x80\xa2",
+        "\x1b[0m",
+        "\xc2\xa1",
     };
     const char *out;
 

@@ -76,6 +76,37 @@ test('an answer quotes what it answers, on both sides, and leads to it', async (
   await eventually(() => b.page.locator('.message.found', { hasText: 'Shall I come on Monday?' }).count(), 'the original, marked');
 });
 
+test('what is being answered is edited, then deleted: the words stay, and can be sent', async () => {
+  const doctor = await site.phone('doctor@example.com');
+  const at = async (content) => (await doctor.post(`/chat/conversation/${conv.id}/message`, { content })).json.message.id;
+  const change = (id, method, body) => doctor.request(method, `/chat/conversation/${conv.id}/message/${id}`, { body });
+  const first = await at('A wrong word');
+  await menu(a.page, 'A wrong word');
+  await deed(a.page, 'reply').click();
+  await change(first, 'PATCH', { content: 'A right word' });
+  await a.page.locator('.composer-head', { hasText: 'A right word' }).waitFor();
+  await composer(a.page).fill('an answer to it');
+  await change(first, 'DELETE');
+  await a.page.locator('.composer-head').waitFor({ state: 'detached' });
+  assert.equal(await composer(a.page).inputValue(), 'an answer to it');
+  await composer(a.page).fill('');
+  // Deleted while the answer was on its way: it is said why, and goes without.
+  const second = await at('Gone too soon');
+  await menu(a.page, 'Gone too soon');
+  await deed(a.page, 'reply').click();
+  await a.page.route('**/message', async (route) => {
+    await change(second, 'DELETE');
+    await route.continue();
+  }, { times: 1 });
+  await composer(a.page).fill('too late an answer');
+  await composer(a.page).press('Enter');
+  await bubble(a.page, 'too late an answer').locator('.trouble', { hasText: 'was deleted' }).waitFor();
+  a.page.complaints.length = 0; // Chromium's, of the 422
+  await bubble(a.page, 'too late an answer').locator('.trouble button').first().click();
+  await eventually(async () => ['sent', 'delivered', 'read'].includes(await bubble(a.page, 'too late an answer').getAttribute('data-state')), 'sent without it');
+  assert.equal(await bubble(a.page, 'too late an answer').locator('.quote').count(), 0);
+});
+
 test('the words of a message are copied', async () => {
   await a.context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await write(a.page, 'Words to take along');

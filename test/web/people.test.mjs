@@ -57,12 +57,36 @@ test('a message is sent, delivered, then read', async () => {
   await bubble(p.page, 'Is it normal?').locator('.tick').click();
 });
 
+test('what was written while a page was not there is delivered when it is', async () => {
+  await d.page.goto('about:blank');
+  await write(p, 'Shall I come today?');
+  await eventually(async () => await state(p, 'Shall I come today?') === 'sent', 'the answer');
+  await d.page.goto(`${site.url}/chat`);
+  await eventually(async () => await state(p, 'Shall I come today?') === 'delivered', 'the delivery to a page that shows the list');
+  await open(d);
+  await eventually(async () => await state(p, 'Shall I come today?') === 'read', 'the reading');
+});
+
 test('who is there is said in the head, and when they were', async () => {
   await p.page.locator('.thread-who .there').waitFor();
   await d.page.goto(`${site.url}/chat`);
   await p.page.locator('.thread-who .seen').waitFor();
   await open(d);
   await p.page.locator('.thread-who .there').waitFor();
+});
+
+test('staff who write between two people are named, in the thread and in the list', async () => {
+  const admin = await site.phone('admin@example.com');
+  const { name } = accounts.find((a) => a.email === 'admin@example.com');
+  await write(d, 'From the doctor');
+  await bubble(p.page, 'From the doctor').waitFor();
+  assert.equal((await admin.post(`/chat/conversation/${conv}/message`, { content: 'From the office' })).status, 201);
+  for (const one of [p, d]) {
+    await bubble(one.page, 'From the office').locator('.author', { hasText: name }).waitFor();
+    await entry(one.page).locator('.entry-who', { hasText: name }).waitFor();
+    await shot(one.page, `outsider-${one === p ? 'patient' : 'doctor'}`);
+  }
+  assert.equal(await bubble(p.page, 'From the doctor').locator('.author').count(), 0);
 });
 
 test('the doctor adds somebody, who sees it at once; the patient may not', async () => {

@@ -30,6 +30,19 @@ test('a web address can be followed, and its page learns nothing of ours', async
   assert.equal(await bubble.locator('.text').textContent(), 'Here: https://dentist.example/a?b=1&c=2. <b>https://me@evil.example</b> javascript://x/%0a1');
 });
 
+test('where the system gives the colours, what is chosen, mine and unread has a line', async () => {
+  const line = (where) => page.locator(where).first().evaluate((e) => {
+    const { outlineStyle, borderTopStyle } = getComputedStyle(e);
+    return outlineStyle !== 'none' || borderTopStyle !== 'none';
+  });
+  await page.emulateMedia({ forcedColors: 'active' });
+  for (const where of ['.entry[aria-current="true"]', '.mine .bubble', '.badge']) {
+    assert.equal(await line(where), true, where);
+  }
+  await page.emulateMedia({ forcedColors: 'none' });
+  assert.equal(await line('.mine .bubble'), false);
+});
+
 test("a message's buttons say which message is theirs", async () => {
   const bubble = page.locator('.message', { hasText: 'dentist.example' }).last();
   await eventually(async () => (await bubble.getAttribute('data-state')) !== 'sending' && (await bubble.locator('button.tick').count()) === 1, 'sent');

@@ -148,6 +148,8 @@ export default {
   'message.discard': 'حذف',
   'message.unsupported': 'لا يمكن عرض هذه الرسالة هنا.',
   'message.refused.422': 'لم تُرسل: الخادم لا يقبل هذا النص.',
+  'message.refused.answered': 'لم تُرسل: حُذفت الرسالة التي تردّ عليها.',
+  'message.alone': 'أرسلها من دونها',
   'message.refused.413': 'لم تُرسل: الرسالة طويلة جدًا.',
   'message.refused.403': 'لم تُرسل: لا يمكنك الكتابة هنا.',
   'message.refused.404': 'لم تُرسل: هذه المحادثة لم تعد موجودة.',

@@ -142,6 +142,8 @@ export default {
   'message.discard': 'Discard',
   'message.unsupported': 'This message cannot be shown here.',
   'message.refused.422': 'Not sent: the server does not accept this text.',
+  'message.refused.answered': 'Not sent: the message it answers was deleted.',
+  'message.alone': 'Send without it',
   'message.refused.413': 'Not sent: this message is too long.',
   'message.refused.403': 'Not sent: you may not write here.',
   'message.refused.404': 'Not sent: this conversation is gone.',

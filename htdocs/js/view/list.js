@@ -7,7 +7,8 @@ import { html, nothing } from '../../lib/lit-html.js';
 import { repeat } from '../../lib/directives/repeat.js';
 import { locale, number, otherLanguage, roleText, t } from '../i18n.js';
 import {
-  conversationsInOrder, isMine, nameOf, sameId, typingIn, UNREAD_SHOWN, unreadOf, unreadText,
+  conversationsInOrder, isMember, isMine, isOutsiders, nameOf, sameId, typingIn, UNREAD_SHOWN,
+  unreadOf, unreadText,
 } from '../store.js';
 import { progressOf } from '../people.js';
 import { typeOf } from '../files.js';
@@ -161,7 +162,9 @@ function preview({ state, outbox, drafts, now }, conversation) {
         progressOf(state, key, last)]()}</span><span
       >${t('list.you')}</span>${words(saying(last))}`;
   }
-  return words(saying(last));
+  return isMember(state, conversation) && isOutsiders(conversation, last)
+    ? html`<span class="entry-who"><bdi>${last.user.name}</bdi>:</span>${words(saying(last))}`
+    : words(saying(last));
 }
 
 /** A card speaks the reader's language. */

@@ -5,7 +5,7 @@
 
 import { html, nothing } from '../../lib/lit-html.js';
 import { has, locale, t } from '../i18n.js';
-import { isMember } from '../store.js';
+import { isMember, isOutsiders } from '../store.js';
 import { progressOf } from '../people.js';
 import { colourOf, pieces } from '../text.js';
 import { clock, full } from '../time.js';
@@ -97,11 +97,13 @@ function stateOf({ state }, message, entry) {
   return message ? progressOf(state, state.selected, message) : entry.state;
 }
 
-/** Between two people it is clear who speaks; staff reading along see names. */
+/** Between two people it is clear who speaks, unless somebody else does; staff reading
+ *  along see names. */
 function author({ state }, message) {
   const conversation = state.conversations.get(state.selected);
   if (!conversation || !message.user
-      || (isMember(state, conversation) && conversation.members.length <= 2)) {
+      || (isMember(state, conversation) && conversation.members.length <= 2
+        && !isOutsiders(conversation, message))) {
     return html`<span class="sr-only">${message.user?.name}</span>`;
   }
   return html`<span class="author ink-${colourOf(message.user.id)}"
@@ -137,14 +139,16 @@ function trouble({ actions }, entry) {
   if (!refused && !(entry.tries > 0 && entry.state === 'queued')) {
     return nothing;
   }
-  const why = entry.attachments?.length && entry.refused === 422
-    ? 'message.refused.files' : `message.refused.${entry.refused}`;
+  const alone = refused && entry.wrong?.includes('reply_to');
+  const why = alone ? 'message.refused.answered'
+    : entry.attachments?.length && entry.refused === 422
+      ? 'message.refused.files' : `message.refused.${entry.refused}`;
   return html`<div class="trouble ${refused ? 'refused' : ''}">
     <span>${refused ? t(has(why) ? why : 'message.failed')
       : t('message.waiting')}</span>
     <button type="button" class="plain"
       @click=${() => actions.retry(entry.clientId)}
-      >${t('message.retry')}</button>
+      >${t(alone ? 'message.alone' : 'message.retry')}</button>
     <button type="button" class="plain"
       @click=${() => actions.discard(entry.clientId)}
       >${t('message.discard')}</button>
