@@ -61,6 +61,7 @@ typedef struct {
     push_relay_conf_t relay;
     push_retention_conf_t retention;
     push_indexer_conf_t indexer;
+    push_readers_conf_t readers;
     push_due_conf_t due;
     push_reload_t reload;
     apr_pool_t *pool;
@@ -365,6 +366,21 @@ static int indexer_create(process_t *m)
                : fail(why);
 }
 
+static int readers_create(process_t *m)
+{
+    const char *why = NULL;
+
+    if (push_server.relay == NULL) {
+        return 1;
+    }
+    m->readers.database = m->conf.database_url;
+    m->readers.log = push_log_report;
+    return push_readers_create(&push_server.readers, &m->readers, &why,
+                               m->pool) == APR_SUCCESS
+               ? 1
+               : fail(why);
+}
+
 static int due_create(process_t *m)
 {
     const push_conf_t *conf = &m->conf;
@@ -602,6 +618,10 @@ static int threads_start(process_t *m)
         push_indexer_start(push_server.indexer) != APR_SUCCESS) {
         return fail("the thread of the index cannot be started");
     }
+    if (push_server.readers != NULL &&
+        push_readers_start(push_server.readers) != APR_SUCCESS) {
+        return fail("the thread of readers cannot be started");
+    }
     if (push_server.due != NULL &&
         push_due_start(push_server.due) != APR_SUCCESS) {
         return fail("the thread of plans cannot be started");
@@ -778,6 +798,9 @@ static int end(process_t *m, const sigset_t *set, int again)
     if (push_server.indexer != NULL) {
         push_indexer_stop(push_server.indexer);
     }
+    if (push_server.readers != NULL) {
+        push_readers_stop(push_server.readers);
+    }
     if (push_server.due != NULL) {
         push_due_stop(push_server.due);
     }
@@ -826,7 +849,7 @@ int main(int argc, char **argv)
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
         !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) ||
         !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m) ||
-        !indexer_create(&m) || !due_create(&m) || !membership_create(&m) ||
+        !indexer_create(&m) || !readers_create(&m) || !due_create(&m) || !membership_create(&m) ||
         !endpoint_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;

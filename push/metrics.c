@@ -423,6 +423,20 @@ static void indexer_samples(sink_t *s)
            (apr_uint64_t)c.behind);
 }
 
+static void readers_samples(sink_t *s)
+{
+    push_readers_counters_t c;
+
+    if (push_server.readers == NULL) {
+        return;
+    }
+    push_readers_counters(push_server.readers, &c);
+    single(s, "readers_marked_total", "counter",
+           "Messages marked read here for who opened much at once.", c.marked);
+    single(s, "readers_failures_total", "counter",
+           "Looks for messages to be marked read that failed.", c.failures);
+}
+
 static void due_samples(sink_t *s)
 {
     push_due_counters_t c;
@@ -493,6 +507,7 @@ static void all_samples(sink_t *s)
     relay_samples(s);
     retention_samples(s);
     indexer_samples(s);
+    readers_samples(s);
     due_samples(s);
     webhook_samples(s);
     canary_samples(s);

@@ -22,6 +22,7 @@
 #include "quota.h"
 #include "recent.h"
 #include "relay.h"
+#include "readers.h"
 #include "retention.h"
 #include "webhook.h"
 
@@ -35,6 +36,7 @@ typedef struct {
     push_relay_t *relay;       /* NULL: no event log */
     push_retention_t *retention; /* NULL: no event log */
     push_indexer_t *indexer;     /* likewise */
+    push_readers_t *readers;     /* NULL: no event log */
     push_due_t *due;             /* NULL: likewise, or not wanted */
     push_membership_t *membership; /* NULL: no database */
     push_endpoint_t *endpoint;     /* NULL: `private.` names are public ones */

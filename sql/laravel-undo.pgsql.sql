@@ -85,6 +85,7 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_tokens_last_seen ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_sessions_last_seen ON chat_sessions;
     DROP TABLE IF EXISTS chat_receipts, chat_last_seen;
+    DROP TABLE IF EXISTS chat_read_due;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
                          chat_keys, chat_plan_settings, chat_logins,
                          chat_token_types, chat_login_settings;
@@ -104,7 +105,8 @@ BEGIN
                           'chat_message_reactions_json',
                           'chat_message_attachments_json',
                           'chat_message_plan_json', 'messages_changing',
-                          'messages_changed', 'chat_reacted',
+                          'messages_changed', 'messages_gone',
+                          'chat_channels', 'chat_reacted',
                           'chat_attachments_counted', 'chat_files_count',
                           'chat_attachments_rejected',
                           'chat_plan_json', 'chat_people_set',

@@ -421,6 +421,34 @@ END $$;
 CREATE INDEX IF NOT EXISTS chat_events_conversation
     ON chat_events (conversation_id, id);
 
+-- The message whose text an event carries, and the one that it quotes: whoever edits or
+-- deletes one finds by them what the log says of it. NULL where there is no such text.
+-- Ids of messages rise, so an entry goes to the end of its index; a quote's index has
+-- answers only. An index of payload's own values would read the JSON with every message.
+DO $$
+DECLARE
+    message text := (SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+                     WHERE attrelid = 'messages'::regclass
+                       AND attname = 'id');
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute
+                   WHERE attrelid = 'chat_events'::regclass
+                     AND attname = 'message_id' AND NOT attisdropped) THEN
+        EXECUTE format('ALTER TABLE chat_events ADD COLUMN message_id %1$s,
+                                                ADD COLUMN quotes_id %1$s',
+                       message);
+        EXECUTE format('UPDATE chat_events
+                        SET message_id = (payload #>> ''{message,id}'')::%1$s,
+                            quotes_id = (payload #>> ''{message,reply_to,id}'')::%1$s
+                        WHERE event IN (''MessageSent'', ''MessageEdited'')',
+                       message);
+    END IF;
+END $$;
+CREATE INDEX IF NOT EXISTS chat_events_message
+    ON chat_events (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS chat_events_quotes
+    ON chat_events (quotes_id) WHERE quotes_id IS NOT NULL;
+
 -- One row: the name of this log, part of every cursor. A database that is made
 -- anew has another, so old cursors are found out. And the last id that retention
 -- took: the lowest id there says nothing, because the one before it may still be
@@ -503,6 +531,30 @@ BEGIN
              up_to %s NOT NULL,  -- a message
              at timestamp(3) NOT NULL DEFAULT (now() AT TIME ZONE ''UTC''),
              PRIMARY KEY (conversation_id, user_id, kind, up_to))',
+        VARIADIC kinds);
+END $$;
+
+-- Who has opened a conversation with so much unread that the request marked the newest
+-- only: what is to them and older than `below` is read, since `read_at`. chat-push marks
+-- it by and by, downwards, and has come to `next`; then the row goes. Nobody is told again.
+DO $$
+DECLARE
+    kinds text[] := ARRAY(
+        SELECT (SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+                WHERE attrelid = w.tab::regclass AND attname = 'id')
+        FROM unnest(ARRAY['chat_conversations', 'chat_users', 'messages',
+                          'messages'])
+             WITH ORDINALITY AS w (tab, nr) ORDER BY nr);
+BEGIN
+    EXECUTE format(
+        'CREATE TABLE IF NOT EXISTS chat_read_due (
+             conversation_id %s NOT NULL,
+             user_id %s NOT NULL,
+             below %s NOT NULL,
+             next %s NOT NULL,
+             read_at timestamp(3) NOT NULL
+                 DEFAULT (now() AT TIME ZONE ''UTC''),
+             PRIMARY KEY (user_id, conversation_id))',
         VARIADIC kinds);
 END $$;
 
@@ -830,6 +882,8 @@ BEGIN
            || coalesce(to_json(m.plan_status)::text, 'null') || '}';
 END $$;
 
+-- Each call of those is planned anew, which takes longer than all the rest: none is made
+-- for what the row says itself.
 CREATE OR REPLACE FUNCTION chat_message_json(m messages, u chat_users)
 RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -846,17 +900,33 @@ AS $$
                           THEN chat_time(m.edited_at) END,
         'deleted_at', CASE WHEN m.detailed IS NOT NULL
                            THEN chat_time(m.deleted_at) END,
-        'reply_to', CASE WHEN m.detailed IS NOT NULL
+        'reply_to', CASE WHEN m.detailed IS NOT NULL AND m.deleted_at IS NULL
+                              AND m.reply_to_id IS NOT NULL
                          THEN chat_message_reply_json(m) END,
-        'reactions', CASE WHEN m.detailed IS NULL THEN '[]'::json
+        'reactions', CASE WHEN m.detailed IS NULL OR m.deleted_at IS NOT NULL
+                          THEN '[]'::json
                           ELSE chat_message_reactions_json(m) END,
-        'attachments', CASE WHEN m.detailed IS NULL THEN '[]'::json
+        'attachments', CASE WHEN m.detailed IS NULL OR m.deleted_at IS NOT NULL
+                            THEN '[]'::json
                             ELSE chat_message_attachments_json(m) END,
-        'plan', CASE WHEN m.detailed IS NOT NULL
+        'plan', CASE WHEN m.detailed IS NOT NULL AND m.deleted_at IS NULL
+                          AND m.plan_id IS NOT NULL
                      THEN chat_message_plan_json(m) END)
 $$;
 
 -- --- writing events ------------------------------------------------------------------
+
+-- The channels of a conversation and of its members.
+CREATE OR REPLACE FUNCTION chat_channels(conversation chat_conversations.id%TYPE)
+RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ('["private-conversation.' || conversation || '"'
+            || coalesce((SELECT string_agg(
+                             ',"private-user.' || m.user_id || '"', '')
+                         FROM chat_members m
+                         WHERE m.conversation_id = conversation), '')
+            || ']')::json;
+END $$;
 
 -- A name for the log: what triggers call. The channels are the conversation's and
 -- its members'. The caller holds the conversation's row lock.
@@ -865,14 +935,7 @@ CREATE OR REPLACE FUNCTION chat_event_write(
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO chat_events (event, conversation_id, channels, payload)
-    SELECT name, conversation,
-           ('["private-conversation.' || conversation || '"'
-            || coalesce((SELECT string_agg(
-                             ',"private-user.' || m.user_id || '"', '')
-                         FROM chat_members m
-                         WHERE m.conversation_id = conversation), '')
-            || ']')::json,
-           data;
+    VALUES (name, conversation, chat_channels(conversation), data);
     -- mod_chat wakes chat-push itself. NOTIFY would make all commits of the
     -- cluster go one by one, so it is for other programs' rows only.
     IF current_setting('application_name') <> 'mod_chat' THEN
@@ -915,8 +978,9 @@ BEGIN
     SET message_count = message_count + 1,
         updated_at = now() AT TIME ZONE 'UTC'
     WHERE id = NEW.request_id;
-    INSERT INTO chat_events (event, conversation_id, channels, payload)
-    SELECT 'MessageSent', c.id,
+    INSERT INTO chat_events (event, conversation_id, message_id, quotes_id,
+                             channels, payload)
+    SELECT 'MessageSent', c.id, NEW.id, NEW.reply_to_id,
            ('["private-conversation.' || c.id
             || coalesce('","private-user.' || NEW.to_user_id, '')
             || CASE WHEN NEW.from_user_id = NEW.to_user_id THEN ''
@@ -956,7 +1020,7 @@ FOR EACH ROW EXECUTE FUNCTION messages_sent();
 
 -- The counter follows rows that come and go. A message that is deleted stays as a
 -- mark, and is counted; one that had been deleted when it came, or by an earlier
--- version (detailed is NULL), is none.
+-- version (detailed is NULL), is none. Rows that are removed: messages_gone() below.
 CREATE OR REPLACE FUNCTION messages_recounted() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -964,20 +1028,14 @@ BEGIN
         UPDATE chat_counters SET message_count = message_count - 1
         WHERE id = OLD.request_id;
     END IF;
-    IF TG_OP = 'UPDATE'
-       AND (NEW.deleted_at IS NULL OR NEW.detailed IS NOT NULL) THEN
+    IF NEW.deleted_at IS NULL OR NEW.detailed IS NOT NULL THEN
         UPDATE chat_counters SET message_count = message_count + 1
         WHERE id = NEW.request_id;
     END IF;
     RETURN NULL;
 END $$;
 
-DROP TRIGGER IF EXISTS messages_removed ON messages;
-CREATE TRIGGER messages_removed AFTER DELETE ON messages
-FOR EACH ROW WHEN (OLD.request_id IS NOT NULL
-                   AND (OLD.deleted_at IS NULL OR OLD.detailed IS NOT NULL))
-EXECUTE FUNCTION messages_recounted();
-
+DROP TRIGGER IF EXISTS messages_removed ON messages; -- of earlier versions
 DROP TRIGGER IF EXISTS messages_recounted ON messages;
 CREATE TRIGGER messages_recounted
 AFTER UPDATE OF deleted_at, request_id ON messages
@@ -1010,60 +1068,129 @@ FOR EACH ROW WHEN ((OLD.body IS DISTINCT FROM NEW.body
                    AND NOT chat_resealing())
 EXECUTE FUNCTION messages_changing();
 
--- Rows of messages are locked before conversations by everybody. A row that is
--- removed for good is told like one that is deleted; with its conversation, not.
+-- What has become of the rows of a statement, whether one or 100,000: events are written
+-- for all of them at once. Rows of messages are locked before conversations by everybody.
+-- The two states of a row are joined by FULL JOIN behind OFFSET 0, which hashes: the plan is
+-- kept for the session, and one that was made for a single row would compare each with each.
 CREATE OR REPLACE FUNCTION messages_changed() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    m messages;
-    talk record;
-    author chat_users;
+    edited bigint[];
+    told bigint[];
 BEGIN
-    IF TG_OP = 'DELETE' THEN
-        m := OLD;
-        m.deleted_at := now() AT TIME ZONE 'UTC';
-        m.detailed := 1;
-    ELSE
-        m := NEW;
-        IF OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NOT NULL THEN
-            RETURN NULL;
-        END IF;
-        IF m.deleted_at IS NULL AND OLD.body IS DISTINCT FROM NEW.body THEN
-            INSERT INTO chat_message_edits (message_id, body, edited_by)
-            VALUES (OLD.id, OLD.body,
-                    CASE WHEN current_setting('application_name') = 'mod_chat'
-                         THEN OLD.from_user_id END);
-        END IF;
-    END IF;
-    SELECT id, status INTO talk FROM chat_conversations
-    WHERE id = m.request_id FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    IF chat_resealing() THEN
         RETURN NULL;
     END IF;
-    SELECT * INTO author FROM chat_users WHERE id = m.from_user_id;
-    PERFORM chat_event_write(
-        CASE WHEN m.deleted_at IS NULL THEN 'MessageEdited'
-             ELSE 'MessageDeleted' END,
-        talk.id,
-        json_build_object(
-            'message', chat_message_json(m, author),
-            'consultation',
-            json_build_object('id', talk.id, 'status', talk.status)));
+    SELECT array_agg(c.id) FILTER (WHERE c.edited),
+           array_agg(c.id) FILTER (WHERE c.edited OR c.moved)
+    INTO edited, told
+    FROM (SELECT n.id,
+                 n.deleted_at IS NULL AND o.body IS DISTINCT FROM n.body AS edited,
+                 (o.deleted_at IS NULL) <> (n.deleted_at IS NULL) AS moved
+          FROM new_rows n FULL JOIN old_rows o ON o.id = n.id OFFSET 0) AS c;
+    IF edited IS NOT NULL THEN
+        INSERT INTO chat_message_edits (message_id, body, edited_by)
+        SELECT o.id, o.body,
+               CASE WHEN current_setting('application_name') = 'mod_chat'
+                    THEN o.from_user_id END
+        FROM old_rows o WHERE o.id = ANY (edited) ORDER BY o.id;
+    END IF;
+    IF told IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM chat_conversations c
+    WHERE c.id IN (SELECT n.request_id FROM new_rows n)
+    ORDER BY c.id FOR NO KEY UPDATE;
+    WITH talks AS MATERIALIZED (
+        SELECT c.id, chat_channels(c.id) AS channels,
+               json_build_object('id', c.id, 'status', c.status) AS shown
+        FROM chat_conversations c
+        WHERE c.id IN (SELECT n.request_id FROM new_rows n)
+    )
+    INSERT INTO chat_events (event, conversation_id, message_id, quotes_id,
+                             channels, payload)
+    SELECT CASE WHEN m.deleted_at IS NULL THEN 'MessageEdited'
+                ELSE 'MessageDeleted' END,
+           t.id,
+           CASE WHEN m.deleted_at IS NULL THEN m.id END,
+           CASE WHEN m.deleted_at IS NULL THEN m.reply_to_id END,
+           t.channels,
+           json_build_object('message', chat_message_json(m, u),
+                             'consultation', t.shown)
+    FROM unnest(told) AS x (id)
+    JOIN messages m ON m.id = x.id
+    JOIN talks t ON t.id = m.request_id
+    LEFT JOIN chat_users u ON u.id = m.from_user_id
+    ORDER BY m.id;
+    IF FOUND AND current_setting('application_name') <> 'mod_chat' THEN
+        NOTIFY chat_events;
+    END IF;
     RETURN NULL;
 END $$;
 
 DROP TRIGGER IF EXISTS messages_changed ON messages;
-CREATE TRIGGER messages_changed
-AFTER UPDATE OF body, deleted_at ON messages
-FOR EACH ROW WHEN ((OLD.body IS DISTINCT FROM NEW.body
-                    OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
-                   AND NOT chat_resealing())
-EXECUTE FUNCTION messages_changed();
+CREATE TRIGGER messages_changed AFTER UPDATE ON messages
+REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION messages_changed();
+
+-- Rows that are removed for good are told like those that are deleted; with their
+-- conversation, not. They are counted no more, and leave the index of searches.
+CREATE OR REPLACE FUNCTION messages_gone() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    lost record;
+    m messages;
+    author chat_users;
+    asked messages.request_id%TYPE;  -- what the next three are about
+    talk chat_conversations.id%TYPE; -- NULL: it is gone, too
+    channels json;
+    shown json;
+    told boolean := false;
+BEGIN
+    INSERT INTO chat_search_changed (message_id) SELECT o.id FROM old_rows o;
+    FOR lost IN
+        SELECT o.request_id AS id, count(*) AS n FROM old_rows o
+        WHERE o.request_id IS NOT NULL
+          AND (o.deleted_at IS NULL OR o.detailed IS NOT NULL)
+        GROUP BY o.request_id ORDER BY o.request_id
+    LOOP
+        UPDATE chat_counters SET message_count = message_count - lost.n
+        WHERE id = lost.id; -- and it is locked
+    END LOOP;
+    FOR m IN
+        SELECT * FROM old_rows o
+        WHERE o.request_id IS NOT NULL AND o.deleted_at IS NULL
+        ORDER BY o.request_id, o.id
+    LOOP
+        IF asked IS DISTINCT FROM m.request_id THEN
+            asked := m.request_id;
+            SELECT c.id, chat_channels(c.id),
+                   json_build_object('id', c.id, 'status', c.status)
+            INTO talk, channels, shown
+            FROM chat_conversations c WHERE c.id = m.request_id;
+        END IF;
+        CONTINUE WHEN talk IS NULL;
+        IF author.id IS DISTINCT FROM m.from_user_id THEN
+            SELECT * INTO author FROM chat_users WHERE id = m.from_user_id;
+        END IF;
+        m.deleted_at := now() AT TIME ZONE 'UTC';
+        m.detailed := 1;
+        INSERT INTO chat_events (event, conversation_id, channels, payload)
+        VALUES ('MessageDeleted', talk, channels,
+                json_build_object('message', chat_message_json(m, author),
+                                  'consultation', shown));
+        told := true;
+    END LOOP;
+    IF told AND current_setting('application_name') <> 'mod_chat' THEN
+        NOTIFY chat_events;
+    END IF;
+    RETURN NULL;
+END $$;
 
 DROP TRIGGER IF EXISTS messages_gone ON messages;
 CREATE TRIGGER messages_gone AFTER DELETE ON messages
-FOR EACH ROW WHEN (OLD.request_id IS NOT NULL AND OLD.deleted_at IS NULL)
-EXECUTE FUNCTION messages_changed();
+REFERENCING OLD TABLE AS old_rows
+FOR EACH STATEMENT EXECUTE FUNCTION messages_gone();
 
 -- Somebody reacts, or no more. The message's row is locked first.
 CREATE OR REPLACE FUNCTION chat_reacted() RETURNS trigger
@@ -1112,13 +1239,21 @@ DECLARE
     marked record;
     talk chat_conversations.id%TYPE;
     reader chat_users;
+    data json;
 BEGIN
     FOR marked IN
         SELECT n.request_id, n.to_user_id, max(n.read_at) AS read_at,
                json_agg(n.id ORDER BY n.id) AS ids
-        FROM new_rows n JOIN old_rows o ON o.id = n.id
-        WHERE o.read_at IS NULL AND n.read_at IS NOT NULL
+        FROM (SELECT n.id, n.request_id, n.to_user_id, n.read_at, n.deleted_at,
+                     o.read_at IS NULL AND n.read_at IS NOT NULL AS now_read
+              FROM new_rows n FULL JOIN old_rows o ON o.id = n.id
+              OFFSET 0) AS n
+        WHERE n.now_read
           AND n.request_id IS NOT NULL AND n.deleted_at IS NULL
+          AND NOT EXISTS (SELECT FROM chat_read_due d
+                          WHERE d.user_id = n.to_user_id
+                            AND d.conversation_id = n.request_id
+                            AND n.id < d.below) -- that was told before
         GROUP BY n.request_id, n.to_user_id
         ORDER BY n.request_id, n.to_user_id
     LOOP
@@ -1126,13 +1261,17 @@ BEGIN
         WHERE id = marked.request_id FOR NO KEY UPDATE;
         CONTINUE WHEN NOT FOUND;
         SELECT * INTO reader FROM chat_users WHERE id = marked.to_user_id;
-        PERFORM chat_event_write(
-            'MessageRead', talk,
-            json_build_object(
-                'consultation_id', talk, 'user_id', reader.id,
-                'user', chat_person_json(reader),
-                'message_ids', marked.ids, 'up_to', marked.ids -> -1,
-                'read_at', chat_time(marked.read_at)));
+        data := json_build_object(
+            'consultation_id', talk, 'user_id', reader.id,
+            'user', chat_person_json(reader),
+            'message_ids', marked.ids, 'up_to', marked.ids -> -1,
+            'read_at', chat_time(marked.read_at));
+        IF EXISTS (SELECT FROM chat_read_due d
+                   WHERE d.user_id = marked.to_user_id
+                     AND d.conversation_id = marked.request_id) THEN
+            data := (data::jsonb || '{"older": true}')::json;
+        END IF;
+        PERFORM chat_event_write('MessageRead', talk, data);
     END LOOP;
     RETURN NULL;
 END $$;
@@ -1784,12 +1923,11 @@ CREATE TABLE IF NOT EXISTS chat_search_changed (
 CREATE INDEX IF NOT EXISTS chat_search_changed_message
     ON chat_search_changed (message_id);
 
+-- Rows that are removed: messages_gone().
 CREATE OR REPLACE FUNCTION chat_search_followed() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' THEN
-        INSERT INTO chat_search_changed (message_id) VALUES (OLD.id);
-    ELSIF OLD.body IS DISTINCT FROM NEW.body
+    IF OLD.body IS DISTINCT FROM NEW.body
        OR OLD.request_id IS DISTINCT FROM NEW.request_id
        OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
         INSERT INTO chat_search_changed (message_id) VALUES (NEW.id);
@@ -1799,7 +1937,7 @@ END $$;
 
 DROP TRIGGER IF EXISTS chat_search_followed ON messages;
 CREATE TRIGGER chat_search_followed
-AFTER DELETE OR UPDATE OF body, deleted_at, request_id ON messages
+AFTER UPDATE OF body, deleted_at, request_id ON messages
 FOR EACH ROW EXECUTE FUNCTION chat_search_followed();
 
 -- --- the audit log -----------------------------------------------------------------
@@ -1913,10 +2051,7 @@ BEGIN
     UPDATE chat_events
     SET payload = jsonb_set(payload::jsonb, '{message}',
                             (payload::jsonb -> 'message') || over)::json
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND strpos(payload::text, OLD.id::text) > 0
-      AND payload #>> '{message,id}' = OLD.id::text;
+    WHERE message_id = OLD.id;
     UPDATE chat_events
     SET payload = jsonb_set(payload::jsonb, '{message,reply_to}',
                             (payload::jsonb #> '{message,reply_to}')
@@ -1925,10 +2060,8 @@ BEGIN
                                                 THEN content
                                                 ELSE left(content, 140) END,
                                 'deleted', gone))::json
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND strpos(payload::text, OLD.id::text) > 0
-      AND payload #>> '{message,reply_to,id}' = OLD.id::text;
+    WHERE quotes_id = OLD.id
+      AND json_typeof(payload #> '{message,reply_to}') = 'object';
     RETURN NULL;
 END $$;
 

@@ -367,10 +367,24 @@ CREATE TABLE IF NOT EXISTS chat_events (
     conversation_id INTEGER NOT NULL,
     channels TEXT NOT NULL,     -- JSON list of channel names
     payload TEXT NOT NULL,      -- JSON object: the event's data but id and cursor
-    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    message_id INTEGER,         -- whose text is in it; NULL: nobody's
+    quotes_id INTEGER           -- the message that one quotes
 );
 CREATE INDEX IF NOT EXISTS chat_events_conversation
     ON chat_events (conversation_id, id);
+-- Whoever edits or deletes a message finds by these what the log says of it. Ids rise, so
+-- an entry goes to the end of its index; that of quotes has answers only.
+CREATE INDEX IF NOT EXISTS chat_events_message
+    ON chat_events (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS chat_events_quotes
+    ON chat_events (quotes_id) WHERE quotes_id IS NOT NULL;
+-- Of earlier versions, once.
+UPDATE chat_events
+SET message_id = json_extract(payload, '$.message.id'),
+    quotes_id = json_extract(payload, '$.message.reply_to.id')
+WHERE event IN ('MessageSent', 'MessageEdited') AND json_valid(payload)
+  AND NOT EXISTS (SELECT 1 FROM chat_events WHERE message_id IS NOT NULL);
 
 -- One row: the name of this log, part of every cursor. A database that is made
 -- anew has another, so old cursors are found out.
@@ -408,7 +422,20 @@ CREATE TABLE IF NOT EXISTS chat_read_marks (
     user_id INTEGER NOT NULL,
     message_ids TEXT,
     marked INTEGER NOT NULL DEFAULT 0,
-    read_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+    read_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    below INTEGER  -- what is older is read as well: becomes a row of chat_read_due
+);
+
+-- Who has opened a conversation with so much unread that the request marked the newest
+-- only: what is to them and older than `below` is read, since `read_at`. chat-push marks
+-- it by and by, downwards, and has come to `next`; then the row goes. Nobody is told again.
+CREATE TABLE IF NOT EXISTS chat_read_due (
+    conversation_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    below INTEGER NOT NULL,
+    next INTEGER NOT NULL,
+    read_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    PRIMARY KEY (user_id, conversation_id)
 );
 
 -- An instruction, not a record, as chat_read_marks: somebody has come into a
@@ -618,8 +645,9 @@ BEGIN
     SET message_count = message_count + 1,
         updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
     WHERE id = NEW.request_id;
-    INSERT INTO chat_events (event, conversation_id, channels, payload)
-    SELECT 'MessageSent', m.request_id,
+    INSERT INTO chat_events (event, conversation_id, message_id, quotes_id,
+                             channels, payload)
+    SELECT 'MessageSent', m.request_id, m.id, m.reply_to_id,
            (SELECT json_group_array(name)
             FROM (SELECT 'private-conversation.' || m.request_id AS name
                   UNION ALL
@@ -691,8 +719,9 @@ BEGIN
                            OR NEW.edited_at IS NOT OLD.edited_at THEN edited_at
                          ELSE strftime('%Y-%m-%d %H:%M:%f', 'now') END
     WHERE id = NEW.id;
-    INSERT INTO chat_events (event, conversation_id, channels, payload)
-    SELECT 'MessageEdited', r.id,
+    INSERT INTO chat_events (event, conversation_id, message_id, quotes_id,
+                             channels, payload)
+    SELECT 'MessageEdited', r.id, NEW.id, NEW.reply_to_id,
            (SELECT json_group_array(name)
             FROM (SELECT 'private-conversation.' || r.id AS name
                   UNION ALL
@@ -811,6 +840,10 @@ CREATE TRIGGER messages_read AFTER UPDATE OF read_at ON messages
 WHEN OLD.read_at IS NULL AND NEW.read_at IS NOT NULL
   AND NEW.request_id IS NOT NULL AND NEW.deleted_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM chat_read_marks)
+  AND NOT EXISTS (SELECT 1 FROM chat_read_due d
+                  WHERE d.user_id = NEW.to_user_id
+                    AND d.conversation_id = NEW.request_id
+                    AND NEW.id < d.below) -- that was told before
 BEGIN
     INSERT INTO chat_events (event, conversation_id, channels, payload)
     SELECT 'MessageRead', r.id,
@@ -834,6 +867,11 @@ DROP TRIGGER IF EXISTS chat_read_marks_carried_out;
 CREATE TRIGGER chat_read_marks_carried_out
 AFTER INSERT ON chat_read_marks
 BEGIN
+    INSERT INTO chat_read_due (conversation_id, user_id, below, next, read_at)
+    SELECT NEW.conversation_id, NEW.user_id, NEW.below, NEW.below, NEW.read_at
+    WHERE NEW.below IS NOT NULL
+    ON CONFLICT (user_id, conversation_id) DO UPDATE
+    SET below = max(below, excluded.below), next = max(next, excluded.below);
     INSERT INTO chat_events (event, conversation_id, channels, payload)
     SELECT 'MessageRead', r.id,
            (SELECT json_group_array(name)
@@ -841,13 +879,18 @@ BEGIN
                   UNION ALL
                   SELECT 'private-user.' || user_id FROM chat_members
                   WHERE conversation_id = r.id)),
-           json_object('consultation_id', r.id, 'user_id', u.id,
-                       'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
-                                           'role', CAST(u.role AS TEXT)),
-                       'message_ids', json(found.ids),
-                       'up_to', json_extract(found.ids, '$[#-1]'),
-                       'read_at',
-                       strftime('%Y-%m-%dT%H:%M:%fZ', NEW.read_at))
+           json_patch(
+               json_object('consultation_id', r.id, 'user_id', u.id,
+                           'user', json_object('id', u.id, 'name', CAST(u.name AS TEXT),
+                                               'role', CAST(u.role AS TEXT)),
+                           'message_ids', json(found.ids),
+                           'up_to', json_extract(found.ids, '$[#-1]'),
+                           'read_at',
+                           strftime('%Y-%m-%dT%H:%M:%fZ', NEW.read_at)),
+               CASE WHEN EXISTS (SELECT 1 FROM chat_read_due d
+                                 WHERE d.user_id = u.id
+                                   AND d.conversation_id = r.id)
+                    THEN '{"older":true}' ELSE '{}' END)
     FROM (SELECT json_group_array(id) AS ids, count(*) AS n
           FROM (SELECT id FROM messages
                 WHERE to_user_id = NEW.user_id
@@ -1481,17 +1524,12 @@ BEGIN
                            strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
                            '$.message.reactions', json('[]'),
                            '$.message.attachments', json('[]'))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.id') = OLD.id;
+    WHERE message_id = OLD.id AND json_valid(payload);
     UPDATE chat_events
     SET payload = json_set(payload, '$.message.reply_to.content', '',
                            '$.message.reply_to.deleted', json('true'))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.reply_to.id') = OLD.id;
+    WHERE quotes_id = OLD.id AND json_valid(payload)
+      AND json_type(payload, '$.message.reply_to') = 'object';
 END;
 
 DROP TRIGGER IF EXISTS chat_messages_scrubbed_edited;
@@ -1501,19 +1539,14 @@ WHEN OLD.request_id IS NOT NULL AND OLD.body IS NOT NEW.body
 BEGIN
     UPDATE chat_events
     SET payload = json_set(payload, '$.message.content', CAST(NEW.body AS TEXT))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.id') = OLD.id;
+    WHERE message_id = OLD.id AND json_valid(payload);
     UPDATE chat_events
     SET payload = json_set(payload, '$.message.reply_to.content',
                            CASE WHEN NEW.body LIKE 'sealed:2:%' THEN NEW.body
                                 ELSE substr(CAST(NEW.body AS TEXT), 1, 140) END,
                            '$.message.reply_to.deleted', json('false'))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.reply_to.id') = OLD.id;
+    WHERE quotes_id = OLD.id AND json_valid(payload)
+      AND json_type(payload, '$.message.reply_to') = 'object';
 END;
 
 DROP TRIGGER IF EXISTS chat_messages_scrubbed_gone;
@@ -1527,17 +1560,12 @@ BEGIN
                            strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
                            '$.message.reactions', json('[]'),
                            '$.message.attachments', json('[]'))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.id') = OLD.id;
+    WHERE message_id = OLD.id AND json_valid(payload);
     UPDATE chat_events
     SET payload = json_set(payload, '$.message.reply_to.content', '',
                            '$.message.reply_to.deleted', json('true'))
-    WHERE conversation_id = OLD.request_id
-      AND event IN ('MessageSent', 'MessageEdited')
-      AND instr(payload, OLD.id) > 0 AND json_valid(payload)
-      AND json_extract(payload, '$.message.reply_to.id') = OLD.id;
+    WHERE quotes_id = OLD.id AND json_valid(payload)
+      AND json_type(payload, '$.message.reply_to') = 'object';
 END;
 
 -- --- break-glass -----------------------------------------------------------------------

@@ -46,6 +46,7 @@ export function createState(me) {
     around: null, // a part of the open conversation shown instead, around.js
     plans: new Map(), // id (text) -> treatment plan, see plan.js
     readTimes: new Map(), // message id -> read_at, also of messages to come
+    readBelow: new Map(), // key -> user id -> {below, at}: all older ones were read
   };
 }
 
@@ -127,7 +128,7 @@ function putMessage(state, thread, message, isSnapshot) {
   const known = thread.messages[at];
   const old = known && known.id === message.id ? known : null;
   const read = message.read_at ?? old?.read_at
-    ?? state.readTimes.get(message.id) ?? null;
+    ?? state.readTimes.get(message.id) ?? readBelow(state, message);
   const merged = isSnapshot && !isOutrun(old, message)
     ? { ...old, ...message, read_at: read }
     : { ...message, ...old, read_at: read };
@@ -363,6 +364,33 @@ function noteRead(state, key, id, at) {
   }
 }
 
+/** Somebody has opened a conversation with much unread: besides the messages that are
+ *  named, all older ones to them are read. The server marks those afterwards and
+ *  tells of it no more, so it is kept here for what is loaded meanwhile. */
+function noteOlder(state, key, data) {
+  const readers = state.readBelow.get(key) ?? new Map();
+  const id = String(data.user_id);
+  const below = Math.max(readers.get(id)?.below ?? 0, Math.min(...data.message_ids));
+  readers.set(id, { below, at: data.read_at });
+  state.readBelow.set(key, readers);
+  const messages = state.threads.get(key)?.messages ?? [];
+  messages.forEach((message, i) => {
+    const at = message.read_at ?? readBelow(state, message);
+    if (at !== message.read_at) {
+      messages[i] = { ...message, read_at: at };
+    }
+  });
+}
+
+function readBelow(state, message) {
+  for (const [id, { below, at }] of state.readBelow.get(keyOf(message.consultation_id)) ?? []) {
+    if (message.id < below && !sameId(message.user_id, id)) {
+      return at;
+    }
+  }
+  return null;
+}
+
 function remember(map, key, value, limit) {
   map.set(key, value);
   if (map.size > limit) {
@@ -532,6 +560,9 @@ function messageRead(state, data, key) {
   }
   for (const id of ids) {
     noteRead(state, key, id, data.read_at);
+  }
+  if (data.older && ids.length > 0) {
+    noteOlder(state, key, data);
   }
   const conversation = state.conversations.get(key);
   if (!conversation || !sameId(data.user_id, state.me.id)) {

@@ -27,7 +27,8 @@
 #include "upload.h"
 #include "wakeup.h"
 
-#define MARK_MAX 500 /* message_ids in one request */
+#define MARK_MAX 500 /* message_ids in one request; marked by one at once */
+#define COUNT_MAX 5000 /* unread messages that are counted, then marked */
 
 /* What is wrong with reply_to. */
 #define NOT_HERE "must be the id of a message of this conversation"
@@ -835,19 +836,31 @@ apr_status_t chat_message_mark_read(const chat_request_t *q, const char *ids,
     chat_db_value_t args[] = { chat_auth_id(q->conversation->id),
                                chat_auth_id(q->user->id), chat_db_text(ids),
                                newest > 0 ? chat_db_int(newest)
-                                          : chat_db_null() };
+                                          : chat_db_null(),
+                               chat_db_int(COUNT_MAX) };
+    chat_db_value_t part[] = { args[0], args[1], args[3],
+                               chat_db_int(MARK_MAX) };
     chat_db_result_t *res;
-    apr_int64_t more;
+    apr_int64_t unread = 0, more;
     apr_status_t rv;
+    int part_only = 0; /* older ones are left to chat-push */
 
     *n = 0;
-    rv = chat_db_query(&res, q->conf->db, "message_unread", args, 4,
+    rv = chat_db_query(&res, q->conf->db, "message_unread", args, 5,
                        q->r->pool);
     if (rv == APR_SUCCESS && chat_db_rows(res) > 0) {
-        rv = chat_db_query(&res, q->conf->db, "message_mark_read", args, 4,
-                           q->r->pool);
+        /* With more than that chat-push marks the older ones afterwards, and
+         * the counts know it at once (chat_read_due). */
+        unread = chat_db_get_int(res, 0, 0, 0);
+        part_only = unread > MARK_MAX ||
+                    (ids == NULL && chat_db_get_int(res, 0, 1, 0));
+        rv = part_only
+                 ? chat_db_query(&res, q->conf->db, "message_mark_newest", part,
+                                 4, q->r->pool)
+                 : chat_db_query(&res, q->conf->db, "message_mark_read", args,
+                                 4, q->r->pool);
         if (rv == APR_SUCCESS && chat_db_rows(res) > 0) {
-            *n = chat_db_get_int(res, 0, 0, 0);
+            *n = part_only ? unread : chat_db_get_int(res, 0, 0, 0);
             chat_wakeup_send(q->conf->wakeup);
         }
     }

@@ -51,10 +51,12 @@ apr_status_t chat_message_page(const char **json, apr_int64_t *newest,
                                const chat_paging_t *paging, const char *path);
 
 /**
- * Mark what others wrote to the user as read, with one event for all.
- * @param ids     JSON list of message ids, NULL: all
+ * Mark what others wrote to the user as read, with one event for all. Of more
+ * than 500 the newest are marked here; that the older ones are read as well is
+ * noted, and chat-push marks them (push/link/readers.h).
+ * @param ids     JSON list of message ids, at most 500; NULL: all
  * @param newest  none with a higher id; 0: no such bound
- * @param n       how many were marked
+ * @param n       how many were unread; counted to 5,000
  */
 apr_status_t chat_message_mark_read(const chat_request_t *q, const char *ids,
                                     apr_int64_t newest, apr_int64_t *n);

@@ -128,12 +128,28 @@ RETURNING id
 -- :name conversation_list pgsql
 SELECT k.at, k.id, to_json(k.id), c.title, c.status,
        coalesce(c.updated_at, c.created_at),
-       least(1000, (SELECT count(*)
-              FROM (SELECT 1 FROM messages x
-                    WHERE x.to_user_id = $1 AND x.request_id = k.id
-                      AND x.read_at IS NULL AND x.deleted_at IS NULL
-                      AND x.from_user_id <> x.to_user_id
-                    LIMIT 1000) AS counted)
+       least(1000, CASE
+              -- what is read and not yet marked (chat_read_due)
+              WHEN EXISTS (SELECT FROM chat_read_due d WHERE d.user_id = $1)
+               AND EXISTS (SELECT FROM chat_read_due d
+                           WHERE d.user_id = $1 AND d.conversation_id = k.id)
+              THEN (SELECT count(*)
+                    FROM (SELECT 1 FROM messages x
+                          WHERE x.request_id BETWEEN k.id AND k.id
+                            AND x.id >= (SELECT d.below FROM chat_read_due d
+                                         WHERE d.user_id = $1
+                                           AND d.conversation_id = k.id)
+                            AND x.to_user_id = $1
+                            AND x.read_at IS NULL AND x.deleted_at IS NULL
+                            AND x.from_user_id <> x.to_user_id
+                          ORDER BY x.request_id DESC, x.id DESC
+                          LIMIT 1000) AS counted)
+              ELSE (SELECT count(*)
+                    FROM (SELECT 1 FROM messages x
+                          WHERE x.to_user_id = $1 AND x.request_id = k.id
+                            AND x.read_at IS NULL AND x.deleted_at IS NULL
+                            AND x.from_user_id <> x.to_user_id
+                          LIMIT 1000) AS counted) END
        -- what is for others, where more than two are in it
        + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
                            WHERE x.conversation_id = k.id)
@@ -188,12 +204,28 @@ ORDER BY k.at DESC, k.id DESC
 -- :name conversation_list_all pgsql
 SELECT k.at, k.id, to_json(k.id), c.title, c.status,
        coalesce(c.updated_at, c.created_at),
-       least(1000, (SELECT count(*)
-              FROM (SELECT 1 FROM messages x
-                    WHERE x.to_user_id = $1 AND x.request_id = k.id
-                      AND x.read_at IS NULL AND x.deleted_at IS NULL
-                      AND x.from_user_id <> x.to_user_id
-                    LIMIT 1000) AS counted)
+       least(1000, CASE
+              -- what is read and not yet marked (chat_read_due)
+              WHEN EXISTS (SELECT FROM chat_read_due d WHERE d.user_id = $1)
+               AND EXISTS (SELECT FROM chat_read_due d
+                           WHERE d.user_id = $1 AND d.conversation_id = k.id)
+              THEN (SELECT count(*)
+                    FROM (SELECT 1 FROM messages x
+                          WHERE x.request_id BETWEEN k.id AND k.id
+                            AND x.id >= (SELECT d.below FROM chat_read_due d
+                                         WHERE d.user_id = $1
+                                           AND d.conversation_id = k.id)
+                            AND x.to_user_id = $1
+                            AND x.read_at IS NULL AND x.deleted_at IS NULL
+                            AND x.from_user_id <> x.to_user_id
+                          ORDER BY x.request_id DESC, x.id DESC
+                          LIMIT 1000) AS counted)
+              ELSE (SELECT count(*)
+                    FROM (SELECT 1 FROM messages x
+                          WHERE x.to_user_id = $1 AND x.request_id = k.id
+                            AND x.read_at IS NULL AND x.deleted_at IS NULL
+                            AND x.from_user_id <> x.to_user_id
+                          LIMIT 1000) AS counted) END
        -- what is for others, where more than two are in it
        + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
                            WHERE x.conversation_id = k.id)
@@ -349,13 +381,32 @@ ORDER BY m.request_id, m.id
 LIMIT $3
 
 -- :name message_unread pgsql
-SELECT 1 FROM messages
-WHERE to_user_id = $2 AND request_id = $1
-  AND read_at IS NULL AND deleted_at IS NULL
-  AND ($3::json IS NULL
-       OR id::text IN (SELECT value FROM json_array_elements_text($3::json)))
-  AND ($4::bigint IS NULL OR id <= $4)
-LIMIT 1
+SELECT count(*), 0
+FROM (SELECT 1 FROM messages
+      WHERE to_user_id = $2 AND request_id = $1
+        AND read_at IS NULL AND deleted_at IS NULL
+        AND ($3::json IS NULL
+             OR id::text IN (SELECT value
+                             FROM json_array_elements_text($3::json)))
+        AND ($4::bigint IS NULL OR id <= $4)
+        AND NOT EXISTS (SELECT FROM chat_read_due d
+                        WHERE d.user_id = $2 AND d.conversation_id = $1)
+      LIMIT $5) AS unread
+HAVING count(*) > 0
+UNION ALL
+-- while older ones are still being marked
+SELECT count(*), 1
+FROM (SELECT 1 FROM messages
+      WHERE request_id BETWEEN $1 AND $1
+        AND id >= (SELECT d.below FROM chat_read_due d
+                   WHERE d.user_id = $2 AND d.conversation_id = $1)
+        AND to_user_id = $2 AND read_at IS NULL AND deleted_at IS NULL
+        AND ($3::json IS NULL
+             OR id::text IN (SELECT value
+                             FROM json_array_elements_text($3::json)))
+        AND ($4::bigint IS NULL OR id <= $4)
+      ORDER BY request_id DESC, id DESC LIMIT $5) AS unread
+HAVING count(*) > 0
 
 -- The rows are locked in one order by everybody who marks, so that two devices of
 -- one reader never wait for each other in a circle.
@@ -368,11 +419,40 @@ WITH wanted AS (
            OR id::text IN (SELECT value
                            FROM json_array_elements_text($3::json)))
       AND ($4::bigint IS NULL OR id <= $4)
+      AND id >= coalesce((SELECT d.below FROM chat_read_due d
+                          WHERE d.user_id = $2 AND d.conversation_id = $1),
+                         id)
     ORDER BY id FOR NO KEY UPDATE
 ), marked AS (
     UPDATE messages m SET read_at = now() AT TIME ZONE 'UTC'
     FROM wanted WHERE m.id = wanted.id AND m.read_at IS NULL
     RETURNING m.id
+)
+SELECT count(*) FROM marked HAVING count(*) > 0
+
+-- :name message_mark_newest pgsql
+WITH newest AS MATERIALIZED (
+    SELECT id FROM messages
+    WHERE request_id BETWEEN $1 AND $1 AND to_user_id = $2
+      AND read_at IS NULL AND deleted_at IS NULL
+      AND ($3::bigint IS NULL OR id <= $3)
+      AND id >= coalesce((SELECT d.below FROM chat_read_due d
+                          WHERE d.user_id = $2 AND d.conversation_id = $1), 0)
+    ORDER BY request_id DESC, id DESC LIMIT $4
+), held AS (
+    SELECT m.id FROM messages m JOIN newest USING (id)
+    WHERE m.read_at IS NULL
+    ORDER BY m.id FOR NO KEY UPDATE OF m
+), marked AS (
+    UPDATE messages m SET read_at = now() AT TIME ZONE 'UTC'
+    FROM held WHERE m.id = held.id AND m.read_at IS NULL
+    RETURNING m.id
+), older AS (
+    INSERT INTO chat_read_due AS d (conversation_id, user_id, below, next)
+    SELECT $1, $2, min(id), min(id) FROM newest HAVING count(*) > 0
+    ON CONFLICT (user_id, conversation_id) DO UPDATE
+    SET below = greatest(d.below, excluded.below),
+        next = greatest(d.next, excluded.below)
 )
 SELECT count(*) FROM marked HAVING count(*) > 0
 

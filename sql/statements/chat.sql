@@ -146,12 +146,27 @@ DELETE FROM personal_access_tokens WHERE token = $1
 -- :name conversation_list sqlite
 SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(c.updated_at, c.created_at)),
-       min(1000, (SELECT count(*)
-              FROM (SELECT 1 FROM messages x
-                    WHERE x.to_user_id = $1 AND x.request_id = k.id
-                      AND x.read_at IS NULL AND x.deleted_at IS NULL
-                      AND x.from_user_id <> x.to_user_id
-                    LIMIT 1000))
+       min(1000, CASE
+              -- what is read and not yet marked (chat_read_due)
+              WHEN EXISTS (SELECT 1 FROM chat_read_due d WHERE d.user_id = $1)
+               AND EXISTS (SELECT 1 FROM chat_read_due d
+                           WHERE d.user_id = $1 AND d.conversation_id = k.id)
+              THEN (SELECT count(*)
+                    FROM (SELECT 1 FROM messages x
+                          WHERE x.request_id = k.id
+                            AND x.id >= (SELECT d.below FROM chat_read_due d
+                                         WHERE d.user_id = $1
+                                           AND d.conversation_id = k.id)
+                            AND +x.to_user_id = $1
+                            AND x.read_at IS NULL AND x.deleted_at IS NULL
+                            AND x.from_user_id <> x.to_user_id
+                          LIMIT 1000))
+              ELSE (SELECT count(*)
+                    FROM (SELECT 1 FROM messages x
+                          WHERE x.to_user_id = $1 AND x.request_id = k.id
+                            AND x.read_at IS NULL AND x.deleted_at IS NULL
+                            AND x.from_user_id <> x.to_user_id
+                          LIMIT 1000)) END
        -- what is for others, where more than two are in it
        + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
                            WHERE x.conversation_id = k.id)
@@ -207,12 +222,27 @@ ORDER BY k.at DESC, k.id DESC
 -- :name conversation_list_all sqlite
 SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEXT),
        strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(c.updated_at, c.created_at)),
-       min(1000, (SELECT count(*)
-              FROM (SELECT 1 FROM messages x
-                    WHERE x.to_user_id = $1 AND x.request_id = k.id
-                      AND x.read_at IS NULL AND x.deleted_at IS NULL
-                      AND x.from_user_id <> x.to_user_id
-                    LIMIT 1000))
+       min(1000, CASE
+              -- what is read and not yet marked (chat_read_due)
+              WHEN EXISTS (SELECT 1 FROM chat_read_due d WHERE d.user_id = $1)
+               AND EXISTS (SELECT 1 FROM chat_read_due d
+                           WHERE d.user_id = $1 AND d.conversation_id = k.id)
+              THEN (SELECT count(*)
+                    FROM (SELECT 1 FROM messages x
+                          WHERE x.request_id = k.id
+                            AND x.id >= (SELECT d.below FROM chat_read_due d
+                                         WHERE d.user_id = $1
+                                           AND d.conversation_id = k.id)
+                            AND +x.to_user_id = $1
+                            AND x.read_at IS NULL AND x.deleted_at IS NULL
+                            AND x.from_user_id <> x.to_user_id
+                          LIMIT 1000))
+              ELSE (SELECT count(*)
+                    FROM (SELECT 1 FROM messages x
+                          WHERE x.to_user_id = $1 AND x.request_id = k.id
+                            AND x.read_at IS NULL AND x.deleted_at IS NULL
+                            AND x.from_user_id <> x.to_user_id
+                          LIMIT 1000)) END
        -- what is for others, where more than two are in it
        + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
                            WHERE x.conversation_id = k.id)
@@ -394,27 +424,54 @@ WHERE m.request_id = $1 AND m.id > $2
 ORDER BY m.id
 LIMIT $3
 
--- Whether there is anything to mark, asked first because it takes no lock.
--- $1 conversation, $2 reader, $3 JSON list of ids or NULL, $4 newest id or NULL
+-- How much there is to mark, asked first because it takes no lock; no row: nothing.
+-- $1 conversation, $2 reader, $3 JSON list of ids or NULL, $4 newest id or NULL,
+-- $5 up to how many are counted.  Columns: how many; 1: older ones are being marked
 -- :name message_unread sqlite
-SELECT 1 FROM messages
-WHERE to_user_id = $2 AND request_id = $1
-  AND read_at IS NULL AND deleted_at IS NULL
-  AND ($3 IS NULL OR id IN (SELECT value FROM json_each($3)))
-  AND ($4 IS NULL OR id <= $4)
-LIMIT 1
+SELECT count(*), EXISTS (SELECT 1 FROM chat_read_due d
+                         WHERE d.user_id = $2 AND d.conversation_id = $1)
+FROM (SELECT 1 FROM messages
+      WHERE to_user_id = $2 AND request_id = $1
+        AND read_at IS NULL AND deleted_at IS NULL
+        AND ($3 IS NULL OR id IN (SELECT value FROM json_each($3)))
+        AND ($4 IS NULL OR id <= $4)
+        AND id >= coalesce((SELECT d.below FROM chat_read_due d
+                            WHERE d.user_id = $2 AND d.conversation_id = $1),
+                           id)
+      LIMIT $5)
+HAVING count(*) > 0
 
 -- The instruction that marks them all with one event. Values as above
 -- :name message_mark_read sqlite
 INSERT INTO chat_read_marks (conversation_id, user_id, message_ids, marked)
 SELECT $1, $2,
-       CASE WHEN $4 IS NULL THEN $3 ELSE json_group_array(id) END,
+       CASE WHEN $4 IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM chat_read_due d
+                                 WHERE d.user_id = $2 AND d.conversation_id = $1)
+            THEN $3 ELSE json_group_array(id) END,
        count(*)
 FROM messages
 WHERE to_user_id = $2 AND request_id = $1
   AND read_at IS NULL AND deleted_at IS NULL
   AND ($3 IS NULL OR id IN (SELECT value FROM json_each($3)))
   AND ($4 IS NULL OR id <= $4)
+  AND id >= coalesce((SELECT d.below FROM chat_read_due d
+                      WHERE d.user_id = $2 AND d.conversation_id = $1), id)
+HAVING count(*) > 0
+RETURNING marked
+
+-- The newest ones, and an instruction for what is older (chat_read_due).
+-- $1 conversation, $2 reader, $3 newest id or NULL, $4 how many
+-- :name message_mark_newest sqlite
+INSERT INTO chat_read_marks (conversation_id, user_id, message_ids, marked, below)
+SELECT $1, $2, json_group_array(id), count(*), min(id)
+FROM (SELECT id FROM messages
+      WHERE request_id = $1 AND +to_user_id = $2
+        AND read_at IS NULL AND deleted_at IS NULL
+        AND ($3 IS NULL OR id <= $3)
+        AND id >= coalesce((SELECT d.below FROM chat_read_due d
+                            WHERE d.user_id = $2 AND d.conversation_id = $1), 0)
+      ORDER BY id DESC LIMIT $4)
 HAVING count(*) > 0
 RETURNING marked
 

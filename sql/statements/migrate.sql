@@ -61,6 +61,9 @@ FROM (SELECT 'messages' AS tab, 'edited_at' AS col, 'TEXT' AS type
       UNION ALL SELECT 'treatment_plans', 'client_digest', 'TEXT'
       UNION ALL SELECT 'chat_attachments', 'sent_sha256', 'TEXT'
       UNION ALL SELECT 'chat_attachments', 'key_id', 'INTEGER'
+      UNION ALL SELECT 'chat_read_marks', 'below', 'INTEGER'
+      UNION ALL SELECT 'chat_events', 'message_id', 'INTEGER'
+      UNION ALL SELECT 'chat_events', 'quotes_id', 'INTEGER'
       UNION ALL SELECT 'users', 'avatar', 'TEXT') AS w
 JOIN sqlite_master t ON t.type = 'table' AND t.name = w.tab
 WHERE NOT EXISTS (SELECT 1 FROM pragma_table_info(w.tab) AS c

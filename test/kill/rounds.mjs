@@ -59,7 +59,7 @@ export const expectedLog = [
   /chat:error\] .*(the database cannot be reached|the database stayed busy)/,
   /relay: cannot read the event log, trying again/,
   /chat-files ended \(signal 9\)/, // a child of httpd, too
-  /(plans: cannot see what is due|search: cannot index messages), trying again/,
+  /(plans: cannot see what is due|search: cannot index messages|readers: cannot mark messages read), trying again/,
   /chat:warn\] .*(asking again about uploaded files|sending messages whose files are clean|removing files that are nobody's|telling the database what ChatTokenType and ChatForeignRehash say): /,
 ];
 

@@ -40,7 +40,7 @@ const site = await startSite({
 });
 // Threads that look after files and plans say so, too.
 site.expectLog(/chat:warn\] .*(asking again about uploaded files|sending messages whose files are clean|removing files that are nobody's|telling the database what ChatTokenType and ChatForeignRehash say): /);
-site.expectLog(/plans: cannot see what is due, trying again: |search: cannot index messages, trying again: /);
+site.expectLog(/(plans: cannot see what is due|search: cannot index messages|readers: cannot mark messages read), trying again: /);
 cleanup(() => site.stop()); // before its disk goes
 const conv = site.people().conversations[0];
 const url = (part) => `/chat/conversation/${conv.id}${part}`;

@@ -261,7 +261,7 @@ test('killed in the middle of a stream of rows, it loses none', async () => {
 test('a database that is away is waited for, and nothing is lost', async () => {
   const { pusher, seen } = await listen();
   site.expectLog(/cannot read the event log/);
-  site.expectLog(/(plans: cannot see what is due|search: cannot index messages), trying again/);
+  site.expectLog(/(plans: cannot see what is due|search: cannot index messages|readers: cannot mark messages read), trying again/);
   const before = site.logged('cannot read the event log');
   await own.away();
   await eventually(() => site.logged('cannot read the event log') > before, 'a word about it');

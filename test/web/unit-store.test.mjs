@@ -132,6 +132,16 @@ test('a receipt that outran its message is remembered', () => {
     '2026-01-01T13:00:00.000Z');
 });
 
+test('a receipt for all that is older reaches what is loaded later', () => {
+  const s = state();
+  store.putPage(s, '7', [message(20, me), message(10, me), message(9, doctor)], false);
+  store.applyEvent(s, 'MessageRead', { ...read(2, doctor, [20]), older: true });
+  store.putPage(s, '7', [message(5, me), message(4, doctor)], false);
+  store.applyEvent(s, 'MessageSent', sent(3, message(21, me)));
+  assert.deepEqual(s.threads.get('7').messages.map((m) => [m.id, m.read_at !== null]),
+    [[4, false], [5, true], [9, false], [10, true], [20, true], [21, false]]);
+});
+
 test('unread is not counted twice when a sync repeats the snapshot', () => {
   // Cursor, then message 10, then the list: the list counts it already, and
   // the sync from the cursor brings it once more.
