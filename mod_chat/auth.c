@@ -194,6 +194,7 @@ struct chat_memory_t {
     chat_known_t known;    /* tokens it has seen */
     chat_touch_t tokens;   /* whose use has to be noted */
     chat_touch_t sessions; /* likewise */
+    chat_id_kind_t talks;     /* what ids of conversations look like */
 };
 
 static apr_status_t memory_free(void *memory)
@@ -217,10 +218,16 @@ struct chat_memory_t *chat_auth_memory(apr_pool_t *p)
 static void remember(const chat_request_t *q, const chat_shown_t *shown)
 {
     struct chat_memory_t *memory = q->conf->memory;
+    chat_id_kind_t kind = q->conversation != NULL
+                           ? chat_id_kind(q->conversation->id)
+                           : CHAT_ID_KIND_UNKNOWN;
 
     if (shown->via == CHAT_VIA_BEARER) {
         pthread_mutex_lock(&memory->lock);
         chat_known_note(&memory->known, shown->shown, q->user->id);
+        if (kind != CHAT_ID_KIND_UNKNOWN) {
+            memory->talks = kind;
+        }
         pthread_mutex_unlock(&memory->lock);
     }
 }
@@ -356,6 +363,17 @@ const char *chat_auth_known(const chat_request_t *q, const chat_shown_t *shown)
     return known ? apr_pstrdup(q->r->pool, user) : NULL;
 }
 
+int chat_auth_fits(const chat_request_t *q)
+{
+    struct chat_memory_t *memory = q->conf->memory;
+    int fits;
+
+    pthread_mutex_lock(&memory->lock);
+    fits = chat_id_fits(memory->talks, q->id);
+    pthread_mutex_unlock(&memory->lock);
+    return fits;
+}
+
 void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
                      const chat_db_result_t *res)
 {
@@ -385,7 +403,6 @@ void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
         touch(q, res, shown->via);
     }
     q->user = user_of(q, res, shown->via);
-    remember(q, shown);
     if (q->id[0] != '\0') {
         const char *found = chat_db_get(res, 0, COL_CONVERSATION);
 
@@ -394,6 +411,7 @@ void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
         q->locked = q->conversation == NULL && q->user->may_break &&
                     found != NULL && strcmp(found, q->id) == 0;
     }
+    remember(q, shown);
 }
 
 int chat_auth_shown(chat_shown_t *shown, const chat_request_t *q)

@@ -52,6 +52,10 @@ void chat_auth_found(chat_request_t *q, const chat_shown_t *shown,
  * only (known.h). @return NULL when it is not known */
 const char *chat_auth_known(const chat_request_t *q, const chat_shown_t *shown);
 
+/** Whether the id in the path can be read as one of a conversation: it has the form of
+ * those that were found. @return 0 when it cannot, or none was found yet */
+int chat_auth_fits(const chat_request_t *q);
+
 /** What a child remembers of a database's tokens; lives in p. */
 struct chat_memory_t *chat_auth_memory(apr_pool_t *p);
 

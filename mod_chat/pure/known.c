@@ -65,3 +65,28 @@ int chat_known_find(const chat_known_t *known, const char *digest, char *user)
     memcpy(user, known->places[set][way].user, CHAT_ID_SIZE);
     return 1;
 }
+
+chat_id_kind_t chat_id_kind(const char *id)
+{
+    static const char uuid[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    apr_size_t digits = strspn(id, "0123456789"), i;
+
+    if (digits > 0 && id[digits] == '\0') {
+        return digits <= 9 ? CHAT_ID_KIND_NUMBER : CHAT_ID_KIND_UNKNOWN;
+    }
+    for (i = 0; uuid[i] != '\0'; i++) {
+        if (uuid[i] == '-' ? id[i] != '-'
+                           : id[i] == '\0' ||
+                                 strchr("0123456789abcdefABCDEF", id[i]) ==
+                                     NULL) {
+            return CHAT_ID_KIND_TEXT;
+        }
+    }
+    return id[i] == '\0' ? CHAT_ID_KIND_UUID : CHAT_ID_KIND_TEXT;
+}
+
+int chat_id_fits(chat_id_kind_t seen, const char *id)
+{
+    return seen == CHAT_ID_KIND_TEXT ||
+           (seen != CHAT_ID_KIND_UNKNOWN && chat_id_kind(id) == seen);
+}

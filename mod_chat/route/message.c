@@ -329,9 +329,10 @@ static int at_once_theirs(chat_request_t *q, const chat_shown_t *shown,
 }
 
 /* The same for those who show a token, in one statement, where the engine has
- * one. A token that this child has not seen to be good goes alone, because a
- * stranger's values could spoil what many share; and its message is counted
- * behind the fact, so a token may be one ahead of the limit once. */
+ * one. An id of a form that no conversation has goes alone: what the database
+ * cannot read spoils what many share. A message with a token that this child has
+ * not seen to be good is counted behind the fact, so a token may be one ahead of
+ * the limit once. */
 int chat_message_send_at_once(chat_request_t *q)
 {
     enum {
@@ -371,7 +372,7 @@ int chat_message_send_at_once(chat_request_t *q)
     args[6] = chat_db_text(draft.type);
     args[7] = chat_db_text(draft.client_id);
     args[8] = chat_db_text(q->conf->closed_list);
-    rv = account != NULL ? chat_db_query(&res, q->conf->db, "send_bearer", args,
+    rv = chat_auth_fits(q) ? chat_db_query(&res, q->conf->db, "send_bearer", args,
                                          9, q->r->pool)
                          : chat_db_query_alone(&res, q->conf->db, "send_bearer",
                                                args, 9, q->r->pool);

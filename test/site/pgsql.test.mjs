@@ -6,9 +6,11 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { test } from 'node:test';
 import { cleanup } from './lib/cleanup.mjs';
+import { Client } from './lib/client.mjs';
 import { collect, connect, subscribed } from './lib/pusher.mjs';
 import { startCluster } from './lib/postgres.mjs';
 import { eventually, sleep, startSite } from './lib/site.mjs';
@@ -236,6 +238,28 @@ test('messages that are stored together keep their own text, answer and sender',
   const again = await patient.post(`/chat/conversation/${mine.id}/message`, { content: 'it\'s', client_id: 'together.1.2' });
   assert.equal(again.status, 201);
   assert.ok(ids.has(again.json.message.id), 'a retry is answered as the first time');
+});
+
+test('tokens that were never seen go together, too, and strangers spoil nothing', async () => {
+  const mine = site.people().conversations.find((c) => c.patient === 1 && c.doctor === 2);
+  const digest = (text) => createHash('sha256').update(text).digest('hex');
+  await doctor.post(`/chat/conversation/${mine.id}/message`, { content: 'what ids look like' });
+  const fresh = Array.from({ length: 48 }, (_, i) => `fresh-${i}-${'x'.repeat(32)}`);
+  site.sql(`INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token, created_at, updated_at)
+    SELECT 'App\\Models\\User', 1, 'fresh', t, now(), now() FROM unnest('{${fresh.map(digest).join(',')}}'::text[]) AS t;`);
+  const send = async (token, to, status) => {
+    const r = await new Client(site.url, { token }).post(`/chat/conversation/${to}/message`, { content: 'never seen' });
+    assert.equal(r.status, status, r.text);
+    return r;
+  };
+  const answers = await Promise.all(fresh.flatMap((token, i) => [
+    send(token, mine.id, 201),
+    ...(i % 4 ? [] : [send(`no-${token}`, mine.id, 401), send(`no-${token}`, 'abc', 401), send(token, 'abc', 404), send(token, '99999999999', 404)]),
+  ]));
+  assert.equal(answers.filter((r) => r.status === 201).length, 48);
+  const [rows, commits] = site.sql("SELECT count(*), count(DISTINCT xmin::text) FROM messages WHERE body = 'never seen';").trim().split('|').map(Number);
+  assert.equal(rows, 48);
+  assert.ok(commits < rows, `${rows} messages in ${commits} transactions`);
 });
 
 test('a conversation that somebody holds keeps nobody else waiting', async () => {

@@ -92,6 +92,38 @@ static void what_is_no_digest_or_no_id_is_not_kept(void **state)
     assert_string_equal(user, longest);
 }
 
+static void what_a_column_can_read(void **state)
+{
+    static const char uuid[] = "019a8f4e-7a7b-7c2d-8E3f-0123456789ab";
+
+    (void)state;
+    assert_int_equal(chat_id_kind("7"), CHAT_ID_KIND_NUMBER);
+    assert_int_equal(chat_id_kind("999999999"), CHAT_ID_KIND_NUMBER);
+    assert_int_equal(chat_id_kind("1000000000"), CHAT_ID_KIND_UNKNOWN);
+    assert_int_equal(chat_id_kind(uuid), CHAT_ID_KIND_UUID);
+    assert_int_equal(chat_id_kind("019a8f4e-7a7b-7c2d-8e3f-0123456789a"),
+                     CHAT_ID_KIND_TEXT);
+    assert_int_equal(chat_id_kind("019a8f4e-7a7b-7c2d-8e3f-0123456789abc"),
+                     CHAT_ID_KIND_TEXT);
+    assert_int_equal(chat_id_kind("019a8f4e-7a7b-7c2d-8e3f_0123456789ab"),
+                     CHAT_ID_KIND_TEXT);
+    assert_int_equal(chat_id_kind("019a8f4g-7a7b-7c2d-8e3f-0123456789ab"),
+                     CHAT_ID_KIND_TEXT);
+    assert_int_equal(chat_id_kind("-1"), CHAT_ID_KIND_TEXT);
+    assert_int_equal(chat_id_kind("7a"), CHAT_ID_KIND_TEXT);
+    assert_int_equal(chat_id_kind(""), CHAT_ID_KIND_TEXT);
+
+    assert_false(chat_id_fits(CHAT_ID_KIND_UNKNOWN, "7"));
+    assert_false(chat_id_fits(CHAT_ID_KIND_UNKNOWN, "1000000000"));
+    assert_true(chat_id_fits(CHAT_ID_KIND_NUMBER, "8"));
+    assert_false(chat_id_fits(CHAT_ID_KIND_NUMBER, "1000000000"));
+    assert_false(chat_id_fits(CHAT_ID_KIND_NUMBER, "abc"));
+    assert_false(chat_id_fits(CHAT_ID_KIND_NUMBER, uuid));
+    assert_true(chat_id_fits(CHAT_ID_KIND_UUID, uuid));
+    assert_false(chat_id_fits(CHAT_ID_KIND_UUID, "8"));
+    assert_true(chat_id_fits(CHAT_ID_KIND_TEXT, "anything"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +131,7 @@ int main(void)
         cmocka_unit_test_setup(two_tokens_of_one_set_are_not_confused, clear),
         cmocka_unit_test_setup(a_full_set_gives_up_its_oldest, clear),
         cmocka_unit_test_setup(what_is_no_digest_or_no_id_is_not_kept, clear),
+        cmocka_unit_test(what_a_column_can_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
