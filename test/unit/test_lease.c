@@ -130,6 +130,7 @@ static void threads_never_hold_more_than_allowed(void **state)
     chat_leases_t t = table();
     pthread_t threads[THREADS];
     apr_uint64_t none[N] = { 0 };
+    intptr_t any = 0;
 
     (void)state;
     for (int i = 0; i < THREADS; i++) {
@@ -139,9 +140,12 @@ static void threads_never_hold_more_than_allowed(void **state)
     for (int i = 0; i < THREADS; i++) {
         void *most;
 
+        /* One may have been refused each time, all cannot. */
         pthread_join(threads[i], &most);
-        assert_in_range((intptr_t)most, 1, MOST);
+        assert_in_range((intptr_t)most, 0, MOST);
+        any = (intptr_t)most > any ? (intptr_t)most : any;
     }
+    assert_in_range(any, 1, MOST);
     assert_memory_equal(t.words, none, sizeof(none));
 }
 
