@@ -329,7 +329,7 @@ static int at_once_theirs(chat_request_t *q, const chat_shown_t *shown,
 }
 
 /* The same for those who show a token, in one statement, where the engine has
- * one. An id of a form that no conversation has goes alone: what the database
+ * one. An id of a kind that no conversation has goes alone: what the database
  * cannot read spoils what many share. A message with a token that this child has
  * not seen to be good is counted behind the fact, so a token may be one ahead of
  * the limit once. */
@@ -372,10 +372,11 @@ int chat_message_send_at_once(chat_request_t *q)
     args[6] = chat_db_text(draft.type);
     args[7] = chat_db_text(draft.client_id);
     args[8] = chat_db_text(q->conf->closed_list);
-    rv = chat_auth_fits(q) ? chat_db_query(&res, q->conf->db, "send_bearer", args,
-                                         9, q->r->pool)
-                         : chat_db_query_alone(&res, q->conf->db, "send_bearer",
-                                               args, 9, q->r->pool);
+    rv = chat_auth_fits(q)
+             ? chat_db_query(&res, q->conf->db, "send_bearer", args, 9,
+                             q->r->pool)
+             : chat_db_query_alone(&res, q->conf->db, "send_bearer", args, 9,
+                                   q->r->pool);
     if (!at_once_theirs(q, &shown, res, rv)) {
         return rv == APR_SUCCESS || rv == CHAT_DB_EINPUT
                    ? DECLINED
@@ -629,8 +630,9 @@ enum {
 
 /* Of the first row what the who_… statements have. */
 static const int page_who[CHAT_AUTH_COLUMNS] = {
-    FIRST_ID,   FIRST_NAME, -1, FIRST_ROLE,      -1,          -1,          FIRST_DIGEST,
-    FIRST_CSRF, FIRST_IDLE, FIRST_TALK, FIRST_TALK_JSON, FIRST_TOTAL, FIRST_MEMBER
+    FIRST_ID,     FIRST_NAME, -1,         FIRST_ROLE, -1,              -1,
+    FIRST_DIGEST, FIRST_CSRF, FIRST_IDLE, FIRST_TALK, FIRST_TALK_JSON, FIRST_TOTAL,
+    FIRST_MEMBER
 };
 
 /* Who has written. */
