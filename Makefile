@@ -351,7 +351,7 @@ $(B)/bench/sink $(B)/bench/writers:
 	@mkdir -p $(@D)
 	$(call SAY,LD)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lpq
 
-REST_SET = $(foreach v,PARTS ROUNDS BENCH_SECONDS MESSAGES USERS CONVERSATIONS RATE QUIET TRIES SCHEMA AUDIT BENCH_DIR RESULTS,$(if $($(v)),$(v)="$($(v))"))
+REST_SET = $(foreach v,PARTS ROUNDS BENCH_SECONDS MESSAGES USERS CONVERSATIONS RATE QUIET TRIES SCHEMA AUDIT CONF BENCH_DIR RESULTS,$(if $($(v)),$(v)="$($(v))"))
 bench-rest: all $(B)/bench/sink $(B)/bench/writers
 	$(REST_SET) $(NODE_RUN) test/bench/rest/run.mjs
 

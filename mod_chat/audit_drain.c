@@ -27,7 +27,7 @@ APLOG_USE_MODULE(chat);
 #define ROUND_MS 1000
 #define FOLLOW_MS 1000  /* between two tries to become it */
 #define FAILED_MS 2000  /* after a failure of the database */
-#define BATCH 2000     /* entries of one transaction */
+#define BATCH 2000      /* entries of one transaction */
 #define BATCH_ALONE 500 /* on SQLite, where nobody else writes meanwhile */
 #define PIECE (BATCH * (CHAT_AUDIT_LINE + CHAT_AUDIT_MAC + 1)) /* bytes read at once */
 #define SAY_AFTER apr_time_from_sec(10) /* a database may be busy */
