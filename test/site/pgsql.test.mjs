@@ -20,9 +20,11 @@ import { freePort } from '../../dev/site.mjs';
 const cluster = await startCluster();
 const db = cluster.create();
 const proxied = await freePort();
+// No second child of httpd: each of them learns on its own what ids look like, and lets
+// messages go together only then.
 const site = await startSite({
   db,
-  extraConf: `ChatSendRate off\nListen 127.0.0.1:${proxied}\n<VirtualHost 127.0.0.1:${proxied}>\nChatHandoff Off\n</VirtualHost>`,
+  extraConf: `MinSpareThreads 1\nChatSendRate off\nListen 127.0.0.1:${proxied}\n<VirtualHost 127.0.0.1:${proxied}>\nChatHandoff Off\n</VirtualHost>`,
 });
 // Between two looks of its own this one's relay waits for an hour.
 const quiet = await startSite({
@@ -240,13 +242,18 @@ test('messages that are stored together keep their own text, answer and sender',
   assert.ok(ids.has(again.json.message.id), 'a retry is answered as the first time');
 });
 
-test('tokens that were never seen go together, too, and strangers spoil nothing', async () => {
+test('tokens that were never seen go together, too, and strangers spoil nothing', async (t) => {
   const mine = site.people().conversations.find((c) => c.patient === 1 && c.doctor === 2);
   const digest = (text) => createHash('sha256').update(text).digest('hex');
   await doctor.post(`/chat/conversation/${mine.id}/message`, { content: 'what ids look like' });
   const fresh = Array.from({ length: 48 }, (_, i) => `fresh-${i}-${'x'.repeat(32)}`);
   site.sql(`INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token, created_at, updated_at)
     SELECT 'App\\Models\\User', 1, 'fresh', t, now(), now() FROM unnest('{${fresh.map(digest).join(',')}}'::text[]) AS t;`);
+  // A transaction takes so long that all are there before the first is done; it does not
+  // hold the conversation meanwhile.
+  site.sql(`CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1); RETURN NULL; END';
+    CREATE TRIGGER slowly BEFORE INSERT ON messages EXECUTE FUNCTION slowly();`);
+  t.after(() => site.sql('DROP FUNCTION IF EXISTS slowly CASCADE;'));
   const send = async (token, to, status) => {
     const r = await new Client(site.url, { token }).post(`/chat/conversation/${to}/message`, { content: 'never seen' });
     assert.equal(r.status, status, r.text);
