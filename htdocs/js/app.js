@@ -115,6 +115,7 @@ class App {
       keep: this.keep,
       changed: draw,
       tell: (key) => this.tell(t(key)),
+      spare: (key, text) => this.spare(key, text),
     });
     this.sync = new Sync({
       ask: (cursor) => this.api.sync(cursor),
@@ -416,6 +417,14 @@ class App {
     if (composerLook(text) !== this.drawn.look) {
       this.draw();
     }
+  }
+
+  /** Words without a place stand where one writes, below a draft that is there. */
+  spare(key, text) {
+    this.drafts[key] = [this.drafts[key], text].filter(Boolean).join('\n');
+    this.keep.write('drafts', this.drafts);
+    this.drawn.key = null; // so that they are shown
+    this.draw();
   }
 
   async logout() {
