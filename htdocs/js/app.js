@@ -755,6 +755,9 @@ class App {
     const { state } = this;
     const key = state.selected;
     this.people.look(key);
+    if (this.scroll.isAtEnd(key) && !state.around) {
+      store.letOlderGo(store.threadOf(state, key));
+    }
     this.scroll.before();
     render(shell({
       state,

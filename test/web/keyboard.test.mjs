@@ -57,7 +57,27 @@ test('when the last of the older messages have come the focus is still in the co
   assert.match(await focused(), /^log$/);
 });
 
+test('who has read far up and comes back to the end has a page of ordinary size again', async () => {
+  site.sql(Array.from({ length: 500 }, (_, i) => `INSERT INTO messages (from_user_id, to_user_id, request_id, body, read_at)
+    VALUES (${conv.doctor}, ${conv.patient}, ${conv.id}, 'far ${i}', '2026-01-01 00:00:00');`).join('\n'));
+  await page.reload();
+  await page.locator('.message', { hasText: 'far 499' }).waitFor();
+  await eventually(async () => {
+    await page.locator('.log').evaluate((log) => { log.scrollTop = 0; });
+    return (await rows()) > 420;
+  }, 'much is loaded');
+  await page.locator('.jump').click();
+  await eventually(async () => (await rows()) <= 200, 'it has gone');
+  assert.equal(await page.locator('.message', { hasText: 'far 499' }).count(), 1);
+  const { end, top } = await page.locator('.log').evaluate((log) => ({ end: log.scrollHeight - log.scrollTop - log.clientHeight, top: log.scrollTop }));
+  assert.ok(end < 5 && top > 500, `${end} ${top}`);
+  await page.locator('.log').evaluate((log) => { log.scrollTop = 0; });
+  await eventually(async () => (await rows()) > 200, 'and comes again');
+});
+
 test('all that is loaded of a conversation is printed, and nothing that can only be pressed', async () => {
+  await asked(`/chat/conversation/${conv.id}/message`, token, { content: 'for the file' });
+  await page.locator('.mine', { hasText: 'for the file' }).waitFor();
   await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
   const paper = await page.evaluate(() => {
     const seen = (what) => [...document.querySelectorAll(what)].filter((e) => e.checkVisibility()).length;

@@ -143,6 +143,11 @@ export class Scroll {
     }
   }
 
+  /** Whether the end of this conversation was in sight when it was last drawn. */
+  isAtEnd(key) {
+    return this.log !== null && key === this.key && this.settled && this.atEnd;
+  }
+
   measure() {
     if (!this.log) {
       return;
