@@ -134,7 +134,8 @@ test('what is being edited is deleted elsewhere: the edit ends, its words stay a
   }, { times: 1 });
   await composer(a.page).press('Enter');
   await a.page.locator('.composer-head').waitFor({ state: 'detached' });
-  a.page.complaints.length = 0; // Chromium's, of the 410
+  await eventually(() => a.page.complaints.length > 0, "Chromium's, of the 410");
+  a.page.complaints.length = 0;
   assert.equal(await composer(a.page).inputValue(), 'too late an edit');
   await write(a.page, 'too late an edit');
 });

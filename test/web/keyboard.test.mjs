@@ -68,6 +68,7 @@ test('who has read far up and comes back to the end has a page of ordinary size 
   }, 'much is loaded');
   await page.locator('.jump').click();
   await eventually(async () => (await rows()) <= 200, 'it has gone');
+  await page.locator('.jump').waitFor({ state: 'detached' });
   assert.equal(await page.locator('.message', { hasText: 'far 499' }).count(), 1);
   const { end, top } = await page.locator('.log').evaluate((log) => ({ end: log.scrollHeight - log.scrollTop - log.clientHeight, top: log.scrollTop }));
   assert.ok(end < 5 && top > 500, `${end} ${top}`);

@@ -54,6 +54,7 @@ export class Scroll {
    * @param thread  its thread
    */
   after(log, key, thread) {
+    const drawn = this.atEnd; // the way down was drawn, or not, by this
     this.attach(log);
     if (key !== this.key) {
       this.key = key;
@@ -76,6 +77,9 @@ export class Scroll {
     this.toEndNext = false;
     this.keepFocus();
     this.measure();
+    if (this.atEnd !== drawn) {
+      this.changed();
+    }
   }
 
   /** What had the focus is drawn no more: it stays in the log, or a keyboard's next
