@@ -57,6 +57,14 @@ test('nobody is sent to the log-in page, a program is told', async () => {
   }
 });
 
+test('a parameter of the query may be empty', async () => {
+  for (const path of ['/chat?before=', '/chat/sync?since=&limit=', url('?page=&per_page=&below='), url('/messages?before=&after='),
+    '/chat/search?q=hello&conversation=&before=&limit=', url('/search?q=hello&before=&limit='), url('/attachments?before=&limit=')]) {
+    const r = await phone.get(path);
+    assert.equal(r.status, 200, `${path}: ${r.text}`);
+  }
+});
+
 test('a bearer token is taken with and without its number, and nothing else is', async () => {
   const [number, plain] = phone.token.split('|');
   assert.match(number, /^\d+$/);
