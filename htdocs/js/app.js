@@ -273,6 +273,7 @@ class App {
       addFiles: (key, files) => this.files.add(key, files),
       dropFile: (key, chip) => this.files.drop(key, chip),
       retryFile: (chip) => this.files.retry(chip),
+      filesWait: (key) => this.filesWait(key),
       startVoice: (key) => this.voice.start(key),
       stopVoice: (keep) => this.voice.stop(keep),
       view: (id) => this.view(id),
@@ -416,6 +417,16 @@ class App {
     this.typing.typed(key, text);
     if (composerLook(text) !== this.drawn.look) {
       this.draw();
+    }
+  }
+
+  /** A message was to go, and its files cannot: why, and which. */
+  filesWait(key) {
+    const why = this.files.waits(key);
+    if (why !== null) {
+      this.tell(t(`files.wait.${why}`));
+      this.root.querySelector(`.file-chip[data-state="${why}"]`)
+        ?.scrollIntoView({ block: 'nearest' });
     }
   }
 

@@ -127,6 +127,13 @@ export class Files {
     return this.of(key).every((chip) => chip.state === 'done');
   }
 
+  /** Why none could go. @return 'refused', 'failed', 'uploading', or null: it could */
+  waits(key) {
+    const states = this.of(key).map((chip) => chip.state);
+    return ['refused', 'failed'].find((state) => states.includes(state))
+      ?? (this.ready(key) ? null : 'uploading');
+  }
+
   /** Into a message: the list begins anew. */
   take(key) {
     const chips = this.of(key);
