@@ -603,11 +603,24 @@ class App {
       const { conversations, next: after } = await this.api.list(next);
       store.putList(this.state, conversations, after, append);
       conversations.forEach(({ id }) => this.brought(store.keyOf(id)));
+      this.checkOpen();
     } catch (error) {
       this.state.listFailed = true;
       throw error;
     } finally {
       this.draw();
+    }
+  }
+
+  /** The open conversation, where the list says otherwise: it has been deleted, of
+   *  which no event tells, or is there again. */
+  checkOpen() {
+    const { selected, conversations, next } = this.state;
+    const thread = selected === null ? null : store.threadOf(this.state, selected);
+    const listed = conversations.has(selected);
+    const gone = !listed && next === null && thread?.loaded && thread.failed === null;
+    if (gone || (listed && thread?.failed === 'missing')) {
+      this.loadThread(selected).catch(() => {});
     }
   }
 
