@@ -455,12 +455,15 @@ class App {
     this.goToLogin(this.config.logout);
   }
 
-  /** @param to  where a log-in of Apache's ends, null: as without it */
+  /** @param to  where a log-in ends that its user has ended; null: it has ended by
+   *  itself, and the next one leads back to where they are */
   goToLogin(to = null) {
     if (!this.leaving) {
       this.leaving = true;
       this.live.stop();
-      location.assign(to ?? `${this.config.prefix}/chat/login`);
+      const { selected } = this.state;
+      location.assign(to ?? `${this.config.prefix}/chat/login${
+        selected === null ? '' : `?conversation=${encodeURIComponent(selected)}`}`);
     }
   }
 

@@ -120,6 +120,35 @@ test('the log-in form sets a cookie scripts cannot read and goes to the chat', a
   assert.match(policy, /frame-ancestors 'none'/);
 });
 
+test('who was on the way to a conversation comes to it by the log-in, and nowhere else', async () => {
+  const html = { accept: 'text/html' };
+  const to = (r) => {
+    assert.equal(r.status, 302, r.text);
+    const at = new URL(r.headers.get('location'), site.url);
+    assert.equal(at.origin, site.url);
+    return at.pathname + at.search;
+  };
+  const form = to(await anybody.get(url(''), html));
+  assert.equal(form, `/chat/login?conversation=${conv.id}`);
+  assert.equal(to(await anybody.get('/chat', html)), '/chat/login');
+  assert.equal(to(await anybody.get(url('/messages'), html)), '/chat/login');
+  const field = /name="conversation" value="([^"]*)"/;
+  assert.equal(field.exec((await anybody.get(form, html)).text)[1], String(conv.id));
+  const enter = (conversation, password = 'password') => new Client(site.url).form('/chat/login',
+    { email: 'patient@example.com', password, conversation }, html);
+  const wrong = await enter(conv.id, 'no');
+  assert.equal(wrong.status, 422);
+  assert.equal(field.exec(wrong.text)[1], String(conv.id), 'after a wrong password, too');
+  assert.equal(to(await enter(conv.id)), url(''));
+  for (const evil of ['', '//evil.example', 'https://evil.example', '/\\evil.example', '../../evil', '1/messages', '1?x', '1\r\nX: y',
+    'x'.repeat(65), '"><script>', '%2F%2Fevil.example']) {
+    assert.equal(to(await enter(evil)), '/chat', evil);
+    const page = await anybody.get(`/chat/login?conversation=${encodeURIComponent(evil)}`, html);
+    assert.equal(field.exec(page.text)[1], '', evil);
+  }
+  assert.equal(to(await browser.get(form, html)), url(''), 'who is logged in is sent on');
+});
+
 test('the cookie is stored as a digest only', async () => {
   const value = browser.cookie.split('=')[1];
   assert.equal(site.sql(`SELECT count(*) FROM chat_sessions WHERE token_hash = '${value}';`).trim(), '0');
