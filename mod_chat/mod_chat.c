@@ -9,6 +9,8 @@
  *                  virtual hosts with equal settings share them
  *   request        URLs of ours skip the file system and go to routes.c, and
  *                  WebSockets to upgrade.c, before mod_proxy can have them
+ *                  A browser's question about a page of another origin is answered
+ *                  by cors.c before anybody has to log in
  *
  * Threads: what a child is given is made before its threads start and is safe
  * for all of them; everything else belongs to one request.

@@ -169,9 +169,7 @@ for (const [what, origin] of [['another port', near], ['another site', far]]) {
     const url = new URL(json.url, site.url).href;
     const shown = (mode) => page.evaluate(([u, m]) => window.picture(u, m), [url, mode]);
     assert.deepEqual(await shown('anonymous'), [1, 1]);
-    if (origin === far) {
-      assert.equal(await shown(null), 'blocked'); // Cross-Origin-Resource-Policy
-    }
+    assert.equal(await shown(null), 'blocked'); // Cross-Origin-Resource-Policy
   });
 
   test(`a page of ${what} joins a channel and hears`, async () => {
