@@ -13,8 +13,8 @@
 /* All of them at every URL, so that a page can read our 404 and 405, too. */
 static const char methods[] = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
-/* What our routes read, and what scripts send by habit. A browser sends Accept and
- * Accept-Language without asking, but not with every value. */
+/* What our routes read, and what scripts send by habit. A browser sends Accept
+ * and Accept-Language without asking, but not with every value. */
 static const char request_headers[] =
     "Accept, Accept-Language, Authorization, Cache-Control, "
     "Content-Disposition, Content-Type, If-Match, If-Modified-Since, "
@@ -27,7 +27,8 @@ static const char answer_headers[] =
     "RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, "
     "Retry-After, WWW-Authenticate";
 
-/* Browsers keep a preflight's answer for so long, and Chromium no longer. Seconds. */
+/* Browsers keep a preflight's answer for so long, and Chromium no longer.
+ * Seconds. */
 static const char keep[] = "7200";
 
 /* An origin as it was sent, which is what the browser compares. NULL: nobody's

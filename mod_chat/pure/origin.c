@@ -25,8 +25,9 @@ static const char scheme_bytes
 
 /* What a page may be of and have no origin by which it is known: browsers send
  * `null` with it, or what all of its kind have. */
-static const char *const nobodys[] = { "about",      "blob", "data", "file",
-                                       "filesystem", "ftp",  "javascript" };
+static const char *const nobodys[] = { "about",     "blob",       "data",
+                                       "file",      "filesystem", "ftp",
+                                       "javascript" };
 
 /* How many bytes at the start are a host; 0: none. */
 static size_t host_len(const char *s)

@@ -5,8 +5,8 @@
  * A browser says in the Origin header which page made it send a request. We
  * compare it with the request's own origin and with those the site allows.
  * Apps that show pages of their own in a web view have schemes of their own,
- * as capacitor://localhost and app://-. Pure. Sources: RFC 6454, section 6.2; the
- * Fetch standard for `null`; the URL standard for IPv6 addresses.
+ * as capacitor://localhost and app://-. Pure. Sources: RFC 6454, section 6.2;
+ * the Fetch standard for `null`; the URL standard for IPv6 addresses.
  */
 #ifndef CHAT_ORIGIN_H
 #define CHAT_ORIGIN_H
@@ -32,7 +32,8 @@ const char *chat_origin_of(const char *scheme, const char *host, apr_pool_t *p);
  */
 const char *chat_origin_why(const char *text);
 
-/** Whether a canonical origin is one of these (const char *); NULL: there are none. */
+/** Whether a canonical origin is one of these (const char *); NULL: there are
+ * none. */
 int chat_origin_listed(const apr_array_header_t *origins, const char *origin);
 
 #endif

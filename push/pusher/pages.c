@@ -12,9 +12,9 @@
 
 /* What chat-push has methods for, and Soketi's headers. */
 static const char usual_methods[] = "GET, POST, OPTIONS";
-static const char usual_headers[] =
-    "Origin, Content-Type, X-Auth-Token, X-Requested-With, Accept, "
-    "Authorization, X-CSRF-TOKEN, XSRF-TOKEN, X-Socket-Id";
+static const char usual_headers
+    [] = "Origin, Content-Type, X-Auth-Token, X-Requested-With, Accept, "
+         "Authorization, X-CSRF-TOKEN, XSRF-TOKEN, X-Socket-Id";
 
 /* A word that can stand in a header's list: a token, or an origin. */
 static int word_fits(const char *word)
@@ -102,10 +102,9 @@ const char *push_pages_read(push_pages_t *out, const json_t *origin,
     }
     APR_ARRAY_PUSH(origins, const char *) = NULL;
     out->origins = (const char *const *)(void *)origins->elts;
-    out->lines = apr_pstrcat(p, "Access-Control-Allow-Methods: ",
-                             joined(verbs, p),
-                             "\r\nAccess-Control-Allow-Headers: ",
-                             joined(names, p), "\r\n", NULL);
+    out->lines = apr_pstrcat(
+        p, "Access-Control-Allow-Methods: ", joined(verbs, p),
+        "\r\nAccess-Control-Allow-Headers: ", joined(names, p), "\r\n", NULL);
     return NULL;
 }
 

@@ -3,9 +3,10 @@
  * pages.h - pages of which origins may read what the HTTP API answers (CORS).
  *
  * Soketi's `cors.origin`, `cors.methods` and `cors.allowedHeaders`. Of several
- * origins Soketi sends all in one header, which no browser takes; here the one that
- * asks is told yes, and one that is not listed is told nothing. It is the browser
- * that keeps a page from reading; who may ask at all is said by the signature.
+ * origins Soketi sends all in one header, which no browser takes; here the one
+ * that asks is told yes, and one that is not listed is told nothing. It is the
+ * browser that keeps a page from reading; who may ask at all is said by the
+ * signature.
  *
  * Read with the other settings (conf.h), afterwards unchanged: any thread.
  */
@@ -24,8 +25,8 @@ typedef struct {
 
 /**
  * Read the settings.
- * @param origin   each a list of texts, or one text with commas or blanks between
- *                 them, or NULL or null: Soketi's defaults
+ * @param origin   each a list of texts, or one text with commas or blanks
+ * between them, or NULL or null: Soketi's defaults
  * @return NULL, or the key that is wrong and why, from p
  */
 const char *push_pages_read(push_pages_t *out, const json_t *origin,

@@ -24,12 +24,17 @@ const foreign = ['https://evil.example', 'null', 'http://app.example.org', `${ap
 const guarded = await freePort();
 const small = await freePort();
 const bare = await freePort();
+const below = await freePort();
 const site = await startSite({
   extraConf: `ChatOrigin HTTPS://App.Example.org:443 https://app.example.org:8443
 ChatOrigin http://[2001:DB8:0:0:0:0:0:1]:3000 capacitor://localhost ionic://localhost http://localhost app://-
 LoadModule auth_basic_module ${modules}/mod_auth_basic.so
 LoadModule authn_file_module ${modules}/mod_authn_file.so
 LoadModule authz_user_module ${modules}/mod_authz_user.so
+LoadModule request_module ${modules}/mod_request.so
+LoadModule session_module ${modules}/mod_session.so
+LoadModule auth_form_module ${modules}/mod_auth_form.so
+LoadModule rewrite_module ${modules}/mod_rewrite.so
 LoadModule http2_module ${modules}/mod_http2.so
 Listen 127.0.0.1:${guarded}
 <VirtualHost 127.0.0.1:${guarded}>
@@ -50,6 +55,23 @@ LimitRequestBody 2000
 Chat Off
 </Location>
 Header always merge Access-Control-Allow-Headers traceparent
+</VirtualHost>
+Listen 127.0.0.1:${below}
+<VirtualHost 127.0.0.1:${below}>
+ChatPrefix /clinic/
+RewriteEngine On
+RewriteRule ^/clinic/chat/sync - [F]
+<Location "/clinic/chat/me">
+AuthType form
+AuthName chat
+AuthFormProvider file
+AuthUserFile conf/people
+AuthFormLoginRequiredLocation /elsewhere
+Require valid-user
+</Location>
+<Location "/clinic/chat/search">
+Require all denied
+</Location>
 </VirtualHost>
 Listen 127.0.0.1:${bare}
 <VirtualHost 127.0.0.1:${bare}>
@@ -245,6 +267,22 @@ test('where Apache asks for a password it does not ask the preflight', async () 
   const json = { ...basic, 'Content-Type': 'application/json' };
   assert.equal((await raw('POST', `${at}/typing`, json, '{}', other)).status, 419);
   assert.equal((await raw('POST', `${at}/typing`, { ...json, 'X-CSRF-TOKEN': me.json.csrf_token }, '{}', other)).status, 200);
+});
+
+test('below a path, and with whatever else stands before the chat', async () => {
+  const other = { port: below, judge: false };
+  site.expectLog(/AH01630: client denied by server configuration: \/clinic\/chat\/search/);
+  for (const url of ['/clinic/chat', `/clinic${at}/message`, '/clinic/broadcasting/auth', '/clinic/chat/me', '/clinic/chat/search']) {
+    assert.equal((await ask(url, app, 'GET', 'authorization', other)).status, 204, url);
+  }
+  isSilent(await ask('/chat', app, 'GET', '', other), 'not below it');
+  isReadable(await raw('GET', '/clinic/chat', { ...bearer, Origin: app }, null, other), app, 'below it');
+  for (const [url, status] of [['/clinic/chat/me', 302], ['/clinic/chat/search?q=x', 403], ['/clinic/chat/sync', 403]]) {
+    const r = await raw('GET', url, { ...bearer, Origin: app }, null, other);
+    assert.equal(r.status, status, url); // a form, an access rule, mod_rewrite
+    isReadable(r, app, url);
+    isSilent(await raw('GET', url, { ...bearer, Origin: 'https://evil.example' }, null, other), url);
+  }
 });
 
 test('Chat Off of a part stays off, and mod_headers can add to what is allowed', async () => {
