@@ -200,6 +200,7 @@ export default {
   'files.failed': 'Not uploaded. It goes again when the connection is back.',
   'files.refused': 'This file is not accepted.',
   'files.refused.size': 'This file is too large.',
+  'files.refused.gone': 'This file cannot be read: it was moved or changed, or is a folder.',
   'files.refused.many': 'A message takes no more files.',
   'files.refused.413': 'This file is too large.',
   'files.refused.415': 'This kind of file is not accepted.',
