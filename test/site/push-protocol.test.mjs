@@ -253,6 +253,37 @@ test('a private channel takes the right signature and no other', async () => {
   });
 });
 
+test('channel_data that was signed for a private channel is part of its signature', async () => {
+  const client = push.client({
+    channelAuthorization: {
+      customHandler: ({ channelName, socketId }, done) => done(null, sdk.authorizeChannel(socketId, channelName, { user_id: '7', role: 'nurse' })),
+    },
+  });
+  try {
+    const channel = client.subscribe('private-with-data');
+    await new Promise((resolve, reject) => {
+      channel.bind('pusher:subscription_succeeded', resolve);
+      channel.bind('pusher:subscription_error', (e) => reject(new Error(JSON.stringify(e))));
+    });
+  } finally {
+    client.disconnect();
+  }
+  await sockets(1, async (s) => {
+    const name = 'private-room';
+    const signed = push.auth(s.socketId, name, '{"a":1}');
+    for (const [what, data] of [['none', undefined], ['other data', '{"a":2}'], ['an object', { a: 1 }], ['a number', 1], ['empty', '']]) {
+      s.send({ event: 'pusher:subscribe', data: { channel: name, auth: signed, channel_data: data } });
+      const r = await s.next('pusher:subscription_error');
+      assert.deepEqual([r.data.type, r.data.status], ['AuthError', 401], what);
+    }
+    s.send({ event: 'pusher:subscribe', data: { channel: name, auth: signed, channel_data: '{"a":1}' } });
+    await s.next('pusher_internal:subscription_succeeded');
+    // Soketi signs the name alone and lets data that nobody signed pass by.
+    s.send({ event: 'pusher:subscribe', data: { channel: name, auth: push.auth(s.socketId, name), channel_data: '{"a":1}' } });
+    await s.next('pusher_internal:subscription_succeeded');
+  });
+});
+
 test('pusher-js reads an encrypted channel', async () => {
   const client = push.client();
   try {
