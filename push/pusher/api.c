@@ -27,22 +27,24 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What is below /apps/{id}/, {} being anything but a slash; first match wins.
+ * `asks`: it is about who is there, so those who left before are to be gone.
  */
 /* clang-format off */
 typedef struct {
     const char *method;
     const char *path;
     void (*handle)(api_request_t *r);
+    int asks;
 } route_t;
 
 static const route_t routes[] = {
-    { "POST", "events",                           api_events },
-    { "POST", "batch_events",                     api_batch },
-    { "POST", "users/{}/events",                  api_user_event },
-    { "POST", "users/{}/terminate_connections",   api_user_terminate },
-    { "GET",  "channels",                         api_channels },
-    { "GET",  "channels/{}",                      api_channel },
-    { "GET",  "channels/{}/users",                api_channel_users },
+    { "POST", "events",                           api_events, 0 },
+    { "POST", "batch_events",                     api_batch, 0 },
+    { "POST", "users/{}/events",                  api_user_event, 0 },
+    { "POST", "users/{}/terminate_connections",   api_user_terminate, 0 },
+    { "GET",  "channels",                         api_channels, 1 },
+    { "GET",  "channels/{}",                      api_channel, 1 },
+    { "GET",  "channels/{}/users",                api_channel_users, 1 },
 };
 /* clang-format on */
 
@@ -355,6 +357,10 @@ static void signed_request(api_request_t *r, http_span_t path)
     if (!arg_decode(r)) {
         api_error(r, 400, "The path has a broken escape");
         return;
+    }
+    if (route->asks && push_server.rounds != NULL &&
+        push_rounds_wait(push_server.rounds, r->c)) {
+        return; /* it comes again */
     }
     route->handle(r);
 }
