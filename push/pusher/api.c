@@ -45,6 +45,7 @@ static const route_t routes[] = {
     { "GET",  "channels",                         api_channels, 1 },
     { "GET",  "channels/{}",                      api_channel, 1 },
     { "GET",  "channels/{}/users",                api_channel_users, 1 },
+    { "GET",  "connections",                      api_connections, 1 },
 };
 /* clang-format on */
 
@@ -453,20 +454,39 @@ static void health(api_request_t *r)
     push_conn_reply(r->c, r->head, 200, "text/plain", cors(r->head), "OK", 2);
 }
 
-static void ready(api_request_t *r)
+/* Whether clients are served; answers itself when not. */
+static int is_ready(api_request_t *r)
 {
     char why[PUSH_CANARY_WHY];
 
     if (push_server_closing()) {
         api_error(r, 503, "The server is closing. Choose another server. :)");
-        return;
+        return 0;
     }
     if (push_server.canary != NULL &&
         !push_canary_well(push_server.canary, why)) {
         api_error(r, 503, "The canary did not come back: %s", why);
-        return;
+        return 0;
     }
-    health(r);
+    return 1;
+}
+
+static void ready(api_request_t *r)
+{
+    if (is_ready(r)) {
+        health(r);
+    }
+}
+
+/* Reverb's word for the same. */
+static void up(api_request_t *r)
+{
+    push_text_t out = { NULL, 0, 0 };
+
+    if (is_ready(r)) {
+        push_text_str(&out, "{\"health\":\"OK\"}");
+        api_reply(r, 200, &out);
+    }
 }
 
 /* Paths that need no signature. */
@@ -476,6 +496,7 @@ static const struct {
 } open_paths[] = {
     { "/", health },
     { "/ready", ready },
+    { "/up", up },
     { "/accept-traffic", accept_traffic },
     { "/usage", usage },
 };

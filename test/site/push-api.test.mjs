@@ -358,6 +358,22 @@ test('the paths for load balancers answer as Soketi does', async () => {
   assert.equal((await push.http('OPTIONS', '/apps/app1/events', { headers: { Origin: 'https://a' } })).status, 204);
 });
 
+test("Reverb's own questions have its answers: how many clients, and whether it is up", async () => {
+  const count = async () => (await push.call('GET', '/connections')).json;
+  const before = await count();
+  const others = [await push.raw(), await push.raw()];
+  await others[0].join('of-the-connections');
+  await others[0].join('more-of-them');
+  assert.deepEqual(await count(), { connections: before.connections + 2 });
+  await Promise.all(others.map((o) => o.close()));
+  assert.deepEqual(await count(), before);
+  await refused(push.call('GET', '/connections', { secret: 'x' }), 401, /auth_signature/);
+  assert.equal((await push.call('POST', '/connections', { body: {} })).status, 405);
+  const up = await push.http('GET', '/up');
+  assert.deepEqual([up.status, up.text, up.headers['content-type']], [200, '{"health":"OK"}', 'application/json']);
+  assert.equal((await push.http('POST', '/up')).status, 405);
+});
+
 test('metrics count what happened, for Prometheus and as JSON', async () => {
   const text = await (await fetch(`${push.metrics}/metrics`)).text();
   const value = (name) => Number(text.match(new RegExp(`^${name}\\{app_id="app1",port="${push.port}"\\} (\\d+)$`, 'm'))[1]);
