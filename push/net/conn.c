@@ -396,7 +396,7 @@ push_conn_t *push_conn_adopt(push_conns_t *conns, int fd,
     conn_count(&conns->counters.adopted, 1);
     conn_count(&conns->counters.bytes_in, len);
     conn_feed(c, bytes, len);
-    if (c->state == PUSH_CONN_HTTP) {
+    if (c->state == PUSH_CONN_HTTP && c->parked != CONN_PARKED) {
         conn_http_stray(c);
     }
     return c;

@@ -398,6 +398,19 @@ static int knock_settle(push_conn_t *c, const http_head_t *head, push_app_t *app
     return 0;
 }
 
+/* Who comes when one has just closed finds its place free, also where that close is
+ * another loop's: it is not told that the app is full before all have gone around.
+ * @return 0: it is asked again */
+static int place_settle(push_conn_t *c, const push_app_t *app)
+{
+    return app == NULL || app->conf->user_authentication ||
+           app->conf->max_connections < 0 ||
+           __atomic_load_n(&app->places, __ATOMIC_RELAXED) <
+               app->conf->max_connections ||
+           push_server.rounds == NULL ||
+           !push_rounds_wait(push_server.rounds, c);
+}
+
 void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
 {
     push_client_t *me = push_conn_client(c);
@@ -409,7 +422,8 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
     const char *why = NULL;
     int code;
 
-    if (!origin_settle(c, head, app) || !knock_settle(c, head, app) ||
+    if (!origin_settle(c, head, app) || !place_settle(c, app) ||
+        !knock_settle(c, head, app) ||
         !push_conn_upgrade(c, head, app != NULL && app->conf->deflate)) {
         return;
     }

@@ -8,10 +8,10 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';
 import { after, test } from 'node:test';
-import { Push } from './lib/push.mjs';
+import { Push, Raw } from './lib/push.mjs';
 
-async function start(loops) {
-  const push = await new Push().start({ env: { CHAT_PUSH_LOOPS: String(loops) } });
+async function start(loops, env = {}) {
+  const push = await new Push().start({ env: { CHAT_PUSH_LOOPS: String(loops), ...env } });
   after(() => push.stop());
   return push;
 }
@@ -58,6 +58,28 @@ for (const loops of [1, 3]) {
       await member.closed;
     }
     agent.destroy();
+  });
+
+  test(`the place of who has closed is free for who comes next, with ${loops} loops`, async () => {
+    const push = await start(loops, { SOKETI_DEFAULT_APP_MAX_CONNS: '1' });
+    let last = await push.raw();
+    for (let i = 0; i < 12; i++) {
+      // Its connection is there already, as that of a proxy would be.
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+      await push.http('GET', '/', { agent });
+      const next = await held(push, async () => {
+        last.ws.close();
+        const raw = new Raw(push.url(), { agent }, push);
+        await new Promise((resolve) => setImmediate(resolve));
+        return raw;
+      });
+      await next.next('pusher:connection_established');
+      await last.closed;
+      last = next;
+    }
+    const { code } = await push.refused(push.url());
+    assert.equal(code, 4004, 'one too many is one too many');
+    await last.close();
   });
 
   test(`questions that wait are all answered in order, and who resets is let go, with ${loops} loops`, async () => {
