@@ -66,15 +66,19 @@ static const char *cors(const http_head_t *head)
 
 void api_reply(api_request_t *r, int status, push_text_t *json)
 {
+    const char *extra = cors(r->head);
     push_traffic_t *t;
 
+    if (status == 429) { /* rates are for a second */
+        extra = apr_pstrcat(r->pool, "Retry-After: 1\r\n", extra, NULL);
+    }
     if (r->app != NULL) {
         t = push_app_traffic(r->app, r->loop);
         push_count(&t->http_calls, 1);
         push_count(&t->http_in, r->len);
         push_count(&t->http_out, json->len);
     }
-    push_conn_reply(r->c, r->head, status, JSON_TYPE, cors(r->head), json->at,
+    push_conn_reply(r->c, r->head, status, JSON_TYPE, extra, json->at,
                     json->len);
     push_text_free(json);
 }

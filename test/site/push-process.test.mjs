@@ -257,7 +257,9 @@ test('publishing and reading are limited by the app', async () => {
   await sleep(1000 - (Date.now() % 1000) + 50);
   const statuses = [];
   for (let i = 0; i < 8; i++) {
-    statuses.push((await as(2).call('POST', '/events', { body: { name: 'e', channel: 'c', data: '' } })).status);
+    const r = await as(2).call('POST', '/events', { body: { name: 'e', channel: 'c', data: '' } });
+    statuses.push(r.status);
+    assert.equal(r.headers['retry-after'], r.status === 429 ? '1' : undefined);
   }
   assert.ok(statuses.includes(200) && statuses.includes(429), statuses.join());
   const reads = [];
