@@ -662,6 +662,19 @@ static void run_sweeping(push_loop_t *loop, push_task_t *task)
     conns_sweep(conns, push_loop_seconds(loop));
 }
 
+/* The time of a closing one is over. An answer that is still being read has as long
+ * as on a connection that stays. */
+static void closing_expire(push_conn_t *c, apr_uint32_t now)
+{
+    if (c->code == 0 && c->out != NULL &&
+        now < c->heard + c->all->proto->http_idle) {
+        conn_restart(c);
+    }
+    else {
+        push_conn_kill(c, PUSH_END_TIMEOUT);
+    }
+}
+
 static void conns_tick(push_loop_t *loop, void *baton)
 {
     push_conns_t *conns = baton;
@@ -673,7 +686,7 @@ static void conns_tick(push_loop_t *loop, void *baton)
         conn_http_expire(c);
     }
     while ((c = overdue(conns, PUSH_CONN_CLOSING, now)) != NULL) {
-        push_conn_kill(c, PUSH_END_TIMEOUT);
+        closing_expire(c, now);
     }
     conns_sweep(conns, now);
 }

@@ -217,7 +217,7 @@ push_conn_t *conn_make(push_conns_t *conns, int fd, push_slab_t *slab);
 /* The only place a connection changes state, and with it its list. */
 void conn_enter(push_conn_t *c, push_conn_state_t next);
 
-/* HTTP only: the time for the next request starts now. */
+/* HTTP, and CLOSING once that was told: its time starts again now. */
 void conn_restart(push_conn_t *c);
 
 /* Begin the end: CLOSING, with why and the close code for the protocol. */
