@@ -198,6 +198,9 @@ static int origin_allowed(const push_conn_t *c, const chat_app_t *app,
     if (span == NULL || entry == NULL) {
         return 1;
     }
+    if (http_header_count(head, "Origin") > 1) {
+        return 0; /* no browser's; httpd joins them, which is on no list either */
+    }
     origin = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), span->at,
                             span->len);
     for (; *entry != NULL; entry++) {

@@ -144,6 +144,9 @@ test('an Origin must be on the list, none at all is fine', async () => {
     }
   }
   await (await as(1).raw()).close();
+  const two = (...origins) => as(1).http('GET', new URL(as(1).url()).pathname, { headers: { Origin: origins } }).then((r) => r.status);
+  assert.equal(await two('https://a.example', 'https://evil.example'), 403, 'one of two is none');
+  assert.equal(await two('https://a.example'), 426, 'let in, but for the upgrade');
 });
 
 // Behind a proxy on this host, as httpd is one: it says whose connection it is.
