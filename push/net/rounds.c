@@ -12,11 +12,13 @@
 
 #include <stddef.h>
 
-/* Tasks run before and after a turn's events. One posted in the middle of the first
- * half of a turn runs behind that turn's events, before and behind the next one's,
- * and is through when the turn after begins: it has met one whole turn. */
+/* Tasks run before a turn's events and behind them; ends are told when it is over.
+ * Posted when a turn has just waited, one runs at worst before these events, behind
+ * them, before those of the next turn, which waited later, behind them, and, these
+ * being told, before those of the turn after. */
 #define HOPS 4
-/* On the asking loop the turn under way began after what it asks about came in. */
+/* On the asking loop the turn under way has them already: behind its events, and
+ * before the next ones. */
 #define HOPS_HERE 1
 
 typedef struct round_t round_t;
