@@ -378,16 +378,32 @@ static int knock_settle(push_conn_t *c, const http_head_t *head, push_app_t *app
     return 0;
 }
 
-/* Who comes when one has just closed finds its place free, also where that close is
- * another loop's: it is not told that the app is full before all have gone around.
- * @return 0: it is asked again */
-static int place_settle(push_conn_t *c, const push_app_t *app)
+static int is_full(const push_app_t *app)
 {
-    return app == NULL || app->conf->user_authentication ||
-           app->conf->max_connections < 0 ||
-           __atomic_load_n(&app->places, __ATOMIC_RELAXED) <
-               app->conf->max_connections ||
-           push_server.rounds == NULL ||
+    return !app->conf->user_authentication && app->conf->max_connections >= 0 &&
+           __atomic_load_n(&app->places, __ATOMIC_RELAXED) >=
+               app->conf->max_connections;
+}
+
+static int is_address_full(push_conn_t *c, const http_head_t *head,
+                           push_app_t *app)
+{
+    apr_int64_t max = app->conf->max_per_address;
+    push_ip_t ip;
+
+    return max >= 0 && address_of(&ip, c, head) &&
+           push_quota_full(&push_server.quota, app, PUSH_QUOTA_ADDRESS, ip.at,
+                           push_ip_client(&ip), max);
+}
+
+/* Who comes when one has just closed finds its place free, also where that close is
+ * another loop's: it is not told that all are taken before all have gone around.
+ * @return 0: it is asked again */
+static int place_settle(push_conn_t *c, const http_head_t *head,
+                        push_app_t *app)
+{
+    return app == NULL || push_server.rounds == NULL ||
+           (!is_full(app) && !is_address_full(c, head, app)) ||
            !push_rounds_wait(push_server.rounds, c);
 }
 
@@ -402,7 +418,7 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
     const char *why = NULL;
     int code;
 
-    if (!origin_settle(c, head, app) || !place_settle(c, app) ||
+    if (!origin_settle(c, head, app) || !place_settle(c, head, app) ||
         !knock_settle(c, head, app) ||
         !push_conn_upgrade(c, head, app != NULL && app->conf->deflate)) {
         return;

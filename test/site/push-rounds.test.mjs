@@ -5,13 +5,16 @@
 // (SIGSTOP) while both are sent, so that it finds them together.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { after, test } from 'node:test';
 import { Push, Raw } from './lib/push.mjs';
 
-async function start(loops, env = {}) {
-  const push = await new Push().start({ env: { CHAT_PUSH_LOOPS: String(loops), ...env } });
+async function start(loops, args) {
+  const push = await new Push().start({ env: { CHAT_PUSH_LOOPS: String(loops) }, args });
   after(() => push.stop());
   return push;
 }
@@ -60,27 +63,33 @@ for (const loops of [1, 3]) {
     agent.destroy();
   });
 
-  test(`the place of who has closed is free for who comes next, with ${loops} loops`, async () => {
-    const push = await start(loops, { SOKETI_DEFAULT_APP_MAX_CONNS: '1' });
-    let last = await push.raw();
-    for (let i = 0; i < 12; i++) {
-      // Its connection is there already, as that of a proxy would be.
-      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-      await push.http('GET', '/', { agent });
-      const next = await held(push, async () => {
-        last.ws.close();
-        const raw = new Raw(push.url(), { agent }, push);
-        await new Promise((resolve) => setImmediate(resolve));
-        return raw;
-      });
-      await next.next('pusher:connection_established');
-      await last.closed;
-      last = next;
-    }
-    const { code } = await push.refused(push.url());
-    assert.equal(code, 4004, 'one too many is one too many');
-    await last.close();
-  });
+  for (const limit of ['maxConnections', 'maxConnectionsPerAddress']) {
+    test(`the place of who has closed is free for who comes next, of ${limit} with ${loops} loops`, async () => {
+      const conf = path.join(os.tmpdir(), `push-rounds-${process.pid}.json`);
+      const app = { id: 'app1', key: 'key1', secret: 'secret1', [limit]: 1 };
+      fs.writeFileSync(conf, JSON.stringify({ 'appManager.array.apps': [app] }));
+      const push = await start(loops, ['--config', conf]);
+      fs.rmSync(conf);
+      let last = await push.raw();
+      for (let i = 0; i < 12; i++) {
+        // Its connection is there already, as that of a proxy would be.
+        const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+        await push.http('GET', '/', { agent });
+        const next = await held(push, async () => {
+          last.ws.close();
+          const raw = new Raw(push.url(), { agent }, push);
+          await new Promise((resolve) => setImmediate(resolve));
+          return raw;
+        });
+        await next.next('pusher:connection_established');
+        await last.closed;
+        last = next;
+      }
+      const { code } = await push.refused(push.url());
+      assert.equal(code, 4004, 'one too many is one too many');
+      await last.close();
+    });
+  }
 
   test(`questions that wait are all answered in order, and who resets is let go, with ${loops} loops`, async () => {
     const push = await start(loops);
