@@ -98,7 +98,7 @@ for (const loops of [1, 3]) {
     const question = await new Promise((resolve) => {
       // As the SDK asks, to be sent again and again: one signature is good for one query.
       const agent = new http.Agent();
-      agent.createConnection = (options, done) => {
+      agent.createConnection = (options) => {
         const socket = net.connect(options, () => {});
         const write = socket.write.bind(socket);
         socket.write = (text, ...rest) => {
