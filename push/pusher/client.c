@@ -147,9 +147,13 @@ static int version_read(const http_head_t *head, int *code, const char **why)
     apr_size_t i;
 
     if (!http_query_get(&v, head->query, "protocol") || v.len == 0) {
-        *code = PUSHER_NO_VERSION;
-        *why = "No protocol version supplied";
-        return 0;
+        n = push_server.conf->default_protocol; /* other servers do not ask */
+        v.len = 0;
+        if (n == 0) {
+            *code = PUSHER_NO_VERSION;
+            *why = "No protocol version supplied";
+            return 0;
+        }
     }
     for (i = 0; i < v.len; i++) {
         if (v.at[i] < '0' || v.at[i] > '9' || i > 3) {

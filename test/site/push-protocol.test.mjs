@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { Pusher, eventually, sleep, startPush } from './lib/push.mjs';
+import { Push, Pusher, eventually, sleep, startPush } from './lib/push.mjs';
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'chat-protocol-'));
 after(() => fs.rmSync(dir, { recursive: true }));
@@ -74,6 +74,24 @@ test('other protocol versions are refused with their code and a reason', async (
     const r = await push.refused(push.url(query));
     assert.equal(r.code, code, query);
     assert.ok(r.reason.length > 5, query);
+  }
+});
+
+test('who names no protocol version is served where the settings say as which', async () => {
+  const lenient = await new Push().start({ env: { CHAT_PUSH_DEFAULT_PROTOCOL: '7' } });
+  try {
+    for (const query of ['', 'client=mine', 'protocol=']) {
+      const s = await lenient.raw({ url: lenient.url(query) });
+      assert.equal(JSON.parse(s.established.data).activity_timeout, 120, 'as version 7');
+      await s.close();
+    }
+    const old = await lenient.raw({ url: lenient.url('protocol=5') });
+    assert.equal(JSON.parse(old.established.data).activity_timeout, undefined, 'who names one has that one');
+    await old.close();
+    assert.equal((await lenient.refused(lenient.url('protocol=8'))).code, 4007);
+    assert.equal((await lenient.refused(lenient.url('protocol=x'))).code, 4006);
+  } finally {
+    await lenient.stop();
   }
 });
 
