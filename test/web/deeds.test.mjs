@@ -29,7 +29,7 @@ async function open(page) {
 async function write(page, text) {
   await composer(page).fill(text);
   await composer(page).press('Enter');
-  await eventually(async () => ['sent', 'read'].includes(await bubble(page, text).getAttribute('data-state')), `sent: ${text}`);
+  await eventually(async () => ['sent', 'delivered', 'read'].includes(await bubble(page, text).getAttribute('data-state')), `sent: ${text}`);
 }
 
 async function menu(page, text) {
