@@ -889,7 +889,7 @@ BEGIN
         SET status = coalesce(chat_plan_word('cancelled'), p.status),
             cancelled_at = clock_timestamp() AT TIME ZONE 'UTC',
             reason = why, updated_at = now() AT TIME ZONE 'UTC'
-        WHERE p.id = plan AND chat_plan_doctor(p) = who
+        WHERE p.id = plan AND chat_plan_doctor(p) IS NOT DISTINCT FROM who
           AND p.deleted_at IS NULL AND p.cancelled_at IS NULL
           AND (p.status = 'draft'
                OR p.status = 'submitted'
@@ -2114,9 +2114,13 @@ BEGIN
     plan := chat_plan_json(NEW);
     doctor := plan ->> 'doctor_id';
     -- Who is in the conversation no more hears nothing of it: the doctor there is now
-    -- does, and without one what the patient decides waits for the next.
-    IF NOT EXISTS (SELECT FROM chat_members m WHERE m.conversation_id = talk.id
-                                                AND m.user_id = doctor) THEN
+    -- does, and without one what the patient decides waits for the next. Only the doctor
+    -- there is now takes an offer back.
+    IF state = 'cancelled' AND talk.doctor_id IS NOT NULL THEN
+        doctor := talk.doctor_id;
+    ELSIF NOT EXISTS (SELECT FROM chat_members m
+                      WHERE m.conversation_id = talk.id
+                        AND m.user_id = doctor) THEN
         doctor := coalesce(talk.doctor_id, talk.patient_id);
     END IF;
     FOREACH what IN ARRAY news LOOP

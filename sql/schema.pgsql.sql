@@ -363,7 +363,8 @@ BEGIN
     RETURN done;
 END $$;
 
--- By its doctor, before it is decided. NULL: that is over, or it is not theirs.
+-- Before it is decided; who may is asked before. `who` is its doctor, NULL when nobody
+-- is that any more. NULL: it is decided, or another's.
 CREATE OR REPLACE FUNCTION chat_plan_cancel(
     plan treatment_plans.id%TYPE, who chat_users.id%TYPE, why text)
 RETURNS treatment_plans.id%TYPE LANGUAGE plpgsql AS $$
@@ -373,7 +374,8 @@ BEGIN
     UPDATE treatment_plans p
     SET status = 'cancelled', reason = why,
         updated_at = now() AT TIME ZONE 'UTC'
-    WHERE p.id = plan AND p.doctor_id = who AND p.deleted_at IS NULL
+    WHERE p.id = plan AND p.doctor_id IS NOT DISTINCT FROM who
+      AND p.deleted_at IS NULL
       AND (p.status = 'draft'
            OR p.status = 'submitted'
               AND (p.expires_at IS NULL
@@ -1596,9 +1598,13 @@ BEGIN
     plan := chat_plan_json(NEW);
     doctor := plan ->> 'doctor_id';
     -- Who is in the conversation no more hears nothing of it: the doctor there is now
-    -- does, and without one what the patient decides waits for the next.
-    IF NOT EXISTS (SELECT FROM chat_members m WHERE m.conversation_id = talk.id
-                                                AND m.user_id = doctor) THEN
+    -- does, and without one what the patient decides waits for the next. Only the doctor
+    -- there is now takes an offer back.
+    IF state = 'cancelled' AND talk.doctor_id IS NOT NULL THEN
+        doctor := talk.doctor_id;
+    ELSIF NOT EXISTS (SELECT FROM chat_members m
+                      WHERE m.conversation_id = talk.id
+                        AND m.user_id = doctor) THEN
         doctor := coalesce(talk.doctor_id, talk.patient_id);
     END IF;
     FOREACH what IN ARRAY news LOOP

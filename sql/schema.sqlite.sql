@@ -1169,8 +1169,11 @@ BEGIN
     INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
                           detailed, plan_id, plan_status, created_at,
                           updated_at)
-    SELECT CASE WHEN NEW.status IN ('accepted', 'rejected')
-                THEN r.patient_id ELSE v.doctor_id END,
+    SELECT CASE WHEN NEW.status IN ('accepted', 'rejected') THEN r.patient_id
+                -- only the doctor there is now takes an offer back
+                WHEN NEW.status = 'cancelled'
+                THEN coalesce(r.doctor_id, v.doctor_id)
+                ELSE v.doctor_id END,
            CASE WHEN NEW.status IN ('accepted', 'rejected')
                 THEN v.doctor_id ELSE r.patient_id END,
            r.id,

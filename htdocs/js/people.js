@@ -95,9 +95,15 @@ export function isGroup(conversation) {
 }
 
 /** What somebody is in it: 'patient', 'doctor', 'member'; null: not known. */
-function partOf(state, key, userId) {
+export function partOf(state, key, userId) {
   return state.people.get(key)?.members
     .find((member) => sameId(member.user.id, userId))?.role ?? null;
+}
+
+/** Whether somebody is known to be its doctor no more. */
+export function isFormer(state, key, userId) {
+  return Boolean(state.people.get(key)?.loaded)
+    && partOf(state, key, userId) !== 'doctor';
 }
 
 /** Whether we have read what somebody else wrote. read_at is the recipient's:
