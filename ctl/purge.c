@@ -116,9 +116,9 @@ static int rule(ctl_session_t *s, const char *status, apr_int64_t days,
     }
     if (rv == APR_SUCCESS) {
         chat_audit_note(s->conn, s->who, "retention.rule", "",
-                        apr_psprintf(s->rows, "%.100s %" APR_INT64_T_FMT
-                                              "%s",
-                                     status, days, days > 0 ? "" : ", none"),
+                        apr_psprintf(s->rows, "%.100s %s", status,
+                                     days > 0 ? apr_ltoa(s->rows, (long)days)
+                                              : "none"),
                         s->rows);
         rv = chat_db_commit(s->conn);
     }
