@@ -536,6 +536,21 @@ BEGIN
         VARIADIC kinds);
 END $$;
 
+-- Conversations in which others than patient and doctor write or have written: members,
+-- staff. What is written to others is unread there by steps, for everybody.
+DO $$
+BEGIN
+    IF to_regclass('chat_many_voices') IS NULL THEN
+        EXECUTE format(
+            'CREATE TABLE chat_many_voices (conversation_id %s PRIMARY KEY)',
+            (SELECT format_type(atttypid, NULL) FROM pg_attribute
+             WHERE attrelid = 'chat_conversations'::regclass
+               AND attname = 'id'));
+        INSERT INTO chat_many_voices (conversation_id)
+        SELECT DISTINCT conversation_id FROM chat_other_members;
+    END IF;
+END $$;
+
 -- Who has opened a conversation with so much unread that the request marked the newest
 -- only: what is to them and older than `below` is read, since `read_at`. chat-push marks
 -- it by and by, downwards, and has come to `next`; then the row goes. Nobody is told again.
@@ -1335,6 +1350,10 @@ RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM chat_conversations WHERE id = conversation
     FOR NO KEY UPDATE;
+    IF kind NOT IN ('patient', 'doctor') THEN
+        INSERT INTO chat_many_voices (conversation_id) VALUES (conversation)
+        ON CONFLICT DO NOTHING;
+    END IF;
     INSERT INTO chat_receipts (conversation_id, user_id, kind, up_to)
     SELECT conversation, person, 'joined', m.id FROM messages m
     WHERE m.request_id = conversation ORDER BY m.id DESC LIMIT 1
@@ -1388,6 +1407,7 @@ DECLARE
     person chat_users.id%TYPE;
     patient chat_users.id%TYPE := is_now ->> TG_ARGV[0];
     before chat_users.id%TYPE := was ->> TG_ARGV[1]; -- the doctor
+    fresh messages.id%TYPE; -- the oldest that is new to the one who comes
 BEGIN
     FOR i IN 0 .. 1 LOOP
         CONTINUE WHEN was ->> TG_ARGV[i]
@@ -1415,6 +1435,26 @@ BEGIN
                        AND m.request_id = NEW.id AND m.read_at IS NULL
                        AND m.deleted_at IS NULL AND m.from_user_id = patient
                      FOR UPDATE SKIP LOCKED);
+        -- What was said to others before that is not unread to who comes, unless they
+        -- were in already.
+        fresh := (SELECT min(m.id) FROM messages m
+                  WHERE m.to_user_id = person AND m.request_id = NEW.id
+                    AND m.read_at IS NULL AND m.deleted_at IS NULL);
+        INSERT INTO chat_receipts (conversation_id, user_id, kind, up_to)
+        SELECT NEW.id, person, 'looked', said.id
+        FROM (SELECT max(m.id) AS id FROM messages m
+              WHERE m.request_id = NEW.id
+                AND (fresh IS NULL OR m.id < fresh)) AS said
+        WHERE said.id IS NOT NULL AND person IS DISTINCT FROM patient
+          AND NOT EXISTS (SELECT FROM chat_conversation_members x
+                          WHERE x.conversation_id = NEW.id
+                            AND x.user_id = person)
+          AND NOT EXISTS (SELECT FROM chat_receipts r
+                          WHERE r.conversation_id = NEW.id
+                            AND r.user_id = person
+                            AND r.kind IN ('read', 'joined', 'looked')
+                            AND r.up_to >= said.id)
+        ON CONFLICT DO NOTHING;
     END IF;
     RETURN NULL;
 END $$;
@@ -2226,6 +2266,8 @@ CREATE INDEX IF NOT EXISTS chat_break_glass_open
 CREATE OR REPLACE FUNCTION chat_break_glass_tell() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
+    INSERT INTO chat_many_voices (conversation_id) VALUES (NEW.conversation_id)
+    ON CONFLICT DO NOTHING;
     BEGIN
         INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
                               created_at, updated_at)

@@ -150,8 +150,8 @@ SELECT k.at, k.id, to_json(k.id), c.title, c.status,
                             AND x.read_at IS NULL AND x.deleted_at IS NULL
                             AND x.from_user_id <> x.to_user_id
                           LIMIT 1000) AS counted) END
-       -- what is for others, where more than two are in it
-       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+       -- what is for others, where more than two write
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_many_voices x
                            WHERE x.conversation_id = k.id)
               THEN (SELECT count(*)
                     FROM (SELECT coalesce(max(r.up_to), 0) AS up_to
@@ -226,8 +226,8 @@ SELECT k.at, k.id, to_json(k.id), c.title, c.status,
                             AND x.read_at IS NULL AND x.deleted_at IS NULL
                             AND x.from_user_id <> x.to_user_id
                           LIMIT 1000) AS counted) END
-       -- what is for others, where more than two are in it
-       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+       -- what is for others, where more than two write
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_many_voices x
                            WHERE x.conversation_id = k.id)
                AND EXISTS (SELECT 1 FROM chat_members me
                            WHERE me.conversation_id = k.id

@@ -167,8 +167,8 @@ SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEX
                             AND x.read_at IS NULL AND x.deleted_at IS NULL
                             AND x.from_user_id <> x.to_user_id
                           LIMIT 1000)) END
-       -- what is for others, where more than two are in it
-       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+       -- what is for others, where more than two write
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_many_voices x
                            WHERE x.conversation_id = k.id)
               THEN (SELECT count(*)
                     FROM (SELECT x.deleted_at, x.to_user_id, x.from_user_id
@@ -243,8 +243,8 @@ SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEX
                             AND x.read_at IS NULL AND x.deleted_at IS NULL
                             AND x.from_user_id <> x.to_user_id
                           LIMIT 1000)) END
-       -- what is for others, where more than two are in it
-       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+       -- what is for others, where more than two write
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_many_voices x
                            WHERE x.conversation_id = k.id)
                AND EXISTS (SELECT 1 FROM chat_members me
                            WHERE me.conversation_id = k.id
