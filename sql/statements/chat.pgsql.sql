@@ -101,8 +101,11 @@ LEFT JOIN chat_users u ON lower(u.email) = lower($1) AND u.active
 -- :name session_insert pgsql
 INSERT INTO chat_sessions (token_hash, user_id, csrf_token, expires_at,
                            address, user_agent)
-VALUES ($1, $2, $3,
-        now() AT TIME ZONE 'UTC' + $4::bigint * interval '1 second', $5, $6)
+SELECT $1, u.id, $3,
+       now() AT TIME ZONE 'UTC' + $4::bigint * interval '1 second', $5, $6
+FROM chat_users u
+WHERE u.id = $2 AND u.active AND u.password = $7
+RETURNING 1
 
 -- :name session_delete pgsql
 DELETE FROM chat_sessions
@@ -112,10 +115,12 @@ WHERE token_hash = $1 OR expires_at <= now() AT TIME ZONE 'UTC'
 INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
                                     abilities, expires_at, created_at,
                                     updated_at)
-VALUES ((SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
-        $1, $2, $3, $4,
-        to_timestamp($5::bigint) AT TIME ZONE 'UTC',
-        now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')
+SELECT (SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
+       u.id, $2, $3, $4,
+       to_timestamp($5::bigint) AT TIME ZONE 'UTC',
+       now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+FROM chat_users u
+WHERE u.id = $1 AND u.active AND u.password = $6
 RETURNING id
 
 -- --- conversations (conversation.c) ----------------------------------------------

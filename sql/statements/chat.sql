@@ -105,14 +105,19 @@ SELECT u.id, u.password,
 FROM (SELECT 1)
 LEFT JOIN chat_users u ON u.email = $1 AND u.active
 
+-- Looking at a password takes its time. Meanwhile it may have become another one, or its
+-- owner been suspended, which ends all log-ins there are: nothing is inserted then.
 -- $1 digest of the new cookie, $2 user, $3 CSRF token, $4 lifetime in seconds,
--- $5 address, $6 user agent
+-- $5 address, $6 user agent, $7 the hash that was looked at.  A row when it was done
 -- :name session_insert sqlite
 INSERT INTO chat_sessions (token_hash, user_id, csrf_token, expires_at,
                            address, user_agent)
-VALUES ($1, $2, $3,
-        strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || $4 || ' seconds'),
-        $5, $6)
+SELECT $1, u.id, $3,
+       strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || $4 || ' seconds'),
+       $5, $6
+FROM chat_users u
+WHERE u.id = $2 AND u.active AND u.password = $7
+RETURNING 1
 
 -- The one that is logged out or replaced, and all that have expired. $1 digest
 -- :name session_delete sqlite
@@ -120,13 +125,15 @@ DELETE FROM chat_sessions
 WHERE token_hash = $1
    OR expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now')
 
--- $1 user, $2 name of the device, $3 digest, $4 abilities, a JSON list, $5 when it
--- ends, Unix seconds, NULL: it does not
+-- As session_insert. $1 user, $2 name of the device, $3 digest, $4 abilities, a JSON list,
+-- $5 when it ends, Unix seconds, NULL: it does not, $6 the hash that was looked at
 -- :name token_insert sqlite
 INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
                                     abilities, expires_at)
-VALUES ((SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
-        $1, $2, $3, $4, datetime($5, 'unixepoch'))
+SELECT (SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
+       u.id, $2, $3, $4, datetime($5, 'unixepoch')
+FROM chat_users u
+WHERE u.id = $1 AND u.active AND u.password = $6
 RETURNING id
 
 -- $1 digest
