@@ -474,13 +474,27 @@ JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.id = $2::bigint
   AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
 
+-- The message's row is locked before the conversation's, here and below, as by all who
+-- change one. Who closes a conversation does so before this or after it.
 -- :name message_edit pgsql
-UPDATE messages
+WITH held AS MATERIALIZED (
+    SELECT id FROM messages
+    WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
+      AND body <> $3
+    FOR NO KEY UPDATE
+), talk AS MATERIALIZED (
+    SELECT c.id FROM chat_conversations c
+    WHERE c.id = $1 AND EXISTS (SELECT FROM held)
+      AND (strpos($4, '|' || c.status || '|') > 0) IS NOT TRUE
+    FOR NO KEY UPDATE OF c
+)
+UPDATE messages m
 SET body = $3, edited_at = now() AT TIME ZONE 'UTC',
     updated_at = now() AT TIME ZONE 'UTC'
-WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
-  AND body <> $3
-RETURNING id
+FROM talk
+WHERE m.id = $2::bigint AND m.request_id = talk.id AND m.deleted_at IS NULL
+  AND m.body <> $3
+RETURNING m.id
 
 -- :name message_delete pgsql
 UPDATE messages
@@ -503,10 +517,16 @@ WITH held AS MATERIALIZED (
     SELECT id FROM messages
     WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
     FOR NO KEY UPDATE
+), talk AS MATERIALIZED (
+    SELECT c.id FROM chat_conversations c
+    WHERE c.id = $1 AND EXISTS (SELECT FROM held)
+      AND (strpos($6, '|' || c.status || '|') > 0) IS NOT TRUE
+    FOR NO KEY UPDATE OF c
 )
 INSERT INTO chat_message_reactions (message_id, user_id, emoji)
 SELECT m.id, u.id, $4::text
 FROM held m
+CROSS JOIN talk
 JOIN chat_users u ON u.id = $3
 WHERE (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
        WHERE x.message_id = m.id AND x.emoji <> $4::text) < $5::bigint
@@ -518,9 +538,15 @@ WITH held AS MATERIALIZED (
     SELECT id FROM messages
     WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
     FOR NO KEY UPDATE
+), talk AS MATERIALIZED (
+    SELECT c.id FROM chat_conversations c
+    WHERE c.id = $1 AND EXISTS (SELECT FROM held)
+      AND (strpos($5, '|' || c.status || '|') > 0) IS NOT TRUE
+    FOR NO KEY UPDATE OF c
 )
 DELETE FROM chat_message_reactions
-WHERE message_id = (SELECT id FROM held) AND user_id = $3 AND emoji = $4
+WHERE message_id = (SELECT held.id FROM held CROSS JOIN talk)
+  AND user_id = $3 AND emoji = $4
 RETURNING 1
 
 -- :name reaction_there pgsql

@@ -507,6 +507,9 @@ SET body = $3, edited_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
     updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
 WHERE id = $2 AND request_id = $1 AND deleted_at IS NULL
   AND CAST(body AS TEXT) <> $3
+  AND EXISTS (SELECT 1 FROM chat_conversations c
+              WHERE c.id = $1
+                AND (instr($4, '|' || c.status || '|') > 0) IS NOT TRUE)
 RETURNING id
 
 -- $1 conversation, $2 message
@@ -538,6 +541,9 @@ JOIN chat_users u ON u.id = $3
 WHERE m.id = $2 AND m.request_id = $1 AND m.deleted_at IS NULL
   AND (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
        WHERE x.message_id = m.id AND x.emoji <> $4) < $5
+  AND EXISTS (SELECT 1 FROM chat_conversations c
+              WHERE c.id = $1
+                AND (instr($6, '|' || c.status || '|') > 0) IS NOT TRUE)
 ON CONFLICT DO NOTHING
 RETURNING 1
 
@@ -548,6 +554,9 @@ WHERE message_id = (SELECT m.id FROM messages m
                     WHERE m.id = $2 AND m.request_id = $1
                       AND m.deleted_at IS NULL)
   AND user_id = $3 AND emoji = $4
+  AND EXISTS (SELECT 1 FROM chat_conversations c
+              WHERE c.id = $1
+                AND (instr($5, '|' || c.status || '|') > 0) IS NOT TRUE)
 RETURNING 1
 
 -- Whether the user reacts so.  $1 message, $2 user, $3 emoji
