@@ -19,6 +19,9 @@
 
 #define APPS "appManager.array.apps"
 #define TRUSTED "trustedProxies"
+#define PAGES_ORIGIN "cors.origin"
+#define PAGES_METHODS "cors.methods"
+#define PAGES_HEADERS "cors.allowedHeaders"
 #define TRUSTED_USUAL "127.0.0.0/8, ::1, unix"
 
 typedef enum {
@@ -191,7 +194,7 @@ static const char *const live_keys[] = {
  * below it. */
 static const char *const idle_keys[] = {
     "adapter.", "appManager.driver", "appManager.cache.", "appManager.dynamodb.",
-    "appManager.mysql.", "appManager.postgres.", "cache.", "cluster.", "cors.",
+    "appManager.mysql.", "appManager.postgres.", "cache.", "cluster.", "cors.credentials",
     "database.mysql.", "database.postgres.", "database.redis.",
     "databasePooling.", "debug", "instance.", "metrics.driver", "mode",
     "queue.", "rateLimiter.",
@@ -446,7 +449,9 @@ static void note(apr_array_header_t *list, const char *name)
 static int setting_known(const char *key)
 {
     return setting_of(key) != NULL || chat_app_global(key) ||
-           !strcmp(key, APPS) || !strcmp(key, TRUSTED);
+           !strcmp(key, APPS) || !strcmp(key, TRUSTED) ||
+           !strcmp(key, PAGES_ORIGIN) || !strcmp(key, PAGES_METHODS) ||
+           !strcmp(key, PAGES_HEADERS);
 }
 
 static void walk_apps(walk_t *w, const json_t *list)
@@ -795,6 +800,13 @@ apr_status_t push_conf_read(push_conf_t *conf, json_t *root,
         *why = apr_psprintf(p, "%s %s", TRUSTED, wrong);
         return APR_EINVAL;
     }
+    wrong = push_pages_read(&conf->pages, chat_conf_find(root, PAGES_ORIGIN),
+                            chat_conf_find(root, PAGES_METHODS),
+                            chat_conf_find(root, PAGES_HEADERS), p);
+    if (wrong != NULL) {
+        *why = wrong;
+        return APR_EINVAL;
+    }
     rv = chat_apps_read(&conf->apps, root, why, p);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -903,5 +915,8 @@ void push_conf_follow(push_conf_t *next, const push_conf_t *now,
     }
     if (!trusted_same(&next->trusted, &now->trusted)) {
         note(changed, TRUSTED);
+    }
+    if (!push_pages_same(&next->pages, &now->pages)) {
+        note(changed, "cors");
     }
 }

@@ -15,6 +15,7 @@
 
 #include "app.h"
 #include "forwarded.h"
+#include "pages.h"
 
 #include <apr_tables.h>
 
@@ -72,6 +73,7 @@ typedef struct {
     int webhooks_batching;       /* several events in one request */
     int webhooks_gather;         /* ms an event waits for company */
     push_nets_t trusted;         /* proxies whose X-Forwarded-For counts */
+    push_pages_t pages;          /* who may read the HTTP API's answers */
     chat_apps_t apps;            /* at least one */
     const char *const *warnings; /* sentences for the log, NULL-terminated */
 } push_conf_t;

@@ -48,17 +48,11 @@ static const route_t routes[] = {
 
 /* --- answers --- */
 
-/* Pages of other origins may read the answers, as with Soketi; without an
- * Origin nobody would look at these lines. */
-static const char *cors(const http_head_t *head)
+/* What the page that asks is told (pages.h). */
+static const char *cors(const api_request_t *r)
 {
-    return http_header(head, "Origin") == NULL
-               ? NULL
-               : "Access-Control-Allow-Origin: *\r\n"
-                 "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n"
-                 "Access-Control-Allow-Headers: Origin, Content-Type, "
-                 "X-Auth-Token, X-Requested-With, Accept, Authorization, "
-                 "X-CSRF-TOKEN, XSRF-TOKEN, X-Socket-Id\r\n";
+    return push_pages_lines(&push_server.conf->pages,
+                            http_header(r->head, "Origin"), r->pool);
 }
 
 void api_reply(api_request_t *r, int status, push_text_t *json)
@@ -71,7 +65,7 @@ void api_reply(api_request_t *r, int status, push_text_t *json)
         push_count(&t->http_in, r->len);
         push_count(&t->http_out, json->len);
     }
-    push_conn_reply(r->c, r->head, status, JSON_TYPE, cors(r->head), json->at,
+    push_conn_reply(r->c, r->head, status, JSON_TYPE, cors(r), json->at,
                     json->len);
     push_text_free(json);
 }
@@ -267,7 +261,7 @@ static int arg_decode(api_request_t *r)
 static void wrong_method(api_request_t *r, const char *allowed)
 {
     push_text_t out = { NULL, 0, 0 };
-    const char *extra = cors(r->head);
+    const char *extra = cors(r);
 
     error_json(&out, 405, apr_pstrcat(r->pool, "Use ", allowed, NULL));
     push_conn_reply(r->c, r->head, 405, JSON_TYPE,
@@ -444,7 +438,7 @@ static void usage(api_request_t *r)
 
 static void health(api_request_t *r)
 {
-    push_conn_reply(r->c, r->head, 200, "text/plain", cors(r->head), "OK", 2);
+    push_conn_reply(r->c, r->head, 200, "text/plain", cors(r), "OK", 2);
 }
 
 static void ready(api_request_t *r)
@@ -539,7 +533,7 @@ void push_api_request(push_conn_t *c, const http_head_t *head, http_span_t path,
         signed_request(&r, path);
     }
     else if (http_span_is(&head->method, "OPTIONS")) {
-        push_conn_reply(c, head, 204, NULL, cors(head), NULL, 0);
+        push_conn_reply(c, head, 204, NULL, cors(&r), NULL, 0);
     }
     else if (!open_path(&r, path)) {
         api_error(&r, 404, "There is nothing at this path");

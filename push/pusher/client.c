@@ -164,29 +164,6 @@ static int version_read(const http_head_t *head, int *code, const char **why)
     return n;
 }
 
-/* An entry of the list against an Origin: "*", a whole origin, a host, or
- * "*.host" for everything below it. */
-int push_client_origin_is(const char *entry, const char *origin)
-{
-    const char *host = strstr(origin, "://");
-    apr_size_t len = strlen(entry), host_len;
-
-    host = host ? host + 3 : origin;
-    host_len = strcspn(host, ":/");
-
-    if (!strcmp(entry, "*")) {
-        return 1;
-    }
-    if (strstr(entry, "://") != NULL) {
-        return !strcasecmp(entry, origin);
-    }
-    if (entry[0] == '*' && entry[1] == '.') {
-        return host_len >= len - 1 &&
-               !strncasecmp(host + host_len - (len - 1), entry + 1, len - 1);
-    }
-    return host_len == len && !strncasecmp(host, entry, len);
-}
-
 /* A browser says where its page comes from; phones and servers do not. */
 static int origin_allowed(const push_conn_t *c, const chat_app_t *app,
                           const http_head_t *head)
@@ -201,7 +178,7 @@ static int origin_allowed(const push_conn_t *c, const chat_app_t *app,
     origin = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), span->at,
                             span->len);
     for (; *entry != NULL; entry++) {
-        if (push_client_origin_is(*entry, origin)) {
+        if (chat_app_origin_is(*entry, origin)) {
             return 1;
         }
     }

@@ -5,10 +5,13 @@
 // body that says which check failed; nothing that is refused is delivered.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
-import { test } from 'node:test';
-import { startPush } from './lib/push.mjs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { eventually, startPush } from './lib/push.mjs';
 
 const push = await startPush();
 const sdk = push.sdk();
@@ -356,6 +359,36 @@ test('the paths for load balancers answer as Soketi does', async () => {
   const page = await push.http('GET', '/', { headers: { Origin: 'https://a' } });
   assert.equal(page.headers['access-control-allow-origin'], '*');
   assert.equal((await push.http('OPTIONS', '/apps/app1/events', { headers: { Origin: 'https://a' } })).status, 204);
+});
+
+test('pages of the origins that cors.origin names may read the answers, and none else', async () => {
+  const conf = path.join(os.tmpdir(), `chat-cors-${process.pid}.json`);
+  const write = (cors) => fs.writeFileSync(conf, JSON.stringify({ ...cors, 'appManager.array.apps': [push.app] }));
+  write({ cors: { credentials: true, origin: ['https://a.example', 'https://b.example:8443'], methods: ['GET', 'POST'], allowedHeaders: ['Content-Type', 'X-Mine'] } });
+  after(() => fs.rmSync(conf, { force: true }));
+  const other = await startPush({ args: ['--config', conf] });
+  const asked = (origin, method = 'OPTIONS', at = `/apps/${push.app.id}/channels`) => other.http(method, at, { headers: origin ? { Origin: origin } : {} });
+  for (const origin of ['https://a.example', 'https://b.example:8443']) {
+    const r = await asked(origin);
+    assert.equal(r.status, 204);
+    assert.equal(r.headers['access-control-allow-origin'], origin);
+    assert.equal(r.headers['access-control-allow-methods'], 'GET, POST');
+    assert.equal(r.headers['access-control-allow-headers'], 'Content-Type, X-Mine');
+    assert.equal(r.headers.vary, 'Origin');
+    assert.equal((await asked(origin, 'GET')).headers['access-control-allow-origin'], origin); // 401, unsigned
+    assert.equal((await asked(origin, 'PUT')).headers['access-control-allow-origin'], origin); // 405
+  }
+  for (const origin of ['https://c.example', 'null', 'https://a.example.evil', 'https://a.exampl', 'http://a.example', '*', null]) {
+    for (const method of ['OPTIONS', 'GET']) {
+      const r = await asked(origin, method);
+      assert.deepEqual(Object.keys(r.headers).filter((h) => /^access-control|^vary/.test(h)), [], `${origin}`);
+    }
+  }
+  write({ 'cors.origin': 'https://c.example, https://d.example' }); // one text, and dotted
+  other.child.kill('SIGHUP');
+  await eventually(() => /settings reloaded: .*cors/.test(other.stderr), 'it says what has changed');
+  assert.equal((await asked('https://d.example')).headers['access-control-allow-origin'], 'https://d.example');
+  assert.equal((await asked('https://a.example')).headers['access-control-allow-origin'], undefined);
 });
 
 test('metrics count what happened, for Prometheus and as JSON', async () => {
