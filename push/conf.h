@@ -47,6 +47,7 @@ typedef struct {
     apr_size_t max_queue;        /* bytes that may wait for a slow reader */
     int memory_percent;          /* /accept-traffic says no above this */
     int cache_ttl;               /* seconds a cached event is kept */
+    int default_protocol;        /* of sockets that name none; 0: 4008 */
     int activity_timeout;        /* seconds of silence before a ping */
     int pong_timeout;            /* seconds of silence after it */
     int auth_timeout;            /* ms to sign in where an app demands it */
