@@ -627,16 +627,23 @@ static int within_rate(push_conn_t *c, push_client_t *me)
                              push_loop_seconds(push_conn_loop(c)));
 }
 
-/* So many client events and subscribes above the rate may be refused, and each one
- * within it takes back one: who goes on and on is sent away. Fits push_client_t's
- * `over`. */
+/* So many client events, and as many subscribes, above the rate may be refused, and
+ * each one within it takes back one: who goes on and on is sent away. Each has its own
+ * count: 10,000 subscribes a minute may be had by everybody, and would take back what
+ * 10 events a second have no time to. Fits push_client_t's `over`. */
 #define PATIENCE 200
 
-void push_client_within(push_client_t *me) { me->over -= me->over > 0; }
-
-void push_client_beyond(push_conn_t *c, push_client_t *me, const char *why)
+void push_client_within(push_client_t *me, push_limit_t limit)
 {
-    if (me->over >= PATIENCE || ++me->over == PATIENCE) {
+    me->over[limit] -= me->over[limit] > 0;
+}
+
+void push_client_beyond(push_conn_t *c, push_client_t *me, push_limit_t limit,
+                        const char *why)
+{
+    apr_byte_t *over = &me->over[limit];
+
+    if (*over >= PATIENCE || ++*over == PATIENCE) {
         push_conn_close(c, PUSHER_CLIENT_EVENT, why);
     }
 }
@@ -706,11 +713,11 @@ static void client_event(push_conn_t *c, push_client_t *me,
                          m->channel.type == SCAN_STRING ? &m->channel : NULL,
                          why));
         if (beyond) {
-            push_client_beyond(c, me, why);
+            push_client_beyond(c, me, PUSH_LIMIT_EVENTS, why);
         }
         return;
     }
-    push_client_within(me);
+    push_client_within(me, PUSH_LIMIT_EVENTS);
     canonical = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), name.name,
                                name.len);
     if (name.alias) {
