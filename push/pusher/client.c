@@ -187,25 +187,26 @@ int push_client_origin_is(const char *entry, const char *origin)
     return host_len == len && !strncasecmp(host, entry, len);
 }
 
-/* A browser says where its page comes from; phones and servers do not. */
-static int origin_allowed(const push_conn_t *c, const chat_app_t *app,
-                          const http_head_t *head)
+/* A browser says where its page comes from; phones and servers do not. @return the
+ * Origin when it is not allowed, else NULL */
+static const char *origin_foreign(const push_conn_t *c, const chat_app_t *app,
+                                  const http_head_t *head)
 {
     const http_span_t *span = http_header(head, "Origin");
     const char *const *entry = app->origins;
     const char *origin;
 
     if (span == NULL || entry == NULL) {
-        return 1;
+        return NULL;
     }
     origin = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), span->at,
                             span->len);
     for (; *entry != NULL; entry++) {
         if (push_client_origin_is(*entry, origin)) {
-            return 1;
+            return NULL;
         }
     }
-    return 0;
+    return origin;
 }
 
 /* Whether nobody on the way can read along: TLS with us, or with a proxy that
@@ -357,13 +358,15 @@ static int origin_settle(push_conn_t *c, const http_head_t *head,
                          push_app_t *app)
 {
     static const char why[] = "Origin not allowed";
+    const char *origin = app != NULL ? origin_foreign(c, app->conf, head)
+                                     : NULL;
 
-    if (app == NULL || origin_allowed(c, app->conf, head)) {
+    if (origin == NULL) {
         return 1;
     }
     push_count(
         &push_app_traffic(app, push_loop_index(push_conn_loop(c)))->origins, 1);
-    push_trace_request(c, app, 403, why);
+    push_trace_door(c, app, PUSH_DOOR_ORIGIN, 403, why, origin);
     push_conn_refuse(c, head, 403, why);
     return 0;
 }
@@ -390,7 +393,7 @@ static int knock_settle(push_conn_t *c, const http_head_t *head, push_app_t *app
     }
     push_count(
         &push_app_traffic(app, push_loop_index(push_conn_loop(c)))->knocks, 1);
-    push_trace_request(c, app, 429, why);
+    push_trace_door(c, app, PUSH_DOOR_KNOCKS, 429, why, NULL);
     push_conn_reply(c, head, 429, "application/json",
                     apr_psprintf(push_loop_scratch(push_conn_loop(c)),
                                  "Retry-After: %u\r\n", wait),
