@@ -967,7 +967,7 @@ void push_hub_online(push_hubs_t *hubs, const push_name_t *name, int by)
 /* Whether a channel without event is news; with its shard locked. */
 static int miss_is_news(push_entry_t *e, apr_uint32_t now)
 {
-    if (e->missed != 0 && now - e->missed < PUSH_MISS_SECONDS) {
+    if (e->missed != 0 && (apr_int32_t)(now - e->missed) < PUSH_MISS_SECONDS) {
         return 0;
     }
     e->missed = now;
