@@ -41,6 +41,9 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+/* What threads that ask the database get to end: a lock is waited for a second. */
+#define ASKING_SECONDS 3
+
 extern char **environ;
 
 /* What main keeps track of beside push_server. */
@@ -65,6 +68,7 @@ typedef struct {
     push_due_conf_t due;
     push_chore_t *chores[4]; /* of these: those there are */
     int nchores;
+    int stuck; /* at the end: some of the threads that ask the database go on */
     push_reload_t reload;
     apr_pool_t *pool;
 } process_t;
@@ -767,6 +771,42 @@ static int drain(process_t *m, const sigset_t *set, int again)
     return 1;
 }
 
+static void *asking_end(void *baton)
+{
+    process_t *m = baton;
+
+    if (push_server.relay != NULL) {
+        push_relay_stop(push_server.relay);
+    }
+    if (push_server.membership != NULL) {
+        push_membership_stop(push_server.membership);
+    }
+    push_chores_stop(m->chores, m->nchores);
+    return NULL;
+}
+
+/* End the threads that ask the database. Each does so with its statement, whose
+ * answer may never come from a server that hangs: the clients shall not wait for
+ * that, nor the next process. Sets m->stuck when they have not ended in time. */
+static void asking_stop(process_t *m)
+{
+    struct timespec until;
+    pthread_t ending;
+
+    if (push_server.relay == NULL ||
+        pthread_create(&ending, NULL, asking_end, m) != 0) {
+        asking_end(m);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ASKING_SECONDS;
+    if (pthread_clockjoin_np(ending, NULL, CLOCK_MONOTONIC, &until) != 0) {
+        m->stuck = 1;
+        push_log(PUSH_LOG_WARNING,
+                 "the database does not answer: ending without it");
+    }
+}
+
 /* @param again  the next process is made of this one
  * @return 0 when somebody had no patience */
 static int end(process_t *m, const sigset_t *set, int again)
@@ -802,13 +842,7 @@ static int end(process_t *m, const sigset_t *set, int again)
     if (push_server.canary != NULL) {
         push_canary_stop(push_server.canary);
     }
-    push_chores_stop(m->chores, m->nchores);
-    if (push_server.relay != NULL) {
-        push_relay_stop(push_server.relay);
-    }
-    if (push_server.membership != NULL) {
-        push_membership_stop(push_server.membership);
-    }
+    asking_stop(m);
     if (push_server.endpoint != NULL) {
         push_endpoint_stop(push_server.endpoint);
     }
@@ -862,13 +896,18 @@ int main(int argc, char **argv)
     push_notify("READY=1\nSTATUS=Listening");
     again = wait_for_end(&m, &set) == SIGUSR2;
     again = end(&m, &set, again) && again; /* SIGTERM meanwhile means it */
-    apr_pool_destroy(m.pool);
+    if (!m.stuck) {
+        apr_pool_destroy(m.pool);
+    }
     if (again) {
         push_log(PUSH_LOG_ERROR, "cannot start again as %s: %s", argv[0],
                  strerror(push_held_exec(argv)));
         return 1;
     }
-    apr_terminate();
     push_log(PUSH_LOG_INFO, "closed");
+    if (m.stuck) {
+        _exit(0); /* threads still use what would be given back */
+    }
+    apr_terminate();
     return 0;
 }
