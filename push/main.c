@@ -771,9 +771,17 @@ static int drain(process_t *m, const sigset_t *set, int again)
     return 1;
 }
 
+/* The end of the threads that ask the database; it may be left behind. */
+typedef struct {
+    const process_t *m;
+    pthread_mutex_t lock; /* of done */
+    pthread_cond_t changed;
+    int done;
+} asking_t;
+
 static void *asking_end(void *baton)
 {
-    process_t *m = baton;
+    asking_t *asking = baton;
 
     if (push_server.relay != NULL) {
         push_relay_stop(push_server.relay);
@@ -781,8 +789,28 @@ static void *asking_end(void *baton)
     if (push_server.membership != NULL) {
         push_membership_stop(push_server.membership);
     }
-    push_chores_stop(m->chores, m->nchores);
+    push_chores_stop(asking->m->chores, asking->m->nchores);
+    pthread_mutex_lock(&asking->lock);
+    asking->done = 1;
+    pthread_cond_signal(&asking->changed);
+    pthread_mutex_unlock(&asking->lock);
     return NULL;
+}
+
+static int asking_wait(asking_t *asking)
+{
+    struct timespec until;
+    int rc = 0, done;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ASKING_SECONDS;
+    pthread_mutex_lock(&asking->lock);
+    while (!asking->done && rc == 0) {
+        rc = pthread_cond_timedwait(&asking->changed, &asking->lock, &until);
+    }
+    done = asking->done;
+    pthread_mutex_unlock(&asking->lock);
+    return done;
 }
 
 /* End the threads that ask the database. Each does so with its statement, whose
@@ -790,17 +818,24 @@ static void *asking_end(void *baton)
  * that, nor the next process. Sets m->stuck when they have not ended in time. */
 static void asking_stop(process_t *m)
 {
-    struct timespec until;
+    asking_t *asking = apr_pcalloc(m->pool, sizeof(*asking));
+    pthread_condattr_t attr;
     pthread_t ending;
 
+    asking->m = m;
+    pthread_mutex_init(&asking->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&asking->changed, &attr);
+    pthread_condattr_destroy(&attr);
     if (push_server.relay == NULL ||
-        pthread_create(&ending, NULL, asking_end, m) != 0) {
-        asking_end(m);
-        return;
+        pthread_create(&ending, NULL, asking_end, asking) != 0) {
+        asking_end(asking);
     }
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ASKING_SECONDS;
-    if (pthread_clockjoin_np(ending, NULL, CLOCK_MONOTONIC, &until) != 0) {
+    else if (asking_wait(asking)) {
+        pthread_join(ending, NULL);
+    }
+    else {
         m->stuck = 1;
         push_log(PUSH_LOG_WARNING,
                  "the database does not answer: ending without it");
