@@ -690,6 +690,9 @@ static const char *event_refusal(push_conn_t *c, push_client_t *me,
         return "Client event rejected - you are not subscribed to the channel";
     }
     *code = PUSHER_CLIENT_EVENT;
+    if (push_hubs_behind(push_server.hubs)) {
+        return "Earlier events are not delivered yet";
+    }
     *beyond = !within_rate(c, me);
     if (*beyond) {
         return "The rate limit for sending client events exceeded the quota";
