@@ -810,6 +810,27 @@ int chat_app_same(const chat_app_t *a, const chat_app_t *b)
            same_list(a->origins, b->origins) && chat_webhooks_same(a, b);
 }
 
+int chat_app_origin_is(const char *entry, const char *origin)
+{
+    const char *host = strstr(origin, "://");
+    apr_size_t len = strlen(entry), host_len;
+
+    host = host ? host + 3 : origin;
+    host_len = strcspn(host, ":/");
+
+    if (!strcmp(entry, "*")) {
+        return 1;
+    }
+    if (strstr(entry, "://") != NULL) {
+        return !strcasecmp(entry, origin);
+    }
+    if (entry[0] == '*' && entry[1] == '.') {
+        return host_len >= len - 1 &&
+               !strncasecmp(host + host_len - (len - 1), entry + 1, len - 1);
+    }
+    return host_len == len && !strncasecmp(host, entry, len);
+}
+
 const chat_app_t *chat_app_by_key(const chat_apps_t *apps, const char *key,
                                   apr_size_t len)
 {

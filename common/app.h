@@ -97,6 +97,10 @@ json_t *chat_conf_find(const json_t *root, const char *dotted);
 apr_status_t chat_apps_read(chat_apps_t *apps, const json_t *root,
                             const char **why, apr_pool_t *p);
 
+/** Whether an entry of allowedOrigins names an Origin: "*", a whole origin, a
+ * host, or "*.host" for everything below it. */
+int chat_app_origin_is(const char *entry, const char *origin);
+
 /** Whether an app may have a key of this name (else it is a mistake). */
 int chat_app_knows(const char *key);
 

@@ -842,7 +842,8 @@ static const char *add_origin(cmd_parms *cmd, void *dir, const char *arg)
     (void)dir;
     if (origin == NULL) {
         return apr_pstrcat(cmd->pool, "ChatOrigin: ", arg,
-                           " is not of the form https://host[:port]", NULL);
+                           " is not of the form scheme://host[:port]: ",
+                           chat_origin_why(arg), NULL);
     }
     if (conf->origins == NULL) {
         conf->origins = apr_array_make(cmd->pool, 4, sizeof(const char *));
@@ -1315,8 +1316,8 @@ const command_rec chat_commands[] = {
     AP_INIT_TAKE1("ChatMaxPixels", chat_scan_set_max_pixels, NULL, RSRC_CONF,
         "The largest image that a thumbnail is made of. Pixels; 50000000."),
     AP_INIT_ITERATE("ChatOrigin", add_origin, NULL, RSRC_CONF,
-        "Other origins whose pages may send requests with a user's cookie. "
-        "scheme://host[:port]; the site's own only."),
+        "Other origins whose pages may use the chat's URLs, with a token or a "
+        "user's cookie (CORS). scheme://host[:port]; the site's own only."),
     AP_INIT_ITERATE("ChatFrameAncestors", add_frame_ancestor, NULL, RSRC_CONF,
         "Whose pages may show the chat in a frame. none, self, or origins as "
         "https://host[:port]; none."),

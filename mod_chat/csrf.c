@@ -14,16 +14,6 @@
 #include "signature.h"
 #include "vouch.h"
 
-static int listed(const apr_array_header_t *origins, const char *origin)
-{
-    for (int i = 0; i < origins->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(origins, i, const char *), origin) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 int chat_csrf_origin_ok(const chat_request_t *q)
 {
     request_rec *r = q->r;
@@ -42,7 +32,7 @@ int chat_csrf_origin_ok(const chat_request_t *q)
     own = host != NULL ? chat_origin_of(ap_http_scheme(r), host, r->pool)
                        : NULL;
     return (own != NULL && strcmp(origin, own) == 0) ||
-           listed(q->conf->origins, origin);
+           chat_origin_listed(q->conf->origins, origin);
 }
 
 static int same(const char *token, const char *right)

@@ -12,6 +12,7 @@
 
 #include "chat_module.h"
 #include "config.h"
+#include "cors.h"
 #include "json.h"
 #include "negotiate.h"
 #include "reply.h"
@@ -78,8 +79,7 @@ static int is_ours(const request_rec *r)
     const chat_server_t *conf = chat_server_of(r->server);
     const char *path = path_of(r);
 
-    if (!conf->used || path == NULL ||
-        chat_accepts_html(apr_table_get(r->headers_in, "Accept"))) {
+    if (!conf->used || path == NULL) {
         return 0;
     }
     path = chat_server_path(r->server, path);
@@ -117,7 +117,13 @@ static apr_status_t to_json(ap_filter_t *f, apr_bucket_brigade *page)
 
 static void insert(request_rec *r)
 {
-    if (r->status >= HTTP_BAD_REQUEST && !r->assbackwards && is_ours(r)) {
+    if (r->status < HTTP_BAD_REQUEST || r->assbackwards || !is_ours(r)) {
+        return;
+    }
+    if (chat_dir_of(r)->on != 0) {
+        chat_cors_settle(r); /* it failed before it was known to be ours */
+    }
+    if (!chat_accepts_html(apr_table_get(r->headers_in, "Accept"))) {
         ap_add_output_filter_handle(filter, NULL, r, r->connection);
     }
 }

@@ -16,7 +16,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <ap_mpm.h>
+
 #define LEAST apr_time_from_msec(20) /* where nobody wants to wait */
+
+/* A child that is to end and does not is killed by httpd after some seconds, and
+ * with it what its other threads are at. */
+#define SLICE 250 /* ms between two looks at whether it is to end */
+#define LEAVE apr_time_from_sec(2) /* what is waited for then */
 
 /* Ask. @return the connection, or -1: errno */
 static int send_request(const chat_files_worker_t *worker,
@@ -48,20 +55,47 @@ static int send_request(const chat_files_worker_t *worker,
     return fd;
 }
 
+/* This child of httpd is to end, gracefully or not. */
+static int is_ending(void)
+{
+    int state;
+
+    return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS &&
+           state == AP_MPMQ_STOPPING;
+}
+
+/* Wait until there is something to read. @return 0: there is not, in time */
+static int readable(int fd, apr_time_t until)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    int ready = 0, leaving = 0;
+
+    for (;;) {
+        apr_interval_time_t left = until - apr_time_now();
+
+        if (ready < 0 && errno != EINTR) {
+            return 0;
+        }
+        if (ready > 0 || left < 0) {
+            return ready > 0;
+        }
+        if (!leaving && is_ending()) {
+            leaving = 1;
+            left = left < LEAVE ? left : LEAVE;
+            until = apr_time_now() + left;
+        }
+        left = apr_time_as_msec(left) + 1;
+        ready = poll(&p, 1, (int)(left < SLICE ? left : SLICE));
+    }
+}
+
 /* Hear the answer. @return APR_EOF: it ended without one */
 static apr_status_t hear(chat_checkup_t *answer, int fd, apr_time_t until)
 {
-    struct pollfd p = { .fd = fd, .events = POLLIN };
     char bytes[CHAT_CHECKUP_ANSWER];
-    apr_interval_time_t left;
     ssize_t n;
-    int ready;
 
-    do {
-        left = until - apr_time_now();
-        ready = poll(&p, 1, left > 0 ? (int)apr_time_as_msec(left) + 1 : 0);
-    } while (ready < 0 && errno == EINTR);
-    if (ready <= 0) {
+    if (!readable(fd, until)) {
         return APR_TIMEUP;
     }
     n = recv(fd, bytes, sizeof(bytes), MSG_TRUNC);

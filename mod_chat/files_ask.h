@@ -45,7 +45,8 @@ typedef struct chat_files_worker_t {
  * What is known of a file.
  * @param answer  filled in any case; state pending when nothing is known
  * @param wait    µs to wait for an answer at most; 0: only what is known or
- *                can be had in some milliseconds
+ *                can be had in some milliseconds. A child of httpd that is to
+ *                end waits for two seconds more: httpd kills those that stay
  * @return APR_SUCCESS, or why chat-files could not be asked (the answer is
  *         pending then, too)
  */

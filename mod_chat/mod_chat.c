@@ -9,6 +9,8 @@
  *                  virtual hosts with equal settings share them
  *   request        URLs of ours skip the file system and go to routes.c, and
  *                  WebSockets to upgrade.c, before mod_proxy can have them
+ *                  A browser's question about a page of another origin is answered
+ *                  by cors.c before anybody has to log in
  *
  * Threads: what a child is given is made before its threads start and is safe
  * for all of them; everything else belongs to one request.
@@ -32,6 +34,7 @@
 #include "chat_module.h"
 #include "companion.h"
 #include "config.h"
+#include "cors.h"
 #include "errors.h"
 #include "files_worker.h"
 #include "handlers.h"
@@ -51,8 +54,10 @@
 #include "wakeup.h"
 
 /* What marks a request as ours, from its name to its handler: one of the chat's
- * URLs, or a WebSocket that nobody else would serve. */
+ * URLs, a browser's question whether a page may ask for one, or a WebSocket that
+ * nobody else would serve. */
 static const char HANDLER[] = "chat";
+static const char PREFLIGHT[] = "chat-preflight";
 static const char UPGRADE[] = "chat-upgrade";
 
 /* Every host that answers chat URLs has all it needs, or httpd does not start.
@@ -383,7 +388,7 @@ static int translate_name(request_rec *r)
     if (path == NULL || chat_dir_of(r)->on != 1 || !chat_routes_own(path)) {
         return DECLINED;
     }
-    return claim(r, HANDLER);
+    return claim(r, chat_cors_settle(r) ? PREFLIGHT : HANDLER);
 }
 
 /* Comes last: a WebSocket that no ProxyPass and no Alias took is no file. */
@@ -396,13 +401,25 @@ static int translate_upgrade(request_rec *r)
  * directories do not apply to them. <Location> does. */
 static int map_to_storage(request_rec *r)
 {
-    return is_ours(r, HANDLER) || is_ours(r, UPGRADE) ? OK : DECLINED;
+    return is_ours(r, HANDLER) || is_ours(r, UPGRADE) || is_ours(r, PREFLIGHT)
+               ? OK
+               : DECLINED;
+}
+
+/* A browser sends no credentials with this question, and what is answered tells
+ * nothing: what Apache asks a user for, it does not ask here. */
+static int let_preflight_in(request_rec *r)
+{
+    return is_ours(r, PREFLIGHT) ? OK : DECLINED;
 }
 
 static int handler(request_rec *r)
 {
     const chat_server_t *conf = chat_server_of(r->server);
 
+    if (is_ours(r, PREFLIGHT)) {
+        return chat_cors_answer(r);
+    }
     if (!is_ours(r, HANDLER)) {
         return DECLINED;
     }
@@ -448,6 +465,8 @@ static void register_hooks(apr_pool_t *p)
                             APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(translate_name, before, behind, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_check_access_ex(let_preflight_in, NULL, NULL,
+                            APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_translate_name(translate_upgrade, NULL, NULL, APR_HOOK_LAST);
     ap_hook_handler(handler_upgrade, NULL, behind, APR_HOOK_FIRST);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);

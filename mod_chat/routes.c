@@ -348,6 +348,15 @@ static int brings_body(const request_rec *r)
             r->method_number != M_GET);
 }
 
+void chat_routes_leave_body(request_rec *r)
+{
+    if (brings_body(r)) {
+        /* Taken back by who reads all of it (body.c, settle_files()). Otherwise httpd
+         * would read on before it sends our answer, for as long as something comes. */
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
+}
+
 /* Pages and httpd's own error pages do not come by chat_reply(), which writes
  * into the audit log what is answered. */
 int chat_routes_answer(request_rec *r)
@@ -356,11 +365,7 @@ int chat_routes_answer(request_rec *r)
     int answer;
 
     q->r = r;
-    if (brings_body(r)) {
-        /* Taken back by who reads all of it (body.c, settle_files()). Otherwise httpd
-         * would read on before it sends our answer, for as long as something comes. */
-        r->connection->keepalive = AP_CONN_CLOSE;
-    }
+    chat_routes_leave_body(r);
     answer = answer_request(q);
     chat_places_give(q);
     return chat_audit_answer(q, answer == OK || answer == AP_FILTER_ERROR

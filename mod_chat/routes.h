@@ -15,6 +15,10 @@ int chat_routes_own(const char *path);
 /** Answer a request whose path is ours. @return for httpd */
 int chat_routes_answer(request_rec *r);
 
+/** Before a request is answered whose body may stay unread: if it brings one, the
+ * connection ends with the answer, unless who reads all of it says otherwise. */
+void chat_routes_leave_body(request_rec *r);
+
 /** For handlers of routes that anybody may ask for: who it is.
  * @return 0: nobody; it was refused with *answer */
 int chat_routes_user(chat_request_t *q, int *answer);

@@ -5,6 +5,7 @@
  *   processes  what the MPM tells, and where the directives stand
  *   hosts      which way the WebSockets of each go, and what is on that way
  *   companion  whether httpd's children can reach chat-push's socket
+ *   pages      whether those of ChatOrigin get a WebSocket
  *
  * In httpd's tree included files and the insides of <IfModule> and the like
  * stand as if they had been written in their place. A directive of a virtual
@@ -586,6 +587,51 @@ static void judge_hosts(apr_array_header_t *out, const char **holder,
     }
 }
 
+/* --- pages of other origins ------------------------------------------------
+ */
+
+/* Whether chat-push lets a page of this origin connect. */
+static int may_connect(const chat_app_t *app, const char *origin)
+{
+    const char *const *entry = app->origins;
+
+    while (entry != NULL && *entry != NULL &&
+           !chat_app_origin_is(*entry, origin)) {
+        entry++;
+    }
+    return entry == NULL || *entry != NULL;
+}
+
+/* Sentences on origins whose pages can ask for everything and hear nothing. */
+static void judge_pages(apr_array_header_t *out, server_rec *s,
+                        apr_pool_t *p)
+{
+    apr_table_t *said = apr_table_make(p, 8);
+
+    for (; s != NULL; s = s->next) {
+        const chat_server_t *conf = chat_server_of(s);
+
+        if (!conf->used || conf->push == NULL || conf->origins == NULL) {
+            continue;
+        }
+        for (int i = 0; i < conf->origins->nelts; i++) {
+            const char *origin = APR_ARRAY_IDX(conf->origins, i, const char *);
+            const char *key = apr_pstrcat(p, conf->push->path, origin, NULL);
+
+            if (may_connect(conf->push->app, origin) ||
+                apr_table_get(said, key) != NULL) {
+                continue;
+            }
+            apr_table_setn(said, key, "");
+            APR_ARRAY_PUSH(out, const char *) = apr_pstrcat(
+                p, "ChatOrigin names ", origin, ", and allowedOrigins of app ",
+                conf->push->app->id, " (", conf->push->path,
+                ") does not: its pages get no WebSocket; add \"", origin,
+                "\" there", NULL);
+        }
+    }
+}
+
 void chat_startup_report(server_rec *s, apr_pool_t *p)
 {
     apr_array_header_t *out = apr_array_make(p, 8, sizeof(const char *));
@@ -598,6 +644,7 @@ void chat_startup_report(server_rec *s, apr_pool_t *p)
     if (holder != NULL) {
         chat_hazard_of_mpm(out, &processes, holder, tunnels, p);
     }
+    judge_pages(out, s, p);
     for (int i = 0; i < out->nelts; i++) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "%s",
                      APR_ARRAY_IDX(out, i, const char *));

@@ -238,14 +238,22 @@ static fit_t fit_of(request_rec *r, const char **why)
     return STRANGE;
 }
 
-/* Answered here, in words of the protocol. */
+/* Answered here, in chat-push's words: httpd's own page for this status speaks of
+ * TLS, which misleads whoever has a proxy that drops Connection. */
 static int malformed(request_rec *r)
 {
+    static const char why[] =
+        "{\"error\":\"this address speaks WebSocket\",\"code\":426}";
+
     chat_outcome_count(CHAT_OUTCOME_MALFORMED);
-    apr_table_setn(r->err_headers_out, "Upgrade", "websocket");
-    apr_table_setn(r->err_headers_out, "Connection", "Upgrade");
-    apr_table_setn(r->err_headers_out, "Sec-WebSocket-Version", "13");
-    return HTTP_UPGRADE_REQUIRED;
+    apr_table_setn(r->headers_out, "Upgrade", "websocket");
+    apr_table_setn(r->headers_out, "Connection", "Upgrade");
+    apr_table_setn(r->headers_out, "Sec-WebSocket-Version", "13");
+    r->status = HTTP_UPGRADE_REQUIRED;
+    ap_set_content_type(r, "application/json");
+    ap_set_content_length(r, sizeof(why) - 1);
+    ap_rwrite(why, sizeof(why) - 1, r);
+    return OK;
 }
 
 /* Somebody else's request, or nobody's. */

@@ -20,6 +20,9 @@
 
 #define APPS "appManager.array.apps"
 #define TRUSTED "trustedProxies"
+#define PAGES_ORIGIN "cors.origin"
+#define PAGES_METHODS "cors.methods"
+#define PAGES_HEADERS "cors.allowedHeaders"
 #define TRUSTED_USUAL "127.0.0.0/8, ::1, unix"
 
 typedef enum {
@@ -72,6 +75,7 @@ static const conf_setting_t settings[] = {
     { "maxUnfinishedInMb",         KIND_MB,   AT(max_input), NULL, 64, 1, 65536 },
     { "maxQueueInKb",              KIND_KB,   AT(max_queue), NULL, 1024, 1, 1048576 },
     { "channelLimits.cacheTtl",    KIND_INT,  AT(cache_ttl), NULL, 1800, 1, 31536000 },
+    { "defaultProtocol",           KIND_INT,  AT(default_protocol), NULL, 0, 0, 7 },
     { "activityTimeout",           KIND_INT,  AT(activity_timeout), NULL, 120, 1, 86400 },
     { "pongTimeout",               KIND_INT,  AT(pong_timeout), NULL, 30, 1, 86400 },
     { "userAuthenticationTimeout", KIND_INT,  AT(auth_timeout), NULL, 30000, 1, 86400000 },
@@ -108,6 +112,7 @@ static const struct {
     { "SOKETI_PORT", "port" },
     { "SOKETI_PATH_PREFIX", "pathPrefix" },
     { "CHAT_PUSH_LOOPS", "loops" },
+    { "CHAT_PUSH_DEFAULT_PROTOCOL", "defaultProtocol" },
     { "CHAT_PUSH_TRUSTED_PROXIES", TRUSTED },
     { "CHAT_PUSH_URING", "uring" },
     { "SOKETI_METRICS_ENABLED", "metrics.enabled" },
@@ -182,7 +187,7 @@ static const char *const live_keys[] = {
     "pathPrefix", "metrics.prometheus.prefix", "httpApi.requestLimitInMb",
     "httpApi.acceptTraffic.memoryThreshold", "maxMessageInKb",
     "maxUnfinishedInMb", "maxQueueInKb", "channelLimits.cacheTtl",
-    "activityTimeout", "pongTimeout", "userAuthenticationTimeout",
+    "defaultProtocol", "activityTimeout", "pongTimeout", "userAuthenticationTimeout",
     "shutdownGracePeriod", "drain.seconds", "database.retentionSeconds",
     "webhooks.allowPrivateTargets", "webhooks.batching.enabled",
     "webhooks.batching.duration",
@@ -192,7 +197,7 @@ static const char *const live_keys[] = {
  * below it. */
 static const char *const idle_keys[] = {
     "adapter.", "appManager.driver", "appManager.cache.", "appManager.dynamodb.",
-    "appManager.mysql.", "appManager.postgres.", "cache.", "cluster.", "cors.",
+    "appManager.mysql.", "appManager.postgres.", "cache.", "cluster.", "cors.credentials",
     "database.mysql.", "database.postgres.", "database.redis.",
     "databasePooling.", "debug", "instance.", "metrics.driver", "mode",
     "queue.", "rateLimiter.",
@@ -458,7 +463,9 @@ static void note(apr_array_header_t *list, const char *name)
 static int setting_known(const char *key)
 {
     return setting_of(key) != NULL || chat_app_global(key) ||
-           !strcmp(key, APPS) || !strcmp(key, TRUSTED);
+           !strcmp(key, APPS) || !strcmp(key, TRUSTED) ||
+           !strcmp(key, PAGES_ORIGIN) || !strcmp(key, PAGES_METHODS) ||
+           !strcmp(key, PAGES_HEADERS);
 }
 
 static void walk_apps(walk_t *w, const json_t *list)
@@ -828,6 +835,13 @@ apr_status_t push_conf_read(push_conf_t *conf, json_t *root,
         *why = apr_psprintf(p, "%s %s", TRUSTED, wrong);
         return APR_EINVAL;
     }
+    wrong = push_pages_read(&conf->pages, chat_conf_find(root, PAGES_ORIGIN),
+                            chat_conf_find(root, PAGES_METHODS),
+                            chat_conf_find(root, PAGES_HEADERS), p);
+    if (wrong != NULL) {
+        *why = wrong;
+        return APR_EINVAL;
+    }
     rv = chat_apps_read(&conf->apps, root, why, p);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -936,5 +950,8 @@ void push_conf_follow(push_conf_t *next, const push_conf_t *now,
     }
     if (!trusted_same(&next->trusted, &now->trusted)) {
         note(changed, TRUSTED);
+    }
+    if (!push_pages_same(&next->pages, &now->pages)) {
+        note(changed, "cors");
     }
 }

@@ -15,6 +15,7 @@
 
 #include "app.h"
 #include "forwarded.h"
+#include "pages.h"
 
 #include <apr_tables.h>
 
@@ -46,6 +47,7 @@ typedef struct {
     apr_size_t max_queue;        /* bytes that may wait for a slow reader */
     int memory_percent;          /* /accept-traffic says no above this */
     int cache_ttl;               /* seconds a cached event is kept */
+    int default_protocol;        /* of sockets that name none; 0: 4008 */
     int activity_timeout;        /* seconds of silence before a ping */
     int pong_timeout;            /* seconds of silence after it */
     int auth_timeout;            /* ms to sign in where an app demands it */
@@ -72,6 +74,7 @@ typedef struct {
     int webhooks_batching;       /* several events in one request */
     int webhooks_gather;         /* ms an event waits for company */
     push_nets_t trusted;         /* proxies whose X-Forwarded-For counts */
+    push_pages_t pages;          /* who may read the HTTP API's answers */
     chat_apps_t apps;            /* at least one */
     const char *const *warnings; /* sentences for the log, NULL-terminated */
 } push_conf_t;

@@ -207,6 +207,7 @@ static int loops_create(process_t *m)
     push_server.loops = m->loops;
     push_server.conns = m->conns;
     push_server.nloops = n;
+    push_server.rounds = push_rounds_create(m->loops, m->conns, n, m->pool);
     batches_open(m);
     return 1;
 }

@@ -24,6 +24,7 @@
 #include "relay.h"
 #include "readers.h"
 #include "retention.h"
+#include "rounds.h"
 #include "webhook.h"
 
 typedef struct {
@@ -33,6 +34,7 @@ typedef struct {
     push_loop_t *const *loops;  /* nloops of them */
     push_conns_t *const *conns; /* the clients' connections of each loop */
     int nloops;
+    push_rounds_t *rounds;      /* NULL: no question waits */
     push_relay_t *relay;       /* NULL: no event log */
     push_retention_t *retention; /* NULL: no event log */
     push_indexer_t *indexer;     /* likewise */

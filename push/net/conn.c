@@ -90,8 +90,25 @@ static void state_leave(push_conn_t *c)
     conn_count(&c->all->counters.states[c->state], (apr_uint64_t)-1);
 }
 
+/* A parked one ends. Its place stays, so that who waits with it is still counted right. */
+static void parked_forget(push_conn_t *c)
+{
+    push_conns_t *conns = c->all;
+    apr_uint32_t i;
+
+    for (i = 0; i < conns->nparked; i++) {
+        if (conns->parked[i] == c) {
+            conns->parked[i] = NULL;
+        }
+    }
+    c->parked = CONN_NOT_PARKED;
+}
+
 void conn_enter(push_conn_t *c, push_conn_state_t next)
 {
+    if (c->parked != CONN_NOT_PARKED) {
+        parked_forget(c);
+    }
     state_leave(c);
     state_join(c, next);
     if (next == PUSH_CONN_CLOSING && c->all->untold == NULL) {
@@ -379,7 +396,7 @@ push_conn_t *push_conn_adopt(push_conns_t *conns, int fd,
     conn_count(&conns->counters.adopted, 1);
     conn_count(&conns->counters.bytes_in, len);
     conn_feed(c, bytes, len);
-    if (c->state == PUSH_CONN_HTTP) {
+    if (c->state == PUSH_CONN_HTTP && c->parked != CONN_PARKED) {
         conn_http_stray(c);
     }
     return c;
@@ -404,6 +421,51 @@ void push_conn_identity_drop(push_conn_t *c)
     if (c->given) {
         free(given_of(c)->identity);
         given_of(c)->identity = NULL;
+    }
+}
+
+/* --- requests that are put aside ------------------------------------------ */
+
+int push_conn_park(push_conn_t *c)
+{
+    push_conns_t *conns = c->all;
+
+    if (c->state != PUSH_CONN_HTTP || c->parked != CONN_NOT_PARKED ||
+        !conns->bodiless || conns->nparked == PUSH_CONNS_PARKED) {
+        return 0;
+    }
+    c->parked = CONN_PARKED;
+    conns->parked[conns->nparked++] = c;
+    conn_rewatch(c);
+    return 1;
+}
+
+apr_uint32_t push_conns_parked(const push_conns_t *conns)
+{
+    return conns->nparked;
+}
+
+/* Nobody's slot is given away before the turn ends. */
+void push_conns_unpark(push_conns_t *conns, apr_uint32_t n)
+{
+    push_conn_t *first[PUSH_CONNS_PARKED];
+    push_conn_t *c;
+    apr_uint32_t i;
+
+    memcpy(first, conns->parked, n * sizeof(first[0]));
+    conns->nparked -= n;
+    memmove(conns->parked, conns->parked + n,
+            conns->nparked * sizeof(conns->parked[0]));
+    for (i = 0; i < n; i++) {
+        c = first[i];
+        if (c == NULL || c->parked != CONN_PARKED) {
+            continue;
+        }
+        c->parked = CONN_RESUMED;
+        conn_rewatch(c);
+        if (c->state == PUSH_CONN_HTTP) {
+            conn_take(c, (char *)push_loop_buffer(conns->loop), 0);
+        }
     }
 }
 
@@ -600,6 +662,19 @@ static void run_sweeping(push_loop_t *loop, push_task_t *task)
     conns_sweep(conns, push_loop_seconds(loop));
 }
 
+/* The time of a closing one is over. An answer that is still being read has as long
+ * as on a connection that stays. */
+static void closing_expire(push_conn_t *c, apr_uint32_t now)
+{
+    if (c->code == 0 && c->out != NULL &&
+        now < c->heard + c->all->proto->http_idle) {
+        conn_restart(c);
+    }
+    else {
+        push_conn_kill(c, PUSH_END_TIMEOUT);
+    }
+}
+
 static void conns_tick(push_loop_t *loop, void *baton)
 {
     push_conns_t *conns = baton;
@@ -611,7 +686,7 @@ static void conns_tick(push_loop_t *loop, void *baton)
         conn_http_expire(c);
     }
     while ((c = overdue(conns, PUSH_CONN_CLOSING, now)) != NULL) {
-        push_conn_kill(c, PUSH_END_TIMEOUT);
+        closing_expire(c, now);
     }
     conns_sweep(conns, now);
 }

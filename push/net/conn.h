@@ -280,6 +280,24 @@ void push_conns_each(push_conns_t *conns, push_conn_state_t state,
  */
 void push_conn_doubt(push_conn_t *c);
 
+/* Requests of a loop that may be put aside at once. */
+#define PUSH_CONNS_PARKED 256
+
+/**
+ * Put the request that the protocol is being asked about aside instead of
+ * answering it. It is asked again after push_conns_unpark(); meanwhile nothing
+ * is read from the connection.
+ * @return 0 when this request has to be answered now: it has waited already, it
+ *         has a body, or too many others wait
+ */
+int push_conn_park(push_conn_t *c);
+
+/** How many requests of a loop are put aside, with those that have ended since. */
+apr_uint32_t push_conns_parked(const push_conns_t *conns);
+
+/** Ask the protocol again about the n that were put aside first. */
+void push_conns_unpark(push_conns_t *conns, apr_uint32_t n);
+
 /** Look at an open WebSocket in the next second, whatever sweep has said. */
 void push_conn_look(push_conn_t *c);
 

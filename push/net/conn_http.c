@@ -357,9 +357,11 @@ static void request_handle(push_conn_t *c, request_t *rq)
             return;
         }
     }
+    c->all->bodiless = !at->is_chunked && at->end == at->head_len;
     c->all->proto->request(c, &rq->head, rq->buf + at->head_len,
                            at->end - at->head_len);
-    if (c->state == PUSH_CONN_HTTP && !c->answered) {
+    if (c->state == PUSH_CONN_HTTP && !c->answered &&
+        c->parked != CONN_PARKED) {
         push_conn_refuse(c, &rq->head, 500, "this request has no answer");
     }
 }
@@ -379,7 +381,7 @@ static http_result_t request_body(push_conn_t *c, request_t *rq)
 }
 
 /* Handle one request when it is whole.
- * @return bytes it took, 0 when it is not whole or was refused */
+ * @return bytes it took, 0 when it is not whole, was refused or put aside */
 static apr_size_t request_take(push_conn_t *c, request_t *rq)
 {
     apr_size_t used;
@@ -390,6 +392,10 @@ static apr_size_t request_take(push_conn_t *c, request_t *rq)
         return 0;
     }
     request_handle(c, rq);
+    if (c->parked == CONN_PARKED) {
+        return 0;
+    }
+    c->parked = CONN_NOT_PARKED;
     used = rq->at->end;
     memset(rq->at, 0, sizeof(*rq->at));
     return used;
@@ -420,7 +426,8 @@ static int requests_run(push_conn_t *c, request_t *rq)
     apr_size_t used;
     int any = 0;
 
-    while (rq->len > 0 && c->state == PUSH_CONN_HTTP && c->out == NULL) {
+    while (rq->len > 0 && c->state == PUSH_CONN_HTTP && c->out == NULL &&
+           c->parked != CONN_PARKED) {
         used = request_take(c, rq);
         if (used == 0) {
             break;

@@ -74,6 +74,13 @@ typedef struct {
     push_frame_t *frames[];
 } conn_queue_t;
 
+/* Whether a request has been put aside, see push_conn_park(). */
+typedef enum {
+    CONN_NOT_PARKED,
+    CONN_PARKED, /* it waits, nothing is read meanwhile */
+    CONN_RESUMED /* it has waited, and is being handled again */
+} conn_parked_t;
+
 struct push_conn_t {
     push_watch_t watch;      /* fd: ours, non-blocking */
     /* What a fan-out looks at lies together: from here to `window`, and fd. */
@@ -90,6 +97,7 @@ struct push_conn_t {
     unsigned char window : 4; /* what was agreed on compression (deflate.h), 0:
                                  none */
     unsigned char given : 1;  /* has a conn_given_t, its slot is of given_slab */
+    unsigned char parked;    /* conn_parked_t */
     apr_uint32_t heard;      /* monotonic second of the last byte */
     apr_uint32_t deadline;   /* monotonic second; OPEN: of the next sweep */
     push_conn_t *next, *prev; /* in the list of our state */
@@ -164,6 +172,10 @@ struct push_conns_t {
     int sweeping_posted;
     push_conn_t *untold; /* first CLOSING one whose end was not told yet; all
                             behind it in that list were not either */
+    push_conn_t *parked[PUSH_CONNS_PARKED]; /* in the order they came; NULL:
+                                               it has ended meanwhile */
+    apr_uint32_t nparked;
+    int bodiless;        /* the request being handled has no body */
     push_conn_t *corked; /* whose input is being handled, NULL: nobody's */
     apr_size_t ncork;    /* bytes in cork */
     char *cork;
@@ -205,7 +217,7 @@ push_conn_t *conn_make(push_conns_t *conns, int fd, push_slab_t *slab);
 /* The only place a connection changes state, and with it its list. */
 void conn_enter(push_conn_t *c, push_conn_state_t next);
 
-/* HTTP only: the time for the next request starts now. */
+/* HTTP, and CLOSING once that was told: its time starts again now. */
 void conn_restart(push_conn_t *c);
 
 /* Begin the end: CLOSING, with why and the close code for the protocol. */
@@ -243,7 +255,7 @@ void conn_uncork(push_conn_t *c);
 void conn_settle(push_conn_t *c);
 
 /* Whether we read from it: not after its last byte, and not while an HTTP
- * client leaves its answer lying. */
+ * client leaves its answer lying or its request is put aside. */
 int conn_reads(const push_conn_t *c);
 
 /* Tell epoll what we wait for now. */

@@ -26,7 +26,8 @@
 
 int conn_reads(const push_conn_t *c)
 {
-    return !c->eof && !(c->state == PUSH_CONN_HTTP && c->out != NULL);
+    return !c->eof && !(c->state == PUSH_CONN_HTTP &&
+                        (c->out != NULL || c->parked == CONN_PARKED));
 }
 
 void conn_rewatch(push_conn_t *c)

@@ -12,6 +12,7 @@
  * The eventfd is edge-triggered and never read: every write is a new edge.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -158,6 +159,17 @@ void push_loop_post(push_loop_t *loop, push_task_t *task)
         __atomic_exchange_n(&loop->sleeping, 0, __ATOMIC_SEQ_CST)) {
         wake_write(loop);
     }
+}
+
+/* It says that it sleeps before it waits, and an epoll set is readable while
+ * something in it is ready, also when that has been told already. */
+int push_loop_idle(push_loop_t *loop)
+{
+    struct pollfd set = { .fd = loop->epoll, .events = POLLIN };
+
+    return __atomic_load_n(&loop->sleeping, __ATOMIC_SEQ_CST) &&
+           __atomic_load_n(&loop->tasks, __ATOMIC_SEQ_CST) == NULL &&
+           poll(&set, 1, 0) == 0;
 }
 
 static void tasks_run(push_loop_t *loop)

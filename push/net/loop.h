@@ -56,6 +56,10 @@ void push_loop_stop(push_loop_t *loop);
 /** Hand a task to a loop. Any thread; tasks of one poster stay in order. */
 void push_loop_post(push_loop_t *loop, push_task_t *task);
 
+/** Whether a loop sleeps and has handled all that came in before this call. Any
+ * thread; while it wakes up the answer is no. */
+int push_loop_idle(push_loop_t *loop);
+
 /* The rest is for the loop's own thread. */
 
 /** Whether tasks wait that were posted before now. Who has been told that their

@@ -27,51 +27,52 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What is below /apps/{id}/, {} being anything but a slash; first match wins.
+ * `asks`: it is about who is there, so those who left before are to be gone.
  */
 /* clang-format off */
 typedef struct {
     const char *method;
     const char *path;
     void (*handle)(api_request_t *r);
+    int asks;
 } route_t;
 
 static const route_t routes[] = {
-    { "POST", "events",                           api_events },
-    { "POST", "batch_events",                     api_batch },
-    { "POST", "users/{}/events",                  api_user_event },
-    { "POST", "users/{}/terminate_connections",   api_user_terminate },
-    { "GET",  "channels",                         api_channels },
-    { "GET",  "channels/{}",                      api_channel },
-    { "GET",  "channels/{}/users",                api_channel_users },
+    { "POST", "events",                           api_events, 0 },
+    { "POST", "batch_events",                     api_batch, 0 },
+    { "POST", "users/{}/events",                  api_user_event, 0 },
+    { "POST", "users/{}/terminate_connections",   api_user_terminate, 0 },
+    { "GET",  "channels",                         api_channels, 1 },
+    { "GET",  "channels/{}",                      api_channel, 1 },
+    { "GET",  "channels/{}/users",                api_channel_users, 1 },
+    { "GET",  "connections",                      api_connections, 1 },
 };
 /* clang-format on */
 
 /* --- answers --- */
 
-/* Pages of other origins may read the answers, as with Soketi; without an
- * Origin nobody would look at these lines. */
-static const char *cors(const http_head_t *head)
+/* What the page that asks is told (pages.h). */
+static const char *cors(const api_request_t *r)
 {
-    return http_header(head, "Origin") == NULL
-               ? NULL
-               : "Access-Control-Allow-Origin: *\r\n"
-                 "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n"
-                 "Access-Control-Allow-Headers: Origin, Content-Type, "
-                 "X-Auth-Token, X-Requested-With, Accept, Authorization, "
-                 "X-CSRF-TOKEN, XSRF-TOKEN, X-Socket-Id\r\n";
+    return push_pages_lines(&push_server.conf->pages,
+                            http_header(r->head, "Origin"), r->pool);
 }
 
 void api_reply(api_request_t *r, int status, push_text_t *json)
 {
+    const char *extra = cors(r);
     push_traffic_t *t;
 
+    if (status == 429) { /* rates are for a second */
+        extra = apr_pstrcat(r->pool, "Retry-After: 1\r\n", extra, NULL);
+    }
     if (r->app != NULL) {
         t = push_app_traffic(r->app, r->loop);
         push_count(&t->http_calls, 1);
         push_count(&t->http_in, r->len);
         push_count(&t->http_out, json->len);
     }
-    push_conn_reply(r->c, r->head, status, JSON_TYPE, cors(r->head), json->at,
+    push_conn_reply(r->c, r->head, status, JSON_TYPE, extra, json->at,
                     json->len);
     push_text_free(json);
 }
@@ -267,7 +268,7 @@ static int arg_decode(api_request_t *r)
 static void wrong_method(api_request_t *r, const char *allowed)
 {
     push_text_t out = { NULL, 0, 0 };
-    const char *extra = cors(r->head);
+    const char *extra = cors(r);
 
     error_json(&out, 405, apr_pstrcat(r->pool, "Use ", allowed, NULL));
     push_conn_reply(r->c, r->head, 405, JSON_TYPE,
@@ -355,6 +356,10 @@ static void signed_request(api_request_t *r, http_span_t path)
     if (!arg_decode(r)) {
         api_error(r, 400, "The path has a broken escape");
         return;
+    }
+    if (route->asks && push_server.rounds != NULL &&
+        push_rounds_wait(push_server.rounds, r->c)) {
+        return; /* it comes again */
     }
     route->handle(r);
 }
@@ -444,23 +449,42 @@ static void usage(api_request_t *r)
 
 static void health(api_request_t *r)
 {
-    push_conn_reply(r->c, r->head, 200, "text/plain", cors(r->head), "OK", 2);
+    push_conn_reply(r->c, r->head, 200, "text/plain", cors(r), "OK", 2);
 }
 
-static void ready(api_request_t *r)
+/* Whether clients are served; answers itself when not. */
+static int is_ready(api_request_t *r)
 {
     char why[PUSH_CANARY_WHY];
 
     if (push_server_closing()) {
         api_error(r, 503, "The server is closing. Choose another server. :)");
-        return;
+        return 0;
     }
     if (push_server.canary != NULL &&
         !push_canary_well(push_server.canary, why)) {
         api_error(r, 503, "The canary did not come back: %s", why);
-        return;
+        return 0;
     }
-    health(r);
+    return 1;
+}
+
+static void ready(api_request_t *r)
+{
+    if (is_ready(r)) {
+        health(r);
+    }
+}
+
+/* Reverb's word for the same. */
+static void up(api_request_t *r)
+{
+    push_text_t out = { NULL, 0, 0 };
+
+    if (is_ready(r)) {
+        push_text_str(&out, "{\"health\":\"OK\"}");
+        api_reply(r, 200, &out);
+    }
 }
 
 /* Paths that need no signature. */
@@ -470,6 +494,7 @@ static const struct {
 } open_paths[] = {
     { "/", health },
     { "/ready", ready },
+    { "/up", up },
     { "/accept-traffic", accept_traffic },
     { "/usage", usage },
 };
@@ -539,7 +564,7 @@ void push_api_request(push_conn_t *c, const http_head_t *head, http_span_t path,
         signed_request(&r, path);
     }
     else if (http_span_is(&head->method, "OPTIONS")) {
-        push_conn_reply(c, head, 204, NULL, cors(head), NULL, 0);
+        push_conn_reply(c, head, 204, NULL, cors(&r), NULL, 0);
     }
     else if (!open_path(&r, path)) {
         api_error(&r, 404, "There is nothing at this path");

@@ -41,6 +41,7 @@ void api_user_terminate(api_request_t *r);
 void api_channels(api_request_t *r);
 void api_channel(api_request_t *r);
 void api_channel_users(api_request_t *r);
+void api_connections(api_request_t *r);
 
 /* Attributes that may be asked for with `info`. */
 #define API_USER_COUNT 1

@@ -283,3 +283,16 @@ void api_channel_users(api_request_t *r)
     push_text_str(&users.out, "]}");
     api_reply(r, 200, &users.out);
 }
+
+/* How many clients the app has; Reverb's question, Pusher's API has none. */
+void api_connections(api_request_t *r)
+{
+    push_text_t out = { NULL, 0, 0 };
+
+    if (!within_rate(r)) {
+        return;
+    }
+    push_text_printf(&out, "{\"connections\":%d}",
+                     __atomic_load_n(&r->app->connections, __ATOMIC_RELAXED));
+    api_reply(r, 200, &out);
+}

@@ -147,9 +147,13 @@ static int version_read(const http_head_t *head, int *code, const char **why)
     apr_size_t i;
 
     if (!http_query_get(&v, head->query, "protocol") || v.len == 0) {
-        *code = PUSHER_NO_VERSION;
-        *why = "No protocol version supplied";
-        return 0;
+        n = push_server.conf->default_protocol; /* other servers do not ask */
+        v.len = 0;
+        if (n == 0) {
+            *code = PUSHER_NO_VERSION;
+            *why = "No protocol version supplied";
+            return 0;
+        }
     }
     for (i = 0; i < v.len; i++) {
         if (v.at[i] < '0' || v.at[i] > '9' || i > 3) {
@@ -164,29 +168,6 @@ static int version_read(const http_head_t *head, int *code, const char **why)
     return n;
 }
 
-/* An entry of the list against an Origin: "*", a whole origin, a host, or
- * "*.host" for everything below it. */
-int push_client_origin_is(const char *entry, const char *origin)
-{
-    const char *host = strstr(origin, "://");
-    apr_size_t len = strlen(entry), host_len;
-
-    host = host ? host + 3 : origin;
-    host_len = strcspn(host, ":/");
-
-    if (!strcmp(entry, "*")) {
-        return 1;
-    }
-    if (strstr(entry, "://") != NULL) {
-        return !strcasecmp(entry, origin);
-    }
-    if (entry[0] == '*' && entry[1] == '.') {
-        return host_len >= len - 1 &&
-               !strncasecmp(host + host_len - (len - 1), entry + 1, len - 1);
-    }
-    return host_len == len && !strncasecmp(host, entry, len);
-}
-
 /* A browser says where its page comes from; phones and servers do not. @return the
  * Origin when it is not allowed, else NULL */
 static const char *origin_foreign(const push_conn_t *c, const chat_app_t *app,
@@ -199,10 +180,14 @@ static const char *origin_foreign(const push_conn_t *c, const chat_app_t *app,
     if (span == NULL || entry == NULL) {
         return NULL;
     }
+    if (http_header_count(head, "Origin") > 1) {
+        return "several"; /* no browser's; httpd joins them, which is on no
+                             list either */
+    }
     origin = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), span->at,
                             span->len);
     for (; *entry != NULL; entry++) {
-        if (push_client_origin_is(*entry, origin)) {
+        if (chat_app_origin_is(*entry, origin)) {
             return NULL;
         }
     }
@@ -401,6 +386,35 @@ static int knock_settle(push_conn_t *c, const http_head_t *head, push_app_t *app
     return 0;
 }
 
+static int is_full(const push_app_t *app)
+{
+    return !app->conf->user_authentication && app->conf->max_connections >= 0 &&
+           __atomic_load_n(&app->places, __ATOMIC_RELAXED) >=
+               app->conf->max_connections;
+}
+
+static int is_address_full(push_conn_t *c, const http_head_t *head,
+                           push_app_t *app)
+{
+    apr_int64_t max = app->conf->max_per_address;
+    push_ip_t ip;
+
+    return max >= 0 && address_of(&ip, c, head) &&
+           push_quota_full(&push_server.quota, app, PUSH_QUOTA_ADDRESS, ip.at,
+                           push_ip_client(&ip), max);
+}
+
+/* Who comes when one has just closed finds its place free, also where that close is
+ * another loop's: it is not told that all are taken before all have gone around.
+ * @return 0: it is asked again */
+static int place_settle(push_conn_t *c, const http_head_t *head,
+                        push_app_t *app)
+{
+    return app == NULL || push_server.rounds == NULL ||
+           (!is_full(app) && !is_address_full(c, head, app)) ||
+           !push_rounds_wait(push_server.rounds, c);
+}
+
 void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
 {
     push_client_t *me = push_conn_client(c);
@@ -412,7 +426,8 @@ void push_client_open(push_conn_t *c, const http_head_t *head, http_span_t key)
     const char *why = NULL;
     int code;
 
-    if (!origin_settle(c, head, app) || !knock_settle(c, head, app) ||
+    if (!origin_settle(c, head, app) || !place_settle(c, head, app) ||
+        !knock_settle(c, head, app) ||
         !push_conn_upgrade(c, head, app != NULL && app->conf->deflate)) {
         return;
     }

@@ -22,9 +22,6 @@ chat_channel_result_t push_client_channel(chat_channel_t *kind,
                                           const char *name, apr_size_t len,
                                           apr_size_t max);
 
-/** Whether an entry of allowedOrigins names an Origin. */
-int push_client_origin_is(const char *entry, const char *origin);
-
 /* Events of a client, see the table in client.c. */
 void push_client_subscribe(push_conn_t *c, push_client_t *me,
                            const pusher_message_t *m);

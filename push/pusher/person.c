@@ -114,7 +114,7 @@ static int origin_trusted(const push_conn_t *c, const chat_app_t *app,
                                       origin.at, origin.len);
 
     for (; entry != NULL && *entry != NULL; entry++) {
-        if (strcmp(*entry, "*") != 0 && push_client_origin_is(*entry, text)) {
+        if (strcmp(*entry, "*") != 0 && chat_app_origin_is(*entry, text)) {
             return 1;
         }
     }

@@ -118,13 +118,34 @@ static push_seat_t *add(push_quota_shard_t *s, apr_uint64_t hash,
     return seat;
 }
 
+static apr_uint64_t hash_of(const push_quota_t *q, const void *owner,
+                            push_quota_kind_t kind, const void *name,
+                            apr_size_t len)
+{
+    return push_hash_text(q->seed ^ (apr_uintptr_t)owner ^ (apr_uint64_t)kind,
+                          q->seed, name, len);
+}
+
+int push_quota_full(push_quota_t *q, const void *owner, push_quota_kind_t kind,
+                    const void *name, apr_size_t len, apr_int64_t max)
+{
+    apr_uint64_t hash = hash_of(q, owner, kind, name, len);
+    push_quota_shard_t *s = shard_of(q, hash);
+    const push_seat_t *seat;
+    int full;
+
+    pthread_mutex_lock(&s->lock);
+    seat = find(s, hash, owner, kind, name, len);
+    full = (seat != NULL ? seat->taken : 0) >= max;
+    pthread_mutex_unlock(&s->lock);
+    return full;
+}
+
 push_seat_t *push_quota_take(push_quota_t *q, const void *owner,
                              push_quota_kind_t kind, const void *name,
                              apr_size_t len, apr_int64_t max)
 {
-    apr_uint64_t hash = push_hash_text(q->seed ^ (apr_uintptr_t)owner ^
-                                           (apr_uint64_t)kind,
-                                       q->seed, name, len);
+    apr_uint64_t hash = hash_of(q, owner, kind, name, len);
     push_quota_shard_t *s = shard_of(q, hash);
     push_seat_t *seat;
 

@@ -37,6 +37,10 @@ apr_status_t push_quota_init(push_quota_t *q);
 /** Free what is left of it: nobody counts any more. */
 void push_quota_destroy(push_quota_t *q);
 
+/** Whether push_quota_take() would find no place now. Any thread. */
+int push_quota_full(push_quota_t *q, const void *owner, push_quota_kind_t kind,
+                    const void *name, apr_size_t len, apr_int64_t max);
+
 /**
  * One connection more. Any thread.
  * @param owner  the app, as nothing but a part of the name

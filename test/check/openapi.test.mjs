@@ -49,6 +49,20 @@ test('no part of the contract is unused', () => {
   }
 });
 
+test('a page of another origin can read every header that an answer is said to have', () => {
+  // Those that the Fetch standard lets every page read, and one that it lets none.
+  const known = ['Cache-Control', 'Content-Language', 'Content-Length', 'Content-Type', 'Expires', 'Last-Modified', 'Pragma', 'Set-Cookie', 'Accept-Encoding'];
+  const exposed = contract['x-cors'].answers.headers['Access-Control-Expose-Headers'].schema.const.split(', ');
+  for (const { name, operation } of operations) {
+    for (const answer of Object.values(operation.responses)) {
+      const { headers } = answer.$ref ? contract.components.responses[answer.$ref.split('/').pop()] : answer;
+      for (const header of Object.keys(headers ?? {})) {
+        assert.ok(known.includes(header) || exposed.includes(header), `${name}: ${header}`);
+      }
+    }
+  }
+});
+
 test('the events are those that rest.md describes, and those that schemas and mod_chat write', () => {
   const events = Object.keys(contract['x-events']);
   const doc = fs.readFileSync(new URL('../../doc/rest.md', import.meta.url), 'utf8');

@@ -6,7 +6,8 @@
  * The first byte of the input says how long the packets are, in its top bit
  * whether the connection is a WebSocket already, and in the next one whether
  * that compresses. The rest goes through a socket
- * pair to a real loop. The protocol behind it echoes. Dates and 100 Continue
+ * pair to a real loop. The protocol behind it echoes; what asks for /wait is put aside
+ * for some turns first. Dates and 100 Continue
  * are left out of the comparison: the one depends on the clock, the other on
  * whether the body is there yet. So are killed connections, which lose what was
  * gathered for the packet.
@@ -61,6 +62,9 @@ static apr_size_t on_head(push_conn_t *c, const http_head_t *head)
 static void on_request(push_conn_t *c, const http_head_t *head, char *body,
                        apr_size_t len)
 {
+    if (http_span_is(&head->path, "/wait") && push_conn_park(c)) {
+        return;
+    }
     if (http_header(head, "upgrade") != NULL) {
         push_conn_upgrade(c, head, 1);
         return;
@@ -175,6 +179,9 @@ static void peer_run(push_loop_t *loop, push_task_t *task)
         return;
     }
     peer_say(p);
+    if (p->turns % 3 == 0) {
+        push_conns_unpark(p->conns, push_conns_parked(p->conns));
+    }
     push_loop_post(loop, task);
 }
 

@@ -57,8 +57,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const char *again = chat_origin_canonical(origin, p);
 
         must(again != NULL && strcmp(again, origin) == 0);
+        must(strstr(origin, "://") != NULL && !chat_origin_listed(NULL, origin));
         must(strpbrk(origin, " /?#@\\\"'<>\r\n") == strchr(origin, '/'));
     }
+    must(origin != NULL || *chat_origin_why(header) != '\0');
     free(header);
     apr_pool_clear(p);
     return 0;

@@ -30,7 +30,8 @@ export class World {
   ending = false; // nobody comes back any more
   hopeless = false; // an answer was no "later": what it was about never comes
   pace = 60; // ms between two messages of a phone, at most
-  httpdKilled = -Infinity; // when httpd last closed connections that it need not, ms
+  httpdKilled = -Infinity; // when httpd last closed connections that it need not, ms;
+  // Infinity: it may at any moment
   statuses = {}; // of all answers; `closed`: there was none
 
   constructor(site) {

@@ -354,6 +354,29 @@ test('a command as the scanner', async () => {
   await eventually(() => processes(script).length === 0 && processes('60', 'sleep').length === 0, 'the end of the command and its children');
 });
 
+// httpd kills a child that does not end, and with it whatever its other threads are
+// at; its log says so, which fails this file.
+test('who waits for a file keeps no child of httpd from its end', async () => {
+  const other = await startSite({ extraConf: 'ChatScanWait 60' });
+  const who = await other.phone();
+  const say = () => who.post(`/chat/conversation/${conv.id}/attachment`, png(), { type: 'image/png', headers: { 'X-File-Name': 'a.png' } });
+  const asleep = () => processes('serve', other.path('files')).map((pid) => {
+    process.kill(pid, 'SIGSTOP');
+    return pid;
+  });
+  const pending = () => other.sql("SELECT count(*) FROM chat_attachments WHERE state = 'pending';").trim();
+  assert.equal(asleep().length, 1);
+  const cut = say().catch(() => ({ status: 0 }));
+  await eventually(() => pending() === '1', 'the upload');
+  const resumed = () => fs.readFileSync(other.path('logs', 'error.log'), 'utf8').split('resuming normal operations').length;
+  const before = resumed();
+  other.httpd.kill('SIGHUP');
+  await eventually(() => resumed() > before, 'the restart', 30000);
+  const r = await cut;
+  assert.ok([0, 202].includes(r.status), `${r.status} ${r.text}`);
+  assert.equal((await say()).status, 201);
+});
+
 test('what is no scanner is refused when httpd starts', () => {
   const conf = fs.readFileSync(site.path('conf', 'httpd.conf'), 'utf8');
   const file = site.path('conf', 'wrong.conf');

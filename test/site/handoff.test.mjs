@@ -329,6 +329,8 @@ for (const mpm of engine === 'pgsql' ? ['event'] : ['event', 'worker', 'prefork'
         const { status: s, head } = await answer(peer);
         assert.equal(s, 426, `${name} ${version} ${JSON.stringify(headers)}: ${head}`);
         assert.match(head, /^upgrade: websocket/im);
+        const said = '{"error":"this address speaks WebSocket","code":426}';
+        await peer.until('the reason', (b) => (b.includes(said) ? true : undefined));
       }
     }
     assert.equal(await given(site), before);

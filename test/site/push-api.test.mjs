@@ -5,10 +5,13 @@
 // body that says which check failed; nothing that is refused is delivered.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
-import { test } from 'node:test';
-import { startPush } from './lib/push.mjs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { Push, eventually, sleep, startPush } from './lib/push.mjs';
 
 const push = await startPush();
 const sdk = push.sdk();
@@ -356,6 +359,81 @@ test('the paths for load balancers answer as Soketi does', async () => {
   const page = await push.http('GET', '/', { headers: { Origin: 'https://a' } });
   assert.equal(page.headers['access-control-allow-origin'], '*');
   assert.equal((await push.http('OPTIONS', '/apps/app1/events', { headers: { Origin: 'https://a' } })).status, 204);
+});
+
+test('a long answer is read at leisure, also by who closes afterwards', { timeout: 60000 }, async () => {
+  const big = await new Push().start({ env: { SOKETI_EVENT_MAX_SIZE_IN_KB: '100' } });
+  try {
+    const reader = await big.raw();
+    const data = 'x'.repeat(100000);
+    for (let i = 0; i < 150; i++) {
+      reader.send({ event: 'pusher:subscribe', data: { channel: `cache-${i}` } });
+      assert.equal((await big.call('POST', '/events', { body: { name: 'e', channel: `cache-${i}`, data } })).status, 200);
+    }
+    // Fifteen megabytes, more than two sockets hold; the SDK asks with Connection: close.
+    const answer = await new Promise((resolve, reject) => {
+      const agent = new http.Agent({ keepAlive: false });
+      const { app } = big;
+      const query = big.sdk().createSignedQueryString({ method: 'GET', path: `/apps/${app.id}/channels`, params: { info: 'cache' } });
+      http.get({ host: '127.0.0.1', port: big.port, agent, path: `/apps/${app.id}/channels?${query}` }, resolve).on('error', reject);
+    });
+    assert.equal(answer.headers.connection, 'close');
+    await sleep(7000); // nothing is read
+    let text = '';
+    for await (const part of answer.setEncoding('utf8')) {
+      text += part;
+    }
+    assert.equal(Object.keys(JSON.parse(text).channels).length, 150);
+    await reader.close();
+  } finally {
+    await big.stop();
+  }
+});
+
+test("Reverb's own questions have its answers: how many clients, and whether it is up", async () => {
+  const count = async () => (await push.call('GET', '/connections')).json;
+  const before = await count();
+  const others = [await push.raw(), await push.raw()];
+  await others[0].join('of-the-connections');
+  await others[0].join('more-of-them');
+  assert.deepEqual(await count(), { connections: before.connections + 2 });
+  await Promise.all(others.map((o) => o.close()));
+  assert.deepEqual(await count(), before);
+  await refused(push.call('GET', '/connections', { secret: 'x' }), 401, /auth_signature/);
+  assert.equal((await push.call('POST', '/connections', { body: {} })).status, 405);
+  const up = await push.http('GET', '/up');
+  assert.deepEqual([up.status, up.text, up.headers['content-type']], [200, '{"health":"OK"}', 'application/json']);
+  assert.equal((await push.http('POST', '/up')).status, 405);
+});
+
+test('pages of the origins that cors.origin names may read the answers, and none else', async () => {
+  const conf = path.join(os.tmpdir(), `chat-cors-${process.pid}.json`);
+  const write = (cors) => fs.writeFileSync(conf, JSON.stringify({ ...cors, 'appManager.array.apps': [push.app] }));
+  write({ cors: { credentials: true, origin: ['https://a.example', 'https://b.example:8443'], methods: ['GET', 'POST'], allowedHeaders: ['Content-Type', 'X-Mine'] } });
+  after(() => fs.rmSync(conf, { force: true }));
+  const other = await startPush({ args: ['--config', conf] });
+  const asked = (origin, method = 'OPTIONS', at = `/apps/${push.app.id}/channels`) => other.http(method, at, { headers: origin ? { Origin: origin } : {} });
+  for (const origin of ['https://a.example', 'https://b.example:8443']) {
+    const r = await asked(origin);
+    assert.equal(r.status, 204);
+    assert.equal(r.headers['access-control-allow-origin'], origin);
+    assert.equal(r.headers['access-control-allow-methods'], 'GET, POST');
+    assert.equal(r.headers['access-control-allow-headers'], 'Content-Type, X-Mine');
+    assert.equal(r.headers.vary, 'Origin');
+    assert.equal((await asked(origin, 'GET')).headers['access-control-allow-origin'], origin); // 401, unsigned
+    assert.equal((await asked(origin, 'PUT')).headers['access-control-allow-origin'], origin); // 405
+  }
+  for (const origin of ['https://c.example', 'null', 'https://a.example.evil', 'https://a.exampl', 'http://a.example', '*', null]) {
+    for (const method of ['OPTIONS', 'GET']) {
+      const r = await asked(origin, method);
+      assert.deepEqual(Object.keys(r.headers).filter((h) => /^access-control|^vary/.test(h)), [], `${origin}`);
+    }
+  }
+  write({ 'cors.origin': 'https://c.example, https://d.example' }); // one text, and dotted
+  other.child.kill('SIGHUP');
+  await eventually(() => /settings reloaded: .*cors/.test(other.stderr), 'it says what has changed');
+  assert.equal((await asked('https://d.example')).headers['access-control-allow-origin'], 'https://d.example');
+  assert.equal((await asked('https://a.example')).headers['access-control-allow-origin'], undefined);
 });
 
 test('metrics count what happened, for Prometheus and as JSON', async () => {

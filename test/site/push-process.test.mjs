@@ -144,6 +144,9 @@ test('an Origin must be on the list, none at all is fine', async () => {
     }
   }
   await (await as(1).raw()).close();
+  const two = (...origins) => as(1).http('GET', new URL(as(1).url()).pathname, { headers: { Origin: origins } }).then((r) => r.status);
+  assert.equal(await two('https://a.example', 'https://evil.example'), 403, 'one of two is none');
+  assert.equal(await two('https://a.example'), 426, 'let in, but for the upgrade');
 });
 
 // Behind a proxy on this host, as httpd is one: it says whose connection it is.
@@ -257,7 +260,9 @@ test('publishing and reading are limited by the app', async () => {
   await sleep(1000 - (Date.now() % 1000) + 50);
   const statuses = [];
   for (let i = 0; i < 8; i++) {
-    statuses.push((await as(2).call('POST', '/events', { body: { name: 'e', channel: 'c', data: '' } })).status);
+    const r = await as(2).call('POST', '/events', { body: { name: 'e', channel: 'c', data: '' } });
+    statuses.push(r.status);
+    assert.equal(r.headers['retry-after'], r.status === 429 ? '1' : undefined);
   }
   assert.ok(statuses.includes(200) && statuses.includes(429), statuses.join());
   const reads = [];

@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { Pusher, eventually, sleep, startPush } from './lib/push.mjs';
+import { Push, Pusher, eventually, sleep, startPush } from './lib/push.mjs';
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'chat-protocol-'));
 after(() => fs.rmSync(dir, { recursive: true }));
@@ -74,6 +74,24 @@ test('other protocol versions are refused with their code and a reason', async (
     const r = await push.refused(push.url(query));
     assert.equal(r.code, code, query);
     assert.ok(r.reason.length > 5, query);
+  }
+});
+
+test('who names no protocol version is served where the settings say as which', async () => {
+  const lenient = await new Push().start({ env: { CHAT_PUSH_DEFAULT_PROTOCOL: '7' } });
+  try {
+    for (const query of ['', 'client=mine', 'protocol=']) {
+      const s = await lenient.raw({ url: lenient.url(query) });
+      assert.equal(JSON.parse(s.established.data).activity_timeout, 120, 'as version 7');
+      await s.close();
+    }
+    const old = await lenient.raw({ url: lenient.url('protocol=5') });
+    assert.equal(JSON.parse(old.established.data).activity_timeout, undefined, 'who names one has that one');
+    await old.close();
+    assert.equal((await lenient.refused(lenient.url('protocol=8'))).code, 4007);
+    assert.equal((await lenient.refused(lenient.url('protocol=x'))).code, 4006);
+  } finally {
+    await lenient.stop();
   }
 });
 
@@ -250,6 +268,37 @@ test('a private channel takes the right signature and no other', async () => {
     await s.join(name, { auth: good });
     await sdk.trigger(name, 'e', {});
     await s.next('e');
+  });
+});
+
+test('channel_data that was signed for a private channel is part of its signature', async () => {
+  const client = push.client({
+    channelAuthorization: {
+      customHandler: ({ channelName, socketId }, done) => done(null, sdk.authorizeChannel(socketId, channelName, { user_id: '7', role: 'nurse' })),
+    },
+  });
+  try {
+    const channel = client.subscribe('private-with-data');
+    await new Promise((resolve, reject) => {
+      channel.bind('pusher:subscription_succeeded', resolve);
+      channel.bind('pusher:subscription_error', (e) => reject(new Error(JSON.stringify(e))));
+    });
+  } finally {
+    client.disconnect();
+  }
+  await sockets(1, async (s) => {
+    const name = 'private-room';
+    const signed = push.auth(s.socketId, name, '{"a":1}');
+    for (const [what, data] of [['none', undefined], ['other data', '{"a":2}'], ['an object', { a: 1 }], ['a number', 1], ['empty', '']]) {
+      s.send({ event: 'pusher:subscribe', data: { channel: name, auth: signed, channel_data: data } });
+      const r = await s.next('pusher:subscription_error');
+      assert.deepEqual([r.data.type, r.data.status], ['AuthError', 401], what);
+    }
+    s.send({ event: 'pusher:subscribe', data: { channel: name, auth: signed, channel_data: '{"a":1}' } });
+    await s.next('pusher_internal:subscription_succeeded');
+    // Soketi signs the name alone and lets data that nobody signed pass by.
+    s.send({ event: 'pusher:subscribe', data: { channel: name, auth: push.auth(s.socketId, name), channel_data: '{"a":1}' } });
+    await s.next('pusher_internal:subscription_succeeded');
   });
 });
 

@@ -115,7 +115,7 @@ for (const [how, options] of [['nested', defaults], ['dotted', dotted(defaults)]
       },
     });
     assert.doesNotMatch(said, /unknown settings/);
-    for (const name of ['adapter.driver', 'adapter.nats', 'cors.origin', 'database.redis.host', 'queue.sqs', 'rateLimiter.driver', 'instance.process_id']) {
+    for (const name of ['adapter.driver', 'adapter.nats', 'cors.credentials', 'database.redis.host', 'queue.sqs', 'rateLimiter.driver', 'instance.process_id']) {
       assert.match(said, new RegExp(`without effect here:.* ${name.replaceAll('.', '\\.')}(\\.| |\\n)`));
     }
     assert.match(said, /requestLimitInMb is more than maxUnfinishedInMb/);

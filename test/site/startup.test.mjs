@@ -98,6 +98,17 @@ test('other hosts\' affairs are not ours', () => {
   assert.deepEqual(said(host('<Location "/elsewhere/app/">\nRequire all denied\n</Location>\nProxyPass "/socket/" "ws://127.0.0.1:3000/"', 'other', 81)), []);
 });
 
+test('an origin that may ask for everything and get no WebSocket', () => {
+  const file = pushConf((c) => { c.appManager.array.apps[0].allowedOrigins = ['https://chat.example.org', '*.example.net', 'localhost']; });
+  const lines = (origins) => `ChatPushConfig "${file}"\nChatOrigin ${origins}`;
+  assert.deepEqual(said(lines('https://chat.example.org https://app.example.net capacitor://localhost http://localhost:8100')), []);
+  const all = said(`${lines('https://app.example.org https://chat.example.org app://- https://app.example.org')}\n${host('')}`);
+  assert.equal(all.length, 2, all.join('\n'));
+  assert.match(all[0], /^ChatOrigin names https:\/\/app\.example\.org, and allowedOrigins of app askapp \(\S*other\.json\) does not: its pages get no WebSocket; add "https:\/\/app\.example\.org" there$/);
+  assert.match(all[1], /^ChatOrigin names app:\/\/-, /);
+  assert.deepEqual(said('ChatOrigin https://app.example.org'), []); // no such list: all are let in
+});
+
 test('a host whose sockets go through mod_proxy: workers, and threads that are ended', () => {
   const all = said(host('ChatHandoff Off', 'chat.example.org', 81));
   assert.equal(all.length, 2, all.join('\n'));

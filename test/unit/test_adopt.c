@@ -27,6 +27,7 @@
 
 #include "adopt.h"
 #include "handoff.h"
+#include "rounds.h"
 
 #define LOOPS 2
 #define HEAD "GET /who HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -40,6 +41,7 @@ static push_loop_t *loops[LOOPS];
 static push_conns_t *conns[LOOPS];
 static pthread_t threads[LOOPS];
 static push_adopt_t *adopt;
+static push_rounds_t *rounds;
 static char dir[40];
 static const char *path;
 static int complaints; /* atomic */
@@ -55,7 +57,11 @@ static void on_request(push_conn_t *c, const http_head_t *head, char *body,
 
     (void)body;
     (void)len;
-    if (http_span_is(&head->path, "/ws")) {
+    if (http_span_is(&head->path, "/late") && push_rounds_wait(rounds, c)) {
+        return;
+    }
+    if (http_span_is(&head->path, "/ws") ||
+        http_span_is(&head->path, "/late")) {
         push_conn_upgrade(c, head, 0);
         return;
     }
@@ -126,6 +132,7 @@ static int setup(void **state)
         push_loop_create(&loops[i], i, pool);
         push_conns_create(&conns[i], loops[i], &protocol, pool);
     }
+    rounds = push_rounds_create(loops, conns, LOOPS, pool);
     if (push_adopt_open(&adopt, conns, LOOPS, path, 0660, complain, &why,
                         pool) != APR_SUCCESS) {
         fail_msg("%s", why);
@@ -324,6 +331,33 @@ static void early_bytes_come_first(void **state)
     }
     assert_memory_equal(buf, "HTTP/1.1 101", 12);
     close(fd);
+    close(link);
+}
+
+/* Nor are they lost, or taken for another request, while the request is put aside
+ * until all loops have gone around. */
+static void a_request_that_waits_keeps_what_follows(void **state)
+{
+    char head[sizeof(UPGRADE) + 8];
+    int link = link_to();
+    char buf[1024];
+    int i;
+
+    (void)state;
+    snprintf(head, sizeof(head), "GET /late%s", UPGRADE + sizeof("GET /ws") - 1);
+    for (i = 0; i < 50; i++) {
+        int fd = handed(link, "", head, "\x81\x82\0\0\0\0hi", 8);
+        apr_size_t have = 0;
+        ssize_t n;
+
+        while (memmem(buf, have, "\x81\x02hi", 4) == NULL) {
+            n = hear(fd, buf + have, sizeof(buf) - have);
+            assert_true(n > 0);
+            have += (apr_size_t)n;
+        }
+        assert_memory_equal(buf, "HTTP/1.1 101", 12);
+        close(fd);
+    }
     close(link);
 }
 
@@ -548,6 +582,7 @@ int main(void)
         TEST(what_httpd_said_of_a_client_is_known),
         TEST(whatever_is_no_websocket_is_closed),
         TEST(early_bytes_come_first),
+        TEST(a_request_that_waits_keeps_what_follows),
         TEST(loops_get_sockets_in_turn),
         TEST(a_copy_that_is_still_open_does_no_harm),
         TEST(messages_that_are_none_end_the_link),

@@ -611,6 +611,59 @@ static int listed(const apr_array_header_t *list, const char *key)
     return 0;
 }
 
+/* What a page of an origin is told; "": nothing; NULL: the settings are refused. */
+static const char *told(const char *settings, const char *origin)
+{
+    http_span_t span = { origin, origin ? strlen(origin) : 0 };
+    const char *why = NULL, *lines;
+    push_conf_t conf;
+
+    if (read_conf(&conf, settings, no_env, &why) != APR_SUCCESS) {
+        assert_non_null(strstr(why, "cors."));
+        return NULL;
+    }
+    lines = push_pages_lines(&conf.pages, origin ? &span : NULL, pool);
+    return lines != NULL ? lines : "";
+}
+
+static void pages_of_listed_origins_may_read_answers(void **state)
+{
+    static const char *const wrong[] = {
+        "{\"cors.origin\":7}",
+        "{\"cors.origin\":[7]}",
+        "{\"cors.origin\":[\"\"]}",
+        "{\"cors.origin\":[\"a\\r\\nSet-Cookie: x\"]}",
+        "{\"cors.origin\":[\"a, b\"]}",
+        "{\"cors.origin\":{}}",
+        "{\"cors.methods\":true}",
+        "{\"cors.methods\":\"GET\\r\\nX: y\"}",
+        "{\"cors.allowedHeaders\":[\"a b\"]}",
+        "{\"cors\":{\"allowedHeaders\":[\"\xc3\xa4\"]}}",
+    };
+    const char *lines;
+
+    (void)state;
+    lines = told("{}", "https://a");
+    assert_non_null(strstr(lines, "Access-Control-Allow-Origin: *\r\n"));
+    assert_null(strstr(lines, "Vary"));
+    assert_string_equal(told("{}", NULL), "");
+    lines = told("{\"cors\":{\"origin\":[\"https://a\",\"https://b\"],"
+                 "\"methods\":\"GET POST\",\"allowedHeaders\":[\"X-A\","
+                 "\"X-B\"],\"credentials\":true}}",
+                 "https://b");
+    assert_string_equal(lines, "Access-Control-Allow-Origin: https://b\r\n"
+                               "Vary: Origin\r\n"
+                               "Access-Control-Allow-Methods: GET, POST\r\n"
+                               "Access-Control-Allow-Headers: X-A, X-B\r\n");
+    assert_string_equal(told("{\"cors.origin\":[\"https://a\"]}", "https://aa"),
+                        "");
+    assert_string_equal(told("{\"cors.origin\":[]}", "https://a"), "");
+    assert_non_null(strstr(told("{\"cors.origin\":null}", "https://a"), "*"));
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_null(told(wrong[i], "https://a"));
+    }
+}
+
 static void a_running_process_takes_what_it_can(void **state)
 {
     apr_array_header_t *changed = apr_array_make(pool, 4, sizeof(char *));
@@ -628,6 +681,7 @@ static void a_running_process_takes_what_it_can(void **state)
                   "{\"port\":2,\"pathPrefix\":\"b\",\"database.wake\":\"/x\","
                   "\"maxQueueInKb\":7,\"activityTimeout\":120,"
                   "\"database.retentionSeconds\":0,"
+                  "\"cors.origin\":[\"https://a\"],"
                   "\"trustedProxies\":[\"10.1.0.0/16\"]," SAFE_APP "}",
                   no_env, &why),
         APR_SUCCESS);
@@ -639,8 +693,8 @@ static void a_running_process_takes_what_it_can(void **state)
     assert_int_equal(kept->nelts, 2);
     assert_true(listed(kept, "port") && listed(kept, "database.wake"));
     assert_int_equal(next.retention_seconds, 0);
-    assert_int_equal(changed->nelts, 4);
-    assert_true(listed(changed, "trustedProxies") &&
+    assert_int_equal(changed->nelts, 5);
+    assert_true(listed(changed, "trustedProxies") && listed(changed, "cors") &&
                 listed(changed, "pathPrefix") &&
                 listed(changed, "database.retentionSeconds") &&
                 listed(changed, "maxQueueInKb"));
@@ -652,6 +706,7 @@ int main(void)
         cmocka_unit_test(without_any_word_it_is_soketis_default),
         cmocka_unit_test(
             proxies_on_this_host_are_trusted_unless_others_are_named),
+        cmocka_unit_test(pages_of_listed_origins_may_read_answers),
         cmocka_unit_test(the_environment_overrides_the_file),
         cmocka_unit_test(pusher_variables_name_the_app_too),
         cmocka_unit_test(unknown_settings_are_named),

@@ -14,7 +14,7 @@ const Ajv = createRequire(import.meta.url)('ajv/dist/2020');
 
 export const contract = parse(fs.readFileSync(path.join(root, 'doc/openapi.yaml'), 'utf8'));
 const ajv = new Ajv({ strict: true, strictRequired: false, allowUnionTypes: true, allErrors: false });
-ajv.addVocabulary(['components', 'x-events', 'openapi', 'info', 'paths', 'servers', 'tags', 'security']);
+ajv.addVocabulary(['components', 'x-events', 'x-cors', 'openapi', 'info', 'paths', 'servers', 'tags', 'security']);
 ajv.addSchema(contract, 'chat');
 
 const pointer = (...parts) => parts.map((p) => p.replace(/~/g, '~0').replace(/\//g, '~1')).join('/');
@@ -84,6 +84,21 @@ export function checkEvent(name, data, known = false) {
   assert.ok(valid(data), `${name}: not what doc/openapi.yaml says: ${ajv.errorsText(valid.errors)}: ${JSON.stringify(data).slice(0, 500)}`);
 }
 
+/** A page of another origin is told what the contract says, whole, or nothing. */
+function checkCors(where, isPreflight, headers) {
+  if (!headers.has('access-control-allow-origin')) {
+    assert.ok(!isPreflight, `${where}: a preflight is answered to nobody`);
+    return;
+  }
+  const [told, at] = isPreflight
+    ? resolved(contract['x-cors'].preflight) : [contract['x-cors'].answers, 'x-cors/answers'];
+  for (const [name, header] of Object.entries(told.headers)) {
+    const [, here] = resolved(header, `${at}/headers/${pointer(name)}`);
+    const valid = validator(`${here}/schema`);
+    assert.ok(valid(headers.get(name) ?? undefined), `${where}: ${name}: ${headers.get(name)}: ${ajv.errorsText(valid.errors)}`);
+  }
+}
+
 /**
  * Whether the contract has this answer; throws what is wrong with it.
  * @param {string} prefix  what stands before the chat's own paths
@@ -101,6 +116,12 @@ export function check(method, url, { status, headers, text, json }, prefix = '')
 
   if (!/^\/chat(\/|$)/.test(own) && !route) {
     return; // not the chat's
+  }
+  const isPreflight = method === 'OPTIONS' && status === 204;
+  checkCors(where, isPreflight, headers);
+  if (isPreflight) {
+    assert.equal(text, '', where);
+    return;
   }
   if (!route || status === 405) {
     assert.ok([404, 405, 400, 429].includes(status), `${where}: a path that is in no contract`);

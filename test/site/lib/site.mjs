@@ -26,8 +26,9 @@ export async function testDatabase() {
 }
 
 /** A child of event that is told to stop closes the sockets its workers are at; a
- *  worker on its way from the answer to lingering close then says this. */
-const closedByStop = /^.*\[mpm_event:error\].*\(9\)Bad file descriptor: AH03092: .*$/gm;
+ *  worker on its way from the answer to lingering close, or to keeping the connection,
+ *  then says this. */
+const closedByStop = /^.*\[mpm_event:error\].*\(9\)Bad file descriptor: AH0309[23]: .*$/gm;
 
 class TestSite extends Site {
   /** Regular expressions of log lines that may come. */
