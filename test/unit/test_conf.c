@@ -201,6 +201,7 @@ static const struct {
     { "maxQueueInKb", 1, 1048576, 1 },
     { "channelLimits.cacheTtl", 1, 31536000, 0 },
     { "activityTimeout", 1, 86400, 0 },
+    { "defaultProtocol", 0, 7, 0 },
     { "pongTimeout", 1, 86400, 0 },
     { "userAuthenticationTimeout", 1, 86400000, 0 },
     { "shutdownGracePeriod", 0, 600000, 0 },
