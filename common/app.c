@@ -11,6 +11,7 @@
 #include "json.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ typedef enum {
     KIND_STRING, /* const char * */
     KIND_BOOL,   /* int */
     KIND_LIMIT,  /* apr_int64_t, -1 none */
+    KIND_PACE,   /* the same; a minute is divided by it */
     KIND_SIZE,   /* apr_size_t, as it is */
     KIND_KB      /* apr_size_t in bytes, given in units of 1024, maybe 0.5 */
 } app_kind_t;
@@ -60,7 +62,7 @@ static const app_setting_t settings[] = {
                                         KIND_LIMIT,  AT(max_connections) },
     { { "maxConnectionsPerUser", NULL, NULL },    KIND_LIMIT, AT(max_per_user) },
     { { "maxConnectionsPerAddress", NULL, NULL }, KIND_LIMIT, AT(max_per_address) },
-    { { "maxConnectsPerAddressPerMinute", NULL, NULL }, KIND_LIMIT, AT(max_connects) },
+    { { "maxConnectsPerAddressPerMinute", NULL, NULL }, KIND_PACE, AT(max_connects) },
     { { "maxBackendEventsPerSecond", "MaxBackendEventsPerSecond", "max_backend_events_per_sec" },
                                         KIND_LIMIT,  AT(max_backend_events) },
     { { "maxClientEventsPerSecond", "MaxClientEventsPerSecond", "max_client_events_per_sec" },
@@ -181,7 +183,14 @@ static int number_of(const json_t *value, double *out)
     }
     errno = 0;
     *out = strtod(text, &end);
-    return errno == 0 && *end == '\0';
+    return errno == 0 && *end == '\0' && isfinite(*out);
+}
+
+/* One without a fraction, within limits. */
+static int whole_of(const json_t *value, double least, double most, double *out)
+{
+    return number_of(value, out) && *out >= least && *out <= most &&
+           (double)(apr_int64_t)*out == *out;
 }
 
 static int bool_of(const json_t *value, int *out)
@@ -236,19 +245,29 @@ static const char *setting_put(chat_app_t *app, const app_setting_t *s,
         return bool_of(value, (int *)(void *)to) ? NULL
                                                  : "must be true or false";
     case KIND_LIMIT:
-        if (!number_of(value, &number) || number < -1 || number > 1e15) {
-            return "must be a whole number, -1 for no limit";
+        if (!whole_of(value, -1, 1e15, &number)) {
+            return "must be a whole number: 0 for none, -1 for no limit";
+        }
+        *(apr_int64_t *)(void *)to = (apr_int64_t)number;
+        return NULL;
+    case KIND_PACE:
+        if (!whole_of(value, -1, 60000, &number)) {
+            return "must be a whole number up to 60000: 0 for none, -1 for no "
+                   "limit";
         }
         *(apr_int64_t *)(void *)to = (apr_int64_t)number;
         return NULL;
     case KIND_SIZE:
-    case KIND_KB:
-        if (!number_of(value, &number) || number <= 0 || number > 1e9) {
-            return "must be a number above 0";
+        if (!whole_of(value, 1, 1e9, &number)) {
+            return "must be a whole number from 1 to 1000000000";
         }
-        *(apr_size_t *)(void *)to = (apr_size_t)(s->kind == KIND_KB
-                                                     ? number * 1024
-                                                     : number);
+        *(apr_size_t *)(void *)to = (apr_size_t)number;
+        return NULL;
+    case KIND_KB:
+        if (!number_of(value, &number) || number * 1024 < 1 || number > 1e9) {
+            return "must be a number above 0 and up to 1000000000";
+        }
+        *(apr_size_t *)(void *)to = (apr_size_t)(number * 1024);
         return NULL;
     }
     return "is of no known kind";
@@ -769,6 +788,7 @@ static int same_setting(const app_setting_t *s, const chat_app_t *a,
     case KIND_BOOL:
         return *(const int *)x == *(const int *)y;
     case KIND_LIMIT:
+    case KIND_PACE:
         return *(const apr_int64_t *)x == *(const apr_int64_t *)y;
     case KIND_SIZE:
     case KIND_KB:

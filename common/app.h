@@ -8,8 +8,11 @@
  * This file reads the apps only; chat-push's other settings are push/conf.h,
  * which uses chat_conf_find() for the same two spellings.
  *
- * Limits a file does not give have the values the Pusher documents name. All
- * sizes are bytes here, whatever unit the key has (maxEventPayloadInKb: kB).
+ * Limits a file does not give have the values the Pusher documents name. Of how
+ * many and how often -1 is no limit, as Soketi's documents have it, and 0 is none
+ * at all, for each of them. Lengths, sizes and what a request or channel may have
+ * begin at 1. All sizes are bytes here, whatever unit the key has
+ * (maxEventPayloadInKb: kB).
  * Everything lives in the pool given and is read-only after loading.
  */
 #ifndef CHAT_APP_H
@@ -48,7 +51,8 @@ typedef struct {
     apr_int64_t max_connections;    /* -1: no limit */
     apr_int64_t max_per_user;       /* of these, signed in as one; -1 */
     apr_int64_t max_per_address;    /* of these, of one client's address; -1 */
-    apr_int64_t max_connects; /* per minute and client's address; -1 */
+    apr_int64_t max_connects; /* per minute and client's address, 60,000 at most;
+                                 -1 */
     apr_int64_t max_backend_events; /* per second, -1: no limit */
     apr_int64_t max_client_events; /* per second and socket; 10; -1: no limit */
     apr_int64_t max_subscribes; /* per minute and socket; 10,000, or twice

@@ -31,7 +31,7 @@ static const char help[] =
     "  --audit-key SETTING      verify: file:/path as ChatAuditKey has it; looks "
     "at\n"
     "                           httpd's seals as well\n"
-    "  --json                   verify: print one JSON object\n"
+    "  --json                   print JSON; list and checkpoint always do\n"
     "  --user WHO               list: of a user, by e-mail address or id\n"
     "  --conversation ID        list: of a conversation\n"
     "  --action NAME            list: of an action, as message.sent, or message\n"
@@ -45,114 +45,43 @@ static const char help[] =
     "Exit status: 0 done or intact, 1 failed or not intact, 2 wrong "
     "arguments.\n";
 
-enum {
-    OPT_DB = 1,
-    OPT_CONFIG,
-    OPT_CHECKPOINT,
-    OPT_JSON,
-    OPT_USER,
-    OPT_CONVERSATION,
-    OPT_ACTION,
-    OPT_SINCE,
-    OPT_UNTIL,
-    OPT_LIMIT,
-    OPT_OUT,
-    OPT_BEFORE,
-    OPT_KEY
-};
+static int day_good(int year, int month, int day)
+{
+    static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    int leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 
-/* clang-format off */
-static const apr_getopt_option_t options[] = {
-    { "database",         OPT_DB,           1, NULL },
-    { "config",           OPT_CONFIG,       1, NULL },
-    { "since-checkpoint", OPT_CHECKPOINT,   1, NULL },
-    { "json",             OPT_JSON,         0, NULL },
-    { "user",             OPT_USER,         1, NULL },
-    { "conversation",     OPT_CONVERSATION, 1, NULL },
-    { "action",           OPT_ACTION,       1, NULL },
-    { "since",            OPT_SINCE,        1, NULL },
-    { "until",            OPT_UNTIL,        1, NULL },
-    { "limit",            OPT_LIMIT,        1, NULL },
-    { "out",              OPT_OUT,          1, NULL },
-    { "before",           OPT_BEFORE,       1, NULL },
-    { "audit-key",        OPT_KEY,          1, NULL },
-    { "help",             'h',              0, NULL },
-    { NULL, 0, 0, NULL }
-};
-/* clang-format on */
+    return month >= 1 && month <= 12 && day >= 1 &&
+           day <= days[month - 1] + (month == 2 && leap);
+}
+
+/* Whether the numbers at these places of a time are those of a time. */
+static int time_good(const char *text, size_t len)
+{
+    return day_good(atoi(text), atoi(text + 5), atoi(text + 8)) &&
+           (len == 10 || (atoi(text + 11) < 24 && atoi(text + 14) < 60 &&
+                          atoi(text + 17) < 60));
+}
 
 /* Entries have times that sort as text; so much of one will do. */
-static int time_take(const char **to, const char *option, const char *value)
+static int time_check(const char *option, const char *value)
 {
     static const char form[] = "0000-00-00T00:00:00.000Z";
-    size_t len = strlen(value);
+    size_t len = value != NULL ? strlen(value) : 0;
     int good = len == 10 || len == 19 || len == 20 || len == 24;
 
+    if (value == NULL) {
+        return CTL_OK;
+    }
     for (size_t i = 0; good && i < len; i++) {
         good = form[i] == '0' ? value[i] >= '0' && value[i] <= '9'
                               : value[i] == form[i] ||
                                     (value[i] == 'Z' && i + 1 == len);
     }
-    if (!good) {
-        return ctl_usage("audit", "%s is a time as 2026-11-29 or "
-                                  "2026-11-29T16:00:00Z, not '%s'",
-                         option, value);
-    }
-    *to = value;
-    return CTL_OK;
-}
-
-static int limit_take(ctl_audit_t *a, const char *value)
-{
-    char *end;
-
-    a->limit = strtoll(value, &end, 10);
-    return *end == '\0' && a->limit > 0
+    return good && time_good(value, len)
                ? CTL_OK
-               : ctl_usage("audit", "--limit is a number from 1 on, not '%s'",
-                           value);
-}
-
-static int option_take(ctl_audit_t *a, int option, const char *value)
-{
-    switch (option) {
-    case OPT_DB:
-        a->target.database = value;
-        break;
-    case OPT_CONFIG:
-        a->target.config = value;
-        break;
-    case OPT_CHECKPOINT:
-        a->checkpoint = value;
-        break;
-    case OPT_JSON:
-        a->json = 1;
-        break;
-    case OPT_USER:
-        a->user = value;
-        break;
-    case OPT_CONVERSATION:
-        a->conversation = value;
-        break;
-    case OPT_ACTION:
-        a->action = value;
-        break;
-    case OPT_SINCE:
-        return time_take(&a->since, "--since", value);
-    case OPT_UNTIL:
-        return time_take(&a->until, "--until", value);
-    case OPT_LIMIT:
-        return limit_take(a, value);
-    case OPT_OUT:
-        a->out = value;
-        break;
-    case OPT_KEY:
-        a->key = value;
-        break;
-    default:
-        return time_take(&a->before, "--before", value);
-    }
-    return CTL_OK;
+               : ctl_usage("audit", "%s is a time as 2026-11-29 or "
+                                    "2026-11-29T16:00:00Z, not '%s'",
+                           option, value);
 }
 
 /* --- list ------------------------------------------------------------------- */
@@ -268,7 +197,12 @@ static int purge(ctl_session_t *s, const ctl_audit_t *a)
     }
     rv = ctl_session_run(&res, s, "audit_before", &before, 1);
     if (rv == APR_SUCCESS && chat_db_rows(res) == 0) {
-        ctl_say("no entry is older");
+        if (a->json) {
+            ctl_json_line(json_pack("{s:n}", "purged_to"));
+        }
+        else {
+            ctl_say("no entry is older");
+        }
         return CTL_OK;
     }
     if (rv == APR_SUCCESS) {
@@ -278,7 +212,13 @@ static int purge(ctl_session_t *s, const ctl_audit_t *a)
     if (rv != APR_SUCCESS) {
         return ctl_session_failed(s, rv);
     }
-    ctl_say("entries up to %s are gone", chat_db_get(res, 0, 0));
+    if (a->json) {
+        ctl_json_line(json_pack("{s:I}", "purged_to",
+                                (json_int_t)chat_db_get_int(res, 0, 0, 0)));
+    }
+    else {
+        ctl_say("entries up to %s are gone", chat_db_get(res, 0, 0));
+    }
     return CTL_OK;
 }
 
@@ -313,44 +253,62 @@ static int key_open(ctl_audit_t *a, apr_pool_t *p)
     return CTL_OK;
 }
 
+static int verb_find(const ctl_words_t *words)
+{
+    for (int i = 0; words->n == 1 && i < NVERBS; i++) {
+        if (!strcmp(words->word[0], verbs[i].name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 int ctl_audit(int argc, const char *const *argv, apr_pool_t *p)
 {
     ctl_audit_t a = { .target = { NULL, NULL } };
-    apr_getopt_t *state;
-    const char *value;
+    const char *limit = NULL;
+    const ctl_opt_t opts[] = {
+        { "database", &a.target.database, NULL, NULL },
+        { "config", &a.target.config, NULL, NULL },
+        { "json", NULL, &a.json, NULL },
+        { "since-checkpoint", &a.checkpoint, NULL, "verify" },
+        { "audit-key", &a.key, NULL, "verify" },
+        { "user", &a.user, NULL, "list" },
+        { "conversation", &a.conversation, NULL, "list" },
+        { "action", &a.action, NULL, "list" },
+        { "since", &a.since, NULL, "list" },
+        { "until", &a.until, NULL, "list" },
+        { "limit", &limit, NULL, "list" },
+        { "out", &a.out, NULL, "checkpoint" },
+        { "before", &a.before, NULL, "purge" },
+        { NULL, NULL, NULL, NULL }
+    };
     ctl_session_t s;
-    int option, verb, status;
-    apr_status_t rv;
+    ctl_words_t words;
+    int done = 0, verb;
+    int status = ctl_options(&words, &done, opts, "audit", help, argc, argv, p);
 
-    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-        fputs(help, stdout);
-        return CTL_OK;
+    if (status != CTL_OK || done) {
+        return status;
     }
-    for (verb = 0; verb < NVERBS; verb++) {
-        if (argc > 1 && !strcmp(argv[1], verbs[verb].name)) {
-            break;
-        }
+    verb = verb_find(&words);
+    if (verb < 0) {
+        return words.n > 1
+                   ? ctl_usage("audit", "'%s' is one argument too many",
+                               words.word[1])
+                   : ctl_usage("audit", "say verify, list, checkpoint or "
+                                        "purge");
     }
-    if (verb == NVERBS) {
-        return ctl_usage("audit", "say verify, list, checkpoint or purge");
-    }
-    apr_getopt_init(&state, p, argc - 1, argv + 1);
-    while ((rv = ctl_option(state, options, "audit", &option, &value)) ==
-           APR_SUCCESS) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return CTL_OK;
-        }
-        status = option_take(&a, option, value);
-        if (status != CTL_OK) {
-            return status;
-        }
-    }
-    if (rv != APR_EOF) {
-        return CTL_USAGE;
-    }
-    status = key_open(&a, p);
-    if (status != CTL_OK) {
+    if ((status = ctl_options_fit(opts, words.word[0], "audit")) != CTL_OK ||
+        (status = time_check("--since", a.since)) != CTL_OK ||
+        (status = time_check("--until", a.until)) != CTL_OK ||
+        (status = time_check("--before", a.before)) != CTL_OK ||
+        (limit != NULL && (status = ctl_number(&a.limit, limit, APR_INT64_MAX,
+                                               "audit", "--limit")) != CTL_OK) ||
+        (a.key != NULL && (status = ctl_keys_setting(a.key, "audit",
+                                                     "--audit-key")) !=
+                              CTL_OK) ||
+        (status = key_open(&a, p)) != CTL_OK) {
         return status;
     }
     status = ctl_session_open(&s, &a.target, verbs[verb].writes, "audit", p);

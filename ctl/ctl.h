@@ -34,8 +34,8 @@ typedef struct {
     const char *config;   /* a file as chat-push reads it, or NULL */
 } ctl_target_t;
 
-/** Say on stderr what keeps a command from doing its work. @return CTL_FAILED
- */
+/** Say on stderr what keeps a command from doing its work: one line, of at most
+ * 2000 bytes and without what ctl_say() leaves out. @return CTL_FAILED */
 int ctl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** Say on stdout what was found or done: one line. Characters that would move a
@@ -61,11 +61,15 @@ int ctl_usage(const char *command, const char *format, ...)
 apr_status_t ctl_option(apr_getopt_t *state, const apr_getopt_option_t *options,
                         const char *command, int *option, const char **value);
 
+/** What is wrong with a database's target as such: a sentence; NULL: nothing,
+ * it may be there. */
+const char *ctl_target_wrong(const char *target);
+
 /**
  * The database's target from what was given; --config's file is read.
  * @param target  "sqlite:/…" or "postgresql://…"; may hold a password: it is
  *                never printed
- * @return CTL_OK, else said already
+ * @return CTL_OK, else said already: CTL_USAGE also when --database is none
  */
 int ctl_target(const char **target, const ctl_target_t *given,
                const char *command, apr_pool_t *p);

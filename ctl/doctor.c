@@ -169,6 +169,9 @@ static int named_check(doctor_options_t *o, apr_pool_t *p)
                          "'%s'",
                          o->url);
     }
+    if (o->database != NULL && ctl_target_wrong(o->database) != NULL) {
+        return ctl_usage("doctor", "--db: %s", ctl_target_wrong(o->database));
+    }
     return CTL_OK;
 }
 

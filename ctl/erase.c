@@ -259,15 +259,15 @@ static int erase(ctl_session_t *s, erase_t *o)
 int ctl_erase(int argc, const char *const *argv, apr_pool_t *p)
 {
     erase_t o = { .json = 0 };
-    ctl_opt_t opts[] = { { "user", &o.who, NULL },
-                         { "whole", NULL, &o.whole },
-                         { "except-held", NULL, &o.except_held },
-                         { "dry-run", NULL, &o.content.dry },
-                         { "files", &o.content.files, NULL },
-                         { "database", &o.given.database, NULL },
-                         { "config", &o.given.config, NULL },
-                         { "json", NULL, &o.json },
-                         { NULL, NULL, NULL } };
+    ctl_opt_t opts[] = { { "user", &o.who, NULL, NULL },
+                         { "whole", NULL, &o.whole, NULL },
+                         { "except-held", NULL, &o.except_held, NULL },
+                         { "dry-run", NULL, &o.content.dry, NULL },
+                         { "files", &o.content.files, NULL, NULL },
+                         { "database", &o.given.database, NULL, NULL },
+                         { "config", &o.given.config, NULL, NULL },
+                         { "json", NULL, &o.json, NULL },
+                         { NULL, NULL, NULL, NULL } };
     ctl_session_t s;
     ctl_words_t words;
     int done = 0;
@@ -278,6 +278,9 @@ int ctl_erase(int argc, const char *const *argv, apr_pool_t *p)
     }
     if (o.who == NULL || words.n > 0) {
         return ctl_usage(COMMAND, "say --user WHO, and no other words");
+    }
+    if (ctl_directory(o.content.files, COMMAND, "--files") != CTL_OK) {
+        return CTL_USAGE;
     }
     status = ctl_session_open(&s, &o.given, !o.content.dry, COMMAND, p);
     return status == CTL_OK ? erase(&s, &o) : status;

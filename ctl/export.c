@@ -42,6 +42,7 @@ static const char help[] =
     "                     database.keys of --config\n"
     "  --database TARGET  sqlite:/path/file.db or postgresql://...\n"
     "  --config FILE      take database.url of chat-push's settings\n"
+    "  --json             as without it: all of it is JSON\n"
     "\n"
     "Exit status: 0 done, 1 failed, or something is left out or could not be "
     "opened,\n"
@@ -341,16 +342,17 @@ static int export(ctl_session_t *s, export_t *o)
 int ctl_export(int argc, const char *const *argv, apr_pool_t *p)
 {
     export_t o = { .who = NULL };
-    ctl_opt_t opts[] = { { "user", &o.who, NULL },
-                         { "out", &o.out, NULL },
-                         { "files", &o.files, NULL },
-                         { "keys", &o.opening.setting, NULL },
-                         { "database", &o.given.database, NULL },
-                         { "config", &o.given.config, NULL },
-                         { NULL, NULL, NULL } };
     ctl_session_t s;
     ctl_words_t words;
-    int done = 0;
+    int done = 0, json = 0;
+    const ctl_opt_t opts[] = { { "user", &o.who, NULL, NULL },
+                               { "out", &o.out, NULL, NULL },
+                               { "files", &o.files, NULL, NULL },
+                               { "keys", &o.opening.setting, NULL, NULL },
+                               { "database", &o.given.database, NULL, NULL },
+                               { "config", &o.given.config, NULL, NULL },
+                               { "json", NULL, &json, NULL },
+                               { NULL, NULL, NULL, NULL } };
     int status = ctl_options(&words, &done, opts, COMMAND, help, argc, argv, p);
 
     if (status != CTL_OK || done) {
@@ -359,6 +361,11 @@ int ctl_export(int argc, const char *const *argv, apr_pool_t *p)
     if (o.who == NULL || o.out == NULL || *o.out == '\0' || words.n > 0) {
         return ctl_usage(COMMAND, "say --user WHO and --out DIR, and no other "
                                   "words");
+    }
+    if (ctl_directory(o.files, COMMAND, "--files") != CTL_OK ||
+        (o.opening.setting != NULL &&
+         ctl_keys_setting(o.opening.setting, COMMAND, "--keys") != CTL_OK)) {
+        return CTL_USAGE;
     }
     status = ctl_session_open(&s, &o.given, 1, COMMAND, p);
     if (status == CTL_OK) {

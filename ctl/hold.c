@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define COMMAND "hold"
+#define WHY_MAX 2000 /* bytes of a reason */
 
 static const char help[] =
     "usage: chatctl hold add|release|list [OPTION...]\n"
@@ -24,7 +25,7 @@ static const char help[] =
     "  --why TEXT         add: the reason\n"
     "  --database TARGET  sqlite:/path/file.db or postgresql://...\n"
     "  --config FILE      take database.url of chat-push's settings\n"
-    "  --json             list: JSON objects, one a line\n"
+    "  --json             print JSON objects, one a line\n"
     "\n"
     "Exit status: 0 done, 1 failed or there is none, 2 wrong arguments.\n";
 
@@ -38,12 +39,9 @@ typedef struct {
 static int change(ctl_session_t *s, const hold_t *h, int add)
 {
     char now[CHAT_AUDIT_TIME];
-    chat_db_value_t id = ctl_id(h->conversation);
-    chat_db_value_t args[] = { chat_db_text(h->conversation),
-                               chat_db_text(h->why), chat_db_text(s->who),
-                               chat_db_text(now) };
-    chat_db_value_t less[] = { args[0], args[2], args[3] };
+    chat_db_value_t id = ctl_id(h->conversation), args[4], less[3];
     chat_db_result_t *res = NULL, *there = NULL;
+    const char *conversation;
     apr_status_t rv;
 
     chat_audit_time(now, apr_time_now());
@@ -51,9 +49,16 @@ static int change(ctl_session_t *s, const hold_t *h, int add)
     if (rv == CHAT_DB_EINPUT || (rv == APR_SUCCESS && chat_db_rows(there) == 0)) {
         return ctl_fail("there is no conversation %s", h->conversation);
     }
-    if (rv == APR_SUCCESS) {
-        rv = chat_db_begin(s->conn);
+    if (rv != APR_SUCCESS) {
+        return ctl_session_failed(s, rv);
     }
+    /* As the database writes it: who purges looks for that text. */
+    conversation = chat_db_get(there, 0, 0);
+    less[0] = args[0] = chat_db_text(conversation);
+    args[1] = chat_db_text(h->why);
+    less[1] = args[2] = chat_db_text(s->who);
+    less[2] = args[3] = chat_db_text(now);
+    rv = chat_db_begin(s->conn);
     if (rv == APR_SUCCESS) {
         rv = add ? ctl_session_run(&res, s, "care_hold", args, 4)
                  : ctl_session_run(&res, s, "care_release", less, 3);
@@ -62,18 +67,24 @@ static int change(ctl_session_t *s, const hold_t *h, int add)
         chat_db_rollback(s->conn);
         return ctl_fail(add ? "conversation %s is on hold already"
                             : "conversation %s is not on hold",
-                        h->conversation);
+                        conversation);
     }
     if (rv == APR_SUCCESS) {
         chat_audit_note(s->conn, s->who, add ? "hold.placed" : "hold.released",
-                        h->conversation, "", s->rows);
+                        conversation, "", s->rows);
         rv = chat_db_commit(s->conn);
     }
     if (rv != APR_SUCCESS) {
         return ctl_session_failed(s, rv);
     }
-    ctl_say("conversation %s: %s", h->conversation,
-            add ? "on hold" : "released");
+    if (h->json) {
+        ctl_json_line(json_pack("{s:s, s:s}", "conversation_id", conversation,
+                                "status", add ? "on hold" : "released"));
+    }
+    else {
+        ctl_say("conversation %s: %s", conversation,
+                add ? "on hold" : "released");
+    }
     return CTL_OK;
 }
 
@@ -110,12 +121,12 @@ static int list(ctl_session_t *s, const hold_t *h)
 int ctl_hold(int argc, const char *const *argv, apr_pool_t *p)
 {
     hold_t h = { .json = 0 };
-    ctl_opt_t opts[] = { { "conversation", &h.conversation, NULL },
-                         { "why", &h.why, NULL },
-                         { "database", &h.given.database, NULL },
-                         { "config", &h.given.config, NULL },
-                         { "json", NULL, &h.json },
-                         { NULL, NULL, NULL } };
+    ctl_opt_t opts[] = { { "conversation", &h.conversation, NULL, "add,release" },
+                         { "why", &h.why, NULL, "add" },
+                         { "database", &h.given.database, NULL, NULL },
+                         { "config", &h.given.config, NULL, NULL },
+                         { "json", NULL, &h.json, NULL },
+                         { NULL, NULL, NULL, NULL } };
     const char *verb;
     ctl_session_t s;
     ctl_words_t words;
@@ -133,8 +144,13 @@ int ctl_hold(int argc, const char *const *argv, apr_pool_t *p)
     if (strcmp(verb, "list") != 0 && h.conversation == NULL) {
         return ctl_usage(COMMAND, "%s wants --conversation", verb);
     }
-    if (strcmp(verb, "add") == 0 && (h.why == NULL || *h.why == '\0')) {
+    if (strcmp(verb, "add") == 0 && h.why == NULL) {
         return ctl_usage(COMMAND, "add wants --why");
+    }
+    if (ctl_options_fit(opts, verb, COMMAND) != CTL_OK ||
+        (h.why != NULL &&
+         ctl_text(h.why, WHY_MAX, COMMAND, "--why") != CTL_OK)) {
+        return CTL_USAGE;
     }
     status = ctl_session_open(&s, &h.given, strcmp(verb, "list") != 0, COMMAND,
                               p);

@@ -118,6 +118,18 @@ static int key_take(keys_t *k, const chat_db_result_t *res, int row,
     return status;
 }
 
+/* What was done is in the audit log. */
+static int note(const keys_t *k, const char *action, const char *conversation,
+                const char *object)
+{
+    chat_db_conn_t *conn;
+    int status = ctl_change_begin(&conn, k->db);
+
+    return status == CTL_OK ? ctl_change_end(conn, k->db, action, conversation,
+                                             object, k->p)
+                            : status;
+}
+
 /* Every key, a page at a time. */
 static int all(keys_t *k)
 {
@@ -138,6 +150,11 @@ static int all(keys_t *k)
             from = chat_db_int(chat_db_get_int(res, n - 1, 0, 0));
         }
         apr_pool_destroy(page);
+    }
+    if (status == CTL_OK && k->changed > 0) {
+        status = note(k, "keys.rewrapped", "",
+                      apr_psprintf(k->p, "%" APR_INT64_T_FMT " keys",
+                                   (apr_int64_t)k->changed));
     }
     if (status != CTL_OK) {
         return status;
@@ -163,11 +180,30 @@ static chat_db_value_t id_value(const char *id)
                : chat_db_text(id);
 }
 
+/* A conversation's id as the database has it: keys and texts are sealed for that.
+ * @return CTL_OK, else said already */
+static int conversation_find(const char **id, const keys_t *k, const char *given)
+{
+    chat_db_value_t value = id_value(given);
+    chat_db_result_t *res;
+    apr_status_t rv = chat_db_query(&res, k->db, "care_exists", &value, 1, k->p);
+
+    if (rv == CHAT_DB_EINPUT || (rv == APR_SUCCESS && chat_db_rows(res) == 0)) {
+        return ctl_fail("there is no conversation %s", given);
+    }
+    if (rv != APR_SUCCESS) {
+        return ctl_db_fail(chat_db_engine(k->db), NULL, rv);
+    }
+    *id = chat_db_get(res, 0, 0);
+    return CTL_OK;
+}
+
 static int renew(const keys_t *k, const char *conversation)
 {
     unsigned char key[CHAT_SEAL_KEY];
     chat_db_value_t args[2];
-    const char *wrapped, *why = "";
+    const char *wrapped, *why = "", *id;
+    chat_db_conn_t *conn;
     chat_db_result_t *res;
     int status;
 
@@ -182,18 +218,26 @@ static int renew(const keys_t *k, const char *conversation)
     }
     args[0] = id_value(conversation);
     args[1] = chat_db_text(wrapped);
-    status = ctl_query(&res, k->db, "key_insert", args, 2, k->p);
+    status = ctl_change_begin(&conn, k->db);
+    if (status != CTL_OK) {
+        return status;
+    }
+    /* What fails is remembered, and the end says it. */
+    id = chat_db_run(&res, conn, "key_insert", args, 2, k->p) == APR_SUCCESS
+             ? chat_db_get(res, 0, 0)
+             : "";
+    status = ctl_change_end(conn, k->db, "keys.renewed", conversation,
+                            apr_psprintf(k->p, "key %s", id), k->p);
     if (status != CTL_OK) {
         return status;
     }
     if (k->json) {
         ctl_json_line(json_pack("{s:s, s:I}", "conversation_id", conversation,
                                 "key",
-                                (json_int_t)chat_db_get_int(res, 0, 0, 0)));
+                                (json_int_t)apr_atoi64(id)));
     }
     else {
-        ctl_say("conversation %s has key %s", conversation,
-                chat_db_get(res, 0, 0));
+        ctl_say("conversation %s has key %s", conversation, id);
     }
     return CTL_OK;
 }
@@ -256,6 +300,12 @@ static int reseal(const keys_t *k, const char *conversation)
     if (status == CTL_OK && k->files != NULL) {
         status = ctl_reseal(&done, k->db, k->ring, conversation, k->files,
                             k->p);
+    }
+    if (status == CTL_OK && t.sealed + done.sealed > 0) {
+        status = note(k, "keys.resealed", conversation,
+                      apr_psprintf(k->p, "%" APR_INT64_T_FMT " texts, %"
+                                   APR_INT64_T_FMT " files",
+                                   t.sealed, (apr_int64_t)done.sealed));
     }
     if (status != CTL_OK) {
         return status;
@@ -337,14 +387,14 @@ static int words_check(const ctl_words_t *words)
 int ctl_keys(int argc, const char *const *argv, apr_pool_t *p)
 {
     keys_t k = { .p = p };
-    const ctl_opt_t opts[] = { { "keys", &k.setting, NULL },
-                               { "files", &k.files, NULL },
-                               { "open", NULL, &k.open },
-                               { "json", NULL, &k.json },
-                               { "database", &k.given.database, NULL },
-                               { "config", &k.given.config, NULL },
-                               { NULL, NULL, NULL } };
-    const char *why = "";
+    const ctl_opt_t opts[] = { { "keys", &k.setting, NULL, NULL },
+                               { "files", &k.files, NULL, "reseal" },
+                               { "open", NULL, &k.open, "reseal" },
+                               { "json", NULL, &k.json, NULL },
+                               { "database", &k.given.database, NULL, NULL },
+                               { "config", &k.given.config, NULL, NULL },
+                               { NULL, NULL, NULL, NULL } };
+    const char *why = "", *conversation = NULL;
     ctl_words_t words;
     int done = 0;
     int status = ctl_options(&words, &done, opts, COMMAND, help, argc, argv, p);
@@ -355,8 +405,10 @@ int ctl_keys(int argc, const char *const *argv, apr_pool_t *p)
     if (k.setting == NULL) {
         return ctl_usage(COMMAND, "say --keys SETTING");
     }
-    if ((k.files != NULL || k.open) && strcmp(words.word[0], "reseal") != 0) {
-        return ctl_usage(COMMAND, "--files and --open are for reseal");
+    if (ctl_options_fit(opts, words.word[0], COMMAND) != CTL_OK ||
+        ctl_keys_setting(k.setting, COMMAND, "--keys") != CTL_OK ||
+        ctl_directory(k.files, COMMAND, "--files") != CTL_OK) {
+        return CTL_USAGE;
     }
     if (chat_keyring_open(&k.ring, k.setting, &why, p) != APR_SUCCESS) {
         return ctl_fail("%s", why);
@@ -365,10 +417,13 @@ int ctl_keys(int argc, const char *const *argv, apr_pool_t *p)
     if (status != CTL_OK) {
         return status;
     }
+    if (words.n > 1 && (status = conversation_find(&conversation, &k,
+                                                   words.word[1])) != CTL_OK) {
+        return status;
+    }
     k.rotate = !strcmp(words.word[0], "rotate");
-    return !strcmp(words.word[0], "renew")    ? renew(&k, words.word[1])
-           : !strcmp(words.word[0], "reseal") ? reseal(&k, words.word[1])
-           : !strcmp(words.word[0], "verify")
-               ? verify(&k, words.n > 1 ? words.word[1] : NULL)
+    return !strcmp(words.word[0], "renew")    ? renew(&k, conversation)
+           : !strcmp(words.word[0], "reseal") ? reseal(&k, conversation)
+           : !strcmp(words.word[0], "verify") ? verify(&k, conversation)
                                               : all(&k);
 }

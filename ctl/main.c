@@ -14,8 +14,10 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Every command: name, function, its line of --help. */
 /* clang-format off */
@@ -58,30 +60,58 @@ static int version(void)
     return CTL_OK;
 }
 
+static int too_many(const char *word)
+{
+    ctl_fail("'%s' is one argument too many: see chatctl --help", word);
+    return CTL_USAGE;
+}
+
 static int command_run(int argc, const char *const *argv, apr_pool_t *p)
 {
     const ctl_command_t *c;
+    int asked;
 
     if (argc < 2) {
         usage(stderr);
         return CTL_USAGE;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
-        !strcmp(argv[1], "help")) {
+    if (!strcmp(argv[1], "help") && argc == 3) {
+        return command_run(3, (const char *const[]){ argv[0], argv[2], "--help" },
+                           p);
+    }
+    asked = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+            !strcmp(argv[1], "help");
+    if (asked || !strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+        if (argc > 2) {
+            return too_many(argv[2]);
+        }
+        if (!asked) {
+            return version();
+        }
         usage(stdout);
         return CTL_OK;
-    }
-    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-        return version();
     }
     for (c = commands; c->name != NULL; c++) {
         if (!strcmp(argv[1], c->name)) {
             return c->run(argc - 1, argv + 1, p);
         }
     }
-    fprintf(stderr, "chatctl: there is no command '%s': see chatctl --help\n",
-            argv[1]);
+    ctl_fail("there is no command '%s': see chatctl --help", argv[1]);
     return CTL_USAGE;
+}
+
+/* Nobody reads stdout any more: the statuses are ours all the same. What was not
+ * committed is not done, as when somebody ends us. */
+static void on_closed_pipe(int signum)
+{
+    static const char line[] = "chatctl: what was done could not be written to "
+                               "stdout: nobody reads it\n";
+
+    (void)signum;
+    if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0) {
+        _exit(CTL_FAILED); /* nobody reads that either */
+    }
+    _exit(CTL_FAILED);
 }
 
 int main(int argc, const char *const *argv)
@@ -93,6 +123,7 @@ int main(int argc, const char *const *argv)
         apr_pool_create(&pool, NULL) != APR_SUCCESS) {
         return ctl_fail("out of memory");
     }
+    signal(SIGPIPE, on_closed_pipe);
     status = command_run(argc, argv, pool);
     /* Who reads what we say must not take half of it for all. */
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == CTL_OK) {

@@ -13,6 +13,7 @@
  * to everybody who comes behind, so they are given up after seconds.
  */
 #include "migrate.h"
+#include "options.h"
 #include "script.h"
 
 #include <apr_file_info.h>
@@ -45,91 +46,54 @@ static const char help[] =
     "                     (PostgreSQL); none: the chat has its own. Found out "
     "by\n"
     "                     itself when not given\n"
+    "  --json             print one JSON object\n"
     "\n"
     "Exit status: 0 done or right, 1 failed or not right, 2 wrong arguments.\n";
 
 /* --- arguments --- */
 
-enum { OPT_CHECK = 1, OPT_REPAIR, OPT_SAMPLE, OPT_ADAPT, OPT_DB, OPT_CONFIG };
-
-/* clang-format off */
-static const apr_getopt_option_t options[] = {
-    { "check",    OPT_CHECK,  0, NULL },
-    { "repair",   OPT_REPAIR, 0, NULL },
-    { "sample",   OPT_SAMPLE, 0, NULL },
-    { "adapt",    OPT_ADAPT,  1, NULL },
-    { "database", OPT_DB,     1, NULL },
-    { "config",   OPT_CONFIG, 1, NULL },
-    { "help",     'h',        0, NULL },
-    { NULL, 0, 0, NULL }
-};
-/* clang-format on */
-
-static int adapt_read(ctl_migrate_t *m, const char *value)
-{
-    m->adapt = !strcmp(value, "laravel") ? 1 : !strcmp(value, "none") ? 0 : -1;
-    return m->adapt >= 0
-               ? CTL_OK
-               : ctl_usage("migrate", "--adapt is laravel or none, not '%s'",
-                           value);
-}
-
-static int option_take(ctl_migrate_t *m, ctl_target_t *given, int option,
-                       const char *value)
-{
-    switch (option) {
-    case OPT_CHECK:
-        m->check = 1;
-        return CTL_OK;
-    case OPT_REPAIR:
-        m->repair = 1;
-        return CTL_OK;
-    case OPT_SAMPLE:
-        m->sample = 1;
-        return CTL_OK;
-    case OPT_ADAPT:
-        return adapt_read(m, value);
-    case OPT_DB:
-        given->database = value;
-        return CTL_OK;
-    default:
-        given->config = value;
-        return CTL_OK;
-    }
-}
-
 /* @param done  --help was asked for and answered */
-static int arguments(ctl_migrate_t *m, int *done, int argc,
+static int arguments(ctl_migrate_t *m, int *json, int *done, int argc,
                      const char *const *argv, apr_pool_t *p)
 {
     ctl_target_t given = { NULL, NULL };
-    const char *value = NULL;
-    apr_getopt_t *state;
-    int option, status;
-    apr_status_t rv;
+    const char *adapt = NULL;
+    ctl_words_t words;
+    int status;
+    const ctl_opt_t opts[] = { { "check", NULL, &m->check, NULL },
+                               { "repair", NULL, &m->repair, NULL },
+                               { "sample", NULL, &m->sample, NULL },
+                               { "adapt", &adapt, NULL, NULL },
+                               { "database", &given.database, NULL, NULL },
+                               { "config", &given.config, NULL, NULL },
+                               { "json", NULL, json, NULL },
+                               { NULL, NULL, NULL, NULL } };
 
-    m->adapt = -1;
-    apr_getopt_init(&state, p, argc, argv);
-    while ((rv = ctl_option(state, options, "migrate", &option, &value)) ==
-           APR_SUCCESS) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            *done = 1;
-            return CTL_OK;
-        }
-        status = option_take(m, &given, option, value);
-        if (status != CTL_OK) {
-            return status;
-        }
+    status = ctl_options(&words, done, opts, "migrate", help, argc, argv, p);
+    if (status != CTL_OK || *done) {
+        return status;
     }
-    if (rv != APR_EOF) {
-        return CTL_USAGE;
+    if (words.n > 0) {
+        return ctl_usage("migrate", "'%s' is one argument too many",
+                         words.word[0]);
+    }
+    m->adapt = adapt == NULL                ? -1
+               : !strcmp(adapt, "laravel") ? 1
+               : !strcmp(adapt, "none")    ? 0
+                                           : -2;
+    if (m->adapt == -2) {
+        return ctl_usage("migrate", "--adapt is laravel or none, not '%s'",
+                         adapt);
     }
     if (m->check && (m->sample || m->repair)) {
         return ctl_usage("migrate", "--check changes nothing, so it goes "
                                     "without --sample and --repair");
     }
-    return ctl_target(&m->target, &given, "migrate", p);
+    status = ctl_target(&m->target, &given, "migrate", p);
+    return status == CTL_OK && m->adapt == 1 &&
+                   strncmp(m->target, "sqlite:", 7) == 0
+               ? ctl_usage("migrate", "--adapt laravel is for PostgreSQL")
+               : status;
 }
 
 /* --- what is there --- */
@@ -288,14 +252,14 @@ static apr_status_t notes_say(chat_db_conn_t *conn, apr_pool_t *p)
         return rv;
     }
     if (chat_db_get_int(res, 0, 0, 0)) {
-        puts("postgresql: treatment_plans is not there, or in another shape: "
-             "plans will raise no events");
+        ctl_say("postgresql: treatment_plans is not there, or in another "
+                "shape: plans will raise no events");
     }
     several = chat_db_get_int(res, 0, 1, 0);
     if (several > 0) {
-        printf("postgresql: %" APR_INT64_T_FMT " treatment requests have "
-               "several doctors that accepted: the first of each chats\n",
-               several);
+        ctl_say("postgresql: %" APR_INT64_T_FMT " treatment requests have "
+                "several doctors that accepted: the first of each chats",
+                several);
     }
     return APR_SUCCESS;
 }
@@ -306,19 +270,19 @@ static void done_say(const ctl_migrate_t *m, const ctl_shape_t *shape, int ours,
     const char *engine = ctl_engine_name(m->engine);
 
     if (shape->version == ours) {
-        printf(m->repair ? "%s: version %d renewed\n"
-                         : "%s: already at version %d\n",
-               engine, ours);
+        ctl_say(m->repair ? "%s: version %d renewed"
+                          : "%s: already at version %d",
+                engine, ours);
     }
     else {
-        printf("%s: schema version %d -> %d%s\n", engine, shape->version, ours,
-               shape->laravel ? ", a Laravel application's tables" : "");
+        ctl_say("%s: schema version %d -> %d%s", engine, shape->version, ours,
+                shape->laravel ? ", a Laravel application's tables" : "");
     }
     if (m->sample) {
-        printf(sampled ? "%s: sample people loaded\n"
-                       : "%s: there are users already, no sample people "
-                         "loaded\n",
-               engine);
+        ctl_say(sampled ? "%s: sample people loaded"
+                        : "%s: there are users already, no sample people "
+                          "loaded",
+                engine);
     }
 }
 
@@ -417,34 +381,59 @@ static int migrate(const ctl_migrate_t *m, chat_db_t *db, apr_pool_t *p)
                                : ctl_db_fail(m->engine, conn, rv);
     chat_db_release(conn);
     if (status == CTL_OK && made != NULL && geteuid() == 0) {
-        printf("sqlite: %s belongs to root: give it and its directory to the "
-               "user that httpd's children and chat-push run as\n",
+        ctl_say("sqlite: %s belongs to root: give it and its directory to the "
+               "user that httpd's children and chat-push run as",
                made);
     }
     return status;
 }
 
-int ctl_migrate(int argc, const char *const *argv, apr_pool_t *p)
+static int do_it(ctl_migrate_t *m, apr_pool_t *p)
 {
     chat_db_conf_t conf = { .max = 1, .busy = SQLITE_PATIENCE };
-    ctl_migrate_t m = { 0 };
     const char *why = NULL;
     chat_db_t *db;
-    int done = 0;
-    int status;
 
-    status = arguments(&m, &done, argc, argv, p);
-    if (status != CTL_OK || done) {
-        return status;
-    }
-    conf.target = m.target;
-    conf.create = !m.check;
+    conf.target = m->target;
+    conf.create = !m->check;
     if (chat_db_open(&db, &conf, &why, p) != APR_SUCCESS) {
         return ctl_fail("%s", why);
     }
-    m.engine = chat_db_engine(db);
-    if (m.engine == CHAT_DB_SQLITE && m.adapt == 1) {
-        return ctl_usage("migrate", "--adapt laravel is for PostgreSQL");
+    m->engine = chat_db_engine(db);
+    return m->check ? ctl_check(m, db, p) : migrate(m, db, p);
+}
+
+/* What was said as JSON, also of what went wrong. */
+static void said_print(const apr_array_header_t *said, int status)
+{
+    json_t *all = json_array();
+
+    for (int i = 0; i < said->nelts; i++) {
+        json_t *one = json_string(APR_ARRAY_IDX(said, i, const char *));
+
+        json_array_append_new(all, one != NULL ? one : json_null());
     }
-    return m.check ? ctl_check(&m, db, p) : migrate(&m, db, p);
+    ctl_json_line(json_pack("{s:b, s:o}", "ok", status == CTL_OK, "said", all));
+}
+
+int ctl_migrate(int argc, const char *const *argv, apr_pool_t *p)
+{
+    apr_array_header_t *said = NULL;
+    ctl_migrate_t m = { 0 };
+    int json = 0, done = 0;
+    int status = arguments(&m, &json, &done, argc, argv, p);
+
+    if (status != CTL_OK || done) {
+        return status;
+    }
+    if (json) {
+        said = apr_array_make(p, 8, sizeof(const char *));
+        ctl_divert(said);
+    }
+    status = do_it(&m, p);
+    if (json) {
+        ctl_divert(NULL);
+        said_print(said, status);
+    }
+    return status;
 }

@@ -17,6 +17,7 @@ typedef struct {
     const char *name;  /* without the two dashes; NULL ends the table */
     const char **text; /* takes a value */
     int *flag;         /* is set to 1 */
+    const char *verbs; /* the command's words it is for, "add,list"; NULL: all */
 } ctl_opt_t;
 
 /* The words that are no options, in their order. */
@@ -26,7 +27,7 @@ typedef struct {
 } ctl_words_t;
 
 /**
- * Read all arguments.
+ * Read all arguments. None may be empty, no value may be given twice.
  * @param command  for what is said about them
  * @param help     printed on stdout for --help
  * @param done     --help was asked for and answered: the command is over
@@ -35,6 +36,28 @@ typedef struct {
 int ctl_options(ctl_words_t *words, int *done, const ctl_opt_t *opts,
                 const char *command, const char *help, int argc,
                 const char *const *argv, apr_pool_t *p);
+
+/** Whether all options that were given are for what is done.
+ * @param verb  the command's word
+ * @return CTL_OK, or CTL_USAGE: said already */
+int ctl_options_fit(const ctl_opt_t *opts, const char *verb,
+                    const char *command);
+
+/** Whether a text that will be stored is one: UTF-8 of at most `most` bytes,
+ * without control characters.
+ * @param option  what the help calls it, "--name" or "EMAIL"
+ * @return CTL_OK, or CTL_USAGE: said already */
+int ctl_text(const char *text, apr_size_t most, const char *command,
+             const char *option);
+
+/** Whether a directory that was named is one. @param dir  NULL: none was
+ * @return CTL_OK, or CTL_USAGE: said already */
+int ctl_directory(const char *dir, const char *command, const char *option);
+
+/** Whether a setting is of the kind that opens keys, file:/path or command:/path.
+ * @return CTL_OK, or CTL_USAGE: said already */
+int ctl_keys_setting(const char *setting, const char *command,
+                     const char *option);
 
 /** A whole number from 1 to `most` out of an argument's text.
  * @param option  what the help calls it, "--count" or "ID"
@@ -53,6 +76,27 @@ int ctl_seconds(apr_int64_t *n, const char *text, const char *command,
  */
 int ctl_open(chat_db_t **db, const ctl_target_t *given, const char *command,
              apr_pool_t *p);
+
+/** Who is at the keyboard, for the audit log: numbers, because a name of an
+ * account is often a person's. From p. */
+const char *ctl_whoever(apr_pool_t *p);
+
+/**
+ * Begin to change something that the audit log is to tell of.
+ * @param conn  to be given to ctl_change_end(), whatever comes between
+ * @return CTL_OK, else said already, and there is nothing to end
+ */
+int ctl_change_begin(chat_db_conn_t **conn, chat_db_t *db);
+
+/**
+ * End it: write down that it was done, in the same transaction. What failed
+ * between is remembered, and said here.
+ * @param action  NULL: it was not done, and nothing is changed
+ * @param object  of the entry: what was changed, "user 7"
+ * @return CTL_OK, else said already
+ */
+int ctl_change_end(chat_db_conn_t *conn, chat_db_t *db, const char *action,
+                   const char *conversation, const char *object, apr_pool_t *p);
 
 /** Whether the tables are an application's own. @return CTL_OK, else said */
 int ctl_adapted(int *adapted, chat_db_t *db, apr_pool_t *p);

@@ -15,6 +15,7 @@
 
 #define COMMAND "purge"
 #define DAYS_MOST 36600
+#define STATUS_MAX 100 /* bytes */
 
 static const char help[] =
     "usage: chatctl purge run|rules [OPTION...]\n"
@@ -66,34 +67,64 @@ static int rules(ctl_session_t *s, const purge_t *o)
     return CTL_OK;
 }
 
-/* @param days  NULL: the rule goes */
-static int rule(ctl_session_t *s, const char *status, const char *days)
+/* A rule for a status that no conversation can come to removes nothing, and
+ * nobody would know. */
+static int status_known(ctl_session_t *s, const char *status)
 {
-    chat_db_value_t args[] = { chat_db_text(status), chat_db_int(0) };
+    static const char *const ours[] = { "*", "pending", "in_progress",
+                                        "completed", "cancelled" };
+    chat_db_value_t arg = chat_db_text(status);
     chat_db_result_t *res;
-    apr_int64_t n = 0;
     apr_status_t rv;
 
-    if (days != NULL &&
-        ctl_number(&n, days, DAYS_MOST, COMMAND, "DAYS") != CTL_OK) {
-        return CTL_USAGE;
+    for (int i = 0; i < 5; i++) {
+        if (strcmp(ours[i], status) == 0) {
+            return CTL_OK;
+        }
     }
-    args[1].num = n;
+    rv = ctl_session_run(&res, s, "care_status", &arg, 1);
+    if (rv != APR_SUCCESS) {
+        return ctl_session_failed(s, rv);
+    }
+    return chat_db_rows(res) > 0
+               ? CTL_OK
+               : ctl_fail("no conversation has the status '%s'; those of the "
+                          "chat are pending, in_progress, completed and "
+                          "cancelled, and * is any",
+                          status);
+}
+
+/* @param days  0: the rule goes */
+static int rule(ctl_session_t *s, const char *status, apr_int64_t days,
+                int json)
+{
+    chat_db_value_t args[] = { chat_db_text(status), chat_db_int(days) };
+    chat_db_result_t *res;
+    apr_status_t rv;
+
+    if (days > 0 && status_known(s, status) != CTL_OK) {
+        return CTL_FAILED;
+    }
     rv = chat_db_begin(s->conn);
     if (rv == APR_SUCCESS) {
-        rv = days != NULL ? ctl_session_run(&res, s, "care_rule", args, 2)
-                          : ctl_session_run(&res, s, "care_rule_gone", args, 1);
+        rv = days > 0 ? ctl_session_run(&res, s, "care_rule", args, 2)
+                      : ctl_session_run(&res, s, "care_rule_gone", args, 1);
     }
-    if (rv == APR_SUCCESS && days == NULL && chat_db_rows(res) == 0) {
+    if (rv == APR_SUCCESS && days == 0 && chat_db_rows(res) == 0) {
         chat_db_rollback(s->conn);
         return ctl_fail("there is no rule for %s", status);
     }
     if (rv == APR_SUCCESS) {
         chat_audit_note(s->conn, s->who, "retention.rule", "",
                         apr_psprintf(s->rows, "%.100s %s", status,
-                                     days != NULL ? days : "none"),
+                                     days > 0 ? apr_ltoa(s->rows, (long)days)
+                                              : "none"),
                         s->rows);
         rv = chat_db_commit(s->conn);
+    }
+    if (rv == APR_SUCCESS && json) {
+        ctl_json_line(json_pack("{s:s, s:o}", "status", status, "days",
+                                days > 0 ? json_integer(days) : json_null()));
     }
     return rv == APR_SUCCESS ? CTL_OK : ctl_session_failed(s, rv);
 }
@@ -147,16 +178,17 @@ static int run(ctl_session_t *s, purge_t *o)
 int ctl_purge(int argc, const char *const *argv, apr_pool_t *p)
 {
     purge_t o = { .json = 0 };
-    ctl_opt_t opts[] = { { "dry-run", NULL, &o.content.dry },
-                         { "files", &o.content.files, NULL },
-                         { "database", &o.given.database, NULL },
-                         { "config", &o.given.config, NULL },
-                         { "json", NULL, &o.json },
-                         { NULL, NULL, NULL } };
+    ctl_opt_t opts[] = { { "dry-run", NULL, &o.content.dry, "run" },
+                         { "files", &o.content.files, NULL, "run" },
+                         { "database", &o.given.database, NULL, NULL },
+                         { "config", &o.given.config, NULL, NULL },
+                         { "json", NULL, &o.json, NULL },
+                         { NULL, NULL, NULL, NULL } };
     const char *verb;
     ctl_session_t s;
     ctl_words_t words;
     int done = 0, is_run, is_rules, is_set, is_unset;
+    apr_int64_t days = 0;
     int status = ctl_options(&words, &done, opts, COMMAND, help, argc, argv, p);
 
     if (status != CTL_OK || done) {
@@ -171,6 +203,14 @@ int ctl_purge(int argc, const char *const *argv, apr_pool_t *p)
         return ctl_usage(COMMAND, "say run, rules, set STATUS DAYS or unset "
                                   "STATUS");
     }
+    if (ctl_options_fit(opts, verb, COMMAND) != CTL_OK ||
+        ctl_directory(o.content.files, COMMAND, "--files") != CTL_OK ||
+        (is_set && (ctl_text(words.word[1], STATUS_MAX, COMMAND, "STATUS") !=
+                        CTL_OK ||
+                    ctl_number(&days, words.word[2], DAYS_MOST, COMMAND,
+                               "DAYS") != CTL_OK))) {
+        return CTL_USAGE;
+    }
     status = ctl_session_open(&s, &o.given, !is_rules && !o.content.dry,
                               COMMAND, p);
     if (status != CTL_OK) {
@@ -178,5 +218,5 @@ int ctl_purge(int argc, const char *const *argv, apr_pool_t *p)
     }
     return is_run     ? run(&s, &o)
            : is_rules ? rules(&s, &o)
-                      : rule(&s, words.word[1], is_set ? words.word[2] : NULL);
+                      : rule(&s, words.word[1], days, o.json);
 }

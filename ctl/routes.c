@@ -85,7 +85,7 @@ int ctl_routes(int argc, const char *const *argv, apr_pool_t *p)
 {
     int json = 0, done = 0, status;
     ctl_words_t words;
-    const ctl_opt_t opts[] = { { "json", NULL, &json }, { NULL, NULL, NULL } };
+    const ctl_opt_t opts[] = { { "json", NULL, &json, NULL }, { NULL, NULL, NULL, NULL } };
 
     status = ctl_options(&words, &done, opts, COMMAND, help, argc, argv, p);
     if (status != CTL_OK || done) {

@@ -10,16 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Numbers, because a name of an account is often a person's. */
-static const char *whoever(apr_pool_t *p)
-{
-    const char *sudo = getenv("SUDO_UID");
-
-    return apr_psprintf(p, "uid %ld%s%.20s", (long)getuid(),
-                        sudo != NULL ? ", by sudo of uid " : "",
-                        sudo != NULL ? sudo : "");
-}
-
 /* Before the database is closed. */
 static apr_status_t give_back(void *conn)
 {
@@ -40,10 +30,10 @@ int ctl_session_open(ctl_session_t *s, const ctl_target_t *given, int writes,
     }
     memset(s, 0, sizeof(*s));
     s->p = p;
-    s->who = whoever(p);
+    s->who = ctl_whoever(p);
     apr_pool_create(&s->rows, p);
     if (chat_db_open(&s->db, &conf, &why, p) != APR_SUCCESS) {
-        return ctl_usage(command, "%s", why);
+        return ctl_fail("%s", why);
     }
     s->engine = chat_db_engine(s->db);
     rv = writes ? chat_db_acquire_to_write(&s->conn, s->db)

@@ -38,6 +38,7 @@ static const char help[] =
     "  --timeout TIME     end after so long: 90s, 15m …\n"
     "  --database TARGET  sqlite:/path/file.db or postgresql://…\n"
     "  --config FILE      take database.url of chat-push's settings\n"
+    "  --json             as without it: all of it is JSON\n"
     "\n"
     "Exit status: 0 ended by --count or a signal, 1 failed or --timeout came "
     "first,\n"
@@ -205,19 +206,14 @@ static int follow(tail_t *t, apr_pool_t *p)
 static int begin(tail_t *t, apr_pool_t *p)
 {
     chat_db_result_t *res;
-    char *end = NULL;
     int status;
 
-    if (t->since == NULL) {
-        status = ctl_query(&res, t->db, "ctl_tail_head", NULL, 0, p);
-        t->last = status == CTL_OK ? chat_db_get_int(res, 0, 0, 0) : 0;
-        return status;
+    if (t->since != NULL) {
+        return CTL_OK;
     }
-    t->last = apr_strtoi64(t->since, &end, 10);
-    return end != t->since && *end == '\0' && t->last >= 0
-               ? CTL_OK
-               : ctl_usage(COMMAND, "--since is an event's id, not '%s'",
-                           t->since);
+    status = ctl_query(&res, t->db, "ctl_tail_head", NULL, 0, p);
+    t->last = status == CTL_OK ? chat_db_get_int(res, 0, 0, 0) : 0;
+    return status;
 }
 
 static int limits(tail_t *t)
@@ -226,6 +222,13 @@ static int limits(tail_t *t)
     int status = CTL_OK;
 
     t->left = -1;
+    if (t->since != NULL && strcmp(t->since, "0") != 0 &&
+        (strspn(t->since, "0123456789") != strlen(t->since) ||
+         strlen(t->since) > 18)) {
+        return ctl_usage(COMMAND, "--since is an event's id, not '%s'",
+                         t->since);
+    }
+    t->last = t->since != NULL ? apr_atoi64(t->since) : 0;
     if (t->count != NULL) {
         status = ctl_number(&t->left, t->count, APR_INT64_MAX, COMMAND,
                             "--count");
@@ -240,18 +243,21 @@ static int limits(tail_t *t)
 int ctl_tail(int argc, const char *const *argv, apr_pool_t *p)
 {
     tail_t *t = apr_pcalloc(p, sizeof(*t));
-    const ctl_opt_t opts[] = { { "since", &t->since, NULL },
-                               { "conversation", &t->conversation, NULL },
-                               { "event", &t->event, NULL },
-                               { "data", NULL, &t->data },
-                               { "count", &t->count, NULL },
-                               { "timeout", &t->timeout, NULL },
-                               { "database", &t->given.database, NULL },
-                               { "config", &t->given.config, NULL },
-                               { NULL, NULL, NULL } };
+    int json = 0;
+    const ctl_opt_t opts[] = { { "since", &t->since, NULL, NULL },
+                               { "conversation", &t->conversation, NULL, NULL },
+                               { "event", &t->event, NULL, NULL },
+                               { "data", NULL, &t->data, NULL },
+                               { "json", NULL, &json, NULL },
+                               { "count", &t->count, NULL, NULL },
+                               { "timeout", &t->timeout, NULL, NULL },
+                               { "database", &t->given.database, NULL, NULL },
+                               { "config", &t->given.config, NULL, NULL },
+                               { NULL, NULL, NULL, NULL } };
     ctl_words_t words;
-    int done = 0;
-    int status = ctl_options(&words, &done, opts, COMMAND, help, argc, argv, p);
+    int done = 0, status;
+
+    status = ctl_options(&words, &done, opts, COMMAND, help, argc, argv, p);
 
     if (status != CTL_OK || done) {
         return status;

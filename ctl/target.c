@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MESSAGE_MAX 2000 /* bytes of one on stderr: arguments stand in it */
+
 static apr_array_header_t *diverted; /* NULL: all is printed */
 
 void ctl_divert(apr_array_header_t *to) { diverted = to; }
@@ -50,18 +52,38 @@ static int acts(const unsigned char *at)
     return 0;
 }
 
-/* One line. Names of people and devices are in it as they called themselves. */
-static void line_print(const char *line)
+/* Names of people and devices are in it as they called themselves. */
+static void safely_print(const char *line, FILE *to)
 {
     const unsigned char *at = (const unsigned char *)line;
 
     while (*at != '\0') {
         int n = acts(at);
 
-        putchar(n > 0 ? '?' : *at);
+        putc(n > 0 ? '?' : *at, to);
         at += n > 0 ? n : 1;
     }
-    putchar('\n');
+}
+
+/* What goes wrong is said in a line, whatever the arguments in it are. */
+static void trouble_print(const char *start, const char *format, va_list args,
+                          const char *end)
+{
+    char line[MESSAGE_MAX + 1];
+    int n = vsnprintf(line, sizeof(line), format, args), cut = MESSAGE_MAX;
+
+    if (n > MESSAGE_MAX) { /* not within a character */
+        while (cut > MESSAGE_MAX - 4 && ((unsigned char)line[cut] & 0xc0) == 0x80) {
+            cut--;
+        }
+        line[cut] = '\0';
+    }
+    fflush(stdout); /* what was done comes before what was not */
+    fputs(start, stderr);
+    safely_print(line, stderr);
+    fputs(n > MESSAGE_MAX ? "…" : "", stderr);
+    fputs(end, stderr);
+    putc('\n', stderr);
 }
 
 void ctl_say(const char *format, ...)
@@ -72,7 +94,8 @@ void ctl_say(const char *format, ...)
     va_start(args, format);
     if (!divert(format, args)) {
         apr_pool_create(&p, NULL);
-        line_print(apr_pvsprintf(p, format, args));
+        safely_print(apr_pvsprintf(p, format, args), stdout);
+        putchar('\n');
         apr_pool_destroy(p);
     }
     va_end(args);
@@ -84,10 +107,7 @@ int ctl_fail(const char *format, ...)
 
     va_start(args, format);
     if (!divert(format, args)) {
-        fflush(stdout); /* what was done comes before what was not */
-        fputs("chatctl: ", stderr);
-        vfprintf(stderr, format, args);
-        fputc('\n', stderr);
+        trouble_print("chatctl: ", format, args, "");
     }
     va_end(args);
     return CTL_FAILED;
@@ -97,11 +117,13 @@ int ctl_usage(const char *command, const char *format, ...)
 {
     va_list args;
 
-    fprintf(stderr, "chatctl %s: ", command);
+    char start[64], end[64];
+
+    snprintf(start, sizeof(start), "chatctl %s: ", command);
+    snprintf(end, sizeof(end), ": see chatctl %s --help", command);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    trouble_print(start, format, args, end);
     va_end(args);
-    fprintf(stderr, ": see chatctl %s --help\n", command);
     return CTL_USAGE;
 }
 
@@ -154,17 +176,36 @@ static int config_target(const char **target, const char *file, apr_pool_t *p)
     return CTL_OK;
 }
 
+const char *ctl_target_wrong(const char *target)
+{
+    if (strncmp(target, "sqlite:", 7) == 0) {
+        return target[7] == '/' ? NULL
+                                : "sqlite: wants the absolute path of a file";
+    }
+    return strncmp(target, "postgresql://", 13) == 0 ||
+                   strncmp(target, "postgres://", 11) == 0
+               ? NULL
+               : "a database is sqlite:/path/file.db or postgresql://…";
+}
+
 int ctl_target(const char **target, const ctl_target_t *given,
                const char *command, apr_pool_t *p)
 {
+    const char *why;
+    int status;
+
     if ((given->database == NULL) == (given->config == NULL)) {
         return ctl_usage(command, "say --database TARGET or --config FILE");
     }
     if (given->config != NULL) {
-        return config_target(target, given->config, p);
+        status = config_target(target, given->config, p);
+        why = status == CTL_OK ? ctl_target_wrong(*target) : NULL;
+        return why != NULL ? ctl_fail("%s: database.url: %s", given->config, why)
+                           : status;
     }
     *target = given->database;
-    return CTL_OK;
+    why = ctl_target_wrong(*target);
+    return why != NULL ? ctl_usage(command, "--database: %s", why) : CTL_OK;
 }
 
 const char *ctl_engine_name(chat_db_engine_t engine)
@@ -179,6 +220,8 @@ static const char *remedy(apr_status_t rv)
     case CHAT_DB_EAWAY:
         return ": see that the database is there and that this user may open "
                "it";
+    case CHAT_DB_ESQL:
+        return ": is it the chat's database? chatctl migrate --check says";
     case CHAT_DB_EBUSY:
         return ": somebody else holds it, try again later";
     case CHAT_DB_EFULL:

@@ -2,7 +2,8 @@
 /*
  * token.c - chatctl token: bearer tokens, as Sanctum's table keeps them.
  *
- * A token is printed once, when it is made; the table has its digest only.
+ * A token is printed once, when it is made; the table has its digest only. Each
+ * change leaves an entry in the audit log.
  */
 #include "options.h"
 #include "secret.h"
@@ -14,7 +15,7 @@
 
 #define COMMAND "token"
 #define NAME_MAX_BYTES 255
-#define ABILITIES_MAX 32
+#define ABILITIES_MAX 20 /* as POST /chat/token has it */
 #define TOKEN_BYTES 32
 
 static const char help[] =
@@ -131,6 +132,17 @@ static int list(const token_t *t)
     return status;
 }
 
+/* As POST /chat/token takes it. */
+static int ability_valid(const char *one)
+{
+    apr_size_t len = strlen(one);
+
+    return !strcmp(one, "*") ||
+           (len > 0 && len <= 64 &&
+            strspn(one, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                        "0123456789:._-") == len);
+}
+
 /* "a,b" as a JSON list, from the pool; NULL: said already. */
 static const char *abilities_read(const token_t *t)
 {
@@ -141,10 +153,11 @@ static const char *abilities_read(const token_t *t)
 
     while (*rest != '\0') {
         apr_size_t len = strcspn(rest, ",");
-        json_t *one = json_stringn(rest, len);
+        const char *one = apr_pstrmemdup(t->p, rest, len);
+        int last = rest[len] == '\0';
 
-        if (len == 0 || one == NULL || json_array_size(all) == ABILITIES_MAX) {
-            json_decref(one);
+        if (!ability_valid(one) || (!last && rest[len + 1] == '\0') ||
+            json_array_size(all) == ABILITIES_MAX) {
             json_decref(all);
             ctl_usage(COMMAND,
                       "--abilities is a list like chat:read,chat:write"
@@ -152,8 +165,8 @@ static const char *abilities_read(const token_t *t)
                       t->abilities);
             return NULL;
         }
-        json_array_append_new(all, one);
-        rest += len + (rest[len] == ',');
+        json_array_append_new(all, json_string(one));
+        rest += len + !last;
     }
     out = json_dumps(all, JSON_COMPACT);
     text = out != NULL ? apr_pstrdup(t->p, out) : NULL;
@@ -179,21 +192,20 @@ static int created_say(const token_t *t, const char *id, const char *secret)
 static int create(const token_t *t)
 {
     const char *name = t->name != NULL ? t->name : "chatctl";
-    const char *user, *abilities, *secret;
+    const char *user, *abilities, *secret, *id;
     char digest[CHAT_SHA256_HEX];
+    chat_db_conn_t *conn;
     apr_int64_t seconds = 0;
     chat_db_result_t *res;
     chat_db_value_t args[5];
     int status;
 
-    if (t->user == NULL || strlen(name) > NAME_MAX_BYTES) {
-        return t->user == NULL
-                   ? ctl_usage(COMMAND, "say --user WHO")
-                   : ctl_usage(COMMAND, "--name has at most %d bytes",
-                               NAME_MAX_BYTES);
+    if (t->user == NULL) {
+        return ctl_usage(COMMAND, "say --user WHO");
     }
     abilities = abilities_read(t);
     if (abilities == NULL ||
+        ctl_text(name, NAME_MAX_BYTES, COMMAND, "--name") != CTL_OK ||
         (t->expires != NULL &&
          ctl_seconds(&seconds, t->expires, COMMAND, "expires") != CTL_OK)) {
         return CTL_USAGE;
@@ -210,28 +222,45 @@ static int create(const token_t *t)
     args[2] = chat_db_text(digest);
     args[3] = chat_db_text(abilities);
     args[4] = chat_db_int(seconds);
-    status = ctl_query(&res, t->db, "ctl_token_add", args, 5, t->p);
-    return status == CTL_OK ? created_say(t, chat_db_get(res, 0, 0), secret)
-                            : status;
+    status = ctl_change_begin(&conn, t->db);
+    if (status != CTL_OK) {
+        return status;
+    }
+    /* What fails is remembered, and the end says it. */
+    id = chat_db_run(&res, conn, "ctl_token_add", args, 5, t->p) == APR_SUCCESS
+             ? chat_db_get(res, 0, 0)
+             : "";
+    status = ctl_change_end(conn, t->db, "token.created", "",
+                            apr_psprintf(t->p, "token %s of user %.64s", id,
+                                         user),
+                            t->p);
+    return status == CTL_OK ? created_say(t, id, secret) : status;
 }
 
 static int revoke_one(const token_t *t, const char *text)
 {
     chat_db_value_t value;
+    chat_db_conn_t *conn;
     chat_db_result_t *res;
     apr_int64_t id;
-    int status = ctl_number(&id, text, APR_INT64_MAX, COMMAND, "ID");
+    int none, status = ctl_number(&id, text, APR_INT64_MAX, COMMAND, "ID");
 
     if (status != CTL_OK) {
         return status;
     }
     value = chat_db_int(id);
-    status = ctl_query(&res, t->db, "ctl_token_end", &value, 1, t->p);
+    status = ctl_change_begin(&conn, t->db);
     if (status != CTL_OK) {
         return status;
     }
-    if (chat_db_rows(res) == 0) {
-        return ctl_fail("there is no token %s", text);
+    none = chat_db_run(&res, conn, "ctl_token_end", &value, 1, t->p) ==
+               APR_SUCCESS &&
+           chat_db_rows(res) == 0;
+    status = ctl_change_end(conn, t->db, none ? NULL : "token.revoked", "",
+                            apr_psprintf(t->p, "token %" APR_INT64_T_FMT, id),
+                            t->p);
+    if (status != CTL_OK || none) {
+        return none ? ctl_fail("there is no token %s", text) : status;
     }
     if (t->json) {
         ctl_json_line(
@@ -269,19 +298,20 @@ static int words_check(const ctl_words_t *words)
 int ctl_token(int argc, const char *const *argv, apr_pool_t *p)
 {
     token_t t = { .p = p };
-    const ctl_opt_t opts[] = { { "user", &t.user, NULL },
-                               { "name", &t.name, NULL },
-                               { "abilities", &t.abilities, NULL },
-                               { "expires", &t.expires, NULL },
-                               { "json", NULL, &t.json },
-                               { "database", &t.given.database, NULL },
-                               { "config", &t.given.config, NULL },
-                               { NULL, NULL, NULL } };
+    const ctl_opt_t opts[] = { { "user", &t.user, NULL, "list,create" },
+                               { "name", &t.name, NULL, "create" },
+                               { "abilities", &t.abilities, NULL, "create" },
+                               { "expires", &t.expires, NULL, "create" },
+                               { "json", NULL, &t.json, NULL },
+                               { "database", &t.given.database, NULL, NULL },
+                               { "config", &t.given.config, NULL, NULL },
+                               { NULL, NULL, NULL, NULL } };
     ctl_words_t words;
     int done = 0;
     int status = ctl_options(&words, &done, opts, COMMAND, help, argc, argv, p);
 
     if (status != CTL_OK || done || (status = words_check(&words)) != CTL_OK ||
+        (status = ctl_options_fit(opts, words.word[0], COMMAND)) != CTL_OK ||
         (status = ctl_open(&t.db, &t.given, COMMAND, p)) != CTL_OK) {
         return status;
     }

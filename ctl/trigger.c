@@ -268,15 +268,15 @@ static int send_event(const trigger_t *t, const char *body)
 int ctl_trigger(int argc, const char *const *argv, apr_pool_t *p)
 {
     trigger_t t = { .p = p };
-    const ctl_opt_t opts[] = { { "event", &t.event, NULL },
-                               { "data", &t.data, NULL },
-                               { "socket-id", &t.socket, NULL },
-                               { "config", &t.config, NULL },
-                               { "app", &t.app_id, NULL },
-                               { "url", &t.url, NULL },
-                               { "cafile", &t.cafile, NULL },
-                               { "json", NULL, &t.json },
-                               { NULL, NULL, NULL } };
+    const ctl_opt_t opts[] = { { "event", &t.event, NULL, NULL },
+                               { "data", &t.data, NULL, NULL },
+                               { "socket-id", &t.socket, NULL, NULL },
+                               { "config", &t.config, NULL, NULL },
+                               { "app", &t.app_id, NULL, NULL },
+                               { "url", &t.url, NULL, NULL },
+                               { "cafile", &t.cafile, NULL, NULL },
+                               { "json", NULL, &t.json, NULL },
+                               { NULL, NULL, NULL, NULL } };
     const char *body = NULL;
     int done = 0;
     int status = ctl_options(&t.channels, &done, opts, COMMAND, help, argc,
@@ -290,6 +290,11 @@ int ctl_trigger(int argc, const char *const *argv, apr_pool_t *p)
                          t.channels.n == 0 ? "which channels"
                          : t.event == NULL ? "--event NAME"
                                            : "--config FILE");
+    }
+    if (t.url != NULL && strncmp(t.url, "http://", 7) != 0 &&
+        strncmp(t.url, "https://", 8) != 0) {
+        return ctl_usage(COMMAND, "--url is http://HOST or https://HOST, not '%s'",
+                         t.url);
     }
     status = body_make(&body, &t);
     if (status == CTL_OK) {

@@ -5,10 +5,11 @@
  * A password is never an argument, which every user of the machine can read: it
  * comes from stdin, or is made here and printed once. Whoever gets another one,
  * or is suspended, is logged out everywhere: the rows' own triggers tell
- * chat-push.
+ * chat-push. Each change leaves an entry in the audit log.
  */
 #include "options.h"
 #include "secret.h"
+#include "utf8.h"
 
 #include <apr_lib.h>
 #include <apr_md5.h>
@@ -153,11 +154,14 @@ static void row_say(const user_t *u, const chat_db_result_t *res, int row)
             chat_db_get(res, row, COL_EMAIL), chat_db_get(res, row, COL_NAME));
 }
 
-/* @param only  the id as JSON of the one to show; NULL: all */
-static int rows_say(const user_t *u, const char *only)
+/* @param only   the id as JSON of the one to show; NULL: all
+ * @param found  there was one */
+static int rows_say(const user_t *u, const char *only, int *found)
 {
     chat_db_value_t args[] = { chat_db_text(u->role), chat_db_null() };
     chat_db_result_t *res;
+
+    *found = 0;
 
     do {
         apr_pool_t *page;
@@ -172,6 +176,7 @@ static int rows_say(const user_t *u, const char *only)
         for (int i = 0; i < n; i++) {
             if (only == NULL || !strcmp(only, chat_db_get(res, i, COL_ID))) {
                 row_say(u, res, i);
+                *found = 1;
             }
         }
         if (n == 0) {
@@ -183,8 +188,33 @@ static int rows_say(const user_t *u, const char *only)
     } while (1);
 }
 
+static int one_of(const char *word, const char *const *list)
+{
+    while (*list != NULL && strcmp(word, *list) != 0) {
+        list++;
+    }
+    return *list != NULL;
+}
+
+static const char *const roles[] = { "patient", "doctor", "admin", NULL };
+
+/* An application's people may have other roles, so only what nobody has is no
+ * role. */
+static int list(const user_t *u)
+{
+    int found, status = rows_say(u, NULL, &found);
+
+    return status == CTL_OK && !found && u->role != NULL &&
+                   !one_of(u->role, roles)
+               ? ctl_fail("nobody has the role '%s'; those of the chat are "
+                          "patient, doctor and admin",
+                          u->role)
+               : status;
+}
+
 /* --- passwords --- */
 
+/* A line of stdin. It goes through JSON when somebody logs in with it. */
 static int password_read(const char **password, const user_t *u)
 {
     char line[PASSWORD_MAX + 3];
@@ -195,14 +225,21 @@ static int password_read(const char **password, const user_t *u)
         return *password != NULL ? CTL_OK
                                  : ctl_fail("the system gives no randomness");
     }
+    memset(line, '\n', sizeof(line)); /* tells a NUL of the line from its end */
     if (fgets(line, sizeof(line), stdin) == NULL) {
         return ctl_fail("no password came on stdin");
     }
     len = strcspn(line, "\r\n");
+    if (line[len] == '\0' && len + 1 < sizeof(line) && line[len + 1] != '\n') {
+        return ctl_fail("a password has no NUL in it");
+    }
     line[len] = '\0';
     if (len < PASSWORD_MIN || len > PASSWORD_MAX) {
         return ctl_fail("a password has %d to %d bytes", PASSWORD_MIN,
                         PASSWORD_MAX);
+    }
+    if (!chat_utf8_valid(line, len)) {
+        return ctl_fail("a password is UTF-8");
     }
     *password = apr_pstrdup(u->p, line);
     return CTL_OK;
@@ -233,26 +270,24 @@ static int password_take(const char **password, const char **hash,
 
 /* --- changes --- */
 
-static int one_of(const char *word, const char *const *list)
-{
-    while (*list != NULL && strcmp(word, *list) != 0) {
-        list++;
-    }
-    return *list != NULL;
-}
-
 static int add_check(const user_t *u, const char *email)
 {
-    static const char *const roles[] = { "patient", "doctor", "admin", NULL };
+    static const char *const locales[] = { "en", "ar", NULL };
     const char *at = strchr(email, '@');
 
-    if (u->name == NULL || *u->name == '\0' || strlen(u->name) > TOLD_MAX) {
-        return ctl_usage(COMMAND, "add wants --name, of at most %d bytes",
-                         TOLD_MAX);
+    if (u->name == NULL) {
+        return ctl_usage(COMMAND, "add wants --name");
+    }
+    if (ctl_text(u->name, TOLD_MAX, COMMAND, "--name") != CTL_OK ||
+        ctl_text(email, TOLD_MAX, COMMAND, "EMAIL") != CTL_OK) {
+        return CTL_USAGE;
     }
     if (at == NULL || at == email || at[1] == '\0' ||
-        strlen(email) > TOLD_MAX || strpbrk(email, " \t\r\n") != NULL) {
+        strchr(at + 1, '@') != NULL || strchr(email, ' ') != NULL) {
         return ctl_usage(COMMAND, "'%s' is no e-mail address", email);
+    }
+    if (u->locale != NULL && !one_of(u->locale, locales)) {
+        return ctl_usage(COMMAND, "--locale is en or ar, not '%s'", u->locale);
     }
     return one_of(u->role != NULL ? u->role : "patient", roles)
                ? CTL_OK
@@ -272,14 +307,16 @@ static int own_people(const user_t *u)
 
 static int add(const user_t *u, const char *email)
 {
-    const char *password, *hash;
+    const char *password, *hash, *id, *object;
     chat_db_value_t args[5];
+    chat_db_conn_t *conn;
     chat_db_result_t *res;
     apr_status_t rv;
-    int status = add_check(u, email);
+    int status = own_people(u);
 
-    if (status != CTL_OK || (status = own_people(u)) != CTL_OK ||
-        (status = password_take(&password, &hash, u)) != CTL_OK) {
+    if (status != CTL_OK ||
+        (status = password_take(&password, &hash, u)) != CTL_OK ||
+        (status = ctl_change_begin(&conn, u->db)) != CTL_OK) {
         return status;
     }
     args[0] = chat_db_text(u->name);
@@ -287,47 +324,42 @@ static int add(const user_t *u, const char *email)
     args[2] = chat_db_text(hash);
     args[3] = chat_db_text(u->role != NULL ? u->role : "patient");
     args[4] = chat_db_text(u->locale != NULL ? u->locale : "en");
-    rv = chat_db_query(&res, u->db, "ctl_user_add", args, 5, u->p);
+    rv = chat_db_run(&res, conn, "ctl_user_add", args, 5, u->p);
     if (rv == CHAT_DB_EUNIQUE) {
+        ctl_change_end(conn, u->db, NULL, NULL, NULL, u->p);
         return ctl_fail("somebody has the e-mail address '%s' already", email);
     }
-    if (rv != APR_SUCCESS) {
-        return ctl_db_fail(chat_db_engine(u->db), NULL, rv);
-    }
-    return done_say(u, chat_db_get(res, 0, 0), email, "added",
-                    u->from_stdin ? NULL : password);
+    id = rv == APR_SUCCESS ? chat_db_get(res, 0, 0) : "";
+    object = apr_psprintf(u->p, "user %s", id);
+    status = ctl_change_end(conn, u->db, "user.added", "", object, u->p);
+    return status == CTL_OK ? done_say(u, id, email, "added",
+                                       u->from_stdin ? NULL : password)
+                            : status;
 }
 
-/* One change of the user's row and the end of their log-ins, or neither.
+/* One change of the user's row, the end of their log-ins and the entry of the
+ * audit log, or none of it.
  * @param label  NULL: the log-ins only */
-static int change(const user_t *u, const person_t *who, const char *label,
-                  const char *value, int ends)
+static int change(const user_t *u, const person_t *who, const char *action,
+                  const char *label, const char *value, int ends)
 {
     chat_db_value_t args[] = { chat_db_text(who->id), chat_db_text(value) };
     chat_db_conn_t *conn;
-    apr_status_t rv = chat_db_acquire_to_write(&conn, u->db);
-    int status = CTL_OK;
+    int status = ctl_change_begin(&conn, u->db);
 
-    if (rv != APR_SUCCESS) {
-        return ctl_db_fail(chat_db_engine(u->db), NULL, rv);
+    if (status != CTL_OK) {
+        return status;
     }
-    rv = chat_db_begin(conn);
-    if (rv == APR_SUCCESS) {
-        /* What fails is remembered, and the commit says it. */
-        if (label != NULL) {
-            chat_db_run(NULL, conn, label, args, 2, u->p);
-        }
-        if (ends) {
-            chat_db_run(NULL, conn, "ctl_sessions_end", args, 1, u->p);
-            chat_db_run(NULL, conn, "ctl_tokens_end", args, 1, u->p);
-        }
-        rv = chat_db_commit(conn);
+    /* What fails is remembered, and the end says it. */
+    if (label != NULL) {
+        chat_db_run(NULL, conn, label, args, 2, u->p);
     }
-    if (rv != APR_SUCCESS) {
-        status = ctl_db_fail(chat_db_engine(u->db), conn, rv);
+    if (ends) {
+        chat_db_run(NULL, conn, "ctl_sessions_end", args, 1, u->p);
+        chat_db_run(NULL, conn, "ctl_tokens_end", args, 1, u->p);
     }
-    chat_db_release(conn);
-    return status;
+    return ctl_change_end(conn, u->db, action, "",
+                          apr_psprintf(u->p, "user %.64s", who->id), u->p);
 }
 
 static int password(const user_t *u, const person_t *who)
@@ -336,7 +368,7 @@ static int password(const user_t *u, const person_t *who)
     int status = password_take(&text, &hash, u);
 
     if (status == CTL_OK) {
-        status = change(u, who, "ctl_user_password", hash, 1);
+        status = change(u, who, "user.password", "ctl_user_password", hash, 1);
     }
     return status == CTL_OK ? done_say(u, who->id_json, who->email,
                                        "has another password, and is logged "
@@ -350,7 +382,8 @@ static int suspend(const user_t *u, const person_t *who)
     int status = own_people(u);
 
     if (status == CTL_OK) {
-        status = change(u, who, "ctl_user_status", "suspended", 1);
+        status = change(u, who, "user.suspended", "ctl_user_status",
+                        "suspended", 1);
     }
     return status == CTL_OK
                ? done_say(u, who->id_json, who->email, "suspended", NULL)
@@ -362,7 +395,8 @@ static int activate(const user_t *u, const person_t *who)
     int status = own_people(u);
 
     if (status == CTL_OK) {
-        status = change(u, who, "ctl_user_status", "active", 0);
+        status = change(u, who, "user.activated", "ctl_user_status", "active",
+                        0);
     }
     return status == CTL_OK
                ? done_say(u, who->id_json, who->email, "active", NULL)
@@ -371,7 +405,7 @@ static int activate(const user_t *u, const person_t *who)
 
 static int log_out(const user_t *u, const person_t *who)
 {
-    int status = change(u, who, NULL, NULL, 1);
+    int status = change(u, who, "user.loggedout", NULL, NULL, 1);
 
     return status == CTL_OK ? done_say(u, who->id_json, who->email,
                                        "logged out everywhere", NULL)
@@ -380,7 +414,9 @@ static int log_out(const user_t *u, const person_t *who)
 
 static int show(const user_t *u, const person_t *who)
 {
-    return rows_say(u, who->id_json);
+    int found;
+
+    return rows_say(u, who->id_json, &found);
 }
 
 /* --- the command --- */
@@ -400,7 +436,7 @@ static int user_run(const user_t *u, const ctl_words_t *words)
     int status;
 
     if (!strcmp(verb, "list")) {
-        return rows_say(u, NULL);
+        return list(u);
     }
     if (!strcmp(verb, "add")) {
         return add(u, words->word[1]);
@@ -445,19 +481,22 @@ static int words_check(const ctl_words_t *words)
 int ctl_user(int argc, const char *const *argv, apr_pool_t *p)
 {
     user_t u = { .p = p };
-    const ctl_opt_t opts[] = { { "role", &u.role, NULL },
-                               { "name", &u.name, NULL },
-                               { "locale", &u.locale, NULL },
-                               { "password-stdin", NULL, &u.from_stdin },
-                               { "json", NULL, &u.json },
-                               { "database", &u.given.database, NULL },
-                               { "config", &u.given.config, NULL },
-                               { NULL, NULL, NULL } };
+    const ctl_opt_t opts[] = { { "role", &u.role, NULL, "list,add" },
+                               { "name", &u.name, NULL, "add" },
+                               { "locale", &u.locale, NULL, "add" },
+                               { "password-stdin", NULL, &u.from_stdin, "add,password" },
+                               { "json", NULL, &u.json, NULL },
+                               { "database", &u.given.database, NULL, NULL },
+                               { "config", &u.given.config, NULL, NULL },
+                               { NULL, NULL, NULL, NULL } };
     ctl_words_t words;
     int done = 0;
     int status = ctl_options(&words, &done, opts, COMMAND, help, argc, argv, p);
 
     if (status != CTL_OK || done || (status = words_check(&words)) != CTL_OK ||
+        (status = ctl_options_fit(opts, words.word[0], COMMAND)) != CTL_OK ||
+        (!strcmp(words.word[0], "add") &&
+         (status = add_check(&u, words.word[1])) != CTL_OK) ||
         (status = ctl_open(&u.db, &u.given, COMMAND, p)) != CTL_OK ||
         (status = ctl_adapted(&u.adapted, u.db, p)) != CTL_OK) {
         return status;

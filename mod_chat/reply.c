@@ -56,8 +56,44 @@ static int json_reply(chat_request_t *q, int status, const char *json,
     return OK;
 }
 
+/* What has no validator is not what If-Match names, only what "*" means (RFC 9110,
+ * 13.1.1). */
+static int names_another(const request_rec *r)
+{
+    const char *names = apr_table_get(r->headers_in, "If-Match");
+
+    return names != NULL && strcmp(names, "*") != 0;
+}
+
+int chat_reply_precondition(chat_request_t *q)
+{
+    return chat_reply_error(q, HTTP_PRECONDITION_FAILED,
+                            "If-Match or If-None-Match says not to");
+}
+
+int chat_reply_may_change(const request_rec *r, int shown)
+{
+    const char *none = apr_table_get(r->headers_in, "If-None-Match");
+
+    return !names_another(r) &&
+           (none == NULL || !shown || strcmp(none, "*") != 0);
+}
+
+int chat_reply_conditions(request_rec *r)
+{
+    /* What we show has no time of its last change, so these are not looked at
+     * (13.1.3, 13.1.4); httpd would take now for it. */
+    apr_table_unset(r->headers_in, "If-Modified-Since");
+    apr_table_unset(r->headers_in, "If-Unmodified-Since");
+    return ap_meets_conditions(r);
+}
+
 int chat_reply(chat_request_t *q, int status, const char *json)
 {
+    if (status == HTTP_OK && q->r->method_number == M_GET &&
+        names_another(q->r)) {
+        return chat_reply_precondition(q);
+    }
     /* SQL made it of rows that other programs may have written. */
     json = chat_json_repaired(chat_sealing_json(q, json), q->r->pool);
     return json_reply(q, status, json, strlen(json));
@@ -73,12 +109,16 @@ int chat_reply_list(chat_request_t *q, const char *json)
     len = strlen(json);
     chat_etag(name, &q->conf->etag_key, json, len);
     apr_table_setn(r->headers_out, "ETag", name);
-    if (ap_meets_conditions(r) == HTTP_NOT_MODIFIED) {
+    switch (chat_reply_conditions(r)) {
+    case HTTP_NOT_MODIFIED:
         chat_reply_headers(r);
         r->status = HTTP_NOT_MODIFIED;
         return OK; /* routes.c has it written down */
+    case HTTP_PRECONDITION_FAILED:
+        return chat_reply_precondition(q);
+    default:
+        return json_reply(q, HTTP_OK, json, len);
     }
-    return json_reply(q, HTTP_OK, json, len);
 }
 
 /* Whether httpd's page for the status says it as well. */

@@ -22,15 +22,32 @@ void chat_reply_headers(request_rec *r);
 /** Set the status, 419 included. */
 void chat_reply_status(request_rec *r, int status);
 
-/** Answer with JSON text. @return OK, for httpd */
+/** Answer with JSON text; a GET whose If-Match names what we cannot know with 412.
+ * @return OK, for httpd */
 int chat_reply(chat_request_t *q, int status, const char *json);
 
 /**
  * 200 with a list that a client may have already: the answer names it by an ETag
  * made of its bytes, and is 304 without a body when If-None-Match knows that one
- * (RFC 9110 13.1.2). Nobody on the way may keep it all the same.
+ * (RFC 9110 13.1.2), 412 when If-Match names others only. Nobody on the way may keep
+ * it all the same.
  */
 int chat_reply_list(chat_request_t *q, const char *json);
+
+/**
+ * What the conditions of a GET say, with the ETag that headers_out has.
+ * @return OK, HTTP_NOT_MODIFIED or HTTP_PRECONDITION_FAILED
+ */
+int chat_reply_conditions(request_rec *r);
+
+/**
+ * Whether a request that changes something may, by its If-Match and If-None-Match.
+ * @param shown  the path has a GET: there is something that "*" names
+ */
+int chat_reply_may_change(const request_rec *r, int shown);
+
+/** 412 for both. */
+int chat_reply_precondition(chat_request_t *q);
 
 /** Answer with an error and a sentence that may be shown to people. */
 int chat_reply_error(chat_request_t *q, int status, const char *message);

@@ -278,13 +278,20 @@ static int settle_pace(chat_request_t *q, int *answer)
     return 0;
 }
 
+/* Whether what is to be changed is what the request says it is: nothing that can
+ * be has a validator. Looked at last, since who may not is told that. */
+static int may_change(const chat_request_t *q, const char *allow)
+{
+    return chat_reply_may_change(q->r, ap_strstr_c(allow, "GET") != NULL);
+}
+
 /* The way of a request, see above. */
 static int answer_request(chat_request_t *q)
 {
     request_rec *r = q->r;
     const route_t *route;
     const char *allow;
-    int answer = OK, files;
+    int answer = OK, files, may;
 
     q->conf = chat_server_of(r->server);
     q->path = chat_server_path(r->server, r->uri);
@@ -301,7 +308,8 @@ static int answer_request(chat_request_t *q)
         return answer;
     }
     chat_logins_settle(q->conf, r);
-    if (route->at_once != NULL) {
+    may = route->method == M_GET || may_change(q, allow);
+    if (route->at_once != NULL && may) {
         answer = route->at_once(q);
         if (answer != DECLINED) {
             return answer;
@@ -330,6 +338,9 @@ static int answer_request(chat_request_t *q)
             return chat_page_app(q, HTTP_NOT_FOUND); /* it says so */
         }
         return chat_reply_error(q, HTTP_NOT_FOUND, "no such conversation");
+    }
+    if (!may) {
+        return chat_reply_precondition(q);
     }
     if (files && !settle_files(q, route, &answer)) {
         return answer;

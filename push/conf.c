@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <apr_strings.h>
@@ -369,6 +370,15 @@ static void number_put(char *to, const conf_setting_t *s, double number)
     }
 }
 
+/* A number as people write it: never 3.1536e+07. */
+static const char *plain(double number, apr_pool_t *p)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%.10g", number);
+    return apr_pstrdup(p, text);
+}
+
 static const char *setting_read(push_conf_t *conf, const conf_setting_t *s,
                                 const json_t *value, apr_pool_t *p)
 {
@@ -409,9 +419,11 @@ static const char *setting_read(push_conf_t *conf, const conf_setting_t *s,
         return NULL;
     default:
         if (!number_of(value, &number) || !(number >= s->min) ||
-            !(number <= s->max)) {
-            return apr_psprintf(p, "must be a number from %g to %g", s->min,
-                                s->max);
+            !(number <= s->max) ||
+            (s->kind == KIND_INT && (double)(int)number != number)) {
+            return apr_psprintf(p, "must be a %snumber from %s to %s",
+                                s->kind == KIND_INT ? "whole " : "",
+                                plain(s->min, p), plain(s->max, p));
         }
         number_put(to, s, number);
         return NULL;
@@ -604,11 +616,25 @@ static const char *default_secret(const chat_apps_t *apps)
     return NULL;
 }
 
+/* The first app that lets nobody in by a number; NULL: none. */
+static const char *shut_app(const chat_apps_t *apps)
+{
+    int i;
+
+    for (i = 0; i < apps->n; i++) {
+        if (apps->list[i].enabled && apps->list[i].max_connections == 0) {
+            return apps->list[i].id;
+        }
+    }
+    return NULL;
+}
+
 static const char *const *warnings_of(const push_conf_t *conf, const walk_t *w)
 {
     apr_pool_t *p = w->pool;
     apr_array_header_t *list = apr_array_make(p, 8, sizeof(const char *));
     const char *id = default_secret(&conf->apps);
+    const char *shut = shut_app(&conf->apps);
 
     if (w->unknown->nelts > 0) {
         note(list, apr_pstrcat(p, "unknown settings, please check: ",
@@ -635,6 +661,13 @@ static const char *const *warnings_of(const push_conf_t *conf, const walk_t *w)
                           "the secret of app %s is \"" CHAT_APP_DEFAULT_SECRET
                           "\", which everybody knows: set another one",
                           id));
+    }
+    /* Soketi lets everybody in then, against its documents. */
+    if (shut != NULL) {
+        note(list, apr_psprintf(p,
+                                "maxConnections of app %s is 0: nobody can "
+                                "connect; no limit is -1",
+                                shut));
     }
     note(list, NULL);
     return (const char *const *)(void *)list->elts;

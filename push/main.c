@@ -41,6 +41,9 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+/* What threads that ask the database get to end: a lock is waited for a second. */
+#define ASKING_SECONDS 3
+
 extern char **environ;
 
 /* What main keeps track of beside push_server. */
@@ -63,6 +66,9 @@ typedef struct {
     push_indexer_conf_t indexer;
     push_readers_conf_t readers;
     push_due_conf_t due;
+    push_chore_t *chores[4]; /* of these: those there are */
+    int nchores;
+    int stuck; /* at the end: some of the threads that ask the database go on */
     push_reload_t reload;
     apr_pool_t *pool;
 } process_t;
@@ -333,72 +339,93 @@ static apr_int64_t relayed_upto(void *relay)
     return counters.needless;
 }
 
-/* Also where everything is kept: other settings may end that. */
-static int retention_create(process_t *m)
+static apr_status_t chore_keep(process_t *m, apr_status_t rv,
+                               push_chore_t *chore)
 {
-    const char *why = NULL;
-
-    if (push_server.relay == NULL) {
-        return 1;
+    if (rv == APR_SUCCESS) {
+        m->chores[m->nchores++] = chore;
     }
+    return rv;
+}
+
+/* Also where everything is kept: other settings may end that. */
+static apr_status_t retention_create(process_t *m, const char **why)
+{
+    apr_status_t rv;
+
     m->retention.database = m->conf.database_url;
     m->retention.upto = relayed_upto;
     m->retention.baton = push_server.relay;
     m->retention.log = push_log_report;
-    return push_retention_create(&push_server.retention, &m->retention,
-                                 m->conf.retention_seconds, &why,
-                                 m->pool) == APR_SUCCESS
-               ? 1
-               : fail(why);
+    rv = push_retention_create(&push_server.retention, &m->retention,
+                               m->conf.retention_seconds, why, m->pool);
+    return chore_keep(m, rv, push_retention_chore(push_server.retention));
 }
 
-static int indexer_create(process_t *m)
+static apr_status_t indexer_create(process_t *m, const char **why)
 {
-    const char *why = NULL;
+    apr_status_t rv;
 
-    if (push_server.relay == NULL) {
-        return 1;
-    }
     m->indexer.database = m->conf.database_url;
     m->indexer.log = push_log_report;
-    return push_indexer_create(&push_server.indexer, &m->indexer, &why,
-                               m->pool) == APR_SUCCESS
-               ? 1
-               : fail(why);
+    rv = push_indexer_create(&push_server.indexer, &m->indexer, why, m->pool);
+    return chore_keep(m, rv, push_indexer_chore(push_server.indexer));
 }
 
-static int readers_create(process_t *m)
+static apr_status_t readers_create(process_t *m, const char **why)
 {
-    const char *why = NULL;
+    apr_status_t rv;
 
-    if (push_server.relay == NULL) {
-        return 1;
-    }
     m->readers.database = m->conf.database_url;
     m->readers.log = push_log_report;
-    return push_readers_create(&push_server.readers, &m->readers, &why,
-                               m->pool) == APR_SUCCESS
-               ? 1
-               : fail(why);
+    rv = push_readers_create(&push_server.readers, &m->readers, why, m->pool);
+    return chore_keep(m, rv, push_readers_chore(push_server.readers));
 }
 
-static int due_create(process_t *m)
+static apr_status_t due_create(process_t *m, const char **why)
 {
     const push_conf_t *conf = &m->conf;
-    const char *why = NULL;
+    apr_status_t rv;
 
-    if (push_server.relay == NULL || conf->plans_every == 0) {
-        return 1;
+    if (conf->plans_every == 0) {
+        return APR_SUCCESS;
     }
     m->due.database = conf->database_url;
     m->due.every_seconds = conf->plans_every;
     m->due.reminder_seconds = conf->plans_reminder;
     m->due.reminders = conf->plans_reminders;
     m->due.log = push_log_report;
-    return push_due_create(&push_server.due, &m->due, &why, m->pool) ==
-                   APR_SUCCESS
+    rv = push_due_create(&push_server.due, &m->due, why, m->pool);
+    return chore_keep(m, rv, push_due_chore(push_server.due));
+}
+
+static int chores_create(process_t *m)
+{
+    const char *why = NULL;
+
+    if (push_server.relay == NULL) {
+        return 1;
+    }
+    return retention_create(m, &why) == APR_SUCCESS &&
+                   indexer_create(m, &why) == APR_SUCCESS &&
+                   readers_create(m, &why) == APR_SUCCESS &&
+                   due_create(m, &why) == APR_SUCCESS
                ? 1
                : fail(why);
+}
+
+static int chores_start(process_t *m)
+{
+    int i;
+
+    for (i = 0; i < m->nchores; i++) {
+        if (push_chore_start(m->chores[i]) != APR_SUCCESS) {
+            return fail(apr_pstrcat(m->pool, "the thread of ",
+                                    push_chore_name(m->chores[i]),
+                                    " cannot be started", NULL));
+        }
+    }
+    return 1;
 }
 
 /* Who httpd says is logged in, by whatever way, is a user of this database. */
@@ -611,21 +638,8 @@ static int threads_start(process_t *m)
         push_relay_start(push_server.relay) != APR_SUCCESS) {
         return fail("the relay's thread cannot be started");
     }
-    if (push_server.retention != NULL &&
-        push_retention_start(push_server.retention) != APR_SUCCESS) {
-        return fail("the thread of retention cannot be started");
-    }
-    if (push_server.indexer != NULL &&
-        push_indexer_start(push_server.indexer) != APR_SUCCESS) {
-        return fail("the thread of the index cannot be started");
-    }
-    if (push_server.readers != NULL &&
-        push_readers_start(push_server.readers) != APR_SUCCESS) {
-        return fail("the thread of readers cannot be started");
-    }
-    if (push_server.due != NULL &&
-        push_due_start(push_server.due) != APR_SUCCESS) {
-        return fail("the thread of plans cannot be started");
+    if (!chores_start(m)) {
+        return 0;
     }
     if (push_server.membership != NULL &&
         push_membership_start(push_server.membership) != APR_SUCCESS) {
@@ -758,6 +772,77 @@ static int drain(process_t *m, const sigset_t *set, int again)
     return 1;
 }
 
+/* The end of the threads that ask the database; it may be left behind. */
+typedef struct {
+    const process_t *m;
+    pthread_mutex_t lock; /* of done */
+    pthread_cond_t changed;
+    int done;
+} asking_t;
+
+static void *asking_end(void *baton)
+{
+    asking_t *asking = baton;
+
+    if (push_server.relay != NULL) {
+        push_relay_stop(push_server.relay);
+    }
+    if (push_server.membership != NULL) {
+        push_membership_stop(push_server.membership);
+    }
+    push_chores_stop(asking->m->chores, asking->m->nchores);
+    pthread_mutex_lock(&asking->lock);
+    asking->done = 1;
+    pthread_cond_signal(&asking->changed);
+    pthread_mutex_unlock(&asking->lock);
+    return NULL;
+}
+
+static int asking_wait(asking_t *asking)
+{
+    struct timespec until;
+    int rc = 0, done;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ASKING_SECONDS;
+    pthread_mutex_lock(&asking->lock);
+    while (!asking->done && rc == 0) {
+        rc = pthread_cond_timedwait(&asking->changed, &asking->lock, &until);
+    }
+    done = asking->done;
+    pthread_mutex_unlock(&asking->lock);
+    return done;
+}
+
+/* End the threads that ask the database. Each does so with its statement, whose
+ * answer may never come from a server that hangs: the clients shall not wait for
+ * that, nor the next process. Sets m->stuck when they have not ended in time. */
+static void asking_stop(process_t *m)
+{
+    asking_t *asking = apr_pcalloc(m->pool, sizeof(*asking));
+    pthread_condattr_t attr;
+    pthread_t ending;
+
+    asking->m = m;
+    pthread_mutex_init(&asking->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&asking->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    if (push_server.relay == NULL ||
+        pthread_create(&ending, NULL, asking_end, asking) != 0) {
+        asking_end(asking);
+    }
+    else if (asking_wait(asking)) {
+        pthread_join(ending, NULL);
+    }
+    else {
+        m->stuck = 1;
+        push_log(PUSH_LOG_WARNING,
+                 "the database does not answer: ending without it");
+    }
+}
+
 /* @param again  the next process is made of this one
  * @return 0 when somebody had no patience */
 static int end(process_t *m, const sigset_t *set, int again)
@@ -793,24 +878,7 @@ static int end(process_t *m, const sigset_t *set, int again)
     if (push_server.canary != NULL) {
         push_canary_stop(push_server.canary);
     }
-    if (push_server.retention != NULL) {
-        push_retention_stop(push_server.retention);
-    }
-    if (push_server.indexer != NULL) {
-        push_indexer_stop(push_server.indexer);
-    }
-    if (push_server.readers != NULL) {
-        push_readers_stop(push_server.readers);
-    }
-    if (push_server.due != NULL) {
-        push_due_stop(push_server.due);
-    }
-    if (push_server.relay != NULL) {
-        push_relay_stop(push_server.relay);
-    }
-    if (push_server.membership != NULL) {
-        push_membership_stop(push_server.membership);
-    }
+    asking_stop(m);
     if (push_server.endpoint != NULL) {
         push_endpoint_stop(push_server.endpoint);
     }
@@ -849,8 +917,8 @@ int main(int argc, char **argv)
     files = descriptors();
     if (!settings(&m, file) || !loops_create(&m) || !server_create(&m) ||
         !webhooks_create(&m) || !canary_create(&m) || !listen_all(&m) ||
-        !privilege_drop(&m) || !relay_create(&m) || !retention_create(&m) ||
-        !indexer_create(&m) || !readers_create(&m) || !due_create(&m) || !membership_create(&m) ||
+        !privilege_drop(&m) || !relay_create(&m) || !chores_create(&m) ||
+        !membership_create(&m) ||
         !endpoint_create(&m)) {
         apr_pool_destroy(m.pool); /* and with it the wake-up socket's name */
         return 1;
@@ -864,13 +932,18 @@ int main(int argc, char **argv)
     push_notify("READY=1\nSTATUS=Listening");
     again = wait_for_end(&m, &set) == SIGUSR2;
     again = end(&m, &set, again) && again; /* SIGTERM meanwhile means it */
-    apr_pool_destroy(m.pool);
+    if (!m.stuck) {
+        apr_pool_destroy(m.pool);
+    }
     if (again) {
         push_log(PUSH_LOG_ERROR, "cannot start again as %s: %s", argv[0],
                  strerror(push_held_exec(argv)));
         return 1;
     }
-    apr_terminate();
     push_log(PUSH_LOG_INFO, "closed");
+    if (m.stuck) {
+        _exit(0); /* threads still use what would be given back */
+    }
+    apr_terminate();
     return 0;
 }

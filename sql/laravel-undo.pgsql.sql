@@ -85,7 +85,7 @@ BEGIN
     DROP TRIGGER IF EXISTS chat_tokens_last_seen ON personal_access_tokens;
     DROP TRIGGER IF EXISTS chat_sessions_last_seen ON chat_sessions;
     DROP TABLE IF EXISTS chat_receipts, chat_last_seen;
-    DROP TABLE IF EXISTS chat_read_due;
+    DROP TABLE IF EXISTS chat_read_due, chat_many_voices;
     DROP TABLE IF EXISTS chat_events, chat_log, chat_sessions, chat_schema,
                          chat_keys, chat_plan_settings, chat_logins,
                          chat_token_types, chat_login_settings;

@@ -889,7 +889,7 @@ BEGIN
         SET status = coalesce(chat_plan_word('cancelled'), p.status),
             cancelled_at = clock_timestamp() AT TIME ZONE 'UTC',
             reason = why, updated_at = now() AT TIME ZONE 'UTC'
-        WHERE p.id = plan AND chat_plan_doctor(p) = who
+        WHERE p.id = plan AND chat_plan_doctor(p) IS NOT DISTINCT FROM who
           AND p.deleted_at IS NULL AND p.cancelled_at IS NULL
           AND (p.status = 'draft'
                OR p.status = 'submitted'
@@ -1050,6 +1050,21 @@ BEGIN
              at timestamp(3) NOT NULL DEFAULT (now() AT TIME ZONE ''UTC''),
              PRIMARY KEY (conversation_id, user_id, kind, up_to))',
         VARIADIC kinds);
+END $$;
+
+-- Conversations in which others than patient and doctor write or have written: members,
+-- staff. What is written to others is unread there by steps, for everybody.
+DO $$
+BEGIN
+    IF to_regclass('chat_many_voices') IS NULL THEN
+        EXECUTE format(
+            'CREATE TABLE chat_many_voices (conversation_id %s PRIMARY KEY)',
+            (SELECT format_type(atttypid, NULL) FROM pg_attribute
+             WHERE attrelid = 'chat_conversations'::regclass
+               AND attname = 'id'));
+        INSERT INTO chat_many_voices (conversation_id)
+        SELECT DISTINCT conversation_id FROM chat_other_members;
+    END IF;
 END $$;
 
 -- Who has opened a conversation with so much unread that the request marked the newest
@@ -1851,6 +1866,10 @@ RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM chat_conversations WHERE id = conversation
     FOR NO KEY UPDATE;
+    IF kind NOT IN ('patient', 'doctor') THEN
+        INSERT INTO chat_many_voices (conversation_id) VALUES (conversation)
+        ON CONFLICT DO NOTHING;
+    END IF;
     INSERT INTO chat_receipts (conversation_id, user_id, kind, up_to)
     SELECT conversation, person, 'joined', m.id FROM messages m
     WHERE m.request_id = conversation ORDER BY m.id DESC LIMIT 1
@@ -1904,6 +1923,7 @@ DECLARE
     person chat_users.id%TYPE;
     patient chat_users.id%TYPE := is_now ->> TG_ARGV[0];
     before chat_users.id%TYPE := was ->> TG_ARGV[1]; -- the doctor
+    fresh messages.id%TYPE; -- the oldest that is new to the one who comes
 BEGIN
     FOR i IN 0 .. 1 LOOP
         CONTINUE WHEN was ->> TG_ARGV[i]
@@ -1931,6 +1951,26 @@ BEGIN
                        AND m.request_id = NEW.id AND m.read_at IS NULL
                        AND m.deleted_at IS NULL AND m.from_user_id = patient
                      FOR UPDATE SKIP LOCKED);
+        -- What was said to others before that is not unread to who comes, unless they
+        -- were in already.
+        fresh := (SELECT min(m.id) FROM messages m
+                  WHERE m.to_user_id = person AND m.request_id = NEW.id
+                    AND m.read_at IS NULL AND m.deleted_at IS NULL);
+        INSERT INTO chat_receipts (conversation_id, user_id, kind, up_to)
+        SELECT NEW.id, person, 'looked', said.id
+        FROM (SELECT max(m.id) AS id FROM messages m
+              WHERE m.request_id = NEW.id
+                AND (fresh IS NULL OR m.id < fresh)) AS said
+        WHERE said.id IS NOT NULL AND person IS DISTINCT FROM patient
+          AND NOT EXISTS (SELECT FROM chat_conversation_members x
+                          WHERE x.conversation_id = NEW.id
+                            AND x.user_id = person)
+          AND NOT EXISTS (SELECT FROM chat_receipts r
+                          WHERE r.conversation_id = NEW.id
+                            AND r.user_id = person
+                            AND r.kind IN ('read', 'joined', 'looked')
+                            AND r.up_to >= said.id)
+        ON CONFLICT DO NOTHING;
     END IF;
     RETURN NULL;
 END $$;
@@ -2114,9 +2154,13 @@ BEGIN
     plan := chat_plan_json(NEW);
     doctor := plan ->> 'doctor_id';
     -- Who is in the conversation no more hears nothing of it: the doctor there is now
-    -- does, and without one what the patient decides waits for the next.
-    IF NOT EXISTS (SELECT FROM chat_members m WHERE m.conversation_id = talk.id
-                                                AND m.user_id = doctor) THEN
+    -- does, and without one what the patient decides waits for the next. Only the doctor
+    -- there is now takes an offer back.
+    IF state = 'cancelled' AND talk.doctor_id IS NOT NULL THEN
+        doctor := talk.doctor_id;
+    ELSIF NOT EXISTS (SELECT FROM chat_members m
+                      WHERE m.conversation_id = talk.id
+                        AND m.user_id = doctor) THEN
         doctor := coalesce(talk.doctor_id, talk.patient_id);
     END IF;
     FOREACH what IN ARRAY news LOOP
@@ -2738,6 +2782,8 @@ CREATE INDEX IF NOT EXISTS chat_break_glass_open
 CREATE OR REPLACE FUNCTION chat_break_glass_tell() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
+    INSERT INTO chat_many_voices (conversation_id) VALUES (NEW.conversation_id)
+    ON CONFLICT DO NOTHING;
     BEGIN
         INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
                               created_at, updated_at)

@@ -142,6 +142,15 @@ CREATE TABLE IF NOT EXISTS chat_receipts (
     PRIMARY KEY (conversation_id, user_id, kind, up_to)
 ) WITHOUT ROWID;
 
+-- Conversations in which others than patient and doctor write or have written: members,
+-- staff. What is written to others is unread there by steps, for everybody.
+CREATE TABLE IF NOT EXISTS chat_many_voices (
+    conversation_id INTEGER PRIMARY KEY
+        REFERENCES treatment_requests (id) ON DELETE CASCADE
+);
+INSERT OR IGNORE INTO chat_many_voices (conversation_id)
+SELECT conversation_id FROM chat_conversation_members;
+
 -- --- what a message may have besides -------------------------------------------------
 -- Its earlier texts, what people think of it, what is attached.
 
@@ -955,6 +964,10 @@ DROP TRIGGER IF EXISTS chat_conversation_members_came;
 CREATE TRIGGER chat_conversation_members_came
 AFTER INSERT ON chat_conversation_members
 BEGIN
+    INSERT INTO chat_many_voices (conversation_id)
+    SELECT NEW.conversation_id
+    WHERE NOT EXISTS (SELECT 1 FROM chat_many_voices
+                      WHERE conversation_id = NEW.conversation_id);
     INSERT INTO chat_receipts (conversation_id, user_id, kind, up_to)
     SELECT NEW.conversation_id, NEW.user_id, 'joined', last.id
     FROM (SELECT max(id) AS id FROM messages
@@ -981,6 +994,10 @@ CREATE TRIGGER chat_conversation_members_moved
 AFTER UPDATE OF conversation_id, user_id ON chat_conversation_members
 WHEN OLD.conversation_id <> NEW.conversation_id OR OLD.user_id <> NEW.user_id
 BEGIN
+    INSERT INTO chat_many_voices (conversation_id)
+    SELECT NEW.conversation_id
+    WHERE NOT EXISTS (SELECT 1 FROM chat_many_voices
+                      WHERE conversation_id = NEW.conversation_id);
     INSERT INTO chat_member_moves (conversation_id, user_id, role, added)
     VALUES (OLD.conversation_id, OLD.user_id, OLD.role, 0);
     INSERT INTO chat_member_moves (conversation_id, user_id, role, added)
@@ -1017,6 +1034,27 @@ BEGIN
       AND to_user_id IN (NEW.patient_id, OLD.doctor_id)
       AND request_id = NEW.id AND read_at IS NULL AND deleted_at IS NULL
       AND from_user_id = NEW.patient_id;
+    -- What was said to others before that is not unread to who comes, unless they
+    -- were in already.
+    INSERT INTO chat_receipts (conversation_id, user_id, kind, up_to)
+    SELECT NEW.id, NEW.doctor_id, 'looked', last.id
+    FROM (SELECT max(id) AS id FROM messages
+          WHERE request_id = NEW.id
+            AND id < coalesce((SELECT min(id) FROM messages
+                               WHERE to_user_id = NEW.doctor_id
+                                 AND request_id = NEW.id
+                                 AND read_at IS NULL AND deleted_at IS NULL),
+                              9223372036854775807)) AS last
+    WHERE OLD.doctor_id IS NOT NEW.doctor_id AND NEW.doctor_id IS NOT NULL
+      AND NEW.doctor_id IS NOT OLD.patient_id AND last.id IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM chat_conversation_members
+                      WHERE conversation_id = NEW.id
+                        AND user_id = NEW.doctor_id)
+      AND NOT EXISTS (SELECT 1 FROM chat_receipts
+                      WHERE conversation_id = NEW.id
+                        AND user_id = NEW.doctor_id
+                        AND kind IN ('read', 'joined', 'looked')
+                        AND up_to >= last.id);
 END;
 
 -- A conversation goes, and with it everybody's membership.
@@ -1169,8 +1207,11 @@ BEGIN
     INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
                           detailed, plan_id, plan_status, created_at,
                           updated_at)
-    SELECT CASE WHEN NEW.status IN ('accepted', 'rejected')
-                THEN r.patient_id ELSE v.doctor_id END,
+    SELECT CASE WHEN NEW.status IN ('accepted', 'rejected') THEN r.patient_id
+                -- only the doctor there is now takes an offer back
+                WHEN NEW.status = 'cancelled'
+                THEN coalesce(r.doctor_id, v.doctor_id)
+                ELSE v.doctor_id END,
            CASE WHEN NEW.status IN ('accepted', 'rejected')
                 THEN v.doctor_id ELSE r.patient_id END,
            r.id,
@@ -1587,6 +1628,10 @@ CREATE INDEX IF NOT EXISTS chat_break_glass_open
 DROP TRIGGER IF EXISTS chat_break_glass_told;
 CREATE TRIGGER chat_break_glass_told AFTER INSERT ON chat_break_glass
 BEGIN
+    INSERT INTO chat_many_voices (conversation_id)
+    SELECT NEW.conversation_id
+    WHERE NOT EXISTS (SELECT 1 FROM chat_many_voices
+                      WHERE conversation_id = NEW.conversation_id);
     INSERT INTO messages (from_user_id, to_user_id, request_id, body, type,
                           created_at, updated_at)
     SELECT NEW.user_id, coalesce(c.patient_id, c.doctor_id), c.id,

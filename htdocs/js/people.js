@@ -95,15 +95,25 @@ export function isGroup(conversation) {
 }
 
 /** What somebody is in it: 'patient', 'doctor', 'member'; null: not known. */
-function partOf(state, key, userId) {
+export function partOf(state, key, userId) {
   return state.people.get(key)?.members
     .find((member) => sameId(member.user.id, userId))?.role ?? null;
 }
 
+/** Whether somebody is known to be its doctor no more. */
+export function isFormer(state, key, userId) {
+  return Boolean(state.people.get(key)?.loaded)
+    && partOf(state, key, userId) !== 'doctor';
+}
+
 /** Whether we have read what somebody else wrote. read_at is the recipient's:
- *  the doctor's of what the patient writes, the patient's of all else. */
+ *  the doctor's of what the patient writes, the patient's of all else. Between two
+ *  people that is also what staff write: the doctor's own mark tells of it. */
 export function readByUs(state, key, message) {
-  if (!isGroup(state.conversations.get(key))) {
+  const conversation = state.conversations.get(key);
+  if (!isGroup(conversation)
+      && (conversation?.members.some((member) => sameId(member.id, message.user_id))
+        || !state.people.get(key)?.loaded)) {
     return Boolean(message.read_at);
   }
   const part = partOf(state, key, state.me.id);

@@ -298,7 +298,7 @@ static int send_file(chat_request_t *q, const found_t *f, const char *suffix,
     file_headers(r);
     ap_set_content_type(r, type);
     ap_set_content_length(r, info.size);
-    answer = ap_meets_conditions(r);
+    answer = chat_reply_conditions(r);
     if (answer != OK) {
         return answer;
     }
@@ -320,8 +320,8 @@ static int not_sent(chat_request_t *q, int answer)
 {
     apr_table_unset(q->r->headers_out, "Content-Disposition");
     apr_table_unset(q->r->headers_out, "ETag");
-    return answer == HTTP_NOT_FOUND
-               ? not_there(q)
+    return answer == HTTP_NOT_FOUND             ? not_there(q)
+           : answer == HTTP_PRECONDITION_FAILED ? chat_reply_precondition(q)
                : chat_reply_error(q, answer, "something went wrong on our side");
 }
 
@@ -372,7 +372,8 @@ int chat_attachment_show(chat_request_t *q)
                        apr_psprintf(r->pool, "\"%.32s\"", f.sha256));
     }
     answer = send_file(q, &f, "", mime);
-    return answer == HTTP_NOT_FOUND || answer == HTTP_INTERNAL_SERVER_ERROR
+    return answer == HTTP_NOT_FOUND || answer == HTTP_PRECONDITION_FAILED ||
+                   answer == HTTP_INTERNAL_SERVER_ERROR
                ? not_sent(q, answer)
                : answer;
 }
@@ -399,7 +400,8 @@ int chat_attachment_thumb(chat_request_t *q)
     apr_table_setn(r->headers_out, "ETag",
                    apr_psprintf(r->pool, "\"t%.31s\"", f.file.id));
     answer = send_file(q, &f, ".thumb", "image/jpeg");
-    if (answer == HTTP_INTERNAL_SERVER_ERROR) {
+    if (answer == HTTP_INTERNAL_SERVER_ERROR ||
+        answer == HTTP_PRECONDITION_FAILED) {
         return not_sent(q, answer);
     }
     if (answer == HTTP_NOT_FOUND) {

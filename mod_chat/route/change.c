@@ -171,7 +171,7 @@ static const char *edit_refusal(const chat_request_t *q, const chat_change_t *c)
 int chat_message_edit(chat_request_t *q)
 {
     const char *content, *why;
-    chat_db_value_t args[3];
+    chat_db_value_t args[4];
     chat_db_result_t *res;
     chat_seal_about_t about;
     chat_change_t c;
@@ -206,9 +206,13 @@ int chat_message_edit(chat_request_t *q)
     args[0] = chat_auth_id(q->conversation->id);
     args[1] = chat_db_int(c.id);
     args[2] = chat_db_text(content);
-    rv = chat_db_query(&res, q->conf->db, "message_edit", args, 3, q->r->pool);
+    args[3] = chat_db_text(q->conf->closed_list);
+    rv = chat_db_query(&res, q->conf->db, "message_edit", args, 4, q->r->pool);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "changing a message");
+    }
+    if (chat_db_rows(res) == 0 && chat_message_closed(q, &answer)) {
+        return answer; /* a moment ago */
     }
     return chat_change_reply_anew(q, chat_db_rows(res) > 0);
 }

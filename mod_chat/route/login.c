@@ -58,6 +58,7 @@ typedef struct {
     const char *id;
     const char *me_json; /* {"id","name","email","role"} */
     const char *role;
+    const char *hash; /* of the password, as it was stored then */
 } known_t;
 
 /* Why not; rendered as JSON or into the page. */
@@ -204,6 +205,7 @@ static int identify(known_t *known, refusal_t *no, const char **email,
     known->id = chat_db_get(res, 0, COL_ID);
     known->me_json = chat_db_get(res, 0, COL_ME_JSON);
     known->role = chat_db_get(res, 0, COL_ROLE);
+    known->hash = hash;
     return 1;
 }
 
@@ -261,6 +263,17 @@ static int send_refusal(chat_request_t *q, const refusal_t *no,
     return chat_page_login(q, no->status, no->why, email, asked_for(q));
 }
 
+/* The password has become another one while it was looked at, or the account was
+ * closed. */
+static int reply_outdated(chat_request_t *q, const char *email)
+{
+    refusal_t no;
+
+    refuse(&no, HTTP_UNPROCESSABLE_ENTITY, "email",
+           "These credentials do not match our records.");
+    return send_refusal(q, &no, email);
+}
+
 /* Secure whenever the browser came over TLS, so that the cookie never travels
  * in the clear. */
 static void set_cookie(const chat_request_t *q, const char *value,
@@ -300,7 +313,8 @@ static apr_int64_t session_seconds(const chat_request_t *q, const char *role)
     return idle > 0 && idle < most ? idle : most;
 }
 
-/* Store the session in place of the one whose cookie came with the request. */
+/* Store the session in place of the one whose cookie came with the request.
+ * @return APR_NOTFOUND when the password is not right any more */
 static apr_status_t session_store(const chat_request_t *q, const char *digest,
                                   const known_t *known, const char *csrf)
 {
@@ -314,8 +328,11 @@ static apr_status_t session_store(const chat_request_t *q, const char *digest,
                                chat_db_text(csrf),
                                chat_db_int(session_seconds(q, known->role)),
                                chat_db_text(q->r->useragent_ip),
-                               chat_db_text(user_agent(q->r)) };
+                               chat_db_text(user_agent(q->r)),
+                               chat_db_text(known->hash) };
+    chat_db_result_t *made;
     chat_db_conn_t *conn;
+    int gone = 0;
     apr_status_t rv;
 
     if (cookie != NULL) {
@@ -329,11 +346,13 @@ static apr_status_t session_store(const chat_request_t *q, const char *digest,
     if (rv == APR_SUCCESS) {
         /* What fails is remembered, and the commit says it. */
         chat_db_run(NULL, conn, "session_delete", &old, 1, p);
-        chat_db_run(NULL, conn, "session_insert", args, 6, p);
+        gone = chat_db_run(&made, conn, "session_insert", args, 7, p) ==
+                   APR_SUCCESS &&
+               chat_db_rows(made) == 0;
         rv = chat_db_commit(conn);
     }
     chat_db_release(conn);
-    return rv;
+    return rv == APR_SUCCESS && gone ? APR_NOTFOUND : rv;
 }
 
 /* Make a session and hand out its cookie. @param csrf  its token, from the pool
@@ -396,11 +415,19 @@ int chat_login(chat_request_t *q)
                "This log-in was sent by another site.");
         return send_refusal(q, &no, email);
     }
-    if (!identify(&known, &no, &email, &rv, q)) {
-        return rv == APR_SUCCESS ? send_refusal(q, &no, email)
-                                 : chat_reply_failed(q, rv, "logging in");
+    for (int i = 0; i < 2; i++) { /* its application may have hashed it anew */
+        if (!identify(&known, &no, &email, &rv, q)) {
+            return rv == APR_SUCCESS ? send_refusal(q, &no, email)
+                                     : chat_reply_failed(q, rv, "logging in");
+        }
+        rv = session_start(q, &known, &csrf);
+        if (rv != APR_NOTFOUND) {
+            break;
+        }
     }
-    rv = session_start(q, &known, &csrf);
+    if (rv == APR_NOTFOUND) {
+        return reply_outdated(q, email);
+    }
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "starting a session");
     }
@@ -524,7 +551,7 @@ int chat_token(chat_request_t *q)
     apr_pool_t *p = q->r->pool;
     const char *email, *device, *secret, *abilities, *why;
     char digest[CHAT_SHA256_HEX];
-    chat_db_value_t args[5];
+    chat_db_value_t args[6];
     chat_db_result_t *res;
     refusal_t no;
     known_t known;
@@ -556,9 +583,13 @@ int chat_token(chat_request_t *q)
     args[1] = chat_db_text(device);
     args[2] = chat_db_text(digest);
     args[3] = chat_db_text(abilities);
-    rv = chat_db_query(&res, q->conf->db, "token_insert", args, 5, p);
+    args[5] = chat_db_text(known.hash);
+    rv = chat_db_query(&res, q->conf->db, "token_insert", args, 6, p);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "storing a token");
+    }
+    if (chat_db_rows(res) == 0) {
+        return reply_outdated(q, email);
     }
     return chat_reply(q, HTTP_CREATED,
                       apr_pstrcat(p, "{\"token\":\"", chat_db_get(res, 0, 0),

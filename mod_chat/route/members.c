@@ -199,6 +199,9 @@ int chat_member_add(chat_request_t *q)
     if (added) {
         chat_wakeup_send(q->conf->wakeup);
     }
+    if (*json == '\0') { /* taken out again before we looked */
+        return chat_reply_error(q, HTTP_NOT_FOUND, "no such member");
+    }
     return chat_reply(q, added ? HTTP_CREATED : HTTP_OK,
                       apr_pstrcat(q->r->pool, "{\"member\":", json, "}", NULL));
 }

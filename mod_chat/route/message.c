@@ -328,6 +328,19 @@ static int at_once_theirs(chat_request_t *q, const chat_shown_t *shown,
     return q->user != NULL && q->conversation != NULL;
 }
 
+/* What staff write who are no members is for both, though the row says it is for
+ * one: from then on counts look at more than that (chat_many_voices). */
+static apr_status_t voice_note(const chat_request_t *q)
+{
+    chat_db_value_t arg = chat_auth_id(q->conversation->id);
+    chat_db_result_t *res;
+
+    return q->conversation->member
+               ? APR_SUCCESS
+               : chat_db_query(&res, q->conf->db, "voice_note", &arg, 1,
+                               q->r->pool);
+}
+
 /* The same for those who show a token, in one statement, where the engine has
  * one. An id of a kind that no conversation has goes alone: what the database
  * cannot read spoils what many share. A message with a token that this child has
@@ -395,6 +408,10 @@ int chat_message_send_at_once(chat_request_t *q)
                           .created_at = chat_db_get(res, 0, SENT_CREATED),
                           .name = chat_db_get(res, 0, SENT_NAME),
                           .role = chat_db_get(res, 0, SENT_ROLE) };
+    rv = voice_note(q);
+    if (rv != APR_SUCCESS) {
+        chat_reply_note(q, rv, "noting who writes"); /* it is sent all the same */
+    }
     if (m.id == NULL) {
         return chat_message_again(q, &draft);
     }
@@ -424,6 +441,10 @@ int chat_message_send(chat_request_t *q)
     chat_limiter_say(q->r, q->conf, CHAT_LIMIT_SEND, q->user->id);
     if (wait > 0) {
         return chat_reply_limited(q, wait, "too many messages, slow down");
+    }
+    rv = voice_note(q);
+    if (rv != APR_SUCCESS) {
+        return chat_reply_failed(q, rv, "noting who writes");
     }
     if (draft.files != NULL) {
         return chat_message_send_files(q, &draft);

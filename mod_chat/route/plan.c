@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * plan.c - treatment plans: offered by the conversation's doctor, decided by
- * its patient.
+ * its patient. What a former doctor has offered, the one there is now and staff
+ * take back.
  *
  * Who may is said here; whether the state allows it is said by the statement
  * that changes it, so that of two requests one wins (sql/statements/plan.sql).
@@ -44,6 +45,8 @@ typedef struct {
     const char *marked; /* as the row has it: "submitted" though it expired */
     int doctor;         /* the caller offers it */
     int patient;        /* the caller decides */
+    int heir;           /* the caller takes back what a former doctor offered */
+    int staff;          /* and does so as staff */
 } found_t;
 
 /* --- finding ----------------------------------------------------------------
@@ -74,7 +77,7 @@ static apr_status_t find(found_t *found, const chat_request_t *q,
     chat_db_value_t args[] = { chat_auth_id(id), chat_auth_id(q->user->id) };
     chat_db_result_t *res;
     apr_status_t rv;
-    int member, offered;
+    int member, offered, now, former;
 
     rv = chat_db_query(&res, q->conf->db, "plan_find", args, 2, q->r->pool);
     if (rv == CHAT_DB_EINPUT) {
@@ -96,7 +99,12 @@ static apr_status_t find(found_t *found, const chat_request_t *q,
     offered = chat_db_get_int(res, 0, 6, 0) != 0;
     found->doctor = chat_db_get_int(res, 0, 7, 0) != 0;
     found->patient = chat_db_get_int(res, 0, 8, 0) != 0;
-    return (member || q->user->staff) && (offered || found->doctor)
+    now = chat_db_get_int(res, 0, 9, 0) != 0;
+    former = chat_db_get_int(res, 0, 10, 0) != 0;
+    found->staff = chat_auth_staff(q->conf, q->user->id, q->user->role,
+                                   found->conversation, q->r->pool);
+    found->heir = former && offered && (now || found->staff);
+    return (member || found->staff) && (offered || found->doctor)
                ? APR_SUCCESS
                : APR_NOTFOUND;
 }
@@ -453,21 +461,22 @@ typedef struct {
     const char *status; /* what the plan is then; NULL: it stays what it is */
     const char *only;   /* what others are told */
     int patients;       /* 1: the patient does it, 0: the doctor */
+    int heirs;          /* 1: also who has a former doctor's offers */
     int reason;         /* 1: a reason may be given */
     const char *doing;  /* for the log */
 } step_t;
 
 /* clang-format off */
 static const step_t step_submit = {
-    "plan_submit", "submitted", "only the plan's doctor submits it", 0, 0, "submitting a plan" };
+    "plan_submit", "submitted", "only the plan's doctor submits it", 0, 0, 0, "submitting a plan" };
 static const step_t step_accept = {
-    "plan_accept", "accepted", "only the patient decides about a plan", 1, 0, "accepting a plan" };
+    "plan_accept", "accepted", "only the patient decides about a plan", 1, 0, 0, "accepting a plan" };
 static const step_t step_reject = {
-    "plan_reject", "rejected", "only the patient decides about a plan", 1, 1, "rejecting a plan" };
+    "plan_reject", "rejected", "only the patient decides about a plan", 1, 0, 1, "rejecting a plan" };
 static const step_t step_cancel = {
-    "plan_cancel", "cancelled", "only the plan's doctor cancels it", 0, 1, "cancelling a plan" };
+    "plan_cancel", "cancelled", "only the plan's doctor cancels it", 0, 1, 1, "cancelling a plan" };
 static const step_t step_acknowledge = {
-    "plan_acknowledge", NULL, "only the patient acknowledges a plan", 1, 0, "acknowledging a plan" };
+    "plan_acknowledge", NULL, "only the patient acknowledges a plan", 1, 0, 0, "acknowledging a plan" };
 /* clang-format on */
 
 /* Nothing was changed: because it is so already, or why not. `also`: another
@@ -511,7 +520,7 @@ static void expire(chat_request_t *q, const found_t *found)
 static int take(chat_request_t *q, const step_t *step)
 {
     const char *reason = NULL, *why;
-    chat_db_value_t args[3];
+    chat_db_value_t args[4];
     chat_db_result_t *res = NULL;
     found_t found;
     apr_status_t rv;
@@ -520,7 +529,8 @@ static int take(chat_request_t *q, const step_t *step)
     if (!settle(&found, q, &answer)) {
         return answer;
     }
-    if (step->patients ? !found.patient : !found.doctor) {
+    if (!(step->patients ? found.patient : found.doctor) &&
+        !(step->heirs && found.heir)) {
         return chat_reply_error(q, HTTP_FORBIDDEN, step->only);
     }
     if (step->reason &&
@@ -541,8 +551,11 @@ static int take(chat_request_t *q, const step_t *step)
     args[0] = chat_auth_id(found.id);
     args[1] = chat_auth_id(q->user->id);
     args[2] = chat_db_text(step == &step_submit ? q->conf->closed_list : reason);
+    args[3] = chat_db_int(found.staff);
     rv = chat_db_query(&res, q->conf->db, step->label, args,
-                       step->reason || step == &step_submit ? 3 : 2,
+                       step->heirs                              ? 4
+                       : step->reason || step == &step_submit ? 3
+                                                              : 2,
                        q->r->pool);
     also = rv == CHAT_DB_EUNIQUE;
     if (rv != APR_SUCCESS && !also) {

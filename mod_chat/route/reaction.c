@@ -10,6 +10,7 @@
 #include "change.h"
 #include "emoji.h"
 #include "limiter.h"
+#include "message.h"
 #include "reply.h"
 
 #define DIFFERENT_MAX 20 /* emoji at one message */
@@ -82,7 +83,7 @@ static int settle_there(chat_request_t *q, const chat_change_t *c,
 /* PUT /chat/conversation/{id}/message/{message}/reaction - emoji. */
 int chat_reaction_add(chat_request_t *q)
 {
-    chat_db_value_t args[5];
+    chat_db_value_t args[6];
     chat_db_result_t *res;
     const char *emoji;
     chat_change_t c;
@@ -97,7 +98,8 @@ int chat_reaction_add(chat_request_t *q)
     args[2] = chat_auth_id(q->user->id);
     args[3] = chat_db_text(emoji);
     args[4] = chat_db_int(DIFFERENT_MAX);
-    rv = chat_db_query(&res, q->conf->db, "reaction_add", args, 5, q->r->pool);
+    args[5] = chat_db_text(q->conf->closed_list);
+    rv = chat_db_query(&res, q->conf->db, "reaction_add", args, 6, q->r->pool);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "adding a reaction");
     }
@@ -110,7 +112,7 @@ int chat_reaction_add(chat_request_t *q)
 /* DELETE …/reaction - emoji, in the body or as ?emoji=. */
 int chat_reaction_remove(chat_request_t *q)
 {
-    chat_db_value_t args[4];
+    chat_db_value_t args[5];
     chat_db_result_t *res;
     const char *emoji;
     chat_change_t c;
@@ -124,10 +126,14 @@ int chat_reaction_remove(chat_request_t *q)
     args[1] = chat_db_int(c.id);
     args[2] = chat_auth_id(q->user->id);
     args[3] = chat_db_text(emoji);
-    rv = chat_db_query(&res, q->conf->db, "reaction_remove", args, 4,
+    args[4] = chat_db_text(q->conf->closed_list);
+    rv = chat_db_query(&res, q->conf->db, "reaction_remove", args, 5,
                        q->r->pool);
     if (rv != APR_SUCCESS) {
         return chat_reply_failed(q, rv, "taking back a reaction");
+    }
+    if (chat_db_rows(res) == 0 && chat_message_closed(q, &answer)) {
+        return answer; /* a moment ago */
     }
     return chat_change_reply_anew(q, chat_db_rows(res) > 0);
 }

@@ -3,24 +3,22 @@
  * due.h - what the clock does to treatment plans: they expire, and patients are
  * reminded of those they must acknowledge.
  *
- * A thread of its own, with a connection of its own, like retention's. Every
- * half minute it asks whether anything is due, which takes no lock; only then
- * it writes. It changes rows and nothing else: the events come from the
- * triggers, in the same transaction, and count and time of reminders stand in
- * the row. So several nodes may do this at once, and one that restarts goes on:
- * what is done is not done again.
+ * A chore (chore.h): every half minute it asks whether anything is due, which
+ * takes no lock; only then it writes. It changes rows and nothing else: the
+ * events come from the triggers, in the same transaction, and count and time of
+ * reminders stand in the row. So several nodes may do this at once, and one that
+ * restarts goes on: what is done is not done again.
  *
  * Between two looks no connection is held. With the database away it tries
  * again at the next look, and says so once. Where there are no plans it says
  * nothing.
  *
- * Create, start and stop are called by the main thread.
+ * Create is called by the main thread, counters by any.
  */
 #ifndef PUSH_DUE_H
 #define PUSH_DUE_H
 
-#include <apr_pools.h>
-#include <apr_errno.h>
+#include "chore.h"
 
 typedef struct push_due_t push_due_t;
 
@@ -49,17 +47,8 @@ typedef struct {
 apr_status_t push_due_create(push_due_t **due, const push_due_conf_t *conf,
                              const char **why, apr_pool_t *p);
 
-/** Start the thread; its first look is at once. */
-apr_status_t push_due_start(push_due_t *due);
-
-/** End the thread, after the statement under way. */
-void push_due_stop(push_due_t *due);
-
-/**
- * One look: expire and remind until nothing is due. What the thread does, or
- * somebody who has started none.
- */
-apr_status_t push_due_look(push_due_t *due);
+/** To be started and stopped. */
+push_chore_t *push_due_chore(const push_due_t *due);
 
 void push_due_counters(const push_due_t *due, push_due_counters_t *out);
 

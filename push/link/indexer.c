@@ -11,16 +11,9 @@
 #include "seal.h"
 #include "words.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 #include <apr_strings.h>
-#include <apr_thread_proc.h>
 
 #define EVERY_MS 2000 /* between two rounds */
 #define FAILED_MS 5000
@@ -31,35 +24,25 @@
 #define REST_TIMES 3     /* as long as the batch took */
 #define SECOND_LOOK_MS 10000 /* between two searches for ids that came late */
 #define LATE_MS 60000        /* how late they may come */
-/* A stop shall not wait long while another program holds the database. */
-#define BUSY_WAIT apr_time_from_sec(1)
 
 /* The columns of statements that give messages. */
 enum { COL_ID, COL_TALK, COL_TEXT, COL_ROW };
 
 struct push_indexer_t {
-    const push_indexer_conf_t *conf;
-    apr_pool_t *pool;     /* what it was made in; main thread only */
-    apr_pool_t *scratch;  /* of the connection, until a round fails */
-    apr_pool_t *rows;     /* below it: of one batch */
-    chat_db_t *db;        /* NULL: none yet, or the last round failed */
-    apr_thread_t *thread; /* NULL: not started */
-    int nudge;            /* eventfd: stop */
-    int stopping;         /* atomic */
-    int failing;          /* rounds that failed in a row */
-    int away;             /* 1: that the database is away has been said */
+    push_chore_conf_t what;
+    push_chore_t *chore;
     apr_int64_t last;     /* the last id at the round before; -1: none yet */
     apr_int64_t sure;     /* ids up to here come no more; -1: not known yet */
     apr_int64_t soon;     /* up to here from `soon_at` on */
     apr_time_t soon_at;   /* 0: nothing is waited for */
     apr_time_t looked;    /* when ids that came late were looked for */
-    push_indexer_counters_t counters; /* atomic, each for itself */
+    push_indexer_counters_t counters; /* atomic, each for itself; failures are
+                                         the chore's */
 };
 
 /* One round. */
 typedef struct {
     push_indexer_t *ix;
-    chat_db_t *db;
     apr_int64_t low, high, last;
     int fold;
     int changed; /* whether the list of triggers has any */
@@ -71,17 +54,13 @@ typedef struct {
     apr_size_t len, room;
 } buffer_t;
 
-static int stopping(const push_indexer_t *ix)
+static apr_status_t query(round_t *r, chat_db_result_t **res, const char *label,
+                          const chat_db_value_t *args, int n)
 {
-    return __atomic_load_n(&ix->stopping, __ATOMIC_ACQUIRE);
-}
+    push_chore_t *chore = r->ix->chore;
 
-/* Sleep until the time is over or it is to stop. @return whether it is */
-static int rest(const push_indexer_t *ix, int ms)
-{
-    struct pollfd fd = { ix->nudge, POLLIN, 0 };
-
-    return poll(&fd, 1, ms) > 0;
+    return chat_db_query(res, push_chore_db(chore), label, args, n,
+                         push_chore_pool(chore));
 }
 
 /* --- a batch -------------------------------------------------------------- */
@@ -150,7 +129,7 @@ static apr_status_t buffer_run(round_t *r, const char *label, buffer_t *b)
     if (b->len > 0) {
         memcpy(buffer_room(b, 2), "]", 2);
         arg = chat_db_text(b->text);
-        rv = chat_db_query(NULL, r->db, label, &arg, 1, r->ix->rows);
+        rv = query(r, NULL, label, &arg, 1);
     }
     free(b->text);
     return rv;
@@ -171,14 +150,15 @@ static const char *text_of(const chat_db_result_t *res, int row)
  * text, when they may be in it. */
 static apr_status_t words_put(round_t *r, const chat_db_result_t *res, int drop)
 {
-    int segments = chat_db_engine(r->db) == CHAT_DB_PGSQL;
+    int segments = chat_db_engine(push_chore_db(r->ix->chore)) == CHAT_DB_PGSQL;
     buffer_t put = { 0 }, gone = { 0 };
     apr_status_t rv;
     int n = 0;
 
     for (int i = 0; i < chat_db_rows(res); i++) {
         if (text_of(res, i) != NULL) {
-            buffer_message(&put, res, i, segments, r->ix->rows);
+            buffer_message(&put, res, i, segments,
+                           push_chore_pool(r->ix->chore));
             n++;
         }
         else if (drop) {
@@ -199,7 +179,7 @@ static apr_status_t number_run(round_t *r, const char *label, apr_int64_t n)
 {
     chat_db_value_t arg = chat_db_int(n);
 
-    return chat_db_query(NULL, r->db, label, &arg, 1, r->ix->rows);
+    return query(r, NULL, label, &arg, 1);
 }
 
 /* --- what there is to do --------------------------------------------------- */
@@ -210,8 +190,7 @@ static apr_status_t state_read(round_t *r)
     apr_status_t rv;
     apr_int64_t behind;
 
-    apr_pool_clear(r->ix->rows);
-    rv = chat_db_query(&res, r->db, "indexer_state", NULL, 0, r->ix->rows);
+    rv = query(r, &res, "indexer_state", NULL, 0);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -231,7 +210,7 @@ static apr_status_t begin_anew(round_t *r)
     apr_status_t rv = APR_SUCCESS;
 
     if (r->fold != 0) {
-        rv = chat_db_query(NULL, r->db, "indexer_clear", NULL, 0, r->ix->rows);
+        rv = query(r, NULL, "indexer_clear", NULL, 0);
     }
     if (rv == APR_SUCCESS) {
         rv = number_run(r, "indexer_restart", CHAT_FOLD_VERSION);
@@ -240,20 +219,23 @@ static apr_status_t begin_anew(round_t *r)
 }
 
 /* Messages that were changed or removed. What is still to be indexed is left to
- * that, but for the list. @param rows  set to how many */
-static apr_status_t changed_batch(round_t *r, int *rows)
+ * that, but for the list. */
+static apr_status_t changed_batch(void *data, int *more)
 {
+    round_t *r = data;
     chat_db_value_t arg = chat_db_int(BATCH);
     buffer_t done = { 0 };
     chat_db_result_t *res;
     apr_status_t rv;
+    int rows = 0;
 
-    rv = chat_db_query(&res, r->db, "indexer_changed", &arg, 1, r->ix->rows);
+    rv = query(r, &res, "indexer_changed", &arg, 1);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *rows = chat_db_rows(res);
-    for (int i = 0; i < *rows; i++) {
+    rows = chat_db_rows(res);
+    *more = rows >= BATCH;
+    for (int i = 0; i < rows; i++) {
         buffer_id(&done, chat_db_get(res, i, COL_ROW));
     }
     rv = words_put(r, res, 1);
@@ -264,93 +246,72 @@ static apr_status_t changed_batch(round_t *r, int *rows)
     return buffer_run(r, "indexer_done", &done);
 }
 
-static apr_status_t new_batch(round_t *r, int *rows)
+static apr_status_t new_batch(void *data, int *more)
 {
+    round_t *r = data;
     chat_db_value_t args[] = { chat_db_int(r->high), chat_db_int(r->ix->last),
                                chat_db_int(BATCH) };
     chat_db_result_t *res;
     apr_status_t rv;
+    int rows = 0;
 
-    *rows = 0;
     if (r->high >= r->ix->last) {
         return APR_SUCCESS;
     }
-    rv = chat_db_query(&res, r->db, "indexer_new", args, 3, r->ix->rows);
+    rv = query(r, &res, "indexer_new", args, 3);
     if (rv == APR_SUCCESS) {
-        *rows = chat_db_rows(res);
+        rows = chat_db_rows(res);
+        *more = rows >= BATCH;
         rv = words_put(r, res, 0);
     }
     if (rv == APR_SUCCESS) {
-        r->high = *rows < BATCH ? r->ix->last
-                                : chat_db_get_int(res, *rows - 1, COL_ID, 0);
+        r->high = rows < BATCH ? r->ix->last
+                               : chat_db_get_int(res, rows - 1, COL_ID, 0);
         rv = number_run(r, "indexer_up", r->high);
     }
     return rv;
 }
 
-static apr_status_t old_batch(round_t *r, int *rows)
+static apr_status_t old_batch(void *data, int *more)
 {
+    round_t *r = data;
     chat_db_value_t args[] = { chat_db_int(r->low), chat_db_int(BATCH) };
     chat_db_result_t *res;
     apr_status_t rv;
+    int rows = 0;
 
-    *rows = 0;
     if (r->low <= 0) {
         return APR_SUCCESS;
     }
-    rv = chat_db_query(&res, r->db, "indexer_old", args, 2, r->ix->rows);
+    rv = query(r, &res, "indexer_old", args, 2);
     if (rv == APR_SUCCESS) {
-        *rows = chat_db_rows(res);
+        rows = chat_db_rows(res);
+        *more = rows >= BATCH;
         rv = words_put(r, res, 0);
     }
     if (rv == APR_SUCCESS) {
-        r->low = *rows < BATCH ? 0
-                               : chat_db_get_int(res, *rows - 1, COL_ID, 1) - 1;
+        r->low = rows < BATCH ? 0
+                              : chat_db_get_int(res, rows - 1, COL_ID, 1) - 1;
         rv = number_run(r, "indexer_down", r->low);
     }
     return rv;
 }
 
-static apr_status_t missed_batch(round_t *r, int *rows)
+static apr_status_t missed_batch(void *data, int *more)
 {
+    round_t *r = data;
     chat_db_value_t args[] = { chat_db_int(r->ix->sure), chat_db_int(r->high),
                                chat_db_int(BATCH) };
     chat_db_result_t *res;
     apr_status_t rv;
+    int rows = 0;
 
-    rv = chat_db_query(&res, r->db, "indexer_missed", args, 3, r->ix->rows);
+    rv = query(r, &res, "indexer_missed", args, 3);
     if (rv == APR_SUCCESS) {
-        *rows = chat_db_rows(res);
+        rows = chat_db_rows(res);
+        *more = rows >= BATCH;
         rv = words_put(r, res, 0);
     }
-    return rv;
-}
-
-/* The longer a batch took, by the others' doing or ours, the longer the rest. */
-static int rest_time(apr_time_t begun)
-{
-    apr_int64_t ms = apr_time_as_msec(apr_time_now() - begun) * REST_TIMES;
-
-    if (ms < REST_LEAST_MS) {
-        return REST_LEAST_MS;
-    }
-    return ms > REST_MOST_MS ? REST_MOST_MS : (int)ms;
-}
-
-/* One kind of batch until one is not full. */
-static apr_status_t batches(round_t *r,
-                            apr_status_t (*one)(round_t *, int *))
-{
-    apr_time_t begun;
-    apr_status_t rv;
-    int rows;
-
-    do {
-        begun = apr_time_now();
-        apr_pool_clear(r->ix->rows);
-        rv = one(r, &rows);
-    } while (rv == APR_SUCCESS && rows >= BATCH &&
-             !rest(r->ix, rest_time(begun)));
     return rv;
 }
 
@@ -361,7 +322,8 @@ static apr_status_t second_look(round_t *r)
     apr_time_t now = apr_time_now();
     apr_status_t rv;
 
-    if (chat_db_engine(r->db) != CHAT_DB_PGSQL || ix->sure >= r->high ||
+    if (chat_db_engine(push_chore_db(ix->chore)) != CHAT_DB_PGSQL ||
+        ix->sure >= r->high ||
         now - ix->looked < apr_time_from_msec(SECOND_LOOK_MS)) {
         return APR_SUCCESS;
     }
@@ -369,7 +331,7 @@ static apr_status_t second_look(round_t *r)
         ix->sure = r->high > 20000 ? r->high - 20000 : 0;
         ix->sure = ix->sure < r->low ? r->low : ix->sure;
     }
-    rv = batches(r, missed_batch);
+    rv = push_chore_batches(r->ix->chore, missed_batch, r);
     ix->looked = now;
     if (rv == APR_SUCCESS && ix->soon_at == 0) {
         ix->soon = r->high;
@@ -392,177 +354,65 @@ static apr_status_t work(round_t *r)
         rv = begin_anew(r);
     }
     if (rv == APR_SUCCESS && r->changed) {
-        rv = batches(r, changed_batch);
+        rv = push_chore_batches(r->ix->chore, changed_batch, r);
     }
     if (rv == APR_SUCCESS) {
-        rv = batches(r, new_batch);
+        rv = push_chore_batches(r->ix->chore, new_batch, r);
     }
     if (rv == APR_SUCCESS) {
         rv = second_look(r);
     }
     if (rv == APR_SUCCESS) {
-        rv = batches(r, old_batch);
+        rv = push_chore_batches(r->ix->chore, old_batch, r);
     }
     r->ix->last = r->last;
     return rv;
 }
 
-/* No connection is opened yet. */
-static apr_status_t database_open(chat_db_t **db,
-                                  const push_indexer_conf_t *conf,
-                                  const char **why, apr_pool_t *p)
+static apr_status_t index_round(push_chore_t *chore, void *data)
 {
-    chat_db_conf_t c = { 0 };
+    round_t r = { .ix = data };
+    apr_status_t rv = state_read(&r);
 
-    c.target = conf->database;
-    c.max = 1;
-    c.busy = BUSY_WAIT;
-    c.normal = 1; /* what is lost when the power fails is indexed again */
-    return chat_db_open(db, &c, why, p);
-}
-
-/* Each change is said once. A database that others are busy with is nothing to
- * tell: they go first. */
-static void round_tell(push_indexer_t *ix, apr_status_t rv)
-{
-    if (rv == APR_SUCCESS && ix->away) {
-        ix->conf->log(0, "search: messages are indexed again");
-        ix->away = 0;
-    }
-    if (rv != APR_SUCCESS && rv != CHAT_DB_EBUSY && !ix->away) {
-        ix->conf->log(1, apr_pstrcat(ix->scratch,
-                                     "search: cannot index messages, trying "
-                                     "again: ",
-                                     chat_db_error(NULL), NULL));
-        ix->away = 1;
-    }
-}
-
-static apr_status_t connect_to(push_indexer_t *ix)
-{
-    const char *why; /* push_indexer_create() has seen the target */
-    apr_status_t rv = APR_SUCCESS;
-
-    if (ix->db == NULL) {
-        rv = apr_pool_create(&ix->rows, ix->scratch);
-        if (rv == APR_SUCCESS) {
-            rv = database_open(&ix->db, ix->conf, &why, ix->scratch);
-        }
-    }
-    return rv;
-}
-
-apr_status_t push_indexer_round(push_indexer_t *ix)
-{
-    round_t r = { .ix = ix };
-    apr_status_t rv = connect_to(ix);
-
-    r.db = ix->db;
-    if (rv == APR_SUCCESS) {
-        rv = state_read(&r);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = work(&r);
-    }
-    round_tell(ix, rv);
-    if (rv != APR_SUCCESS) {
-        __atomic_fetch_add(&ix->counters.failures, 1, __ATOMIC_RELAXED);
-        apr_pool_clear(ix->scratch); /* and with it the connection */
-        ix->db = NULL;
-    }
-    return rv;
-}
-
-/* --- the thread ----------------------------------------------------------- */
-
-/* Milliseconds until the next round. */
-static int wait_time(const push_indexer_t *ix)
-{
-    int ms = FAILED_MS;
-    int i;
-
-    for (i = 1; i < ix->failing && ms < FAILED_MOST_MS; i++) {
-        ms *= 2;
-    }
-    return ix->failing > 0 ? ms : EVERY_MS;
-}
-
-static void *APR_THREAD_FUNC indexer_run(apr_thread_t *thread, void *data)
-{
-    push_indexer_t *ix = data;
-    sigset_t all;
-
-    sigfillset(&all); /* signals are the main thread's */
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
-    while (!stopping(ix) && !rest(ix, wait_time(ix))) {
-        ix->failing = push_indexer_round(ix) != APR_SUCCESS ? ix->failing + 1
-                                                            : 0;
-    }
-    apr_thread_exit(thread, APR_SUCCESS);
-    return NULL;
+    (void)chore;
+    return rv == APR_SUCCESS ? work(&r) : rv;
 }
 
 /* --- for the main thread -------------------------------------------------- */
-
-static apr_status_t indexer_cleanup(void *data)
-{
-    push_indexer_t *ix = data;
-
-    push_indexer_stop(ix);
-    apr_pool_destroy(ix->scratch);
-    close(ix->nudge);
-    return APR_SUCCESS;
-}
 
 apr_status_t push_indexer_create(push_indexer_t **out,
                                  const push_indexer_conf_t *conf,
                                  const char **why, apr_pool_t *p)
 {
     push_indexer_t *ix = apr_pcalloc(p, sizeof(*ix));
-    chat_db_t *db;
-    apr_status_t rv;
+    const push_chore_conf_t what = {
+        .name = "search",
+        .trouble = "cannot index messages",
+        .again = "messages are indexed again",
+        .database = conf->database,
+        .normal = 1, /* what is lost when the power fails is indexed again */
+        .keeps = 1,
+        .first_ms = EVERY_MS,
+        .every_ms = EVERY_MS,
+        .failed_ms = FAILED_MS,
+        .failed_most_ms = FAILED_MOST_MS,
+        .rest_times = REST_TIMES,
+        .rest_least_ms = REST_LEAST_MS,
+        .rest_most_ms = REST_MOST_MS,
+        .round = index_round,
+        .baton = ix,
+        .log = conf->log,
+    };
 
-    /* The driver is loaded here, into a pool that lives as long as we do. */
-    rv = database_open(&db, conf, why, p);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    ix->conf = conf;
-    ix->pool = p;
+    ix->what = what;
     ix->last = ix->sure = -1;
-    ix->nudge = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (ix->nudge < 0) {
-        *why = apr_psprintf(p, "eventfd: %s", strerror(errno));
-        return APR_FROM_OS_ERROR(errno);
-    }
-    /* An allocator of its own: the thread meets nobody at its lock. */
-    rv = apr_pool_create_unmanaged_ex(&ix->scratch, NULL, NULL);
-    if (rv != APR_SUCCESS) {
-        *why = "out of memory";
-        close(ix->nudge);
-        return rv;
-    }
-    apr_pool_pre_cleanup_register(p, ix, indexer_cleanup);
     *out = ix;
-    return APR_SUCCESS;
+    return push_chore_create(&ix->chore, &ix->what, why, p);
 }
 
-apr_status_t push_indexer_start(push_indexer_t *ix)
+push_chore_t *push_indexer_chore(const push_indexer_t *ix)
 {
-    return apr_thread_create(&ix->thread, NULL, indexer_run, ix, ix->pool);
-}
-
-void push_indexer_stop(push_indexer_t *ix)
-{
-    apr_status_t rv;
-
-    if (ix->thread == NULL) {
-        return;
-    }
-    __atomic_store_n(&ix->stopping, 1, __ATOMIC_RELEASE);
-    eventfd_write(ix->nudge, 1);
-    apr_thread_join(&rv, ix->thread);
-    ix->thread = NULL;
+    return ix->chore;
 }
 
 void push_indexer_counters(const push_indexer_t *ix,
@@ -571,6 +421,6 @@ void push_indexer_counters(const push_indexer_t *ix,
     const push_indexer_counters_t *c = &ix->counters;
 
     out->indexed = __atomic_load_n(&c->indexed, __ATOMIC_RELAXED);
-    out->failures = __atomic_load_n(&c->failures, __ATOMIC_RELAXED);
+    out->failures = push_chore_failures(ix->chore);
     out->behind = __atomic_load_n(&c->behind, __ATOMIC_RELAXED);
 }

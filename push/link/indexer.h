@@ -2,11 +2,10 @@
 /*
  * indexer.h - the words of messages, for those who search.
  *
- * A thread of its own, with a connection of its own. Every few seconds it asks which
- * ids have no words yet and puts theirs into the index, a batch at a time, with a
- * rest after each: an INSERT of a message costs nothing, and writers wait for one
- * batch at most. mod_chat reads what is not there yet by itself, so nobody waits for
- * the index either.
+ * A chore (chore.h): every few seconds it asks which ids have no words yet and puts
+ * theirs into the index, a batch at a time, with a rest after each: an INSERT of a
+ * message costs nothing, and writers wait for one batch at most. mod_chat reads what
+ * is not there yet by itself, so nobody waits for the index either.
  *
  * It goes up from where it began with new messages, and down from there with those
  * that were there before: a database of a million messages that is upgraded is filled
@@ -15,13 +14,12 @@
  * last minute is looked through once more.
  *
  * Several nodes on one database do the same work side by side, which does no harm.
- * Create, start and stop are called by the main thread.
+ * Create is called by the main thread, counters by any.
  */
 #ifndef PUSH_INDEXER_H
 #define PUSH_INDEXER_H
 
-#include <apr_pools.h>
-#include <apr_errno.h>
+#include "chore.h"
 
 typedef struct push_indexer_t push_indexer_t;
 
@@ -41,25 +39,15 @@ typedef struct {
 
 /**
  * Prepare; no connection is opened and no thread is started.
- * @param conf  kept, not copied
+ * @param conf  its log is kept and its database, not itself
  * @param why   a sentence when not APR_SUCCESS
  */
 apr_status_t push_indexer_create(push_indexer_t **ix,
                                  const push_indexer_conf_t *conf,
                                  const char **why, apr_pool_t *p);
 
-/** Start the thread. */
-apr_status_t push_indexer_start(push_indexer_t *ix);
-
-/** End the thread, after the batch under way. */
-void push_indexer_stop(push_indexer_t *ix);
-
-/**
- * One round: everything that has no words yet and was there at the round before. What
- * the thread does, or somebody who has started none.
- * @return why it was broken off; what was indexed until then is
- */
-apr_status_t push_indexer_round(push_indexer_t *ix);
+/** To be started and stopped. */
+push_chore_t *push_indexer_chore(const push_indexer_t *ix);
 
 void push_indexer_counters(const push_indexer_t *ix,
                            push_indexer_counters_t *out);

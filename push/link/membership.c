@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 
@@ -55,6 +56,14 @@ static push_membership_verdict_t verdict_of(const chat_db_result_t *res,
                    chat_db_get_int(res, 0, COL_MEMBER, 0)
                ? PUSH_MEMBERSHIP_YES
                : PUSH_MEMBERSHIP_NO;
+}
+
+static apr_uint64_t clock_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (apr_uint64_t)ts.tv_sec * 1000 + (apr_uint64_t)ts.tv_nsec / 1000000;
 }
 
 static void tell(push_membership_t *m, apr_status_t rv)
@@ -129,7 +138,9 @@ static void *APR_THREAD_FUNC members_run(apr_thread_t *thread, void *data)
     sigfillset(&all); /* signals are the main thread's */
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     while ((ask = next(m)) != NULL) {
-        answer(ask, look(m, ask));
+        answer(ask, m->away && clock_ms() - ask->since >= PUSH_MEMBERSHIP_MS
+                        ? PUSH_MEMBERSHIP_UNKNOWN
+                        : look(m, ask));
     }
     apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
@@ -140,6 +151,7 @@ int push_membership_ask(push_membership_t *m, push_membership_ask_t *ask)
     int taken;
 
     ask->next = NULL;
+    ask->since = clock_ms();
     pthread_mutex_lock(&m->lock);
     taken = !m->stopping && m->n < PUSH_MEMBERSHIP_MOST;
     if (taken) {

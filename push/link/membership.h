@@ -6,6 +6,10 @@
  * A loop must not wait for the database, so it leaves a question here and goes
  * on. One thread with one connection asks, with mod_chat's own statement, and
  * posts the answer back to the loop. Questions are answered in their order.
+ *
+ * A server that says nothing costs each question the time that connecting may
+ * take. So while the last one got no answer, those that have waited for
+ * PUSH_MEMBERSHIP_MS are not asked any more: nobody waits for all before it.
  */
 #ifndef PUSH_MEMBERSHIP_H
 #define PUSH_MEMBERSHIP_H
@@ -16,6 +20,7 @@
 #include "loop.h"
 
 #define PUSH_MEMBERSHIP_MOST 20000 /* questions that may wait */
+#define PUSH_MEMBERSHIP_MS 3000    /* see above */
 
 typedef struct push_membership_t push_membership_t;
 
@@ -32,6 +37,7 @@ struct push_membership_ask_t {
     push_task_t task;            /* run on `loop` once `verdict` is there */
     push_loop_t *loop;           /* who asks */
     push_membership_ask_t *next; /* in the queue */
+    apr_uint64_t since;          /* monotonic ms: put there */
     const char *user; /* ids, chat_id_valid(); live as long as this */
     const char *conversation;
     push_membership_verdict_t verdict;

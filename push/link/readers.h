@@ -6,21 +6,19 @@
  * httpd marks the newest messages while the reader waits, and leaves a row of
  * chat_read_due for the older ones: they are read, counts and receipts say so
  * already, only messages.read_at is still to be set, for programs that look at
- * nothing else. That is done here, part by part, on a thread of its own with a
- * connection of its own. Nobody is told of it: triggers keep still for what
- * stands below such a row.
+ * nothing else. That is done here, part by part, by a chore (chore.h). Nobody is
+ * told of it: triggers keep still for what stands below such a row.
  *
  * How far it has come stands in the row, and each step may be done twice. So
  * several nodes may do this at once, and one that is killed goes on. With the
  * database away it tries again every second, and says so once.
  *
- * Create, start and stop are called by the main thread.
+ * Create is called by the main thread, counters by any.
  */
 #ifndef PUSH_READERS_H
 #define PUSH_READERS_H
 
-#include <apr_pools.h>
-#include <apr_errno.h>
+#include "chore.h"
 
 typedef struct push_readers_t push_readers_t;
 
@@ -39,18 +37,15 @@ typedef struct {
 
 /**
  * Prepare; no connection is opened and no thread is started.
- * @param conf  kept, not copied
+ * @param conf  its log is kept and its database, not itself
  * @param why   a sentence when not APR_SUCCESS
  */
 apr_status_t push_readers_create(push_readers_t **out,
                                  const push_readers_conf_t *conf,
                                  const char **why, apr_pool_t *p);
 
-/** Start the thread; its first look is at once. */
-apr_status_t push_readers_start(push_readers_t *readers);
-
-/** End the thread, after the statement under way. */
-void push_readers_stop(push_readers_t *readers);
+/** To be started and stopped. */
+push_chore_t *push_readers_chore(const push_readers_t *readers);
 
 void push_readers_counters(const push_readers_t *readers,
                            push_readers_counters_t *out);

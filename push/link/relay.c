@@ -8,6 +8,12 @@
  * the id noted with the fence is written to the state file. One fence is under
  * way at a time; what is published meanwhile is covered by the next. Waiting
  * for the queues too would let one slow reader hold the place for all.
+ *
+ * The same fences keep the relay from running away from the loops: a database gives
+ * events faster than a loop hands them to ten thousand sockets, and after a long
+ * absence there may be a million. What is before the loops is AHEAD_MOST bytes and a
+ * batch; the rest stays in the log. A loop that does not turn at all slows the
+ * others down and does not stop them (PACE_MS).
  */
 #include "relay.h"
 #include "channel.h"
@@ -34,6 +40,8 @@
 #define WOKEN_MS 100         /* least between two tries when woken */
 #define GATHER_MS 4          /* least between two looks when woken */
 #define STOP_WAIT_MS 1000    /* for the loops' last fence */
+#define AHEAD_MOST (16 * 1024 * 1024) /* bytes of events the loops have not run */
+#define PACE_MS 5000         /* longest wait for them before the next batch */
 #define SCRATCH_KEPT 1048576 /* bytes the scratch pool keeps after a batch */
 
 typedef struct {
@@ -70,6 +78,9 @@ struct push_relay_t {
     gap_t gap;
     fence_t *fences; /* one per loop */
     int fences_out;  /* atomic: not yet run; 0: none under way */
+    apr_uint64_t sent;   /* bytes of events given to the loops, ever */
+    apr_uint64_t before; /* of these, in front of the last fence */
+    apr_uint64_t passed; /* of these, in front of the last one that was run */
 
     apr_uint32_t failing; /* looks that failed in a row */
     apr_uint64_t away;    /* monotonic milliseconds of the first of them */
@@ -255,27 +266,45 @@ static void fences_post(push_relay_t *relay)
     }
 }
 
-/* Write what the last fence made safe, and fence what came since. Harmless at
- * any time. @return whether everything relayed is written */
+/* Write what the last fence made safe, if there is a file, and fence what came
+ * since. Harmless at any time. @return whether everything relayed was run */
 static int place_settle(push_relay_t *relay)
 {
     const push_relay_place_t *at = push_tail_place(relay->tail);
 
-    if (relay->state_fd < 0 || at->epoch[0] == '\0') {
+    if (at->epoch[0] == '\0') {
         return 1;
     }
     if (__atomic_load_n(&relay->fences_out, __ATOMIC_ACQUIRE) > 0) {
         return 0;
     }
-    if (relay->fenced.epoch[0] != '\0') {
+    relay->passed = relay->before;
+    if (relay->fenced.epoch[0] != '\0' && relay->state_fd >= 0) {
         state_keep(relay);
     }
     if (same_place(&relay->fenced, at)) {
         return 1;
     }
     relay->fenced = *at;
+    relay->before = relay->sent;
     fences_post(relay);
     return 0;
+}
+
+/* Let the loops come after, when they have too much before them. */
+static void pace(push_relay_t *relay)
+{
+    struct pollfd fd = { relay->nudge, POLLIN, 0 };
+    apr_uint64_t until = now_ms() + PACE_MS;
+    apr_uint64_t now;
+    eventfd_t n;
+
+    while (relay->sent - relay->passed > AHEAD_MOST && !stopping(relay) &&
+           !place_settle(relay) && (now = now_ms()) < until) {
+        if (poll(&fd, 1, (int)(until - now)) > 0) {
+            eventfd_read(relay->nudge, &n);
+        }
+    }
 }
 
 /* --- looking -------------------------------------------------------------- */
@@ -441,7 +470,7 @@ static int legacy_name(char other[CHAT_CHANNEL_NAME_MAX + 1],
 
 static void event_publish(void *baton, const push_tail_event_t *e)
 {
-    const push_relay_t *relay = baton;
+    push_relay_t *relay = baton;
     char other[CHAT_CHANNEL_NAME_MAX + 1];
     int i;
 
@@ -451,6 +480,7 @@ static void event_publish(void *baton, const push_tail_event_t *e)
     for (i = 0; e->channels[i] != NULL; i++) {
         push_hub_event(relay->conf->hubs, relay->conf->app, e->channels[i],
                        e->event, e->data, e->len);
+        relay->sent += e->len;
         if (legacy_name(other, e->channels[i]) &&
             push_hub_awaited(relay->conf->hubs, relay->conf->app, other)) {
             push_hub_event(relay->conf->hubs, relay->conf->app, other, e->event,
@@ -474,6 +504,7 @@ static apr_status_t look(push_relay_t *relay, int asked)
     while (rv == APR_SUCCESS && more && !stopping(relay)) {
         rv = batch_read(relay, -1, event_publish, &more);
         place_settle(relay);
+        pace(relay);
     }
     relay->looked = now_ms();
     return look_ended(relay, rv);
@@ -583,7 +614,8 @@ static void place_keep(push_relay_t *relay)
     apr_uint64_t now;
     eventfd_t n;
 
-    while (!place_settle(relay) && (now = now_ms()) < until) {
+    while (relay->state_fd >= 0 && !place_settle(relay) &&
+           (now = now_ms()) < until) {
         if (poll(&fd, 1, (int)(until - now)) > 0) {
             eventfd_read(relay->nudge, &n);
         }

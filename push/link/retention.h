@@ -2,12 +2,12 @@
 /*
  * retention.h - the event log loses what is older than its window.
  *
- * A thread of its own, with a connection of its own, so that delivery never
- * waits for it. Once a minute it asks how old the log's oldest row is, which
- * costs next to nothing; only when that is too old it writes. It removes the
- * log's beginning in the order of ids, a small batch at a time, and after each
- * it rests four times as long as the batch took: writers wait for one batch at
- * most, and have the database to themselves most of the time.
+ * A chore (chore.h), so delivery never waits for it. Once a minute it asks how
+ * old the log's oldest row is, which costs next to nothing; only when that is too
+ * old it writes. It removes the log's beginning in the order of ids, a small
+ * batch at a time, and after each it rests four times as long as the batch took:
+ * writers wait for one batch at most, and have the database to themselves most of
+ * the time.
  *
  * What the relay has not handed over to everybody stays, however old. So a
  * chat-push that was down for longer than the window relays first and removes
@@ -17,13 +17,12 @@
  * Between two looks no connection is held. With the database away it tries
  * again more and more slowly, and says so once.
  *
- * Create, start and stop are called by the main thread, the rest by any.
+ * Create is called by the main thread, follow and counters by any.
  */
 #ifndef PUSH_RETENTION_H
 #define PUSH_RETENTION_H
 
-#include <apr_pools.h>
-#include <apr_errno.h>
+#include "chore.h"
 
 #define PUSH_RETENTION_BATCH                                                   \
     500 /* rows removed at once; also in                                       \
@@ -60,11 +59,8 @@ apr_status_t push_retention_create(push_retention_t **ret,
                                    int seconds, const char **why,
                                    apr_pool_t *p);
 
-/** Start the thread; its first sweep is a minute later. */
-apr_status_t push_retention_start(push_retention_t *ret);
-
-/** End the thread, after the batch under way. */
-void push_retention_stop(push_retention_t *ret);
+/** To be started and stopped. */
+push_chore_t *push_retention_chore(const push_retention_t *ret);
 
 /** Another window, from now on: the thread sweeps at once. */
 void push_retention_follow(push_retention_t *ret, int seconds);

@@ -381,17 +381,24 @@ int push_budget_spend(push_budget_t *b, apr_int64_t limit, apr_uint32_t cost,
 {
     apr_uint64_t seen, next;
     apr_uint64_t spent;
+    apr_uint32_t window;
 
     if (limit < 0) {
         return 1;
     }
     seen = __atomic_load_n(&b->window, __ATOMIC_RELAXED);
     do {
-        spent = (seen >> 32) == now ? (apr_uint32_t)seen : 0;
+        window = (apr_uint32_t)(seen >> 32);
+        spent = (apr_uint32_t)seen;
+        /* A loop whose turn began before the second spends from it, too. */
+        if ((apr_int32_t)(now - window) > 0) {
+            window = now;
+            spent = 0;
+        }
         if (spent + cost > (apr_uint64_t)limit) {
             return 0;
         }
-        next = ((apr_uint64_t)now << 32) | (spent + cost);
+        next = ((apr_uint64_t)window << 32) | (spent + cost);
     } while (!__atomic_compare_exchange_n(&b->window, &seen, next, 0,
                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     return 1;

@@ -53,6 +53,16 @@ typedef struct {
     apr_uint64_t window; /* atomic: second in the upper half, spent below */
 } push_budget_t;
 
+/* Why an upgrade is refused before it is one. */
+typedef enum { PUSH_DOOR_ORIGIN, PUSH_DOOR_KNOCKS } push_door_t;
+#define PUSH_DOORS 2
+
+/* What the log has said of that; all zero: nothing. Atomic, each for itself. */
+typedef struct {
+    apr_uint32_t said;  /* monotonic second of the last line, and one; 0: none */
+    apr_uint32_t since; /* refusals of which no line was written */
+} push_door_told_t;
+
 typedef struct push_app_t {
     const chat_app_t *conf; /* changes only while the loops stand still */
     chat_signer_t ***signers; /* [loop][secret], NULL-terminated; the same */
@@ -65,6 +75,7 @@ typedef struct push_app_t {
     apr_int32_t places;       /* atomic: those that max_connections counts */
     push_budget_t publishes;  /* max_backend_events */
     push_budget_t reads;      /* max_read_requests */
+    push_door_told_t told[PUSH_DOORS];
     struct push_app_t *next;  /* in the list of all */
     char *id;                 /* its own copy */
     chat_app_t nothing;       /* conf of a removed one: it allows nothing, and

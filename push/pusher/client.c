@@ -168,28 +168,30 @@ static int version_read(const http_head_t *head, int *code, const char **why)
     return n;
 }
 
-/* A browser says where its page comes from; phones and servers do not. */
-static int origin_allowed(const push_conn_t *c, const chat_app_t *app,
-                          const http_head_t *head)
+/* A browser says where its page comes from; phones and servers do not. @return the
+ * Origin when it is not allowed, else NULL */
+static const char *origin_foreign(const push_conn_t *c, const chat_app_t *app,
+                                  const http_head_t *head)
 {
     const http_span_t *span = http_header(head, "Origin");
     const char *const *entry = app->origins;
     const char *origin;
 
     if (span == NULL || entry == NULL) {
-        return 1;
+        return NULL;
     }
     if (http_header_count(head, "Origin") > 1) {
-        return 0; /* no browser's; httpd joins them, which is on no list either */
+        return "several"; /* no browser's; httpd joins them, which is on no
+                             list either */
     }
     origin = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), span->at,
                             span->len);
     for (; *entry != NULL; entry++) {
         if (chat_app_origin_is(*entry, origin)) {
-            return 1;
+            return NULL;
         }
     }
-    return 0;
+    return origin;
 }
 
 /* Whether nobody on the way can read along: TLS with us, or with a proxy that
@@ -341,13 +343,15 @@ static int origin_settle(push_conn_t *c, const http_head_t *head,
                          push_app_t *app)
 {
     static const char why[] = "Origin not allowed";
+    const char *origin = app != NULL ? origin_foreign(c, app->conf, head)
+                                     : NULL;
 
-    if (app == NULL || origin_allowed(c, app->conf, head)) {
+    if (origin == NULL) {
         return 1;
     }
     push_count(
         &push_app_traffic(app, push_loop_index(push_conn_loop(c)))->origins, 1);
-    push_trace_request(c, app, 403, why);
+    push_trace_door(c, app, PUSH_DOOR_ORIGIN, 403, why, origin);
     push_conn_refuse(c, head, 403, why);
     return 0;
 }
@@ -374,7 +378,7 @@ static int knock_settle(push_conn_t *c, const http_head_t *head, push_app_t *app
     }
     push_count(
         &push_app_traffic(app, push_loop_index(push_conn_loop(c)))->knocks, 1);
-    push_trace_request(c, app, 429, why);
+    push_trace_door(c, app, PUSH_DOOR_KNOCKS, 429, why, NULL);
     push_conn_reply(c, head, 429, "application/json",
                     apr_psprintf(push_loop_scratch(push_conn_loop(c)),
                                  "Retry-After: %u\r\n", wait),
@@ -641,16 +645,23 @@ static int within_rate(push_conn_t *c, push_client_t *me)
                              push_loop_seconds(push_conn_loop(c)));
 }
 
-/* So many client events and subscribes above the rate may be refused, and each one
- * within it takes back one: who goes on and on is sent away. Fits push_client_t's
- * `over`. */
+/* So many client events, and as many subscribes, above the rate may be refused, and
+ * each one within it takes back one: who goes on and on is sent away. Each has its own
+ * count: 10,000 subscribes a minute may be had by everybody, and would take back what
+ * 10 events a second have no time to. Fits push_client_t's `over`. */
 #define PATIENCE 200
 
-void push_client_within(push_client_t *me) { me->over -= me->over > 0; }
-
-void push_client_beyond(push_conn_t *c, push_client_t *me, const char *why)
+void push_client_within(push_client_t *me, push_limit_t limit)
 {
-    if (me->over >= PATIENCE || ++me->over == PATIENCE) {
+    me->over[limit] -= me->over[limit] > 0;
+}
+
+void push_client_beyond(push_conn_t *c, push_client_t *me, push_limit_t limit,
+                        const char *why)
+{
+    apr_byte_t *over = &me->over[limit];
+
+    if (*over >= PATIENCE || ++*over == PATIENCE) {
         push_conn_close(c, PUSHER_CLIENT_EVENT, why);
     }
 }
@@ -694,6 +705,9 @@ static const char *event_refusal(push_conn_t *c, push_client_t *me,
         return "Client event rejected - you are not subscribed to the channel";
     }
     *code = PUSHER_CLIENT_EVENT;
+    if (push_hubs_behind(push_server.hubs)) {
+        return "Earlier events are not delivered yet";
+    }
     *beyond = !within_rate(c, me);
     if (*beyond) {
         return "The rate limit for sending client events exceeded the quota";
@@ -720,11 +734,11 @@ static void client_event(push_conn_t *c, push_client_t *me,
                          m->channel.type == SCAN_STRING ? &m->channel : NULL,
                          why));
         if (beyond) {
-            push_client_beyond(c, me, why);
+            push_client_beyond(c, me, PUSH_LIMIT_EVENTS, why);
         }
         return;
     }
-    push_client_within(me);
+    push_client_within(me, PUSH_LIMIT_EVENTS);
     canonical = apr_pstrmemdup(push_loop_scratch(push_conn_loop(c)), name.name,
                                name.len);
     if (name.alias) {

@@ -27,6 +27,10 @@ typedef struct {
 
 typedef struct push_person_t push_person_t; /* person.h */
 
+/* What a connection may do only so often. */
+typedef enum { PUSH_LIMIT_EVENTS, PUSH_LIMIT_SUBSCRIBES } push_limit_t;
+#define PUSH_LIMITS 2
+
 typedef struct {
     push_subscriber_t hub; /* first: this is how the hub knows it */
     push_app_t *app;       /* NULL until accepted */
@@ -41,8 +45,8 @@ typedef struct {
     apr_byte_t protocol;   /* version asked for */
     apr_byte_t authorized; /* signed in, or in a channel that asks for it */
     apr_byte_t placed;     /* counted against max_connections */
-    apr_byte_t over; /* client events and subscribes above the rate, less those
-                        within it */
+    apr_byte_t over[PUSH_LIMITS]; /* of each: how many were above the rate, less
+                                     those within it, 0 at least */
 } push_client_t;
 
 /**

@@ -39,10 +39,11 @@ void push_client_forget(push_client_t *me);
 int push_client_authorize(push_conn_t *c, push_client_t *me);
 
 /** A client event or subscribe was within its rate. */
-void push_client_within(push_client_t *me);
+void push_client_within(push_client_t *me, push_limit_t limit);
 
 /** One was not, and has been refused: who goes on and on is closed with 4301. */
-void push_client_beyond(push_conn_t *c, push_client_t *me, const char *why);
+void push_client_beyond(push_conn_t *c, push_client_t *me, push_limit_t limit,
+                        const char *why);
 
 /** A connection has signed in where users are watched. */
 void push_client_online(push_conn_t *c, push_client_t *me);

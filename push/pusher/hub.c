@@ -74,6 +74,7 @@ struct push_hub_t {
     apr_uint32_t room;          /* of chains, a power of two */
     apr_uint32_t subscriptions; /* atomic: of all clients of this loop */
     apr_uint32_t *interest; /* atomic: channels here by hash, INTEREST slots */
+    apr_size_t waiting;     /* atomic: bytes of deliveries not run yet */
     backlog_t backlog;      /* emptied when replay_until has passed */
     push_histogram_t latency; /* of events, from their arrival to the last
                                  subscriber here */
@@ -485,6 +486,14 @@ static void latency_note(push_hub_t *hub, const push_app_t *app,
     }
 }
 
+/* What a delivery takes until it is run. Loops share a frame: it may be counted
+ * by each. */
+static apr_size_t delivery_size(const delivery_t *job)
+{
+    return sizeof(*job) + (job->name_at > 0 ? 0 : job->name_len) +
+           job->frame->len;
+}
+
 static void run_delivery(push_loop_t *loop, push_task_t *task)
 {
     delivery_t *job = (delivery_t *)(void *)task;
@@ -499,6 +508,8 @@ static void run_delivery(push_loop_t *loop, push_task_t *task)
                          0 };
     push_channel_t *ch = channel_find(job->hub, &name);
 
+    __atomic_sub_fetch(&job->hub->waiting, delivery_size(job),
+                       __ATOMIC_RELAXED);
     if (job->keep && push_loop_seconds(loop) <= job->hub->hubs->replay_until) {
         backlog_add(job->hub, job->app, job->hash, job->frame, job->name_at,
                     job->name_len);
@@ -535,6 +546,7 @@ static void post(push_hub_t *hub, push_app_t *app, apr_uint32_t hash,
     job->number = number;
     job->keep = keep;
     job->born = born;
+    __atomic_add_fetch(&hub->waiting, delivery_size(job), __ATOMIC_RELAXED);
     push_loop_post(hub->loop, &job->task);
 }
 
@@ -967,7 +979,7 @@ void push_hub_online(push_hubs_t *hubs, const push_name_t *name, int by)
 /* Whether a channel without event is news; with its shard locked. */
 static int miss_is_news(push_entry_t *e, apr_uint32_t now)
 {
-    if (e->missed != 0 && now - e->missed < PUSH_MISS_SECONDS) {
+    if (e->missed != 0 && (apr_int32_t)(now - e->missed) < PUSH_MISS_SECONDS) {
         return 0;
     }
     e->missed = now;
@@ -1526,6 +1538,19 @@ void push_hubs_latency(const push_hubs_t *hubs, push_histogram_t *sum)
     for (i = 0; i < hubs->n; i++) {
         push_histogram_sum(sum, &hubs->list[i].latency);
     }
+}
+
+int push_hubs_behind(const push_hubs_t *hubs)
+{
+    int i;
+
+    for (i = 0; i < hubs->n; i++) {
+        if (__atomic_load_n(&hubs->list[i].waiting, __ATOMIC_RELAXED) >
+            PUSH_HUB_WAITING_MOST) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 apr_uint32_t push_hubs_count(push_hubs_t *hubs)

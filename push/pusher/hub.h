@@ -311,6 +311,16 @@ apr_uint32_t push_hubs_users(const push_hubs_t *hubs);
  */
 void push_hubs_latency(const push_hubs_t *hubs, push_histogram_t *sum);
 
+/* Bytes of events that may lie before one loop. */
+#define PUSH_HUB_WAITING_MOST (64 * 1024 * 1024)
+
+/**
+ * Whether a loop has more than that before it. Who publishes by way of another
+ * loop would not feel it, and what waits lies in memory: nothing more of
+ * strangers' is to be taken then. Any thread.
+ */
+int push_hubs_behind(const push_hubs_t *hubs);
+
 /** Occupied channels over all loops, server-only ones left out. */
 apr_uint32_t push_hubs_count(push_hubs_t *hubs);
 

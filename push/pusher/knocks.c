@@ -5,7 +5,8 @@
 
 #include <apr_general.h>
 
-#define MINUTE_MS 60000
+#define MINUTE 60 /* seconds */
+#define MINUTE_MS (MINUTE * 1000)
 
 apr_status_t push_knocks_init(push_knocks_t *k)
 {
@@ -23,8 +24,8 @@ apr_uint32_t push_knocks_take(push_knocks_t *k, apr_uint64_t owner,
     const chat_rate_t rate = { (apr_uint32_t)(MINUTE_MS / n), (apr_uint32_t)n };
     apr_uint32_t wait;
 
-    if (most < 0) {
-        return 0;
+    if (most <= 0) {
+        return most < 0 ? 0 : MINUTE;
     }
     /* A second later than it is: a time of 0 would be a bucket nobody has. */
     wait = chat_bucket_take(&k->buckets,

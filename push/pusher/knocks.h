@@ -29,7 +29,7 @@ apr_status_t push_knocks_init(push_knocks_t *k);
  * One connection more. Any thread.
  * @param owner  the app's number
  * @param name   of the address, len bytes
- * @param most   how many a minute, and at once; below 0: no limit
+ * @param most   how many a minute, and at once; 0: none, below 0: no limit
  * @param now    monotonic second
  * @return 0: it may; else seconds until it is worth coming again
  */

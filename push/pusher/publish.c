@@ -264,6 +264,10 @@ static int event_read(api_request_t *r, api_event_t *e, const char *json,
 /* Every channel of an event counts as one against the app's rate. */
 static int within_rate(api_request_t *r, apr_size_t cost)
 {
+    if (push_hubs_behind(push_server.hubs)) {
+        api_error(r, 503, "Earlier events are not delivered yet, try again");
+        return 0;
+    }
     if (push_budget_spend(&r->app->publishes, r->app->conf->max_backend_events,
                           (apr_uint32_t)cost,
                           push_loop_seconds(push_conn_loop(r->c)))) {

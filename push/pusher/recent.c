@@ -82,14 +82,17 @@ static void table_forget(push_recent_table_t *t, apr_uint64_t hash)
     }
 }
 
+/* `now` may be a second before what another thread said last. */
 static void turn(push_recent_t *recent, apr_uint32_t now)
 {
-    if (now - recent->since < PUSH_RECENT_SECONDS) {
+    const apr_int32_t passed = (apr_int32_t)(now - recent->since);
+
+    if (passed < PUSH_RECENT_SECONDS) {
         return;
     }
     table_clear(&recent->old);
     /* Nobody came for so long that the younger one is over as well. */
-    if (now - recent->since >= 2 * PUSH_RECENT_SECONDS) {
+    if (passed >= 2 * PUSH_RECENT_SECONDS) {
         table_clear(&recent->young);
     }
     recent->old = recent->young;

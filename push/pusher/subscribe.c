@@ -685,10 +685,10 @@ void push_client_subscribe(push_conn_t *c, push_client_t *me,
     }
     if (!within_rate(&ask, &r)) {
         refusal_send(&ask, &r);
-        push_client_beyond(c, me, r.why);
+        push_client_beyond(c, me, PUSH_LIMIT_SUBSCRIBES, r.why);
         return;
     }
-    push_client_within(me);
+    push_client_within(me, PUSH_LIMIT_SUBSCRIBES);
     if (!subscribe(&ask, &r)) {
         refusal_send(&ask, &r);
     }

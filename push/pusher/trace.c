@@ -140,3 +140,43 @@ void push_trace_request(push_conn_t *c, const push_app_t *app, int status,
     text(&f, "why", why);
     push_log_client(PUSH_LOG_INFO, "request refused", f.list, f.n);
 }
+
+#define DOOR_SECONDS 60 /* between two lines of one app and reason */
+
+/* Whether this one gets a line. Loops may be a second apart. */
+static int door_turn(push_door_told_t *told, apr_uint32_t now)
+{
+    apr_uint32_t said = __atomic_load_n(&told->said, __ATOMIC_RELAXED);
+
+    return push_log_on(PUSH_LOG_DEBUG) ||
+           ((said == 0 || (apr_int32_t)(now - said) >= DOOR_SECONDS) &&
+            __atomic_compare_exchange_n(&told->said, &said, now, 0,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+}
+
+void push_trace_door(push_conn_t *c, push_app_t *app, push_door_t door,
+                     int status, const char *why, const char *origin)
+{
+    push_door_told_t *told = &app->told[door];
+    apr_uint32_t since;
+    fields_t f;
+
+    if (!push_log_on(PUSH_LOG_INFO)) {
+        return;
+    }
+    if (!door_turn(told, push_loop_seconds(push_conn_loop(c)) + 1)) {
+        __atomic_fetch_add(&told->since, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    since = __atomic_exchange_n(&told->since, 0, __ATOMIC_RELAXED);
+    who(&f, c, app);
+    number(&f, "status", (apr_uint64_t)status);
+    text(&f, "why", why);
+    if (origin != NULL) {
+        text(&f, "origin", origin);
+    }
+    if (since > 0) {
+        number(&f, "untold", since);
+    }
+    push_log_client(PUSH_LOG_INFO, "request refused", f.list, f.n);
+}

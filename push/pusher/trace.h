@@ -3,7 +3,7 @@
  * trace.h - what the log says of a connection.
  *
  * Its number, socket id, app and address, when it came and how it went: enough
- * to follow one client, and nothing it said. Coming and going is for
+ * to follow one client, and nothing it said but the Origin it is refused for. Coming and going is for
  * log.level debug; who was refused or cut off is said at info.
  */
 #ifndef PUSH_TRACE_H
@@ -28,5 +28,15 @@ void push_trace_closed(push_conn_t *c, const push_client_t *me, push_end_t why,
  */
 void push_trace_request(push_conn_t *c, const push_app_t *app, int status,
                         const char *why);
+
+/**
+ * An upgrade that was refused at an app's door. The libraries take that for an
+ * outage and come again every minute for as long as their page is open, so there is
+ * one line a minute for each app and reason, which says how many were refused
+ * without a line before it; with log.level debug each has its own.
+ * @param origin  the one that is not allowed, or NULL
+ */
+void push_trace_door(push_conn_t *c, push_app_t *app, push_door_t door,
+                     int status, const char *why, const char *origin);
 
 #endif

@@ -416,11 +416,19 @@ FROM chat_legal_holds ORDER BY id
 -- :name care_held
 SELECT 1 FROM chat_legal_holds WHERE conversation_id = $1 AND released_at IS NULL
 
--- Whether there is such a conversation.  $1 id
+-- A conversation's id as it is stored, also of one that is deleted and has content left.
+-- $1 id
 -- :name care_exists
-SELECT 1 FROM chat_conversations WHERE id = $1
+SELECT CAST(id AS TEXT) FROM chat_conversations WHERE id = $1
+UNION ALL
+SELECT CAST(request_id AS TEXT) FROM messages WHERE request_id = $1
+LIMIT 1
 
 -- --- rules of retention ------------------------------------------------------------------------
+
+-- Whether a conversation has a status.  $1 it
+-- :name care_status
+SELECT 1 FROM chat_conversations WHERE status = $1 LIMIT 1
 
 -- $1 status, $2 days
 -- :name care_rule

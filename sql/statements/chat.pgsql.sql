@@ -101,8 +101,11 @@ LEFT JOIN chat_users u ON lower(u.email) = lower($1) AND u.active
 -- :name session_insert pgsql
 INSERT INTO chat_sessions (token_hash, user_id, csrf_token, expires_at,
                            address, user_agent)
-VALUES ($1, $2, $3,
-        now() AT TIME ZONE 'UTC' + $4::bigint * interval '1 second', $5, $6)
+SELECT $1, u.id, $3,
+       now() AT TIME ZONE 'UTC' + $4::bigint * interval '1 second', $5, $6
+FROM chat_users u
+WHERE u.id = $2 AND u.active AND u.password = $7
+RETURNING 1
 
 -- :name session_delete pgsql
 DELETE FROM chat_sessions
@@ -112,10 +115,12 @@ WHERE token_hash = $1 OR expires_at <= now() AT TIME ZONE 'UTC'
 INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
                                     abilities, expires_at, created_at,
                                     updated_at)
-VALUES ((SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
-        $1, $2, $3, $4,
-        to_timestamp($5::bigint) AT TIME ZONE 'UTC',
-        now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')
+SELECT (SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
+       u.id, $2, $3, $4,
+       to_timestamp($5::bigint) AT TIME ZONE 'UTC',
+       now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+FROM chat_users u
+WHERE u.id = $1 AND u.active AND u.password = $6
 RETURNING id
 
 -- --- conversations (conversation.c) ----------------------------------------------
@@ -150,8 +155,8 @@ SELECT k.at, k.id, to_json(k.id), c.title, c.status,
                             AND x.read_at IS NULL AND x.deleted_at IS NULL
                             AND x.from_user_id <> x.to_user_id
                           LIMIT 1000) AS counted) END
-       -- what is for others, where more than two are in it
-       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+       -- what is for others, where more than two write
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_many_voices x
                            WHERE x.conversation_id = k.id)
               THEN (SELECT count(*)
                     FROM (SELECT coalesce(max(r.up_to), 0) AS up_to
@@ -226,8 +231,8 @@ SELECT k.at, k.id, to_json(k.id), c.title, c.status,
                             AND x.read_at IS NULL AND x.deleted_at IS NULL
                             AND x.from_user_id <> x.to_user_id
                           LIMIT 1000) AS counted) END
-       -- what is for others, where more than two are in it
-       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+       -- what is for others, where more than two write
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_many_voices x
                            WHERE x.conversation_id = k.id)
                AND EXISTS (SELECT 1 FROM chat_members me
                            WHERE me.conversation_id = k.id
@@ -469,13 +474,27 @@ JOIN chat_users u ON u.id = m.from_user_id
 WHERE m.request_id = $1 AND m.id = $2::bigint
   AND (m.deleted_at IS NULL OR m.detailed IS NOT NULL)
 
+-- The message's row is locked before the conversation's, here and below, as by all who
+-- change one. Who closes a conversation does so before this or after it.
 -- :name message_edit pgsql
-UPDATE messages
+WITH held AS MATERIALIZED (
+    SELECT id FROM messages
+    WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
+      AND body <> $3
+    FOR NO KEY UPDATE
+), talk AS MATERIALIZED (
+    SELECT c.id FROM chat_conversations c
+    WHERE c.id = $1 AND EXISTS (SELECT FROM held)
+      AND (strpos($4, '|' || c.status || '|') > 0) IS NOT TRUE
+    FOR NO KEY UPDATE OF c
+)
+UPDATE messages m
 SET body = $3, edited_at = now() AT TIME ZONE 'UTC',
     updated_at = now() AT TIME ZONE 'UTC'
-WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
-  AND body <> $3
-RETURNING id
+FROM talk
+WHERE m.id = $2::bigint AND m.request_id = talk.id AND m.deleted_at IS NULL
+  AND m.body <> $3
+RETURNING m.id
 
 -- :name message_delete pgsql
 UPDATE messages
@@ -498,10 +517,16 @@ WITH held AS MATERIALIZED (
     SELECT id FROM messages
     WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
     FOR NO KEY UPDATE
+), talk AS MATERIALIZED (
+    SELECT c.id FROM chat_conversations c
+    WHERE c.id = $1 AND EXISTS (SELECT FROM held)
+      AND (strpos($6, '|' || c.status || '|') > 0) IS NOT TRUE
+    FOR NO KEY UPDATE OF c
 )
 INSERT INTO chat_message_reactions (message_id, user_id, emoji)
 SELECT m.id, u.id, $4::text
 FROM held m
+CROSS JOIN talk
 JOIN chat_users u ON u.id = $3
 WHERE (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
        WHERE x.message_id = m.id AND x.emoji <> $4::text) < $5::bigint
@@ -513,9 +538,15 @@ WITH held AS MATERIALIZED (
     SELECT id FROM messages
     WHERE id = $2::bigint AND request_id = $1 AND deleted_at IS NULL
     FOR NO KEY UPDATE
+), talk AS MATERIALIZED (
+    SELECT c.id FROM chat_conversations c
+    WHERE c.id = $1 AND EXISTS (SELECT FROM held)
+      AND (strpos($5, '|' || c.status || '|') > 0) IS NOT TRUE
+    FOR NO KEY UPDATE OF c
 )
 DELETE FROM chat_message_reactions
-WHERE message_id = (SELECT id FROM held) AND user_id = $3 AND emoji = $4
+WHERE message_id = (SELECT held.id FROM held CROSS JOIN talk)
+  AND user_id = $3 AND emoji = $4
 RETURNING 1
 
 -- :name reaction_there pgsql

@@ -105,14 +105,19 @@ SELECT u.id, u.password,
 FROM (SELECT 1)
 LEFT JOIN chat_users u ON u.email = $1 AND u.active
 
+-- Looking at a password takes its time. Meanwhile it may have become another one, or its
+-- owner been suspended, which ends all log-ins there are: nothing is inserted then.
 -- $1 digest of the new cookie, $2 user, $3 CSRF token, $4 lifetime in seconds,
--- $5 address, $6 user agent
+-- $5 address, $6 user agent, $7 the hash that was looked at.  A row when it was done
 -- :name session_insert sqlite
 INSERT INTO chat_sessions (token_hash, user_id, csrf_token, expires_at,
                            address, user_agent)
-VALUES ($1, $2, $3,
-        strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || $4 || ' seconds'),
-        $5, $6)
+SELECT $1, u.id, $3,
+       strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || $4 || ' seconds'),
+       $5, $6
+FROM chat_users u
+WHERE u.id = $2 AND u.active AND u.password = $7
+RETURNING 1
 
 -- The one that is logged out or replaced, and all that have expired. $1 digest
 -- :name session_delete sqlite
@@ -120,13 +125,15 @@ DELETE FROM chat_sessions
 WHERE token_hash = $1
    OR expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now')
 
--- $1 user, $2 name of the device, $3 digest, $4 abilities, a JSON list, $5 when it
--- ends, Unix seconds, NULL: it does not
+-- As session_insert. $1 user, $2 name of the device, $3 digest, $4 abilities, a JSON list,
+-- $5 when it ends, Unix seconds, NULL: it does not, $6 the hash that was looked at
 -- :name token_insert sqlite
 INSERT INTO personal_access_tokens (tokenable_type, tokenable_id, name, token,
                                     abilities, expires_at)
-VALUES ((SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
-        $1, $2, $3, $4, datetime($5, 'unixepoch'))
+SELECT (SELECT name FROM chat_token_types ORDER BY place LIMIT 1),
+       u.id, $2, $3, $4, datetime($5, 'unixepoch')
+FROM chat_users u
+WHERE u.id = $1 AND u.active AND u.password = $6
 RETURNING id
 
 -- $1 digest
@@ -167,8 +174,8 @@ SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEX
                             AND x.read_at IS NULL AND x.deleted_at IS NULL
                             AND x.from_user_id <> x.to_user_id
                           LIMIT 1000)) END
-       -- what is for others, where more than two are in it
-       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+       -- what is for others, where more than two write
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_many_voices x
                            WHERE x.conversation_id = k.id)
               THEN (SELECT count(*)
                     FROM (SELECT x.deleted_at, x.to_user_id, x.from_user_id
@@ -243,8 +250,8 @@ SELECT k.at, k.id, json_quote(k.id), CAST(c.title AS TEXT), CAST(c.status AS TEX
                             AND x.read_at IS NULL AND x.deleted_at IS NULL
                             AND x.from_user_id <> x.to_user_id
                           LIMIT 1000)) END
-       -- what is for others, where more than two are in it
-       + CASE WHEN EXISTS (SELECT 1 FROM chat_conversation_members x
+       -- what is for others, where more than two write
+       + CASE WHEN EXISTS (SELECT 1 FROM chat_many_voices x
                            WHERE x.conversation_id = k.id)
                AND EXISTS (SELECT 1 FROM chat_members me
                            WHERE me.conversation_id = k.id
@@ -500,6 +507,9 @@ SET body = $3, edited_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
     updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
 WHERE id = $2 AND request_id = $1 AND deleted_at IS NULL
   AND CAST(body AS TEXT) <> $3
+  AND EXISTS (SELECT 1 FROM chat_conversations c
+              WHERE c.id = $1
+                AND (instr($4, '|' || c.status || '|') > 0) IS NOT TRUE)
 RETURNING id
 
 -- $1 conversation, $2 message
@@ -531,6 +541,9 @@ JOIN chat_users u ON u.id = $3
 WHERE m.id = $2 AND m.request_id = $1 AND m.deleted_at IS NULL
   AND (SELECT count(DISTINCT x.emoji) FROM chat_message_reactions x
        WHERE x.message_id = m.id AND x.emoji <> $4) < $5
+  AND EXISTS (SELECT 1 FROM chat_conversations c
+              WHERE c.id = $1
+                AND (instr($6, '|' || c.status || '|') > 0) IS NOT TRUE)
 ON CONFLICT DO NOTHING
 RETURNING 1
 
@@ -541,6 +554,9 @@ WHERE message_id = (SELECT m.id FROM messages m
                     WHERE m.id = $2 AND m.request_id = $1
                       AND m.deleted_at IS NULL)
   AND user_id = $3 AND emoji = $4
+  AND EXISTS (SELECT 1 FROM chat_conversations c
+              WHERE c.id = $1
+                AND (instr($5, '|' || c.status || '|') > 0) IS NOT TRUE)
 RETURNING 1
 
 -- Whether the user reacts so.  $1 message, $2 user, $3 emoji

@@ -128,12 +128,17 @@ DELETE FROM chat_conversation_members
 WHERE conversation_id = $1 AND user_id = $2
 RETURNING 1
 
+-- Somebody who is no member writes: from now on that counts for everybody.
+-- $1 conversation
+-- :name voice_note
+INSERT INTO chat_many_voices (conversation_id) VALUES ($1) ON CONFLICT DO NOTHING
+
 -- --- receipts -----------------------------------------------------------------------
 
 -- Whether there is a step to note, and which; asked first because it takes no lock. The
 -- newest of the messages named that is not by the reader decides. Reading of what is
 -- written to them is messages.read_at, so steps 'read' are of the other messages, and
--- there are such only where more than two are in a conversation. Staff who are no members
+-- there are such only where more than two write in a conversation. Staff who are no members
 -- leave no steps. Looked at are the newest 2,000 messages behind the last step, so that
 -- it costs the same in a long conversation; where there is nothing for the reader among
 -- a hundred and more, a step 'looked' spares the next one the walk. Where all 2,000 were
@@ -152,7 +157,7 @@ WITH walk AS MATERIALIZED (
       AND m.id <= min(coalesce($4, 9223372036854775807),
                       coalesce((SELECT max(CAST(value AS INTEGER))
                                 FROM json_each($3)), 9223372036854775807))
-      AND EXISTS (SELECT 1 FROM chat_conversation_members
+      AND EXISTS (SELECT 1 FROM chat_many_voices
                   WHERE conversation_id = $1)
       AND EXISTS (SELECT 1 FROM chat_members
                   WHERE conversation_id = $1 AND user_id = $2)
@@ -182,7 +187,7 @@ WITH walk AS MATERIALIZED (
       AND m.id <= least($4::bigint, (SELECT max(value::bigint)
                                      FROM json_array_elements_text($3::json)),
                         9223372036854775807)
-      AND EXISTS (SELECT FROM chat_conversation_members
+      AND EXISTS (SELECT FROM chat_many_voices
                   WHERE conversation_id = $1)
       AND EXISTS (SELECT FROM chat_members
                   WHERE conversation_id = $1 AND user_id = $2)

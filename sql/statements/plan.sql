@@ -7,11 +7,16 @@
 -- race, the second waits for the first, looks again and finds nothing. The triggers do
 -- the rest: times, the card in the conversation, the event.
 
--- Those the user may see, newest first: drafts are their doctor's alone.
+-- Those the user may see, newest first: drafts are their doctor's alone, while that is
+-- the conversation's doctor.
 -- $1 conversation, $2 user, $3 how many, $4 how many to pass over.  The plan as JSON
 -- :name plan_list sqlite
 SELECT json FROM chat_plans
-WHERE conversation_id = $1 AND (offered OR doctor_id = $2)
+WHERE conversation_id = $1
+  AND (offered
+       OR doctor_id = $2
+          AND EXISTS (SELECT 1 FROM chat_conversations c
+                      WHERE c.id = $1 AND c.doctor_id = $2))
 ORDER BY created_at DESC, id DESC
 LIMIT $3 OFFSET $4
 
@@ -20,18 +25,23 @@ SELECT chat_plan_json(p) FROM treatment_plans p
 WHERE p.treatment_request_id = $1 AND p.deleted_at IS NULL
   AND (chat_plan_mark(p) <> 'draft'
        AND (chat_plan_mark(p) <> 'cancelled' OR p.submitted_at IS NOT NULL)
-       OR chat_plan_doctor(p) = $2)
+       OR chat_plan_doctor(p) = $2
+          AND EXISTS (SELECT FROM chat_conversations c
+                      WHERE c.id = $1 AND c.doctor_id = $2))
 ORDER BY p.created_at DESC NULLS LAST, p.id DESC
 LIMIT $3 OFFSET $4
 
 -- One plan and what the user is to it. $1 plan, $2 user.  Columns: id, the plan as
 -- JSON, its state, what the row says it is; conversation; 1 or 0 for: the user may read
--- the conversation, the plan was offered, the user is the plan's doctor, the patient
+-- the conversation, the plan was offered, the user is the plan's doctor and still the
+-- conversation's, the patient, the conversation's doctor; the plan's doctor is the
+-- conversation's no more
 -- :name plan_find sqlite
 SELECT p.id, p.json, p.status, p.marked, p.conversation_id,
        EXISTS (SELECT 1 FROM chat_members m
                WHERE m.conversation_id = p.conversation_id AND m.user_id = $2),
-       p.offered, p.doctor_id = $2 AND c.doctor_id IS $2, c.patient_id IS $2
+       p.offered, p.doctor_id = $2 AND c.doctor_id IS $2, c.patient_id IS $2,
+       c.doctor_id IS $2, c.doctor_id IS NOT p.doctor_id
 FROM chat_plans p
 JOIN chat_conversations c ON c.id = p.conversation_id
 WHERE p.id = $1
@@ -44,7 +54,9 @@ SELECT p.id, j.plan, j.plan ->> 'status', chat_plan_mark(p), c.id,
         AND (chat_plan_mark(p) <> 'cancelled'
              OR p.submitted_at IS NOT NULL))::int,
        (chat_plan_doctor(p) = $2 AND c.doctor_id = $2 IS TRUE)::int,
-       (c.patient_id = $2 IS TRUE)::int
+       (c.patient_id = $2 IS TRUE)::int,
+       (c.doctor_id = $2 IS TRUE)::int,
+       (c.doctor_id IS DISTINCT FROM chat_plan_doctor(p))::int
 FROM treatment_plans p
 CROSS JOIN LATERAL (SELECT chat_plan_json(p) AS plan) AS j
 JOIN chat_conversations c ON c.id = p.treatment_request_id
@@ -180,7 +192,8 @@ WHERE p.id = $1 AND p.status = 'submitted' AND chat_plan_mark(p) = 'submitted'
               WHERE c.id = p.treatment_request_id AND c.patient_id = $2)
 RETURNING p.id
 
--- $3 reason
+-- By the doctor of plan and conversation. What was offered by one before, the
+-- conversation's doctor takes back, too, and staff.  $3 reason, $4 1: staff
 -- :name plan_cancel sqlite
 UPDATE treatment_plans
 SET status = 'cancelled', reason = $3,
@@ -188,11 +201,32 @@ SET status = 'cancelled', reason = $3,
 WHERE id = $1 AND status IN ('draft', 'submitted') AND deleted_at IS NULL
   AND (expires_at IS NULL OR julianday(expires_at) > julianday('now')
        OR status = 'draft')
-  AND doctor_id = $2
+  AND EXISTS (SELECT 1 FROM chat_conversations c
+              WHERE c.id = treatment_request_id
+                AND CASE WHEN c.doctor_id IS treatment_plans.doctor_id
+                         THEN c.doctor_id = $2
+                         ELSE treatment_plans.status = 'submitted'
+                              AND ($4 = 1 OR c.doctor_id = $2) END)
 RETURNING id
 
+-- The plan's row is locked before the conversation's, as by all who decide.
 -- :name plan_cancel pgsql
-WITH done AS MATERIALIZED (SELECT chat_plan_cancel($1, $2, $3) AS id)
+WITH its AS MATERIALIZED (
+    SELECT p AS plan FROM treatment_plans p
+    WHERE p.id = $1
+    FOR NO KEY UPDATE
+), mine AS MATERIALIZED (
+    SELECT (plan).treatment_request_id AS talk, chat_plan_doctor(plan) AS doctor,
+           chat_plan_mark(plan) = 'submitted' AS offered
+    FROM its
+), talk AS MATERIALIZED (
+    SELECT mine.doctor FROM mine
+    JOIN chat_conversations c ON c.id = mine.talk
+    WHERE CASE WHEN c.doctor_id = mine.doctor THEN c.doctor_id = $2
+               ELSE mine.offered AND ($4::int = 1 OR c.doctor_id = $2) END
+    FOR NO KEY UPDATE OF c
+), done AS MATERIALIZED (
+    SELECT chat_plan_cancel($1, doctor, $3) AS id FROM talk)
 SELECT id FROM done WHERE id IS NOT NULL
 
 -- The patient has seen it.

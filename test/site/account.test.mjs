@@ -348,3 +348,25 @@ test('log-in and code attempts are limited by account and address, which no head
   const r = await doctor.post('/chat/password', { current_password: 'password', password: 'another one' });
   isError(r, 429);
 });
+
+test('a log-in whose password becomes another one while it is looked at opens nothing', async () => {
+  // Of cost 14: looking at it takes long enough for somebody to change it meanwhile. Whoever
+  // comes first, nothing that the old one opened is left.
+  const slow = '$2y$14$abcdefghijklmnopqrstuunUCkP9ow51gETKcOE8U3bIw7TE7Z.3u';
+  const left = () => site.sql(`SELECT (SELECT count(*) FROM chat_sessions WHERE user_id = ${patient}) + (SELECT count(*) FROM personal_access_tokens WHERE tokenable_id = ${patient});`).trim();
+  const log = (path, more = {}) => new Client(site.url).post(path, { email: 'patient@example.com', password: 'password', ...more });
+  for (const change of [`password = '${first.slice(0, 7)}${'y'.repeat(53)}'`, "status = 'suspended'"]) {
+    site.sql(`UPDATE users SET password = '${slow}', status = 'active' WHERE id = ${patient};
+      DELETE FROM chat_sessions WHERE user_id = ${patient}; DELETE FROM personal_access_tokens WHERE tokenable_id = ${patient};`);
+    const [session, phone] = [log('/chat/login'), log('/chat/token', { device_name: 'x' })];
+    await new Promise((resolve) => { setTimeout(resolve, 250); });
+    site.sql(`UPDATE users SET ${change} WHERE id = ${patient};`);
+    for (const r of [await session, await phone]) {
+      isError(r, 422, 'email');
+      assert.equal(r.headers.get('set-cookie'), null);
+    }
+    assert.equal(left(), '0', change);
+  }
+  site.sql(`UPDATE users SET password = '${first}', status = 'active' WHERE id = ${patient};`);
+  assert.equal((await log('/chat/token', { device_name: 'x' })).status, 201);
+});

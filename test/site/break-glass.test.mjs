@@ -86,6 +86,16 @@ test('point 27: a reason opens one conversation for its time, its people hear of
   await eventually(() => site.sql("SELECT count(*) FROM chat_audit WHERE action = 'messages.read' AND status = '403';").trim() !== '0', 'the refusal');
 });
 
+test('point 27: plans follow the same rule', async () => {
+  const doctor = await site.phone(site.people().accounts.find((a) => a.user_id === conv.doctor).email);
+  const { plan } = (await doctor.post(`${url}/plan`, { title: 'Crown', status: 'submitted' })).json;
+  assert.equal((await admin.get(`/chat/plan/${plan.id}`)).status, 404);
+  assert.equal((await open(admin, REASON)).status, 201);
+  assert.equal((await admin.get(`/chat/plan/${plan.id}`)).status, 200);
+  assert.equal((await admin.post(`/chat/plan/${plan.id}/cancel`, {})).status, 403, 'its doctor is here');
+  await eventually(async () => (await admin.get(`/chat/plan/${plan.id}`)).status === 404, 'closed again', 10000);
+});
+
 test('point 27: files follow the same rule: staff have them while the conversation is open to them', async () => {
   const { body, type } = form([{ name: 'files[]', file: 'xray.png', type: 'image/png', bytes: png() }]);
   const sent = await patient.post(`${url}/message`, body, { type });

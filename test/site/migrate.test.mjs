@@ -350,12 +350,12 @@ test('a database that is away is said in one sentence, without its password', ()
   for (const db of ['postgresql://chat:geheim@127.0.0.1:1/chat', 'postgresql://chat:geheim@127.0.0.1:1/chat?wrong=geheim',
     'mysql://chat:geheim@127.0.0.1/chat']) {
     for (const args of [[], ['--check']]) {
-      const line = refused(migrate(db, ...args));
+      const line = refused(migrate(db, ...args), db.startsWith('mysql') ? 2 : 1);
       assert.doesNotMatch(line, /geheim/);
     }
   }
   assert.match(refused(migrate('postgresql://chat:geheim@127.0.0.1:1/chat')), /Connection refused.*see that the database is there/);
-  assert.match(refused(migrate('sqlite:relative.db')), /absolute path/);
+  assert.match(refused(migrate('sqlite:relative.db'), 2), /absolute path/);
   assert.match(refused(migrate(`sqlite:${dir}/no/such/chat.db`)), /unable to open|cannot be|see that/);
   const conf = path.join(dir, 'wrong.json');
   assert.match(refused(ctl(['migrate', '--config', conf])), /wrong\.json cannot be opened/);

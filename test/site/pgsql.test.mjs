@@ -506,3 +506,44 @@ test('whose WebSocket it is cannot be said: it comes later, and is not nobody\'s
     }
   }
 });
+
+// Threads that ask the database end with their statement, and its answer may never come.
+test('chat-push sends its clients away, and ends or begins anew, while the server says nothing', async () => {
+  const site = await startSite({ db: cluster.create() });
+  site.expectLog(/the database does not answer/);
+  site.onExit = () => {};
+  const stopped = [];
+  cleanup(() => stopped.forEach((pid) => process.kill(pid, 'SIGCONT')));
+  for (const signal of ['SIGUSR2', 'SIGTERM']) {
+    const { peer } = await eventually(async () => {
+      const r = await new Door(site.o.pushPort).ask({});
+      return r.status === 101 && r;
+    }, `before ${signal}`);
+    cleanup(() => peer.socket.destroy());
+    await greeted(peer);
+    const servers = site.sql(`SELECT pid FROM pg_stat_activity
+      WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid();`).trim().split('\n').map(Number);
+    servers.filter((pid) => !stopped.includes(pid)).forEach((pid) => {
+      process.kill(pid, 'SIGSTOP');
+      stopped.push(pid);
+    });
+    await eventually(async () => (await site.metric('relay_lag_seconds')) >= 1, 'the relay waits for an answer');
+    site.push.kill(signal);
+    let f;
+    do {
+      f = await peer.frame();
+    } while (f.opcode !== 8);
+    assert.equal(f.payload.readUInt16BE(0), 4200, signal);
+  }
+  assert.equal(await Promise.race([site.push.gone.then(() => 'ended'), sleep(20000)]), 'ended');
+  assert.equal(site.push.exitCode, 0);
+  stopped.splice(0).forEach((pid) => process.kill(pid, 'SIGCONT'));
+  // The next one finds everything in order.
+  await site.startPush();
+  const phone = await site.phone('doctor@example.com');
+  const pusher = connect(site, phone);
+  cleanup(() => pusher.disconnect());
+  const seen = collect(await subscribed(pusher, 'private-user.2'), 'MessageSent');
+  site.sql(row(site.people().conversations[0], 'after it'));
+  await eventually(() => seen.some((e) => e.message.content === 'after it'), 'it is relayed');
+});

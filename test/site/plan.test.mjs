@@ -41,7 +41,8 @@ const make = async (fields = {}) => {
 };
 const submitted = (fields = {}) => make({ status: 'submitted', ...fields });
 const act = (who, plan, what, body = {}) => who.post(`/chat/plan/${plan.id}/${what}`, body);
-const statusOf = async (plan) => (await doctor.get(`/chat/plan/${plan.id}`)).json.plan.status;
+const offeredBy = async (who) => (await who.post(`/chat/conversation/${conv.id}/plan`, { ...offer, status: 'submitted' })).json.plan;
+const statusOf = async (plan, who = doctor) => (await who.get(`/chat/plan/${plan.id}`)).json.plan.status;
 /** The events of a plan, oldest first. */
 const eventsOf = (plan) => site.sql(`SELECT event FROM chat_events WHERE event LIKE 'Plan%' AND ${
   site.dbFile ? "json_extract(payload, '$.plan.id')" : "payload->'plan'->>'id'"} = ${
@@ -333,6 +334,101 @@ test('whom a conversation was taken from hears nothing of its plans any more', a
     assert.doesNotMatch(site.sql(`SELECT channels FROM chat_events WHERE id > ${alone};`), new RegExp(`private-user\\.(${conv.doctor}|${foreign.doctor})"`));
   } finally {
     site.sql(`UPDATE treatment_requests SET doctor_id = ${conv.doctor} WHERE id = ${conv.id};`);
+  }
+});
+
+test('the next doctor and staff take back what the one before offered, who cannot any more', async () => {
+  clear();
+  const hand = (id) => site.sql(`UPDATE treatment_requests SET doctor_id = ${id} WHERE id = ${conv.id};`);
+  const [byNext, byStaff, late, theirs] = [await submitted(), await submitted(), await submitted(), await submitted()];
+  const draft = await make({ client_id: 'handed' });
+  isError(await act(admin, byStaff, 'cancel'), 403);
+  assert.equal(await statusOf(byStaff), 'submitted', "the doctor's own are the doctor's");
+  hand(foreign.doctor);
+  try {
+    isError(await act(doctor, byNext, 'cancel'), 404);
+    for (const what of ['submit', 'accept', 'reject', 'acknowledge']) {
+      isError(await act(otherDoctor, byNext, what), 403);
+      isError(await act(admin, byNext, what), 403);
+    }
+    isError(await otherDoctor.request('PATCH', `/chat/plan/${byNext.id}`, { body: { title: 'x' } }), 403);
+    isError(await act(patient, byNext, 'cancel'), 403);
+    isError(await act(stranger, byNext, 'cancel'), 404);
+    isError(await act(otherDoctor, byNext, 'cancel', { reason: 'x'.repeat(501) }), 422, 'reason');
+    assert.equal(await statusOf({ id: byNext.id }, otherDoctor), 'submitted');
+
+    const before = site.lastEvent();
+    const gone = await act(otherDoctor, byNext, 'cancel', { reason: 'another way' });
+    assert.equal(gone.status, 200, gone.text);
+    assert.deepEqual([gone.json.plan.status, gone.json.plan.reason, gone.json.plan.doctor_id], ['cancelled', 'another way', conv.doctor]);
+    assert.equal((await act(otherDoctor, byNext, 'cancel')).json.plan.reason, 'another way', 'again is the same');
+    const told = site.sql(`SELECT event, channels FROM chat_events WHERE id > ${before} ORDER BY id;`).trim().split('\n');
+    assert.deepEqual(told.map((line) => line.split('|')[0]), ['MessageSent', 'PlanCancelled']);
+    for (const line of told) {
+      assert.doesNotMatch(line, new RegExp(`private-user\\.${conv.doctor}"`), 'who offered it is a stranger');
+      assert.match(line, new RegExp(`private-user\\.${conv.patient}"`));
+      assert.match(line, new RegExp(`private-conversation\\.${conv.id}"`));
+    }
+    const card = (await patient.get(`${base}/messages?per_page=1`)).json.data[0];
+    assert.deepEqual([card.plan.card, card.user_id], ['cancelled', foreign.doctor], 'who took it back');
+    isError(await act(patient, byNext, 'accept'), 409);
+
+    assert.equal((await act(admin, byStaff, 'cancel')).json.plan.status, 'cancelled');
+    assert.deepEqual(cardsOf(byStaff), ['submitted', 'cancelled']);
+    site.sql(`UPDATE treatment_plans SET expires_at = ${site.time(-1)} WHERE id = ${late.id};`);
+    isError(await act(otherDoctor, late, 'cancel'), 409);
+    assert.equal((await act(patient, theirs, 'accept')).status, 200);
+    isError(await act(otherDoctor, theirs, 'cancel'), 409);
+    isError(await act(admin, theirs, 'cancel'), 409);
+
+    // A draft is nobody's meanwhile, also when its doctor stays as a further member.
+    const none = async (who) => {
+      isError(await who.get(`/chat/plan/${draft.id}`), 404);
+      isError(await who.request('PATCH', `/chat/plan/${draft.id}`, { body: { title: 'x' } }), 404);
+      for (const what of ['submit', 'cancel']) {
+        isError(await act(who, draft, what), 404);
+      }
+      const list = await who.get(`/chat/conversation/${conv.id}/plans`);
+      assert.ok(!list.json.data?.some((plan) => plan.id === draft.id), list.text);
+    };
+    for (const who of [doctor, otherDoctor, admin, patient]) {
+      await none(who);
+    }
+    assert.equal((await otherDoctor.post(`${base}/members`, { user_id: conv.doctor })).status, 201);
+    await none(doctor);
+    const again = await offeredBy(otherDoctor);
+    isError(await act(doctor, again, 'cancel'), 403);
+    site.sql(`UPDATE treatment_plans SET status = 'submitted', decided_at = NULL WHERE id = ${byStaff.id};`);
+    isError(await act(doctor, byStaff, 'cancel'), 403);
+    const last = await act(otherDoctor, byStaff, 'cancel');
+    assert.equal(last.status, 200, last.text);
+    assert.equal((await patient.get(`${base}/messages?per_page=1`)).json.data[0].user_id, foreign.doctor, 'not who looks on');
+    assert.equal((await otherDoctor.request('DELETE', `${base}/members/${conv.doctor}`, {})).status, 200);
+
+    // Without a doctor staff may, and the former doctor hears nothing of it.
+    site.sql(`UPDATE treatment_plans SET status = 'submitted', decided_at = NULL WHERE id = ${byNext.id};`);
+    hand('NULL');
+    const alone = site.lastEvent();
+    isError(await act(doctor, byNext, 'cancel'), 404);
+    assert.equal((await act(admin, byNext, 'cancel')).status, 200);
+    assert.doesNotMatch(site.sql(`SELECT channels FROM chat_events WHERE id > ${alone};`), new RegExp(`private-user\\.(${conv.doctor}|${foreign.doctor})"`));
+  } finally {
+    hand(conv.doctor);
+  }
+  assert.equal((await act(doctor, draft, 'submit')).json.plan.status, 'submitted', 'it is there again with its doctor');
+});
+
+test('of two who take back an offer at once one does, also while it is handed over', async () => {
+  const hand = (id) => site.sqlBeside(`UPDATE treatment_requests SET doctor_id = ${id} WHERE id = ${conv.id};`);
+  for (let i = 0; i < 4; i++) {
+    clear();
+    const plan = await submitted();
+    const [, ...answers] = await Promise.all([hand(foreign.doctor), act(doctor, plan, 'cancel'), act(otherDoctor, plan, 'cancel'), act(admin, plan, 'cancel'), act(patient, plan, 'accept')]);
+    const { status } = (await patient.get(`/chat/plan/${plan.id}`)).json.plan;
+    assert.match(status, /^(cancelled|accepted)$/);
+    assert.ok(answers.every((r) => [200, 403, 404, 409].includes(r.status)), answers.map((r) => r.text).join('\n'));
+    assert.deepEqual(cardsOf(plan), ['submitted', status]);
+    await hand(conv.doctor);
   }
 });
 

@@ -545,6 +545,38 @@ for (const [format, read] of [
   });
 }
 
+// The libraries come back every minute for as long as the page is open.
+test('who is refused at the door is a figure each time and a line once a minute, with the Origin', async () => {
+  const config = file('door.json', {
+    appManager: { array: { apps: [
+      { id: 'app1', key: 'key1', secret: 'secret1', allowedOrigins: ['https://ours.example'], maxConnectsPerAddressPerMinute: 5 },
+    ] } },
+  });
+  const child = await new Push().start({ args: ['--config', config] });
+  const ask = (Origin) => child.http('GET', '/app/key1?protocol=7', { headers: { Origin, Connection: 'Upgrade', Upgrade: 'websocket' } });
+  for (let i = 0; i < 25; i++) {
+    assert.equal((await ask(`https://theirs-${i}.example/"\u00e9`)).status, 403);
+  }
+  const statuses = [];
+  for (let i = 0; i < 15; i++) {
+    statuses.push((await ask('https://ours.example')).status);
+  }
+  assert.ok(statuses.filter((s) => s === 429).length >= 5, statuses.join());
+  const figures = await (await fetch(`${child.metrics}/metrics`)).text();
+  assert.match(figures, /origins_refused_total\{[^}]*\} 25\n/);
+  const refused = () => child.stderr.split('\n').filter((l) => l.includes('request refused'));
+  assert.deepEqual(refused().map((l) => l.match(/status=(\d+)/)[1]), ['403', '429']);
+  assert.match(refused()[0], /why="Origin not allowed" origin="https:\/\/theirs-0\.example\/\\"\\xe9"$/);
+  assert.equal((await child.stop()).code, 0);
+  // With debug each has its own.
+  const verbose = await new Push().start({ args: ['--config', config], env: { CHAT_PUSH_LOG_LEVEL: 'debug' } });
+  for (let i = 0; i < 3; i++) {
+    assert.equal((await verbose.http('GET', '/app/key1?protocol=7', { headers: { Origin: 'https://theirs.example' } })).status, 403);
+  }
+  await eventually(() => verbose.stderr.split('request refused').length === 4, 'three lines');
+  assert.equal((await verbose.stop()).code, 0);
+});
+
 for (const signal of ['SIGTERM', 'SIGINT']) {
   test(`${signal} sends clients away with 4200 and ends with status 0`, async () => {
     const child = await new Push().start();

@@ -611,6 +611,31 @@ test('client events are limited in size and number', async () => {
   });
 });
 
+// One kind is above its rate, and each time the other, which is far within its own, once too.
+for (const [limit, values] of Object.entries({
+  'client events': { maxClientEventsPerSecond: 10, maxSubscribesPerMinute: -1 },
+  subscribes: { maxClientEventsPerSecond: -1, maxSubscribesPerMinute: 10 },
+})) {
+  test(`${limit} above the rate end in 4301 whatever else is within its own`, async () => {
+    const one = await startPush({
+      args: ['--config', file(`${limit}.json`, {
+        appManager: { array: { apps: [{ id: 'app1', key: 'key1', secret: 'secret1', enableClientMessages: true, ...values }] } },
+      })],
+    });
+    const a = await one.raw();
+    await a.join('private-a');
+    for (let i = 0; i < 2000; i++) {
+      a.send({ event: 'client-x', channel: 'private-a', data: '' });
+      a.send({ event: 'pusher:subscribe', data: { channel: 'b' } });
+    }
+    const end = await Promise.race([a.closed, a.drain()]);
+    assert.equal(end.code, 4301, 'it goes on and on');
+    const refused = a.messages.filter((m) => m.data.code === 4301 || m.data.status === 4301);
+    assert.ok(refused.length >= 200, `${refused.length} were borne`);
+    await one.stop();
+  });
+}
+
 // --- users
 
 test('a signed-in user gets events to the user, on every connection', async () => {

@@ -149,6 +149,50 @@ if (pgsql) {
   });
 }
 
+// --- changes and the consultation's end ------------------------------------------------------
+
+const told = (names) => site.sql(`SELECT count(*) FROM chat_events e WHERE e.event IN (${names.map((n) => `'${n}'`)})
+  AND e.conversation_id = ${conv.id} AND e.id > (SELECT max(x.id) FROM chat_events x WHERE x.event = 'ConversationUpdated' AND x.conversation_id = ${conv.id});`).trim();
+
+test('nothing is edited and nobody reacts behind the end of a consultation', async () => {
+  for (let i = 0; i < 6; i++) {
+    const [a, b] = [await send('as it was'), await send('as it was')];
+    await doctor.request('PUT', url(`/message/${b.id}/reaction`), { body: { emoji: '👍' } });
+    const answers = await Promise.all([
+      patient.request('PATCH', url(`/message/${a.id}`), { body: { content: 'other' } }),
+      doctor.request('PUT', url(`/message/${a.id}/reaction`), { body: { emoji: '👍' } }),
+      site.sqlBeside(close),
+      doctor.request('DELETE', url(`/message/${b.id}/reaction?emoji=${encodeURIComponent('👍')}`)),
+      patient.request('PATCH', url(`/message/${b.id}`), { body: { content: 'other' } })]);
+    answers.splice(2, 1);
+    assert.deepEqual(answers.filter((r) => ![200, 403].includes(r.status)).map((r) => `${r.status} ${r.text}`), []);
+    assert.equal(told(['MessageEdited', 'MessageReaction']), '0');
+    reopen();
+  }
+});
+
+if (pgsql) {
+  test('who edits or reacts while the consultation is being closed is refused', async () => {
+    const { id } = await send('as it was');
+    await doctor.request('PUT', url(`/message/${id}/reaction`), { body: { emoji: '🙏' } });
+    for (const [who, method, path_, body] of [
+      [patient, 'PATCH', `/message/${id}`, { content: 'other' }], [doctor, 'PUT', `/message/${id}/reaction`, { emoji: '👍' }],
+      [doctor, 'DELETE', `/message/${id}/reaction?emoji=${encodeURIComponent('🙏')}`]]) {
+      const commit = await begun(close);
+      const r = who.request(method, url(path_), { body });
+      await waiting();
+      await commit();
+      const answer = await r;
+      assert.equal(answer.status, 403, `${method}: ${answer.text}`);
+      assert.match(answer.json.error, /closed/);
+      assert.equal(told(['MessageEdited', 'MessageReaction']), '0');
+      reopen();
+    }
+    const { message } = (await patient.get(url(`/message/${id}`))).json;
+    assert.deepEqual([message.content, message.edited_at, message.reactions.map((x) => x.emoji)], ['as it was', null, ['🙏']]);
+  });
+}
+
 // --- one file, two messages ---------------------------------------------------------------
 
 test('of two messages that name one upload exactly one gets it', async () => {

@@ -123,6 +123,107 @@ static void an_app_of_soketi_is_read_in_each_of_its_spellings(void **state)
     assert_null(chat_app_by_id(&apps, "k", 1));
 }
 
+/* Every number of an app: its key, where it goes, and what begins it: -1 for how
+ * many and how often, 1 for lengths and sizes. */
+/* clang-format off */
+#define LIMIT(key, member, most) { key, offsetof(chat_app_t, member), -1, most, 1 }
+#define SIZE(key, member) { key, offsetof(chat_app_t, member), 1, 1e9, 1 }
+#define KB(key, member) { key, offsetof(chat_app_t, member), 1, 1e9, 1024 }
+static const struct {
+    const char *key;
+    size_t at;
+    int least;
+    double most;
+    int unit;
+} numbers[] = {
+    LIMIT("maxConnections", max_connections, 1e15),
+    LIMIT("maxConnectionsPerUser", max_per_user, 1e15),
+    LIMIT("maxConnectionsPerAddress", max_per_address, 1e15),
+    LIMIT("maxConnectsPerAddressPerMinute", max_connects, 60000),
+    LIMIT("maxBackendEventsPerSecond", max_backend_events, 1e15),
+    LIMIT("maxClientEventsPerSecond", max_client_events, 1e15),
+    LIMIT("maxSubscribesPerMinute", max_subscribes, 1e15),
+    LIMIT("maxReadRequestsPerSecond", max_read_requests, 1e15),
+    SIZE("maxChannelNameLength", max_channel_name),
+    SIZE("maxEventNameLength", max_event_name),
+    KB("maxEventPayloadInKb", max_event_payload),
+    SIZE("maxEventChannelsAtOnce", max_event_channels),
+    SIZE("maxEventBatchSize", max_event_batch),
+    SIZE("maxPresenceMembersPerChannel", max_presence_members),
+    KB("maxPresenceMemberSizeInKb", max_presence_member),
+    SIZE("maxChannelsPerConnection", max_channels),
+    SIZE("maxWatchlistSize", max_watchlist),
+};
+/* clang-format on */
+#define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+
+/* One app with a number so written. @return the number it has; -7: refused */
+static apr_int64_t number_read(size_t n, const char *written)
+{
+    const char *why = NULL;
+    chat_apps_t apps;
+    char text[256];
+
+    snprintf(text, sizeof(text),
+             "{\"appManager.array.apps\":[{\"id\":\"a\",\"key\":\"k\","
+             "\"secret\":\"s\",\"%s\":%s}]}",
+             numbers[n].key, written);
+    if (read_apps(&apps, text, &why) == APR_SUCCESS) {
+        return *(const apr_int64_t *)(const void *)((const char *)apps.list +
+                                                    numbers[n].at);
+    }
+    if (why == NULL || strstr(why, numbers[n].key) == NULL ||
+        strstr(why, "number") == NULL) {
+        fail_msg("%s: %s: '%s' says nothing of it", numbers[n].key, written,
+                 why);
+    }
+    return -7;
+}
+
+static void each_number_has_one_beginning_and_an_end(void **state)
+{
+    char most[32], more[32];
+    size_t n;
+
+    (void)state;
+    for (n = 0; n < NUMBERS; n++) {
+        apr_int64_t none = numbers[n].least < 0 ? 0 : -7;
+
+        snprintf(most, sizeof(most), "%.0f", numbers[n].most);
+        snprintf(more, sizeof(more), "%.0f", numbers[n].most + 1);
+        assert_int_equal(number_read(n, "-2"), -7);
+        assert_int_equal(number_read(n, "-1"), none == 0 ? -1 : -7);
+        assert_int_equal(number_read(n, "\"-1\""), none == 0 ? -1 : -7);
+        assert_int_equal(number_read(n, "0"), none);
+        assert_int_equal(number_read(n, "\"0\""), none);
+        assert_int_equal(number_read(n, "1"), numbers[n].unit);
+        assert_int_equal(number_read(n, "\"7\""), 7 * numbers[n].unit);
+        assert_int_equal(number_read(n, most),
+                         (apr_int64_t)numbers[n].most * numbers[n].unit);
+        assert_int_equal(number_read(n, more), -7);
+    }
+}
+
+static void what_is_no_number_of_that_kind_is_refused(void **state)
+{
+    static const char *const wrong[] = {
+        "true",      "[]",      "{}",         "[1]",      "\"many\"",
+        "\"1 000\"", "\"1k\"",  "\"nan\"",    "\"inf\"",  "\"-inf\"",
+        "\"1e999\"", "1e300",   "-1e300",     "-0.5",     "\"-0.25\"",
+        "0.0001",    "\"--1\"", "\"9999999999999999999999\"",
+    };
+    size_t n, i;
+
+    (void)state;
+    for (n = 0; n < NUMBERS; n++) {
+        for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+            assert_int_equal(number_read(n, wrong[i]), -7);
+        }
+        assert_int_equal(number_read(n, "1.5"),
+                         numbers[n].unit == 1024 ? 1536 : -7);
+    }
+}
+
 static void what_is_wrong_is_named(void **state)
 {
 #define ONE(app) "{\"appManager.array.apps\":[" app "]}"
@@ -163,6 +264,18 @@ static void what_is_wrong_is_named(void **state)
               "{\"id\":\"a\",\"key\":\"l\",\"secret\":\"s\"}"),
           "[1].id" },
         { "{\"eventLimits.maxPayloadInKb\":-1}", "eventLimits.maxPayloadInKb" },
+        { "{\"eventLimits\":{\"maxPayloadInKb\":0}}",
+          "eventLimits.maxPayloadInKb" },
+        { "{\"channelLimits.maxNameLength\":0}", "channelLimits.maxNameLength" },
+        { "{\"channelLimits.maxPerConnection\":-1}",
+          "channelLimits.maxPerConnection" },
+        { "{\"eventLimits.maxNameLength\":0.5}", "eventLimits.maxNameLength" },
+        { "{\"eventLimits.maxChannelsAtOnce\":0}",
+          "eventLimits.maxChannelsAtOnce" },
+        { "{\"eventLimits.maxBatchSize\":\"nan\"}", "eventLimits.maxBatchSize" },
+        { "{\"presence.maxMembersPerChannel\":-1}",
+          "presence.maxMembersPerChannel" },
+        { "{\"presence.maxMemberSizeInKb\":1e10}", "presence.maxMemberSizeInKb" },
     };
     chat_apps_t apps;
     const char *why;
@@ -312,6 +425,8 @@ int main(void)
         cmocka_unit_test(a_setting_is_found_nested_dotted_and_in_between),
         cmocka_unit_test(what_a_file_does_not_say_is_as_documented),
         cmocka_unit_test(an_app_of_soketi_is_read_in_each_of_its_spellings),
+        cmocka_unit_test(each_number_has_one_beginning_and_an_end),
+        cmocka_unit_test(what_is_no_number_of_that_kind_is_refused),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(any_other_setting_is_a_change),
         cmocka_unit_test(subscribes_follow_the_channels_a_socket_may_have),

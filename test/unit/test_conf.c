@@ -184,6 +184,99 @@ static void unknown_settings_are_named(void **state)
     assert_null(conf.warnings[3]);
 }
 
+/* Every number of chat-push itself, with its smallest and largest; `part`: it may
+ * have a fraction. */
+static const struct {
+    const char *key;
+    double least, most;
+    int part;
+} numbers[] = {
+    { "port", 0, 65535, 0 }, /* -1 needs another place to listen */
+    { "loops", 0, 256, 0 },
+    { "metrics.port", 0, 65535, 0 },
+    { "httpApi.requestLimitInMb", 1, 1024, 1 },
+    { "httpApi.acceptTraffic.memoryThreshold", 1, 100, 0 },
+    { "maxMessageInKb", 1, 1048576, 1 },
+    { "maxUnfinishedInMb", 1, 65536, 1 },
+    { "maxQueueInKb", 1, 1048576, 1 },
+    { "channelLimits.cacheTtl", 1, 31536000, 0 },
+    { "activityTimeout", 1, 86400, 0 },
+    { "defaultProtocol", 0, 7, 0 },
+    { "pongTimeout", 1, 86400, 0 },
+    { "userAuthenticationTimeout", 1, 86400000, 0 },
+    { "shutdownGracePeriod", 0, 600000, 0 },
+    { "canary.seconds", 0, 3600, 1 },
+    { "drain.seconds", 0, 3600, 1 },
+    { "log.linesPerSecond", 0, 1000000, 0 },
+    { "database.pollMs", 1, 3600000, 0 },
+    { "database.replaySeconds", 0, 86400, 0 },
+    { "database.retentionSeconds", 3600, 315360000, 0 },
+    { "plans.everySeconds", 0, 3600, 0 },
+    { "plans.reminderSeconds", 0, 31536000, 0 },
+    { "plans.reminders", 0, 1000, 0 },
+    { "webhooks.batching.duration", 0, 10000, 0 },
+};
+
+static int number_taken(const char *key, const char *written)
+{
+    const char *why = NULL;
+    push_conf_t conf;
+    char text[128];
+
+    snprintf(text, sizeof(text), "{\"%s\":%s}", key, written);
+    if (read_conf(&conf, text, no_env, &why) == APR_SUCCESS) {
+        return 1;
+    }
+    if (why == NULL || strstr(why, key) == NULL) {
+        fail_msg("%s: '%s' does not name %s", written, why, key);
+    }
+    return 0;
+}
+
+static void each_number_has_a_smallest_and_a_largest(void **state)
+{
+    static const char *const wrong[] = { "\"nan\"", "\"inf\"", "-1e300",
+                                         "1e300",     "\"\"",    "[]",
+                                         "-2",        "\"5 s\"" };
+    char text[32];
+    size_t n, i;
+
+    (void)state;
+    for (n = 0; n < sizeof(numbers) / sizeof(numbers[0]); n++) {
+        const char *key = numbers[n].key;
+
+        snprintf(text, sizeof(text), "%.0f", numbers[n].least);
+        assert_true(number_taken(key, text));
+        snprintf(text, sizeof(text), "\"%.0f\"", numbers[n].most);
+        assert_true(number_taken(key, text));
+        snprintf(text, sizeof(text), "%.0f", numbers[n].most + 1);
+        assert_false(number_taken(key, text));
+        snprintf(text, sizeof(text), "%.1f", numbers[n].least + 0.5);
+        assert_int_equal(number_taken(key, text), numbers[n].part);
+        for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+            assert_false(number_taken(key, wrong[i]));
+        }
+    }
+}
+
+static void an_app_that_lets_nobody_in_is_a_warning(void **state)
+{
+    static const char with[] = "{\"appManager.array.apps\":[{\"id\":\"shut\","
+                               "\"key\":\"k\",\"secret\":\"s\","
+                               "\"maxConnections\":%d}]}";
+    const char *why = NULL;
+    push_conf_t conf;
+    char text[128];
+
+    (void)state;
+    snprintf(text, sizeof(text), with, 0);
+    assert_int_equal(read_conf(&conf, text, no_env, &why), APR_SUCCESS);
+    assert_non_null(strstr(conf.warnings[0], "shut is 0"));
+    snprintf(text, sizeof(text), with, -1);
+    assert_int_equal(read_conf(&conf, text, no_env, &why), APR_SUCCESS);
+    assert_null(conf.warnings[0]);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     static const struct {
@@ -618,6 +711,8 @@ int main(void)
         cmocka_unit_test(the_environment_overrides_the_file),
         cmocka_unit_test(pusher_variables_name_the_app_too),
         cmocka_unit_test(unknown_settings_are_named),
+        cmocka_unit_test(each_number_has_a_smallest_and_a_largest),
+        cmocka_unit_test(an_app_that_lets_nobody_in_is_a_warning),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_mode_is_octal_however_it_is_written),
         cmocka_unit_test(variables_of_tls_are_text_and_soketis),

@@ -456,6 +456,30 @@ static void an_answered_event_is_not_passed_by_the_next_on_another_loop(
     assert_non_null(strstr(last, "second"));
 }
 
+/* Who publishes through one loop does not feel that another one does not keep up. */
+static void a_loop_with_too_much_before_it_is_behind_until_it_has_run(void **state)
+{
+    static char data[1000001];
+    const int most = PUSH_HUB_WAITING_MOST / 1000000;
+    int i;
+
+    (void)state;
+    memset(data, 'x', sizeof(data) - 1);
+    join(1, "a"); /* on loop 1 */
+    for (i = 0; i < most; i++) {
+        publish(0, "a", data, 0);
+    }
+    assert_false(push_hubs_behind(hubs));
+    publish(0, "a", data, 0);
+    publish(0, "a", data, 0);
+    assert_true(push_hubs_behind(hubs));
+    turn(0);
+    assert_true(push_hubs_behind(hubs));
+    push_conn_kill(peers[1].conn, PUSH_END_US); /* nobody reads all that */
+    turn(1);
+    assert_false(push_hubs_behind(hubs));
+}
+
 static void joining_again_changes_nothing(void **state)
 {
     push_name_t name = name_of("a");
@@ -1103,6 +1127,7 @@ int main(void)
         HUB_TEST(a_large_channel_is_served_like_a_small_one),
         HUB_TEST(events_of_one_publisher_arrive_in_order),
         HUB_TEST(an_answered_event_is_not_passed_by_the_next_on_another_loop),
+        HUB_TEST(a_loop_with_too_much_before_it_is_behind_until_it_has_run),
         HUB_TEST(joining_again_changes_nothing),
         HUB_TEST(any_order_of_joins_and_leaves_keeps_the_books),
         HUB_TEST(only_the_first_and_the_last_connection_of_a_user_are_news),

@@ -10,11 +10,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <apr_general.h>
 #include <apr_strings.h>
@@ -111,14 +114,20 @@ static void done(push_loop_t *l, push_task_t *task)
     pthread_mutex_unlock(&lock);
 }
 
-static int put(question_t *q, const char *user, const char *conversation)
+static int put_to(push_membership_t *to, question_t *q, const char *user,
+                  const char *conversation)
 {
     memset(q, 0, sizeof(*q));
     q->ask.task.run = done;
     q->ask.loop = loop;
     q->ask.user = user;
     q->ask.conversation = conversation;
-    return push_membership_ask(membership, &q->ask);
+    return push_membership_ask(to, &q->ask);
+}
+
+static int put(question_t *q, const char *user, const char *conversation)
+{
+    return put_to(membership, q, user, conversation);
 }
 
 static push_membership_verdict_t wait_for(question_t *q)
@@ -175,6 +184,46 @@ static void a_database_that_is_away_is_unknown(void **state)
     assert_int_equal(news, 1);
 }
 
+/* A server that takes connections and says nothing: each attempt takes five
+ * seconds. What came with the first one is not asked behind it. */
+static void nobody_waits_for_the_questions_before_when_a_server_hangs(void **state)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET };
+    socklen_t len = sizeof(at);
+    int server = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    push_membership_t *other;
+    question_t q[20];
+    const char *why;
+    int i, attempts = 0;
+
+    (void)state;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(server, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(server, 64), 0);
+    getsockname(server, (struct sockaddr *)&at, &len);
+    if (push_membership_create(
+            &other,
+            apr_psprintf(pool, "postgresql://a@127.0.0.1:%d/b?sslmode=disable",
+                         ntohs(at.sin_port)),
+            log_line, &why, pool) != APR_SUCCESS) {
+        fail_msg("%s", why);
+    }
+    assert_int_equal(push_membership_start(other), APR_SUCCESS);
+    for (i = 0; i < 20; i++) {
+        assert_true(put_to(other, &q[i], "41", "7"));
+    }
+    for (i = 0; i < 20; i++) {
+        assert_int_equal(wait_for(&q[i]), PUSH_MEMBERSHIP_UNKNOWN);
+    }
+    while ((i = accept(server, NULL, NULL)) >= 0) {
+        close(i);
+        attempts++;
+    }
+    assert_in_range(attempts, 1, 2);
+    close(server);
+    push_membership_stop(other);
+}
+
 static void questions_are_answered_in_their_order(void **state)
 {
     static const char *const ids[] = { "1", "2", "3", "4", "5" };
@@ -216,6 +265,7 @@ int main(void)
         TEST(members_and_nobody_else),
         TEST(an_id_written_otherwise_is_another),
         TEST(a_database_that_is_away_is_unknown),
+        TEST(nobody_waits_for_the_questions_before_when_a_server_hangs),
         TEST(questions_are_answered_in_their_order),
         TEST(the_end_answers_everybody),
     };

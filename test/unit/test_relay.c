@@ -396,6 +396,37 @@ static void a_foreign_commit_is_noticed_without_a_wake_up(void **state)
     lines_are(log_text, "");
 }
 
+/* Forty megabytes of events, and loops that do not turn: what they have not run lies
+ * in memory, and is a part of it. */
+static void loops_that_are_slow_are_waited_for(void **state)
+{
+    const char *const files[] = { w.conf.state, NULL }; /* also without one */
+    apr_uint64_t relayed;
+
+    (void)state;
+    for (int file = 0; file < 2; file++) {
+        w.conf.state = files[file];
+        life_run(0);
+        sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+            "WHERE i < 5000) INSERT INTO chat_events (event, conversation_id, "
+            "channels, payload) SELECT 'E', 1, "
+            "'[\"private-conversation.1\",\"private-user.2\"]', "
+            "'{\"a\":\"' || hex(zeroblob(4000)) || '\"}' FROM n");
+        for (int ms = 0; counters().relayed < 1000; ms++) {
+            assert_true(ms < PATIENCE_MS);
+            usleep(1000);
+        }
+        usleep(300 * 1000);
+        relayed = counters().relayed;
+        assert_in_range(relayed, 1000, 2500);
+        loops_start();
+        reaches(5000 * (file + 1));
+        assert_int_equal(counters().relayed, 5000);
+        assert_int_equal(counters().behind, 0);
+        life_end();
+    }
+}
+
 static void a_datagram_is_faster_than_the_clock(void **state)
 {
     (void)state;
@@ -680,6 +711,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RELAY_TEST(a_foreign_commit_is_noticed_without_a_wake_up),
+        RELAY_TEST(loops_that_are_slow_are_waited_for),
         RELAY_TEST(a_datagram_is_faster_than_the_clock),
         RELAY_TEST(what_was_relayed_is_remembered_at_once_and_not_repeated),
         RELAY_TEST(what_was_missed_outlives_ends_before_all_are_back),

@@ -169,6 +169,13 @@ static int teardown(void **state)
     return rmdir(w.dir);
 }
 
+static void stop(void)
+{
+    push_chore_t *chore = push_retention_chore(w.ret);
+
+    push_chores_stop(&chore, 1);
+}
+
 static push_retention_counters_t counters(void)
 {
     push_retention_counters_t c;
@@ -316,7 +323,7 @@ static void another_window_holds_at_once_and_a_stop_does_not_wait(void **state)
 
     (void)state;
     insert(5, "7200");
-    assert_int_equal(push_retention_start(w.ret), APR_SUCCESS);
+    assert_int_equal(push_chore_start(push_retention_chore(w.ret)), APR_SUCCESS);
     push_retention_follow(w.ret, 3600);
     begun = apr_time_now();
     while (counters().removed < 5) {
@@ -324,7 +331,7 @@ static void another_window_holds_at_once_and_a_stop_does_not_wait(void **state)
         apr_sleep(apr_time_from_msec(5));
     }
     begun = apr_time_now();
-    push_retention_stop(w.ret);
+    stop();
     assert_true(apr_time_now() - begun < PATIENCE);
     left_are("");
 }
@@ -336,12 +343,12 @@ static void a_stop_between_two_batches_leaves_a_log(void **state)
 
     (void)state;
     insert(40 * PUSH_RETENTION_BATCH, "604800 + 60");
-    assert_int_equal(push_retention_start(w.ret), APR_SUCCESS);
+    assert_int_equal(push_chore_start(push_retention_chore(w.ret)), APR_SUCCESS);
     push_retention_follow(w.ret, WEEK);
     while (counters().removed == 0) {
         apr_sleep(apr_time_from_msec(1));
     }
-    push_retention_stop(w.ret);
+    stop();
     first = number("SELECT min(id) FROM chat_events");
     assert_int_equal(first, (apr_int64_t)counters().removed + 1);
     assert_int_equal(number("SELECT count(*) FROM chat_events"),

@@ -197,6 +197,44 @@ test('one whose time is over shows it, and offers nothing', async () => {
   }
 });
 
+test('whom a conversation was handed to takes back what the doctor before has offered; staff may, too', async () => {
+  clear();
+  const { user_id: next, email } = site.people().accounts.find((a) => a.role === 'doctor' && a.user_id !== conv.doctor);
+  const hand = (id) => site.sql(`UPDATE treatment_requests SET doctor_id = ${id} WHERE id = ${conv.id};`);
+  const people = await Promise.all([[email], ['admin@example.com'], [email, { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true }]]
+    .map(([who, options]) => person(browser, site.url, who, options)));
+  all.push(...people.map((p) => p.page));
+  cleanup(() => Promise.all(people.map((p) => p.context.close())));
+  const [heir, staff, small] = people.map((p) => p.page);
+  await offer('Veneers');
+  await offer('Retainer');
+  await becomes(doctor.page, 'Retainer', 'submitted');
+  await staff.locator(`.entry[data-conversation="${conv.id}"]`).click();
+  await becomes(staff, 'Veneers', 'submitted');
+  await staff.locator('.people-button').waitFor();
+  assert.equal(await card(staff, 'Veneers').locator('button').count(), 0, "a doctor's own offer is the doctor's");
+  hand(next);
+  for (const page of [heir, small]) {
+    await page.locator(`.entry[data-conversation="${conv.id}"]`).click();
+    await becomes(page, 'Veneers', 'submitted');
+    await card(page, 'Veneers').locator('.outline').waitFor();
+    assert.equal(await card(page, 'Veneers').locator('button').count(), 1, 'nothing to accept');
+  }
+  await card(staff, 'Veneers').locator('.outline').waitFor(); // without a reload
+  assert.equal(await card(patient.page, 'Veneers').locator('.solid').count(), 1, 'the patient decides as before');
+  await card(heir, 'Veneers').locator('.outline').click();
+  await field(heir, 'reason').fill('Another way');
+  await heir.locator(`${DIALOG} .solid, ${DIALOG} .danger`).first().click();
+  for (const page of [patient.page, heir, small, staff]) {
+    await becomes(page, 'Veneers', 'cancelled');
+  }
+  await card(staff, 'Retainer').locator('.outline').click();
+  await staff.locator(`${DIALOG} .solid, ${DIALOG} .danger`).first().click();
+  await becomes(small, 'Retainer', 'cancelled');
+  await becomes(patient.page, 'Retainer', 'cancelled');
+  hand(conv.doctor);
+});
+
 test('no page complained', () => {
   assert.deepEqual(all.flatMap((page) => page.complaints).filter((c) => !/409/.test(c)), []);
 });

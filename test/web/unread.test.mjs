@@ -64,3 +64,33 @@ test('opening it and going to its end reads all of it', async () => {
   await badge(few).waitFor();
   assert.equal(await badge(many).count(), 0);
 });
+
+test('what staff write is unread for the doctor, too, until it is seen', async () => {
+  const { email } = accounts.find((a) => a.user_id === few.doctor);
+  const staff = await site.phone('admin@example.com');
+  const doctor = await person(browser, site.url, email);
+  try {
+    const at = doctor.page.locator(`.entry[data-conversation="${few.id}"]`);
+    await at.waitFor();
+    await doctor.page.locator('.link-word[data-link=connected], .link-word[data-link=live]').waitFor({ state: 'attached' });
+    const list = async () => (await doctor.page.evaluate(() => fetch('/chat', { headers: { Accept: 'application/json' } }).then((r) => r.json())))
+      .conversations.find((c) => c.id === few.id).unread;
+    const was = await list();
+    await staff.post(`/chat/conversation/${few.id}/message`, { content: 'The laboratory has called' });
+    await eventually(async () => Number.parseInt(await at.locator('.badge').textContent(), 10) === was + 1, 'the badge, at once');
+    assert.equal(await list(), was + 1, 'as the server has it');
+    await doctor.page.reload();
+    await eventually(async () => Number.parseInt(await at.locator('.badge').textContent(), 10) === was + 1, 'the badge of a list');
+    await at.click();
+    await doctor.page.getByText('The laboratory has called').last().waitFor();
+    await at.locator('.badge').waitFor({ state: 'detached' });
+    await eventually(async () => await list() === 0, 'read');
+    assert.equal(site.sql(`SELECT count(*) FROM messages WHERE to_user_id = ${patient} AND body = 'The laboratory has called' AND read_at IS NULL;`).trim(), '1',
+      'not by the patient');
+    await staff.post(`/chat/conversation/${few.id}/message`, { content: 'And again' });
+    await doctor.page.getByText('And again').last().waitFor();
+    await eventually(async () => await list() === 0, 'read as it comes');
+  } finally {
+    await doctor.context.close();
+  }
+});

@@ -317,6 +317,7 @@ export default {
   'plan.close': 'إغلاق',
   'plan.must': 'يُرجى الاطلاع على خطة العلاج:',
   'plan.offered': 'معروضة عليك:',
+  'plan.left': 'عرضها الطبيب السابق:',
   'plan.seen': 'اطلعت عليها',
   'plan.ask.accept': 'هل تقبل خطة العلاج هذه؟',
   'plan.ask.accept.more': 'يُبلَّغ طبيبك فورًا، ولا يمكن التراجع من هنا.',

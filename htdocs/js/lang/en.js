@@ -300,6 +300,7 @@ export default {
   'plan.close': 'Close',
   'plan.must': 'Please look at this treatment plan:',
   'plan.offered': 'Offered to you:',
+  'plan.left': 'Offered by the doctor before:',
   'plan.seen': 'I have seen it',
   'plan.ask.accept': 'Accept this treatment plan?',
   'plan.ask.accept.more': 'Your doctor is told at once. '

@@ -7,6 +7,7 @@
 
 import { html, nothing } from '../../lib/lit-html.js';
 import { locale, t } from '../i18n.js';
+import { isFormer, partOf } from '../people.js';
 import { isNewestCard, planOf, plansOf, priceText } from '../plan.js';
 import { isMember, sameId, threadOf } from '../store.js';
 import { clock, full } from '../time.js';
@@ -17,7 +18,18 @@ const day = (time) => new Intl.DateTimeFormat(locale(), { dateStyle: 'medium' })
 
 /** Whether I am the one who offers plans here. */
 function isDoctor(state, conversation) {
-  return state.me.role === 'doctor' && isMember(state, conversation);
+  const part = partOf(state, state.selected, state.me.id);
+  return part ? part === 'doctor'
+    : state.me.role === 'doctor' && isMember(state, conversation);
+}
+
+/** What was offered is taken back by who did, as long as that is the doctor here; then
+ *  by the doctor there is now, and by staff. */
+function mayCancel(state, conversation, rules, plan) {
+  const ours = isDoctor(state, conversation);
+  return sameId(plan.doctor_id, state.me.id) ? ours
+    : isFormer(state, state.selected, plan.doctor_id)
+      && (ours || rules.staff);
 }
 
 function isPatient(state, conversation, plan) {
@@ -87,7 +99,7 @@ function facts(plan) {
 }
 
 /** The patient decides, the doctor takes back; only while it is open. */
-function choices({ state, plans }, plan) {
+function choices({ state, plans, deeds }, plan) {
   const conversation = state.conversations.get(state.selected);
   if (plan.status !== 'submitted') {
     return nothing;
@@ -99,7 +111,7 @@ function choices({ state, plans }, plan) {
       <button type="button" class="outline" @click=${() => plans.ask('reject', plan)}
         >${t('plan.reject')}</button></div>`;
   }
-  return sameId(plan.doctor_id, state.me.id) ? html`<div class="plan-choices">
+  return mayCancel(state, conversation, deeds.rules, plan) ? html`<div class="plan-choices">
     <button type="button" class="outline" @click=${() => plans.ask('cancel', plan)}
       >${t('plan.cancel')}</button></div>` : nothing;
 }
@@ -113,7 +125,7 @@ export function newPlanButton({ state, plans }, conversation) {
 }
 
 /** Under the header: what must be looked at; the doctor's drafts. */
-export function planBars({ state, plans }, conversation) {
+export function planBars({ state, plans, deeds }, conversation) {
   if (!conversation) {
     return nothing;
   }
@@ -123,12 +135,14 @@ export function planBars({ state, plans }, conversation) {
     && isPatient(state, conversation, plan));
   // Offered long ago, or before there were cards: none is in view.
   const thread = threadOf(state, state.selected);
-  const hidden = all.filter((plan) => plan.status === 'submitted'
-    && thread.loaded && isPatient(state, conversation, plan)
+  const unseen = all.filter((plan) => plan.status === 'submitted' && thread.loaded
     && !thread.messages.some((m) => m.plan && sameId(m.plan.id, plan.id)));
+  const hidden = unseen.filter((plan) => isPatient(state, conversation, plan));
+  const left = unseen.filter((plan) => mayCancel(state, conversation, deeds.rules, plan)
+    && !sameId(plan.doctor_id, state.me.id)); // by a doctor before
   const drafts = all.filter((plan) => plan.status === 'draft'
-    && sameId(plan.doctor_id, state.me.id));
-  if (waiting.length + hidden.length + drafts.length === 0) {
+    && sameId(plan.doctor_id, state.me.id) && isDoctor(state, conversation));
+  if (waiting.length + hidden.length + left.length + drafts.length === 0) {
     return nothing;
   }
   return html`<div class="plan-bars">${waiting.map((plan) => html`<aside class="plan-bar must"
@@ -143,6 +157,11 @@ export function planBars({ state, plans }, conversation) {
         >${t('plan.accept')}</button>
       <button type="button" class="plain" @click=${() => plans.ask('reject', plan)}
         >${t('plan.reject')}</button>
+    </aside>`)}${left.map((plan) => html`<aside class="plan-bar left"
+      data-plan=${plan.id}><span class="bar-words">${t('plan.left')} <bdi
+      >${plan.title}</bdi></span>
+      <button type="button" class="plain" @click=${() => plans.ask('cancel', plan)}
+        >${t('plan.cancel')}</button>
     </aside>`)}${drafts.map((plan) => html`<aside class="plan-bar"
       data-plan=${plan.id}><span class="bar-words">${t('plan.draft')} <bdi
       >${plan.title}</bdi></span>
