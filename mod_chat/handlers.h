@@ -13,6 +13,9 @@
 /* login.c */
 int chat_login_page(chat_request_t *q);
 int chat_login(chat_request_t *q);
+/** Send a browser that nobody knows to the form, which leads back to the conversation
+ * it asked for. */
+int chat_login_ask(chat_request_t *q);
 int chat_logout(chat_request_t *q);
 int chat_token(chat_request_t *q);
 int chat_me(chat_request_t *q);

@@ -154,7 +154,7 @@ static int nobody(chat_request_t *q)
                                 "this account has no part in the chat");
     }
     if (q->html) {
-        return chat_reply_redirect(q, "/chat/login");
+        return chat_login_ask(q);
     }
     return chat_reply_error(q, HTTP_UNAUTHORIZED, "log in first");
 }

@@ -115,6 +115,7 @@ class App {
       keep: this.keep,
       changed: draw,
       tell: (key) => this.tell(t(key)),
+      spare: (key, text) => this.spare(key, text),
     });
     this.sync = new Sync({
       ask: (cursor) => this.api.sync(cursor),
@@ -272,6 +273,7 @@ class App {
       addFiles: (key, files) => this.files.add(key, files),
       dropFile: (key, chip) => this.files.drop(key, chip),
       retryFile: (chip) => this.files.retry(chip),
+      filesWait: (key) => this.filesWait(key),
       startVoice: (key) => this.voice.start(key),
       stopVoice: (keep) => this.voice.stop(keep),
       view: (id) => this.view(id),
@@ -418,6 +420,24 @@ class App {
     }
   }
 
+  /** A message was to go, and its files cannot: why, and which. */
+  filesWait(key) {
+    const why = this.files.waits(key);
+    if (why !== null) {
+      this.tell(t(`files.wait.${why}`));
+      this.root.querySelector(`.file-chip[data-state="${why}"]`)
+        ?.scrollIntoView({ block: 'nearest' });
+    }
+  }
+
+  /** Words without a place stand where one writes, below a draft that is there. */
+  spare(key, text) {
+    this.drafts[key] = [this.drafts[key], text].filter(Boolean).join('\n');
+    this.keep.write('drafts', this.drafts);
+    this.drawn.key = null; // so that they are shown
+    this.draw();
+  }
+
   async logout() {
     const n = this.outbox.size;
     if (n > 0 && !await ask(t('logout.unsent', { n }), t('account.logout'))) {
@@ -435,12 +455,15 @@ class App {
     this.goToLogin(this.config.logout);
   }
 
-  /** @param to  where a log-in of Apache's ends, null: as without it */
+  /** @param to  where a log-in ends that its user has ended; null: it has ended by
+   *  itself, and the next one leads back to where they are */
   goToLogin(to = null) {
     if (!this.leaving) {
       this.leaving = true;
       this.live.stop();
-      location.assign(to ?? `${this.config.prefix}/chat/login`);
+      const { selected } = this.state;
+      location.assign(to ?? `${this.config.prefix}/chat/login${
+        selected === null ? '' : `?conversation=${encodeURIComponent(selected)}`}`);
     }
   }
 
@@ -583,11 +606,24 @@ class App {
       const { conversations, next: after } = await this.api.list(next);
       store.putList(this.state, conversations, after, append);
       conversations.forEach(({ id }) => this.brought(store.keyOf(id)));
+      this.checkOpen();
     } catch (error) {
       this.state.listFailed = true;
       throw error;
     } finally {
       this.draw();
+    }
+  }
+
+  /** The open conversation, where the list says otherwise: it has been deleted, of
+   *  which no event tells, or is there again. */
+  checkOpen() {
+    const { selected, conversations, next } = this.state;
+    const thread = selected === null ? null : store.threadOf(this.state, selected);
+    const listed = conversations.has(selected);
+    const gone = !listed && next === null && thread?.loaded && thread.failed === null;
+    if (gone || (listed && thread?.failed === 'missing')) {
+      this.loadThread(selected).catch(() => {});
     }
   }
 
@@ -746,6 +782,9 @@ class App {
     const { state } = this;
     const key = state.selected;
     this.people.look(key);
+    if (this.scroll.isAtEnd(key) && !state.around) {
+      store.letOlderGo(store.threadOf(state, key));
+    }
     this.scroll.before();
     render(shell({
       state,

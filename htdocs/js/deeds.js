@@ -19,15 +19,19 @@ export class Deeds {
    * @param keep     {read(name, otherwise), write(name, value)}
    * @param changed  (): something looks different now
    * @param tell     (key of a sentence): something did not work
+   * @param spare    (key, text): what was written has nowhere to go any more
    * @param now      () -> ms
    */
-  constructor({ state, api, rules, keep, changed, tell, now = Date.now }) {
+  constructor({
+    state, api, rules, keep, changed, tell, spare, now = Date.now,
+  }) {
     Object.assign(this, {
-      state, api, rules, keep, changed, tell, now,
+      state, api, rules, keep, changed, tell, spare, now,
     });
     this.answers = keep.read('answers', {}); // key -> quote being answered
-    this.edits = keep.read('edits', {}); // key -> {id, text}
+    this.edits = keep.read('edits', {}); // key -> {id, text, was}
     this.busy = false; // an edit is on its way
+    this.refused = 0; // status of the last thing that was not done; 0: unheard
     // {what: 'menu' | 'delete' | 'history', key, id, at (element), and for the
     // history: texts (null: not there yet), failed}
     this.open = null;
@@ -107,9 +111,13 @@ export class Deeds {
     this.takeAnswer(key);
   }
 
-  /** What is being answered says something else now, or is gone: the words stay. */
+  /** What is being answered says something else now, or is gone: the words stay. So
+   *  do those of an edit whose message is gone. */
   heard(name, data) {
     const key = conversationOf(data);
+    if (name === 'MessageDeleted' && sameId(this.edits[key]?.id, data.message.id)) {
+      this.editGone(key);
+    }
     const isIt = ['MessageEdited', 'MessageDeleted'].includes(name)
       && this.answers[key] && sameId(this.answers[key].id, data.message.id);
     if (isIt && data.message.deleted_at) {
@@ -123,7 +131,7 @@ export class Deeds {
 
   edit(key, message) {
     this.cancelAnswer(key);
-    this.edits[key] = { id: message.id, text: message.content };
+    this.edits[key] = { id: message.id, text: message.content, was: message.content };
     this.note();
   }
 
@@ -144,6 +152,17 @@ export class Deeds {
     }
   }
 
+  /** The message was deleted, in another tab or by staff: what it was to say is a new
+   *  one's text now. */
+  editGone(key) {
+    const { text, was } = this.edits[key];
+    this.cancelEdit(key);
+    this.tell('deed.refused.410');
+    if (text.trim() !== '' && text !== was) {
+      this.spare(key, text);
+    }
+  }
+
   /** The text stays in the composer until the server has it. */
   async finishEdit(key) {
     const edit = this.edits[key];
@@ -157,9 +176,11 @@ export class Deeds {
     }
     this.busy = true;
     this.changed();
-    if (await this.attempt(() => this.api.edit(key, edit.id, text))
-        && this.edits[key] === edit) {
+    const done = await this.attempt(() => this.api.edit(key, edit.id, text));
+    if (done && this.edits[key] === edit) {
       delete this.edits[key];
+    } else if (!done && this.refused === 410 && this.edits[key] === edit) {
+      this.editGone(key);
     }
     this.busy = false;
     this.note();
@@ -194,6 +215,7 @@ export class Deeds {
       this.changed();
       return true;
     } catch (error) {
+      this.refused = error.status;
       this.tell([403, 404, 410, 422, 429].includes(error.status)
         ? `deed.refused.${error.status}` : 'deed.failed');
       return false;

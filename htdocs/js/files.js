@@ -26,7 +26,7 @@ function stateAfter(status) {
 }
 
 /* queued, uploading, done (uploaded: chip.attachment), failed (may go again),
- * refused (never will; chip.why is the status, 'size' or 'many') */
+ * refused (never will; chip.why is the status, 'size', 'many' or 'gone') */
 
 export class Files {
   /**
@@ -127,6 +127,13 @@ export class Files {
     return this.of(key).every((chip) => chip.state === 'done');
   }
 
+  /** Why none could go. @return 'refused', 'failed', 'uploading', or null: it could */
+  waits(key) {
+    const states = this.of(key).map((chip) => chip.state);
+    return ['refused', 'failed'].find((state) => states.includes(state))
+      ?? (this.ready(key) ? null : 'uploading');
+  }
+
   /** Into a message: the list begins anew. */
   take(key) {
     const chips = this.of(key);
@@ -165,8 +172,9 @@ export class Files {
       chip.attachment = await task.promise;
       chip.state = 'done';
     } catch (error) {
-      chip.state = stateAfter(error.status);
-      chip.why = error.status;
+      const gone = error.status === 0 && !await isReadable(chip.file);
+      chip.state = gone ? 'refused' : stateAfter(error.status);
+      chip.why = gone ? 'gone' : error.status;
       if (chip.state === 'queued') {
         chip.abort = null;
         this.note();
@@ -184,6 +192,16 @@ export class Files {
       chips.map((chip) => chip.attachment).filter(Boolean)])
       .filter(([, attachments]) => attachments.length > 0)));
     this.changed();
+  }
+}
+
+/** A folder, and a file that was moved or changed since, fails as a network does. */
+async function isReadable(file) {
+  try {
+    await file.slice?.(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
   }
 }
 

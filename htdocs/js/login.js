@@ -20,10 +20,16 @@ if (/match our records/.test(error.textContent)) {
   error.textContent = t('login.often');
 }
 
+const form = document.getElementById('login');
+const { email, password, conversation } = form.elements;
+
 const other = document.getElementById('other-language');
-other.href = `?lang=${otherLanguage()}`;
+const query = new URLSearchParams({ lang: otherLanguage() });
+if (conversation.value !== '') {
+  query.set('conversation', conversation.value);
+}
+other.href = `?${query}`;
 other.hreflang = otherLanguage();
 other.hidden = false;
 
-const { email, password } = document.getElementById('login').elements;
 (email.value === '' ? email : password).focus();

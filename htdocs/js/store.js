@@ -79,6 +79,9 @@ function isUnread(state, key, message) {
 
 // --- threads -----------------------------------------------------------------
 
+const MANY = 400; // messages of a thread that cost a drawing too much
+const KEPT = 200; // of these, once the reader is at the end
+
 /** The messages of a conversation: made on first use, since a message may
  *  arrive before anybody looked at its conversation. */
 export function threadOf(state, key) {
@@ -160,6 +163,19 @@ export function putOlder(state, key, page, hasMore) {
     putMessage(state, thread, message, true);
   }
   thread.hasMore = hasMore;
+}
+
+/** Who is back at the end after much scrolling up needs what was loaded on the way no
+ *  more, and each drawing would go over all of it: the newest KEPT stay, and what is
+ *  new to the reader. The rest can be loaded again. */
+export function letOlderGo(thread) {
+  const { messages, firstUnread } = thread;
+  const from = Math.min(messages.length - KEPT, firstUnread === null
+    ? messages.length : position(messages, firstUnread));
+  if (messages.length > MANY && from > 0 && !thread.olderLoading) {
+    messages.splice(0, from);
+    thread.hasMore = true;
+  }
 }
 
 /** A message the server confirmed to us (the answer to a POST). */

@@ -127,6 +127,13 @@ const char *chat_form_get(const chat_form_t *form, const char *name)
     return NULL;
 }
 
+const char *chat_form_given(const chat_form_t *form, const char *name)
+{
+    const char *value = chat_form_get(form, name);
+
+    return value == NULL || *value == '\0' ? NULL : value;
+}
+
 int chat_form_number(apr_int64_t *out, const char *s)
 {
     size_t len = strlen(s);

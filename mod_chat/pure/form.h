@@ -42,6 +42,9 @@ chat_form_result_t chat_form_parse(chat_form_t *out, const char *s,
 /** The last value of a name, NULL when it was not sent. */
 const char *chat_form_get(const chat_form_t *form, const char *name);
 
+/** The same of a parameter that may be missing, where an empty one is as none. */
+const char *chat_form_given(const chat_form_t *form, const char *name);
+
 /**
  * A value that is a number: decimal digits and nothing else.
  * @return 0 when it is none, or too long for 64 bits

@@ -21,10 +21,10 @@
 static int number_field(apr_int64_t *out, const chat_form_t *query,
                         const char *name, apr_int64_t least, const char **field)
 {
-    const char *value = chat_form_get(query, name);
+    const char *value = chat_form_given(query, name);
     apr_int64_t n;
 
-    if (value == NULL || value[0] == '\0') {
+    if (value == NULL) {
         return 1;
     }
     if (!chat_form_number(&n, value) || n < least) {

@@ -21,6 +21,9 @@ static const char currencies[] =
     "SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED "
     "VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG ";
 
+/* That of a plan that names none. */
+#define CURRENCY "USD"
+
 typedef enum { ABSENT, TAKEN_AWAY, GIVEN } given_t;
 
 /* What a body says of a field. */
@@ -31,9 +34,11 @@ static given_t given(const chat_fields_t *body, const char *name)
     if (body->object != NULL) {
         const json_t *value = json_object_get(body->object, name);
 
-        return value == NULL         ? ABSENT
-               : json_is_null(value) ? TAKEN_AWAY
-                                     : GIVEN;
+        return value == NULL ? ABSENT
+               : json_is_null(value) || (json_is_string(value) &&
+                                         json_string_length(value) == 0)
+                   ? TAKEN_AWAY
+                   : GIVEN;
     }
     text = chat_form_get(&body->form, name);
     return text == NULL ? ABSENT : *text == '\0' ? TAKEN_AWAY : GIVEN;
@@ -125,8 +130,14 @@ static const char *currency_field(const char **out, const chat_fields_t *body)
 {
     const char *text, *at;
 
-    if (given(body, "currency") == ABSENT) {
+    switch (given(body, "currency")) {
+    case ABSENT:
         return NULL;
+    case TAKEN_AWAY:
+        *out = CURRENCY;
+        return NULL;
+    case GIVEN:
+        break;
     }
     if (chat_fields_text(body, "currency", &text) != CHAT_JSON_OK ||
         strlen(text) != 3 || strchr(text, ' ') != NULL) {
@@ -200,7 +211,7 @@ static const char *end_field(const char **out, const chat_fields_t *body,
 
 void chat_plan_init(chat_plan_t *plan)
 {
-    chat_plan_t none = { NULL, "", "USD", NULL, -1, 0, 0, 0 };
+    chat_plan_t none = { NULL, "", CURRENCY, NULL, -1, 0, 0, 0 };
 
     *plan = none;
 }

@@ -481,8 +481,8 @@ int chat_attachment_link(chat_request_t *q)
 int chat_attachment_list(chat_request_t *q)
 {
     enum { LIST_MESSAGE = CHAT_FILE_COLUMNS, LIST_USER, LIST_CREATED };
-    const char *before = chat_form_get(&q->query, "before");
-    const char *limit = chat_form_get(&q->query, "limit");
+    const char *before = chat_form_given(&q->query, "before");
+    const char *limit = chat_form_given(&q->query, "limit");
     apr_int64_t n = LIST_DEFAULT;
     apr_pool_t *p = q->r->pool;
     chat_db_value_t args[3];

@@ -165,7 +165,7 @@ static int list_reply(chat_request_t *q, const chat_db_result_t *res)
  * with last message and unread count. `next` is where it goes on. */
 int chat_conversation_list(chat_request_t *q)
 {
-    const char *before = chat_form_get(&q->query, "before");
+    const char *before = chat_form_given(&q->query, "before");
     const char *updated = NULL, *id = NULL;
     chat_db_value_t args[4];
     chat_db_result_t *res;

@@ -31,6 +31,7 @@
 #include "limiter.h"
 #include "page.h"
 #include "password.h"
+#include "path.h"
 #include "reply.h"
 #include "secret.h"
 #include "utf8.h"
@@ -40,6 +41,7 @@ APLOG_USE_MODULE(chat);
 
 #define HOME "/chat"
 #define LOGIN "/chat/login"
+#define CONVERSATION "/chat/conversation/"
 
 #define TOKEN_BYTES 32 /* CHAT_TOKEN_LEN characters of base64url */
 #define EMAIL_MAX 254  /* bytes, RFC 5321 */
@@ -207,6 +209,44 @@ static int identify(known_t *known, refusal_t *no, const char **email,
     return 1;
 }
 
+/* The conversation that was asked for before the log-in: an id and never an address,
+ * so that no link to the form leads anywhere else. @return "" when there is none */
+static const char *asked_for(const chat_request_t *q)
+{
+    char id[CHAT_ID_SIZE], item[CHAT_ID_SIZE];
+    const char *text = chat_form_given(&q->query, "conversation");
+    apr_pool_t *p = q->r->pool;
+
+    if (text == NULL &&
+        chat_fields_text(&q->body, "conversation", &text) != CHAT_JSON_OK) {
+        return "";
+    }
+    return chat_path_match(CONVERSATION "{id}",
+                           apr_pstrcat(p, CONVERSATION, text, NULL), id, item)
+               ? apr_pstrdup(p, id)
+               : "";
+}
+
+/* Where a browser goes that is logged in. */
+static int send_home(chat_request_t *q)
+{
+    const char *id = asked_for(q);
+
+    return chat_reply_redirect(
+        q, *id == '\0' ? HOME
+                       : apr_pstrcat(q->r->pool, CONVERSATION, id, NULL));
+}
+
+int chat_login_ask(chat_request_t *q)
+{
+    char id[CHAT_ID_SIZE], item[CHAT_ID_SIZE];
+
+    return chat_reply_redirect(
+        q, chat_path_match(CONVERSATION "{id}", q->path, id, item)
+               ? apr_pstrcat(q->r->pool, LOGIN "?conversation=", id, NULL)
+               : LOGIN);
+}
+
 /* A refusal as JSON, or as the form with the reason above it. */
 static int send_refusal(chat_request_t *q, const refusal_t *no,
                         const char *email)
@@ -220,7 +260,7 @@ static int send_refusal(chat_request_t *q, const refusal_t *no,
     if (no->status == HTTP_TOO_MANY_REQUESTS) {
         chat_reply_retry_after(q->r, no->wait);
     }
-    return chat_page_login(q, no->status, no->why, email);
+    return chat_page_login(q, no->status, no->why, email, asked_for(q));
 }
 
 /* The password has become another one while it was looked at, or the account was
@@ -347,8 +387,9 @@ int chat_login_page(chat_request_t *q)
         q->user = NULL; /* the form can be shown without a database */
     }
     if (q->html) {
-        return q->user != NULL ? chat_reply_redirect(q, HOME)
-                               : chat_page_login(q, HTTP_OK, "", "");
+        return q->user != NULL
+                   ? send_home(q)
+                   : chat_page_login(q, HTTP_OK, "", "", asked_for(q));
     }
     if (q->user != NULL && q->user->csrf != NULL) {
         csrf = chat_json_quote(q->user->csrf, strlen(q->user->csrf), p);
@@ -391,7 +432,7 @@ int chat_login(chat_request_t *q)
         return chat_reply_failed(q, rv, "starting a session");
     }
     if (q->html) {
-        return chat_reply_redirect(q, HOME);
+        return send_home(q);
     }
     return chat_reply(
         q, HTTP_OK,

@@ -200,11 +200,12 @@ int chat_page_app(chat_request_t *q, int status)
 }
 
 int chat_page_login(chat_request_t *q, int status, const char *error,
-                    const char *email)
+                    const char *email, const char *conversation)
 {
     chat_slot_t slots[] = { { "ERROR", error },
                             { "EMAIL", email },
+                            { "CONVERSATION", conversation },
                             { "PREFIX", q->conf->prefix } };
 
-    return chat_page_send(q, status, "login.html", slots, 3);
+    return chat_page_send(q, status, "login.html", slots, 4);
 }

@@ -26,8 +26,11 @@ int chat_page_send(chat_request_t *q, int status, const char *file,
  * @param status  404 when the conversation of the URL is not theirs: the page says it */
 int chat_page_app(chat_request_t *q, int status);
 
-/** The form to log in. @param error  a sentence, or "" */
+/** The form to log in.
+ * @param error         a sentence, or ""
+ * @param conversation  the id of the one that was asked for, or ""; the form gives it
+ *                      back */
 int chat_page_login(chat_request_t *q, int status, const char *error,
-                    const char *email);
+                    const char *email, const char *conversation);
 
 #endif

@@ -156,7 +156,7 @@ static int too_often(chat_request_t *q, int *answer)
 static int bounded(apr_int64_t *out, const chat_request_t *q, const char *name,
                    apr_int64_t least, apr_int64_t most)
 {
-    const char *text = chat_form_get(&q->query, name);
+    const char *text = chat_form_given(&q->query, name);
 
     return text == NULL ||
            (chat_form_number(out, text) && *out >= least && *out <= most);

@@ -279,7 +279,7 @@ static int begin_reply(chat_request_t *q, head_t *head, const char *status)
 /* How many events at most. @return 0 when the field is no such number */
 static int limit_field(int *limit, const chat_request_t *q)
 {
-    const char *text = chat_form_get(&q->query, "limit");
+    const char *text = chat_form_given(&q->query, "limit");
     apr_int64_t n = LIMIT_DEFAULT;
 
     if (text != NULL && (!chat_form_number(&n, text) || n < 1)) {
@@ -292,7 +292,7 @@ static int limit_field(int *limit, const chat_request_t *q)
 /* GET /chat/sync - without `since`, where the log stands now. */
 int chat_sync(chat_request_t *q)
 {
-    const char *text = chat_form_get(&q->query, "since");
+    const char *text = chat_form_given(&q->query, "since");
     apr_pool_t *p = q->r->pool;
     chat_cursor_t since;
     chat_db_result_t *res;

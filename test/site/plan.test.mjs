@@ -116,6 +116,19 @@ test('rejected with a reason, and cancelled', async () => {
   assert.deepEqual(eventsOf(other), ['PlanSubmitted', 'PlanCancelled']);
 });
 
+test('a field that may be missing may be null or empty', async () => {
+  clear();
+  const plain = await make({ title: 'Plain', description: undefined, price_cents: undefined, currency: undefined, duration_days: undefined });
+  for (const none of [null, '']) {
+    const r = await doctor.post(`/chat/conversation/${conv.id}/plan`, { title: 'Plain', description: none, price_cents: none,
+      currency: none, duration_days: none, valid_days: none, expires_at: none, must_acknowledge: none, status: none, client_id: none });
+    assert.equal(r.status, 201, r.text);
+    const same = ({ id, created_at, updated_at, ...rest }) => rest;
+    assert.deepEqual(same(r.json.plan), same(plain));
+  }
+  assert.equal((await doctor.get(`/chat/conversation/${conv.id}/plans?limit=&offset=`)).status, 200);
+});
+
 test('each field wrong is said by its name', async () => {
   clear();
   const wrong = [
@@ -124,7 +137,7 @@ test('each field wrong is said by its name', async () => {
     [{ price_cents: -1 }, 'price_cents'], [{ price_cents: 1.5 }, 'price_cents'], [{ price_cents: 'much' }, 'price_cents'],
     [{ price_cents: 1e10 }, 'price_cents'], [{ price_cents: true }, 'price_cents'],
     [{ currency: 'usd' }, 'currency'], [{ currency: 'XXX' }, 'currency'], [{ currency: 'US' }, 'currency'], [{ currency: 'D A' }, 'currency'],
-    [{ currency: null }, 'currency'], [{ currency: 5 }, 'currency'],
+    [{ currency: '   ' }, 'currency'], [{ currency: 5 }, 'currency'],
     [{ duration_days: 0 }, 'duration_days'], [{ duration_days: 3651 }, 'duration_days'], [{ duration_days: '-3' }, 'duration_days'],
     [{ valid_days: 0 }, 'valid_days'], [{ valid_days: 'x' }, 'valid_days'],
     [{ expires_at: '2020-01-01T00:00:00Z' }, 'expires_at'], [{ expires_at: '2031-02-30T00:00:00Z' }, 'expires_at'],

@@ -57,6 +57,14 @@ test('nobody is sent to the log-in page, a program is told', async () => {
   }
 });
 
+test('a parameter of the query may be empty', async () => {
+  for (const path of ['/chat?before=', '/chat/sync?since=&limit=', url('?page=&per_page=&below='), url('/messages?before=&after='),
+    '/chat/search?q=hello&conversation=&before=&limit=', url('/search?q=hello&before=&limit='), url('/attachments?before=&limit=')]) {
+    const r = await phone.get(path);
+    assert.equal(r.status, 200, `${path}: ${r.text}`);
+  }
+});
+
 test('a bearer token is taken with and without its number, and nothing else is', async () => {
   const [number, plain] = phone.token.split('|');
   assert.match(number, /^\d+$/);
@@ -110,6 +118,35 @@ test('the log-in form sets a cookie scripts cannot read and goes to the chat', a
   assert.match(policy, /default-src '(self|none)'/);
   assert.doesNotMatch(policy, /unsafe/);
   assert.match(policy, /frame-ancestors 'none'/);
+});
+
+test('who was on the way to a conversation comes to it by the log-in, and nowhere else', async () => {
+  const html = { accept: 'text/html' };
+  const to = (r) => {
+    assert.equal(r.status, 302, r.text);
+    const at = new URL(r.headers.get('location'), site.url);
+    assert.equal(at.origin, site.url);
+    return at.pathname + at.search;
+  };
+  const form = to(await anybody.get(url(''), html));
+  assert.equal(form, `/chat/login?conversation=${conv.id}`);
+  assert.equal(to(await anybody.get('/chat', html)), '/chat/login');
+  assert.equal(to(await anybody.get(url('/messages'), html)), '/chat/login');
+  const field = /name="conversation" value="([^"]*)"/;
+  assert.equal(field.exec((await anybody.get(form, html)).text)[1], String(conv.id));
+  const enter = (conversation, password = 'password') => new Client(site.url).form('/chat/login',
+    { email: 'patient@example.com', password, conversation }, html);
+  const wrong = await enter(conv.id, 'no');
+  assert.equal(wrong.status, 422);
+  assert.equal(field.exec(wrong.text)[1], String(conv.id), 'after a wrong password, too');
+  assert.equal(to(await enter(conv.id)), url(''));
+  for (const evil of ['', '//evil.example', 'https://evil.example', '/\\evil.example', '../../evil', '1/messages', '1?x', '1\r\nX: y',
+    'x'.repeat(65), '"><script>', '%2F%2Fevil.example']) {
+    assert.equal(to(await enter(evil)), '/chat', evil);
+    const page = await anybody.get(`/chat/login?conversation=${encodeURIComponent(evil)}`, html);
+    assert.equal(field.exec(page.text)[1], '', evil);
+  }
+  assert.equal(to(await browser.get(form, html)), url(''), 'who is logged in is sent on');
 });
 
 test('the cookie is stored as a digest only', async () => {

@@ -355,6 +355,7 @@ test('two chats: log-ins, messages and sockets of the one are nothing to the oth
   assert.equal((await peer.frame()).payload.readUInt16BE(0), 4001);
   peer.socket.destroy();
   other = null;
+  await site.stopHttpd(); // its second host looks at the other's database each second, which goes first
 });
 
 test('two chats with a database each cannot share a chat-push', async () => {

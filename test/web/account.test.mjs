@@ -44,6 +44,35 @@ test('a person sees where they are logged in and signs one of them out', async (
   await b.context.close();
 });
 
+test('a link to a conversation leads there by the log-in, and so does a log-in that was ended', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const phone = await site.phone('patient@example.com');
+  const at = `/chat/conversation/${site.people().conversations.find((c) => c.patient === site.people().accounts.find((a) => a.email === 'patient@example.com').user_id).id}`;
+  const enter = async () => {
+    await page.locator('input[name=email]').fill('patient@example.com');
+    await page.locator('input[name=password]').fill('password');
+    await page.keyboard.press('Enter');
+    await page.waitForURL((u) => u.pathname === at);
+    await page.locator('textarea[name=message]').waitFor();
+  };
+  await page.goto(site.url + at);
+  await page.locator('#other-language').click();
+  await page.locator('html[lang=ar]').waitFor();
+  await page.locator('#other-language').click();
+  await page.locator('html[lang=en]').waitFor();
+  await enter();
+  await page.locator('textarea[name=message]').fill('half a word');
+  await phone.request('DELETE', '/chat/sessions');
+  await page.waitForURL((u) => u.pathname === '/chat/login');
+  await enter();
+  assert.equal(await page.locator('textarea[name=message]').inputValue(), 'half a word');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.waitForURL((u) => u.pathname === '/chat/login');
+  assert.equal(new URL(page.url()).search, '', 'who signs out begins anew');
+  await context.close();
+});
+
 test('another password, what is wrong with it, and who is signed out by it', async () => {
   const a = await person(browser, site.url, 'doctor@example.com');
   const b = await person(browser, site.url, 'doctor@example.com');

@@ -29,7 +29,7 @@ async function open(page) {
 async function write(page, text) {
   await composer(page).fill(text);
   await composer(page).press('Enter');
-  await eventually(async () => ['sent', 'read'].includes(await bubble(page, text).getAttribute('data-state')), `sent: ${text}`);
+  await eventually(async () => ['sent', 'delivered', 'read'].includes(await bubble(page, text).getAttribute('data-state')), `sent: ${text}`);
 }
 
 async function menu(page, text) {
@@ -105,6 +105,39 @@ test('what is being answered is edited, then deleted: the words stay, and can be
   await bubble(a.page, 'too late an answer').locator('.trouble button').first().click();
   await eventually(async () => ['sent', 'delivered', 'read'].includes(await bubble(a.page, 'too late an answer').getAttribute('data-state')), 'sent without it');
   assert.equal(await bubble(a.page, 'too late an answer').locator('.quote').count(), 0);
+});
+
+test('what is being edited is deleted elsewhere: the edit ends, its words stay and can be sent', async () => {
+  const elsewhere = await site.phone('patient@example.com');
+  const idOf = (text) => bubble(a.page, text).getAttribute('data-message');
+  const remove = async (id) => assert.equal((await elsewhere.request('DELETE', `/chat/conversation/${conv.id}/message/${id}`)).status, 200);
+  await composer(a.page).fill('begun before');
+  await write(a.page, 'To be edited, and gone');
+  await composer(a.page).fill('begun before');
+  const first = await idOf('To be edited, and gone');
+  await menu(a.page, 'To be edited, and gone');
+  await deed(a.page, 'edit').click();
+  await composer(a.page).fill('what it should have said');
+  await remove(first);
+  await a.page.locator('.composer-head').waitFor({ state: 'detached' });
+  assert.equal(await composer(a.page).inputValue(), 'begun before\nwhat it should have said');
+  await write(a.page, 'what it should have said');
+  // Deleted before the page hears of it: so says what the edit is answered.
+  await write(a.page, 'Gone while it was sent');
+  const second = await idOf('Gone while it was sent');
+  await menu(a.page, 'Gone while it was sent');
+  await deed(a.page, 'edit').click();
+  await composer(a.page).fill('too late an edit');
+  await a.page.route(`**/message/${second}`, async (route) => {
+    await remove(second);
+    await route.continue();
+  }, { times: 1 });
+  await composer(a.page).press('Enter');
+  await a.page.locator('.composer-head').waitFor({ state: 'detached' });
+  await eventually(() => a.page.complaints.length > 0, "Chromium's, of the 410");
+  a.page.complaints.length = 0;
+  assert.equal(await composer(a.page).inputValue(), 'too late an edit');
+  await write(a.page, 'too late an edit');
 });
 
 test('the words of a message are copied', async () => {

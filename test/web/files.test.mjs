@@ -4,6 +4,7 @@
 // again; seen by the other side as pictures, players and cards; looked at closely.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { cleanup } from '../site/lib/cleanup.mjs';
@@ -141,6 +142,29 @@ test('without a network the file waits, goes by itself later, and the message is
   await b.page.locator('.message', { hasText: 'After the tunnel' }).locator('.file-card').waitFor({ timeout: 60000 });
   await sleep(300);
   assert.equal(await b.page.locator('.message', { hasText: 'After the tunnel' }).count(), 1);
+});
+
+test('a file that is gone before its turn comes is said to be, and waits for nothing', async () => {
+  const at = site.path('vanishing.txt');
+  fs.writeFileSync(at, 'soon gone');
+  let release;
+  const gate = new Promise((done_) => { release = done_; });
+  await a.page.route('**/attachment', async (route) => { // two at a time: the third waits
+    await gate;
+    await route.continue();
+  }, { times: 2 });
+  await pick(a.page, ['one.txt', 'text/plain', Buffer.from('one')], ['two.txt', 'text/plain', Buffer.from('two')]);
+  await a.page.locator('input[type=file]').setInputFiles(at);
+  await a.page.locator('.file-chip[data-state=queued]').waitFor();
+  fs.rmSync(at);
+  release();
+  await a.page.locator('.file-chip[data-state=refused]', { hasText: 'cannot be read' }).waitFor();
+  await eventually(() => a.page.complaints.length > 0, "Chromium's, of the file");
+  a.page.complaints.length = 0;
+  for (const name of ['one.txt', 'two.txt', 'vanishing.txt']) {
+    await a.page.getByRole('button', { name: `Remove ${name}` }).click();
+  }
+  assert.equal(await chips(a.page).count(), 0);
 });
 
 test('what is refused says why and keeps the others from going until it is removed', async () => {

@@ -155,3 +155,14 @@ test('on a phone, in the dark, in Arabic', async () => {
     assert.deepEqual(page.complaints.filter((c) => !/40[34]/.test(c) && !/422/.test(c)), []);
   }
 });
+
+test('a conversation that is deleted while it is open is said to be no more', async () => {
+  await composer(p.page).fill('half a word');
+  site.sql(`UPDATE treatment_requests SET deleted_at = '2026-01-01 00:00:00' WHERE id = ${conv};`);
+  for (const { page } of [p, d]) {
+    await page.getByText('This conversation does not exist, or it is not yours.').waitFor();
+    assert.equal(await composer(page).count(), 0, 'nothing to write into');
+    assert.equal(await page.locator('.log .message').count(), 0, 'nothing of it is left to read');
+    assert.equal(await entry(page).count(), 0);
+  }
+});

@@ -95,7 +95,7 @@ test('the whole chat below a path, in a browser', async () => {
     // A log-in that is over leads to the form, below the path.
     await b.context.clearCookies();
     await b.page.reload();
-    await b.page.waitForURL(`${host}/clinic/chat/login`);
+    await b.page.waitForURL(`${host}/clinic/chat/login?conversation=${conv.id}`);
   } finally {
     await a.context.close();
     await b.context.close();

@@ -67,6 +67,12 @@ test('a refused file says so in red, an Arabic name begins where the others do',
     return Math.round(range.getBoundingClientRect().left);
   });
   assert.equal(await begins(good, '.file-name'), await begins(good, '.file-state'));
+  // A message with it does not go; it is said why, also where the file is out of sight.
+  await composer.fill('with these');
+  await composer.press('Enter');
+  await page.locator('.notice p', { hasText: 'remove them first' }).waitFor();
+  assert.equal(await composer.inputValue(), 'with these');
+  await composer.fill('');
   for (const chip of [bad, good]) {
     await chip.getByRole('button', { name: /^Remove/ }).click();
   }

@@ -68,6 +68,15 @@ test('what fails for a moment goes again, what is refused does not', async () =>
   assert.ok(files.ready('1'));
 });
 
+test('a file that cannot be read any more does not wait for the network', async () => {
+  const { files, tasks } = desk();
+  const blob = (arrayBuffer) => ({ ...file('a'), slice: () => ({ arrayBuffer }) });
+  files.add('1', [blob(async () => { throw new Error('NotReadableError'); }), blob(async () => new ArrayBuffer(1))]);
+  tasks.forEach((task) => task.reject({ status: 0 }));
+  await turn();
+  assert.deepEqual(files.of('1').map((c) => [c.state, c.why]), [['refused', 'gone'], ['failed', 0]]);
+});
+
 test('who has too many under way waits as long as the server says, and goes again', async () => {
   const waits = [];
   const { files, tasks } = desk({ later: (then, seconds) => waits.push({ then, seconds }) });

@@ -374,3 +374,17 @@ test('reactions are those of the latest event', () => {
   store.applyEvent(s, 'MessageReaction', { ...reaction(9, 3), message_id: 99 });
   assert.equal(shown(s, 99), undefined);
 });
+
+test('back at the end, what was loaded further up goes, but nothing that is new to the reader', () => {
+  const many = (n) => Array.from({ length: n }, (_, i) => message(i + 1));
+  const thread = (n, more) => ({ messages: many(n), hasMore: false, olderLoading: false, firstUnread: null, ...more });
+  const left = (t) => {
+    store.letOlderGo(t);
+    return [t.messages[0].id, t.messages.length, t.hasMore];
+  };
+  assert.deepEqual(left(thread(400)), [1, 400, false]);
+  assert.deepEqual(left(thread(401)), [202, 200, true]);
+  assert.deepEqual(left(thread(1000, { firstUnread: 300 })), [300, 701, true]);
+  assert.deepEqual(left(thread(1000, { firstUnread: 990 })), [801, 200, true]);
+  assert.deepEqual(left(thread(1000, { olderLoading: true })), [1, 1000, false], 'not while older ones are on their way');
+});

@@ -37,6 +37,8 @@ export function composer(ctx, key, conversation) {
         grow(area);
         actions.send(key, text);
       }
+    } else if (along > 0) {
+      actions.filesWait(key);
     }
     area.focus();
   };

@@ -26,12 +26,14 @@ export class Scroll {
     this.anchor = null; // {row, top} of the first visible row, while drawing
     this.toEndNext = false;
     this.target = null; // id of a message to be brought into view
+    this.held = false; // the focus was in the log, while drawing
     this.sizes = new ResizeObserver(() => this.keepEnd());
   }
 
-  /** Before drawing: remember the line being read. */
+  /** Before drawing: remember the line being read, and whether the focus is here. */
   before() {
     this.anchor = null;
+    this.held = this.log?.contains(document.activeElement) ?? false;
     if (!this.log || this.atEnd) {
       return;
     }
@@ -52,6 +54,7 @@ export class Scroll {
    * @param thread  its thread
    */
   after(log, key, thread) {
+    const drawn = this.atEnd; // the way down was drawn, or not, by this
     this.attach(log);
     if (key !== this.key) {
       this.key = key;
@@ -72,7 +75,19 @@ export class Scroll {
       this.restore();
     }
     this.toEndNext = false;
+    this.keepFocus();
     this.measure();
+    if (this.atEnd !== drawn) {
+      this.changed();
+    }
+  }
+
+  /** What had the focus is drawn no more: it stays in the log, or a keyboard's next
+   *  step would begin at the top of the page. */
+  keepFocus() {
+    if (this.held && document.activeElement === document.body) {
+      this.log.focus({ preventScroll: true });
+    }
   }
 
   /** First sight of a conversation: the end, or the first unread message when that
@@ -118,16 +133,23 @@ export class Scroll {
   }
 
   /** Only scrolling asks for more, not drawing: a request that failed would
-   *  draw, and ask again at once. */
+   *  draw, and ask again at once. Nor does a keyboard that has come to the button for
+   *  more, which scrolls to it: it would never come past all there is. */
   scrolled() {
     this.measure();
-    if (this.settled && this.log.scrollTop < TOP) {
+    if (this.settled && this.log.scrollTop < TOP
+        && !this.log.querySelector('.older:focus-visible')) {
       this.nearTop();
     }
     const { scrollTop, scrollHeight, clientHeight } = this.log;
     if (this.settled && scrollHeight - scrollTop - clientHeight < TOP) {
       this.nearEnd();
     }
+  }
+
+  /** Whether the end of this conversation was in sight when it was last drawn. */
+  isAtEnd(key) {
+    return this.log !== null && key === this.key && this.settled && this.atEnd;
   }
 
   measure() {

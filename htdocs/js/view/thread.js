@@ -133,6 +133,11 @@ function rowOf(ctx, row) {
   return row.message?.plan ? planRow(ctx, row) : messageRow(ctx, row);
 }
 
+function loading() {
+  return html`<span class="loading" role="status"><span class="sr-only"
+    >${t('thread.loading')}</span></span>`;
+}
+
 /** What stands above the oldest message shown. */
 function beginning(thread, days, actions) {
   if (thread.failed === 'failed' && !thread.loaded) {
@@ -140,13 +145,13 @@ function beginning(thread, days, actions) {
       <button type="button" class="plain" @click=${actions.hurry}
         >${t('message.retry')}</button></div>`;
   }
-  if (!thread.loaded || thread.olderLoading) {
-    return html`<div class="loading" role="status"><span class="sr-only"
-      >${t('thread.loading')}</span></div>`;
+  if (!thread.loaded) {
+    return loading();
   }
-  if (thread.hasMore) {
+  if (thread.hasMore) { // the button stays meanwhile: it may have the focus
     return html`<button type="button" class="plain older"
-      @click=${actions.older}>${t('thread.older')}</button>`;
+      @click=${actions.older}>${thread.olderLoading ? loading()
+        : t('thread.older')}</button>`;
   }
   return days.length === 0
     ? html`<div class="hollow"><p>${t('thread.empty')}</p>
