@@ -11,8 +11,8 @@ import { Client } from './lib/client.mjs';
 import { cleanup } from './lib/cleanup.mjs';
 import { eventually, startSite } from './lib/site.mjs';
 
-const BUSY = 1000; // ms, as below
-const BOUND = 10000; // ms; two waits and a slow machine are less
+const BUSY = 3000; // ms, as below
+const BOUND = 30000; // ms; two waits and a slow machine are less
 
 const limits = (pool, wait = '200ms') => ({
   extraConf: `ChatSendRate off\nChatLoginRate off\nChatDatabasePool ${pool}\nChatDatabaseWait ${wait}\nChatDatabaseBusy ${BUSY}ms`,
