@@ -334,9 +334,15 @@ static apr_status_t voice_note(const chat_request_t *q)
 {
     chat_db_value_t arg = chat_auth_id(q->conversation->id);
     chat_db_result_t *res;
+    apr_status_t rv;
 
-    return q->conversation->member
-               ? APR_SUCCESS
+    if (q->conversation->member) {
+        return APR_SUCCESS;
+    }
+    /* Asked first, which takes no lock: only the first of theirs writes. */
+    rv = chat_db_query(&res, q->conf->db, "voice_there", &arg, 1, q->r->pool);
+    return rv != APR_SUCCESS || chat_db_rows(res) > 0
+               ? rv
                : chat_db_query(&res, q->conf->db, "voice_note", &arg, 1,
                                q->r->pool);
 }
@@ -444,7 +450,7 @@ int chat_message_send(chat_request_t *q)
     }
     rv = voice_note(q);
     if (rv != APR_SUCCESS) {
-        return chat_reply_failed(q, rv, "noting who writes");
+        return chat_reply_failed(q, rv, "storing a message");
     }
     if (draft.files != NULL) {
         return chat_message_send_files(q, &draft);

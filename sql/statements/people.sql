@@ -130,6 +130,9 @@ RETURNING 1
 
 -- Somebody who is no member writes: from now on that counts for everybody.
 -- $1 conversation
+-- :name voice_there
+SELECT 1 FROM chat_many_voices WHERE conversation_id = $1
+
 -- :name voice_note
 INSERT INTO chat_many_voices (conversation_id) VALUES ($1) ON CONFLICT DO NOTHING
 

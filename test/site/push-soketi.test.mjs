@@ -177,7 +177,7 @@ test('what would serve something else than Soketi does is refused in a sentence'
     [{ SOKETI_MODE: 'worker' }, /mode is worker/],
     [{ SOKETI_APP_MANAGER_DRIVER: 'mysql' }, /appManager\.driver is mysql/],
     [{ SOKETI_DEFAULT_APP_WEBHOOKS: '[{"lambda_function":"f","event_types":["client_event"]}]' }, /lambda_function/],
-    [{ SOKETI_PORT: 'tcp://10.0.0.1:6001' }, /port must be a number/],
+    [{ SOKETI_PORT: 'tcp://10.0.0.1:6001' }, /port must be a whole number/],
   ]) {
     const r = await runPush({ SOKETI_HOST: '127.0.0.1', SOKETI_PORT: '0', SOKETI_METRICS_ENABLED: '0', ...env });
     assert.equal(r.code, 1, r.stderr);
