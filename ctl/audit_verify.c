@@ -300,7 +300,7 @@ static int look_end(look_t *v, apr_int64_t first)
     size_t i;
 
     if (v->json) {
-        ctl_json_line(json_pack("{s:b, s:I, s:I, s:I, s:s, s:i, s:o, s:o}",
+        ctl_json_line(json_pack("{s:b, s:I, s:I, s:I, s:s, s:i, s:O, s:o}",
                                 "intact",
                                 v->found == 0, "first", (json_int_t)first,
                                 "last", (json_int_t)v->last, "entries",
@@ -312,7 +312,6 @@ static int look_end(look_t *v, apr_int64_t first)
     json_array_foreach(v->findings, i, text) {
         ctl_say("%s", json_string_value(text));
     }
-    json_decref(v->findings);
     if (v->found > 0) {
         return ctl_fail("the audit log is not intact: %d findings", v->found);
     }
@@ -325,9 +324,8 @@ static int look_end(look_t *v, apr_int64_t first)
     return CTL_OK;
 }
 
-int ctl_audit_verify(ctl_session_t *s, const ctl_audit_t *a)
+static int look_all(look_t *v, ctl_session_t *s, const ctl_audit_t *a)
 {
-    look_t v = { .s = s, .json = a->json, .ring = a->ring };
     char previous[CHAT_SHA256_HEX];
     apr_int64_t seq, first;
     chat_db_result_t *res;
@@ -338,46 +336,56 @@ int ctl_audit_verify(ctl_session_t *s, const ctl_audit_t *a)
     if (rv != APR_SUCCESS) {
         return ctl_session_failed(s, rv);
     }
-    v.findings = json_array();
-    v.last = chat_db_get_int(res, 0, 0, 0);
-    v.hash = chat_db_rows(res) > 0 ? chat_db_get(res, 0, 1) : "";
-    seq = v.purged = chat_db_get_int(res, 0, 2, 0);
-    hash = v.purged_hash = chat_db_rows(res) > 0 ? chat_db_get(res, 0, 3) : "";
+    v->last = chat_db_get_int(res, 0, 0, 0);
+    v->hash = chat_db_rows(res) > 0 ? chat_db_get(res, 0, 1) : "";
+    seq = v->purged = chat_db_get_int(res, 0, 2, 0);
+    hash = v->purged_hash = chat_db_rows(res) > 0 ? chat_db_get(res, 0, 3) : "";
     if (chat_db_rows(res) == 0) {
-        find(&v, 0, "chat_audit_head is empty");
+        find(v, 0, "chat_audit_head is empty");
     }
     if (a->checkpoint != NULL) {
         if (checkpoint_load(&seq, &hash, a->checkpoint) != CTL_OK) {
             return CTL_FAILED;
         }
-        if (seq < v.purged) {
+        if (seq < v->purged) {
             return ctl_fail("entry %" APR_INT64_T_FMT
                             " of the checkpoint has been purged since: verify "
                             "from the beginning",
                             seq);
         }
-        rv = checkpoint_look(&v, seq, hash);
+        rv = checkpoint_look(v, seq, hash);
     }
     first = seq + 1;
     apr_cpystrn(previous, hash, sizeof(previous));
     if (rv == APR_SUCCESS) {
-        rv = chain_look(&v, &seq, previous);
+        rv = chain_look(v, &seq, previous);
     }
     if (rv != APR_SUCCESS) {
         return ctl_session_failed(s, rv);
     }
-    if (seq < v.last) {
-        find(&v, seq + 1, "it and all behind it are missing");
+    if (seq < v->last) {
+        find(v, seq + 1, "it and all behind it are missing");
     }
-    else if (seq == v.last && strcmp(previous, v.hash) != 0) {
-        find(&v, seq, "chat_audit_head has another hash");
+    else if (seq == v->last && strcmp(previous, v->hash) != 0) {
+        find(v, seq, "chat_audit_head has another hash");
     }
-    if (a->checkpoint == NULL && v.purged > 0 && !v.purge_said) {
-        find(&v, v.purged, "it and all before it are gone without an entry "
+    if (a->checkpoint == NULL && v->purged > 0 && !v->purge_said) {
+        find(v, v->purged, "it and all before it are gone without an entry "
                            "that says so");
     }
-    if (v.ring != NULL) {
-        end_look(&v);
+    if (v->ring != NULL) {
+        end_look(v);
     }
-    return look_end(&v, first);
+    return look_end(v, first);
+}
+
+int ctl_audit_verify(ctl_session_t *s, const ctl_audit_t *a)
+{
+    look_t v = { .s = s, .json = a->json, .ring = a->ring };
+    int end;
+
+    v.findings = json_array();
+    end = look_all(&v, s, a);
+    json_decref(v.findings);
+    return end;
 }
