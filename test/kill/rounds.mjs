@@ -183,7 +183,9 @@ export class Kill {
     for (const who of [...this.syncers, ...this.plain, ...this.pages]) {
       await who.begin();
     }
-    await eventually(() => [...this.plain, ...this.pages].every((l) => l.well), 'everybody listens');
+    const deaf = () => [...this.plain, ...this.pages].filter((l) => !l.well).map((l) => l.name);
+    await eventually(() => deaf().length === 0, 'everybody listens', 60000)
+      .catch((e) => assert.fail(`${e.message}: ${deaf()}`));
   }
 
   /** SQL while the server may be recovering. @return '' when it is */
